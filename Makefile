@@ -1,0 +1,42 @@
+# `make run` and `make test` need Python 3.11 or newer, make and git; nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test test-slow lint types check clean lock
+
+run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+
+test: $(READY)  ## Set up, then run the tests.
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)  ## The minutes-long tests too.
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+check: lint types test
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+lock:  ## Write requirements.lock anew from the ranges in pyproject.toml.
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "torch==2.13.0" setuptools
+	$(BIN)/python -m pip install --quiet --editable ".[dev,video]"
+	@# A local version such as 2.13.0+cpu exists on no other machine.
+	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
+
+clean:
+	rm -rf $(VENV)

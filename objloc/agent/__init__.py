@@ -1,0 +1,1 @@
+"""Encoders, Q-network, replay, learning and checkpoints."""

@@ -1,0 +1,180 @@
+"""The contract between stages: weights with all that is needed to use them."""
+
+import io
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from objloc.agent.network import QNetwork, build_network
+from objloc.errors import ObjlocError
+from objloc.files import write_atomically
+from objloc.params import Agent
+
+_FORMAT = "objloc checkpoint 1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained agent.
+
+    Attributes:
+        agent: its parameters.
+        categories: in the order of the network's outputs.
+        data, data_hash: name and hash of the shards it learned from.
+        state: the network's weights.
+        info: plain values about the run: ``image_set``, ``val_image_set``,
+            ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
+    """
+
+    agent: Agent
+    categories: tuple[str, ...]
+    data: str
+    data_hash: str
+    state: dict[str, Tensor]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def network(self) -> QNetwork:
+        """The network with these weights, on the CPU, in evaluation mode."""
+        network = build_network(self.agent, self.categories)
+        network.load_state_dict(self.state)
+        return network.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically; the same content gives the same bytes.
+
+    Raises:
+        ObjlocError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    # Through a buffer: torch.save puts a file's name into its bytes.
+    torch.save(
+        {
+            "format": _FORMAT,
+            "agent": checkpoint.agent.model_dump_json(),
+            "categories": list(checkpoint.categories),
+            "data": checkpoint.data,
+            "data_hash": checkpoint.data_hash,
+            # Copies of their own: a view would drag its whole storage along.
+            "state": {name: value.cpu().clone() for name, value in checkpoint.state.items()},
+            "info": checkpoint.info,
+        },
+        buffer,
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; nothing in it is executed.
+
+    Raises:
+        ObjlocError: no such file, damaged, not a checkpoint of this program, or
+            weights that do not fit its parameters.
+    """
+    content = load_tensors(path)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ObjlocError(f"{path}: expected an objloc checkpoint; found another PyTorch file")
+    try:
+        agent = Agent.model_validate_json(content["agent"])
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ObjlocError(
+            f"{path}: written by another version: parameter {where}: {error.errors()[0]['msg']}"
+        ) from None
+    checkpoint = Checkpoint(
+        agent=agent,
+        categories=tuple(content["categories"]),
+        data=content["data"],
+        data_hash=content["data_hash"],
+        state=content["state"],
+        info=content["info"],
+    )
+    try:
+        checkpoint.network()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ObjlocError(f"{path}: weights do not fit its encoder: {reason}") from None
+    return checkpoint
+
+
+def load_tensors(path: Path) -> Any:
+    """``torch.load`` of plain values and tensors, checked for damage first.
+
+    A flipped bit in a checkpoint loads as wrong weights without a word: the
+    checksums of the archive's members tell.
+
+    Raises:
+        ObjlocError: no such file, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+        if broken is not None:
+            raise ObjlocError(f"{path}: damaged: checksum of {broken} does not match")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ObjlocError(f"{path}: no such checkpoint") from None
+    except IsADirectoryError:
+        raise ObjlocError(f"{path}: expected a checkpoint file; found a folder") from None
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ObjlocError(f"{path}: not a readable checkpoint: {reason}") from None
+    except Exception as error:
+        # The unpickler refuses anything but tensors and plain values.
+        raise ObjlocError(f"{path}: not a checkpoint of this program: {type(error).__name__}") from None
+
+
+def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
+    """Start a network from an earlier model's weights.
+
+    Values of categories that both know are copied by name; a category new to the
+    network starts from the mean of the known ones, since what it learned of
+    moving holds for any.
+
+    Args:
+        network: changed in place.
+        checkpoint: the earlier model.
+        source: what to call it in errors.
+
+    Raises:
+        ObjlocError: another encoder, head or action set; says what differs.
+    """
+    theirs, mine = checkpoint.network(), network
+    if theirs.num_actions != mine.num_actions:
+        raise ObjlocError(
+            f"{source}: expected a model with {mine.num_actions} actions; found "
+            f"{theirs.num_actions} (agents.*.mdp.actions)"
+        )
+    if theirs.per_category != mine.per_category:
+        raise ObjlocError(
+            f"{source}: expected head.per_category={str(mine.per_category).lower()}; found "
+            f"{str(theirs.per_category).lower()}"
+        )
+    wanted, state = mine.state_dict(), dict(theirs.state_dict())
+    if mine.per_category:
+        for name in ("values.weight", "values.bias"):
+            state[name] = _by_category(state[name], theirs.categories, mine.categories)
+    for name in wanted:
+        found = tuple(state[name].shape) if name in state else None
+        if found != tuple(wanted[name].shape):
+            raise ObjlocError(
+                f"{source}: another encoder or head: expected {name} of shape "
+                f"{list(wanted[name].shape)}; found {list(found) if found else 'none'}"
+            )
+    extra = sorted(set(state) - set(wanted))
+    if extra:
+        raise ObjlocError(f"{source}: another encoder or head: found {extra[0]}, expected no such")
+    mine.load_state_dict(state)
+
+
+def _by_category(values: Tensor, theirs: tuple[str, ...], mine: tuple[str, ...]) -> Tensor:
+    """Rows of the last layer in another order of categories."""
+    rows = values.view(len(theirs), -1, *values.shape[1:])
+    mean = rows.mean(dim=0)
+    picked = [rows[theirs.index(name)] if name in theirs else mean for name in mine]
+    return torch.cat(picked)

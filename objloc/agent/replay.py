@@ -1,0 +1,141 @@
+"""The replay memory: geometry, not pixels.
+
+A transition is an image's index and a few boxes, some 200 bytes where the 2018
+system's stacked frames took 56 kB; observations are made anew when sampled.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from objloc.mdp.environment import Observation
+
+
+@dataclass(frozen=True)
+class Transition:
+    """n transitions side by side.
+
+    Attributes:
+        observation_tm1: what was seen.
+        action_tm1: ``[n]`` int64, what was done.
+        reward_t: ``[n]`` float32, what it earned.
+        box_t: ``[n, 4]`` float64 pixels, the window after it.
+        terminated_t: ``[n]`` bool; a truncated episode is not terminated: its
+            last state has a future that was not played.
+    """
+
+    observation_tm1: Observation
+    action_tm1: Tensor
+    reward_t: Tensor
+    box_t: Tensor
+    terminated_t: Tensor
+
+    @property
+    def observation_t(self) -> Observation:
+        """What was seen after the action."""
+        past = self.observation_tm1
+        return Observation(
+            past.image,
+            past.category,
+            torch.cat([past.boxes[:, 1:], self.box_t[:, None]], dim=1),
+            torch.cat([past.actions, self.action_tm1[:, None]], dim=1)[:, 1:]
+            if past.actions.shape[1]
+            else past.actions,
+        )
+
+
+class ReplayBuffer:
+    """The last ``size`` transitions; the oldest goes first.
+
+    Args:
+        size: capacity in transitions.
+        frames: windows in an observation.
+        action_history: past actions in an observation.
+    """
+
+    def __init__(self, size: int, frames: int, action_history: int) -> None:
+        self._size = size
+        self._next = 0
+        self._length = 0
+        # Memory is taken page by page as it is written, not here.
+        self._columns = {
+            "image": torch.empty(size, dtype=torch.int32),
+            "category": torch.empty(size, dtype=torch.int16),
+            "boxes": torch.empty(size, frames, 4, dtype=torch.float64),
+            "actions": torch.empty(size, action_history, dtype=torch.int8),
+            "action_tm1": torch.empty(size, dtype=torch.int8),
+            "reward_t": torch.empty(size, dtype=torch.float32),
+            "box_t": torch.empty(size, 4, dtype=torch.float64),
+            "terminated_t": torch.empty(size, dtype=torch.bool),
+        }
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, transition: Transition) -> None:
+        """Remember transitions, in order; the oldest are forgotten."""
+        seen = transition.observation_tm1
+        number = len(transition.action_tm1)
+        rows = (self._next + torch.arange(number)) % self._size
+        for name, values in (
+            ("image", seen.image),
+            ("category", seen.category),
+            ("boxes", seen.boxes),
+            ("actions", seen.actions),
+            ("action_tm1", transition.action_tm1),
+            ("reward_t", transition.reward_t),
+            ("box_t", transition.box_t),
+            ("terminated_t", transition.terminated_t),
+        ):
+            column = self._columns[name]
+            column[rows] = values.to(column.dtype)
+        self._next = (self._next + number) % self._size
+        self._length = min(self._length + number, self._size)
+
+    def sample(self, images: int, windows: int, generator: torch.Generator) -> Transition:
+        """Draw transitions with replacement.
+
+        Args:
+            images: for ``windows`` = 1 the number of transitions, drawn uniformly
+                (Mnih et al. 2015); otherwise the number of distinct images drawn
+                (fewer if the memory holds fewer).
+            windows: transitions drawn from each image; those of one image come
+                together.
+            generator: of the draw.
+        """
+        if windows == 1:
+            return self._rows(torch.randint(self._length, (images,), generator=generator))
+        column = self._columns["image"][: self._length]
+        order = torch.argsort(column, stable=True)
+        _, counts = torch.unique_consecutive(column[order], return_counts=True)
+        starts = counts.cumsum(0) - counts
+        chosen = torch.randperm(len(counts), generator=generator)[:images]
+        place = torch.rand(len(chosen), windows, generator=generator, dtype=torch.float64)
+        rows = starts[chosen, None] + (place * counts[chosen, None]).long()
+        return self._rows(order[rows.flatten()])
+
+    def _rows(self, rows: Tensor) -> Transition:
+        get = {name: column[rows] for name, column in self._columns.items()}
+        observation = Observation(
+            get["image"].long(), get["category"].long(), get["boxes"], get["actions"].long()
+        )
+        return Transition(
+            observation,
+            get["action_tm1"].long(),
+            get["reward_t"],
+            get["box_t"],
+            get["terminated_t"],
+        )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that is remembered, to go on later."""
+        state = {name: column[: self._length].clone() for name, column in self._columns.items()}
+        return state | {"next": torch.tensor(self._next)}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self._length = len(state["image"])
+        self._next = int(state["next"])
+        for name, column in self._columns.items():
+            column[: self._length] = state[name]

@@ -1,0 +1,225 @@
+"""What the Q-network is taught: targets of one action or of all, from geometry."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from objloc.agent.network import QNetwork
+from objloc.agent.policy import shares
+from objloc.agent.replay import Transition
+from objloc.box import best_iou_by_label, flip_horizontally
+from objloc.mdp.action import ACTION_SETS, Moves
+from objloc.mdp.environment import Observation
+from objloc.mdp.reward import move_reward, trigger_reward
+from objloc.params import Learning, Mdp
+from objloc.voc.store import SampleStore
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The states of one update: M images, B windows of them.
+
+    Attributes:
+        images: ``[M, 3, S, S]``, augmented.
+        index: ``[B]`` int64, image of each window among the M.
+        observation: of the B windows, in the augmented image's pixels.
+        sizes: ``[B, 2]`` float64 pixels.
+        objects: ``[B, K, 4]`` float64, the truth in the augmented image's pixels.
+        labels: ``[B, K]`` int64, categories of the objects, -1 where padded.
+    """
+
+    images: Tensor
+    index: Tensor
+    observation: Observation
+    sizes: Tensor
+    objects: Tensor
+    labels: Tensor
+
+
+def bootstrap(
+    online: Tensor, target: Tensor, double: bool
+) -> Tensor:
+    """The value of the next state: ``[..., A]``, ``[..., A]`` to ``[...]``.
+
+    Source: Mnih et al. (2015); van Hasselt et al. (2016) for ``double``, where
+    the online network picks the action that the target network values.
+    """
+    if double:
+        return target.gather(-1, online.argmax(dim=-1, keepdim=True)).squeeze(-1)
+    return target.max(dim=-1).values
+
+
+def sampled_target(transition: Transition, next_value: Tensor, discount: float) -> Tensor:
+    """Target of the action taken: ``[B]`` float32.
+
+    Args:
+        transition: B transitions.
+        next_value: ``[B]``, the value of the next state.
+        discount: gamma; nothing follows a terminated episode.
+    """
+    discount_t = torch.where(transition.terminated_t, 0.0, discount)
+    return transition.reward_t + discount_t * next_value
+
+
+class EveryAction:
+    """Targets of all actions for all categories, whose outcomes follow from geometry.
+
+    For a category in the image, a move earns the sign of the change of IoU and
+    leads to a window whose value the target network knows; the trigger earns its
+    reward and ends. For a category that the image does not hold only the trigger
+    is taught, and it is always wrong: that makes its value a detection score.
+
+    Args:
+        mdp: the decision process.
+        learning: discount and the reward of a trigger for an absent category.
+        per_category: False: only the category that the episode searched is taught.
+    """
+
+    def __init__(self, mdp: Mdp, learning: Learning, per_category: bool) -> None:
+        self._mdp = mdp
+        self._learning = learning
+        self._per_category = per_category
+        self._moves = Moves(mdp)
+        self._num_actions = len(ACTION_SETS[mdp.actions])
+
+    def rewards(self, batch: Batch, num_categories: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What every action would earn for every category.
+
+        Returns:
+            Rewards ``[B, C, A]`` float32, a mask of the same shape, True where
+            the value is taught, and the windows after each action ``[B, A, 4]``.
+        """
+        boxes = batch.observation.boxes[:, -1]
+        following = self._moves.every(boxes, batch.sizes)
+        both = torch.cat([boxes[:, None], following], dim=1)
+        overlaps = best_iou_by_label(both, batch.objects, batch.labels, num_categories)
+        now, after = overlaps[:, :1], overlaps[:, 1:]
+        reward = move_reward(now, after).transpose(1, 2).clone()
+        present = (batch.labels[:, :, None] == torch.arange(num_categories)).any(dim=1)
+        trigger = trigger_reward(now[:, 0], self._mdp.trigger_iou, self._mdp.trigger_reward)
+        reward[..., -1] = torch.where(present, trigger, self._learning.absent_reward)
+        taught = present[:, :, None].expand_as(reward).clone()
+        taught[..., -1] = True
+        if not self._per_category:
+            own = batch.observation.category[:, None] == torch.arange(num_categories)
+            taught &= own[:, :, None]
+        return reward, taught, following
+
+    def next_values(
+        self, batch: Batch, following: Tensor, online: QNetwork, target: QNetwork
+    ) -> Tensor:
+        """Values of the windows after each move: ``[B, C, A - 1]`` float32.
+
+        The trigger has none: it ends the episode.
+        """
+        seen = batch.observation
+        number, moves = len(following), self._num_actions - 1
+        rows = torch.arange(number).repeat_interleave(moves)
+        boxes = torch.cat(
+            [seen.boxes[rows, 1:], following[:, :moves].reshape(-1, 1, 4)], dim=1
+        )
+        actions = seen.actions[rows]
+        if actions.shape[1]:
+            taken = torch.arange(moves).repeat(number)[:, None]
+            actions = torch.cat([actions[:, 1:], taken], dim=1)
+        inputs = (batch.index[rows], shares(boxes, batch.sizes[rows]), actions)
+        values = _values(target, batch.images, *inputs)
+        chooser = _values(online, batch.images, *inputs) if self._learning.double else values
+        best = bootstrap(chooser, values, self._learning.double)
+        return best.view(number, moves, -1).transpose(1, 2)
+
+
+@torch.no_grad()
+def _values(
+    network: QNetwork, images: Tensor, index: Tensor, boxes: Tensor, actions: Tensor
+) -> Tensor:
+    """``[B, C, A]`` on the CPU, in evaluation mode, leaving the mode as it was."""
+    was_training = network.training
+    network.eval()
+    device = network.values.weight.device
+    views = network.encode(images.to(device))
+    values = network(views, index.to(device), boxes.to(device), actions.to(device)).float().cpu()
+    network.train(was_training)
+    return values
+
+
+def make_batch(
+    store: SampleStore,
+    observation: Observation,
+    learning: Learning,
+    generator: torch.Generator,
+) -> Batch:
+    """Fetch the images and the truth of observations, and augment both.
+
+    Args:
+        store: the images.
+        observation: of B windows.
+        learning: ``flip`` and ``jitter``.
+        generator: of the augmentation.
+    """
+    unique, index = torch.unique(observation.image, return_inverse=True)
+    images = store.images[unique]
+    sizes = store.sizes[observation.image]
+    objects, labels = store.boxes[observation.image], store.object_category[observation.image]
+    if learning.flip:
+        mirrored = torch.rand(len(unique), generator=generator) < 0.5
+        images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+        mine = mirrored[index, None, None]
+        widths = sizes[:, 0]
+        boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
+        objects = torch.where(mine, flip_horizontally(objects, widths), objects)
+        observation = Observation(observation.image, observation.category, boxes, observation.actions)
+    if learning.jitter:
+        images = jitter_colours(images, learning.jitter, generator)
+    return Batch(images, index, observation, sizes, objects, labels)
+
+
+def jitter_colours(images: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Scale brightness, contrast and saturation of each image by 1 +- amount.
+
+    Shapes: ``[M, 3, S, S]`` uint8 to the same in float32, 0 to 255.
+    """
+    factors = 1 + amount * (2 * torch.rand(3, len(images), 1, 1, 1, generator=generator) - 1)
+    brightness, contrast, saturation = factors
+    values = images.float() * brightness
+    mean = values.mean(dim=(1, 2, 3), keepdim=True)
+    values = (values - mean) * contrast + mean
+    grey = values.mean(dim=1, keepdim=True)
+    return ((values - grey) * saturation + grey).clamp(0, 255)
+
+
+def windows_round_objects(
+    store: SampleStore, images: Tensor, frames: int, action_history: int, generator: torch.Generator
+) -> Observation:
+    """Windows jittered round a random object of each image.
+
+    They show the network what a find looks like before it can find one: centres
+    are shifted by a normal share of the object's side (0.15) and sides scaled by
+    a log-normal factor (0.3).
+
+    Args:
+        store: the images.
+        images: ``[B]`` int64; each must hold an object of a known category.
+        frames, action_history: of the observations made.
+        generator: of the draw.
+    """
+    labels = store.object_category[images]
+    chance = torch.rand(labels.shape, generator=generator)
+    chosen = torch.where(labels >= 0, chance, -1.0).argmax(dim=1)
+    rows = torch.arange(len(images))
+    boxes = store.boxes[images][rows, chosen]
+    noise = torch.randn(len(images), 4, generator=generator, dtype=torch.float64)
+    side = boxes[:, 2:] - boxes[:, :2]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + 0.15 * noise[:, :2] * side
+    half = side * torch.exp(0.3 * noise[:, 2:]) / 2
+    sizes = store.sizes[images]
+    low = torch.minimum((centre - half).clamp(min=0), sizes - 1)
+    high = torch.maximum(torch.minimum(centre + half, sizes), low + 1)
+    jittered = torch.cat([low, high], dim=1)
+    return Observation(
+        images,
+        labels[rows, chosen],
+        jittered[:, None].repeat(1, frames, 1),
+        torch.full((len(images), action_history), -1),
+    )

@@ -1,0 +1,374 @@
+"""The training loop: act, remember, learn, measure.
+
+It yields; whoever runs it writes. No file, no clock and no log in here, so a run
+depends on its data, parameters and seed alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from objloc.agent.learner import Learner, Update
+from objloc.agent.network import QNetwork
+from objloc.agent.policy import category_values
+from objloc.agent.replay import ReplayBuffer, Transition
+from objloc.mdp.environment import Environment, Observation, Outcome
+from objloc.params import Agent, Exploration
+from objloc.voc.store import SampleStore
+
+Validate = Callable[[QNetwork], dict[str, float]]
+"""Measures a network in evaluation mode; ``score`` is what the best is chosen by."""
+
+_HISTOGRAM_SAMPLES = 2000
+"""Values kept of each period for its histograms."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a period of training measured.
+
+    Attributes:
+        metrics: see ``docs/metrics.md``.
+        losses, q_values: float32 samples of the period, for histograms.
+        best: the validation score is the best so far.
+    """
+
+    metrics: dict[str, float]
+    losses: NDArray[np.float32]
+    q_values: NDArray[np.float32]
+    best: bool
+
+
+@dataclass
+class Tick:
+    """Where training stands after a lock-step.
+
+    Attributes:
+        progress: share of the episodes that have ended.
+        updates, steps, episodes: counted from the start of the run.
+        loss: running mean; nan before the first update.
+        epsilon: of the last step.
+        reward: mean of the period's episodes; nan before the first has ended.
+        report: at the end of a period.
+    """
+
+    progress: float
+    updates: int
+    steps: int
+    episodes: int
+    loss: float
+    epsilon: float
+    reward: float
+    report: Report | None = None
+
+
+class Period:
+    """Sums since the last report."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.losses: list[Tensor] = []
+        self.q_values: list[Tensor] = []
+        self.q_max = float("-inf")
+
+    def add(self, **values: float) -> None:
+        """Add to the sums."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def add_update(self, update: Update) -> None:
+        """Add what an update measured."""
+        self.add(
+            updates=1,
+            loss=update.loss,
+            td_error=update.td_error,
+            q=float(update.q_values.sum()),
+            q_count=len(update.q_values),
+        )
+        self.q_max = max(self.q_max, float(update.q_values.max()))
+        # Every tenth value is enough for a picture.
+        self.losses.append(update.losses[::10].clone())
+        self.q_values.append(update.q_values[::10].clone())
+
+    def ratio(self, name: str, by: str) -> float:
+        """A mean of the period; nan if there was nothing."""
+        count = self.sums.get(by, 0.0)
+        return self.sums.get(name, 0.0) / count if count else float("nan")
+
+    def histogram(self, kept: list[Tensor]) -> NDArray[np.float32]:
+        """Evenly chosen samples of the period."""
+        values = torch.cat(kept) if kept else torch.empty(0)
+        stride = max(1, len(values) // _HISTOGRAM_SAMPLES)
+        return values[::stride].numpy()
+
+
+class Training:
+    """One phase of training: a network, its images, one schedule.
+
+    Args:
+        network: the online network, on its device; trained in place.
+        store: training images; its categories are the network's.
+        tasks: ``[M, 2]`` int64, image and category of each search trained.
+        agent: everything that makes the agent.
+        validate: measures the network.
+        generator: of everything random.
+    """
+
+    def __init__(
+        self,
+        network: QNetwork,
+        store: SampleStore,
+        tasks: Tensor,
+        agent: Agent,
+        validate: Validate,
+        generator: torch.Generator,
+    ) -> None:
+        self._store = store
+        self._agent = agent
+        self._validate = validate
+        self._generator = generator
+        schedule = agent.schedule
+        self._queue = self._episodes(tasks)
+        self._slots = min(schedule.environments, len(self._queue))
+        self._environment = Environment(
+            store, agent.mdp, network.frames, network.action_history
+        )
+        self._environment.reset(self._queue[: self._slots])
+        self._started = self._slots
+        self._active = torch.ones(self._slots, dtype=torch.bool)
+        self._memory = ReplayBuffer(
+            min(agent.replay.size, len(self._queue) * agent.mdp.max_steps),
+            network.frames,
+            network.action_history,
+        )
+        self.learner = Learner(network, store, agent.mdp, agent.learning, generator)
+        self._period = Period()
+        self._steps = self._episodes_ended = self._reports = 0
+        self._owed = 0.0
+        self._episode_reward = torch.zeros(self._slots)
+        self.best_score = float("-inf")
+        self.best_weights: dict[str, Tensor] = {}
+        self.best_metrics: dict[str, float] = {}
+        self._views = self._look(torch.arange(self._slots))
+
+    @property
+    def finished(self) -> bool:
+        """All episodes of the schedule have ended."""
+        return self._episodes_ended >= len(self._queue)
+
+    def run(self) -> Iterator[Tick]:
+        """Train to the end of the schedule, from wherever it stands."""
+        while not self.finished:
+            self._act()
+            self._learn()
+            report = None
+            if self._reports_due() > self._reports:
+                self._reports = self._reports_due()
+                report = self.report()
+            yield self._tick(report)
+
+    def _reports_due(self) -> int:
+        return self._agent.schedule.evaluations * self._episodes_ended // len(self._queue)
+
+    def report(self) -> Report:
+        """Close a period: validate, keep the weights if they are the best so far."""
+        period, network = self._period, self.learner.online
+        network.eval()
+        validation = self._validate(network)
+        best = validation["score"] > self.best_score
+        metrics = {
+            "update": float(self.learner.updates),
+            "step": float(self._steps),
+            "episode": float(self._episodes_ended),
+            "loss": period.ratio("loss", "updates"),
+            "td_error": period.ratio("td_error", "updates"),
+            "q_mean": period.ratio("q", "q_count"),
+            "q_max": period.q_max if period.losses else float("nan"),
+            "epsilon": epsilon_at(self._agent.exploration, self._steps),
+            "episode_reward": period.ratio("episode_reward", "episodes"),
+            "episode_length": period.ratio("episode_length", "episodes"),
+            "train_success": period.ratio("successes", "episodes"),
+            **validation,
+        }
+        if best:
+            self.best_score = validation["score"]
+            self.best_weights = {
+                name: value.detach().cpu().clone() for name, value in network.state_dict().items()
+            }
+            self.best_metrics = metrics
+        report = Report(
+            metrics,
+            period.histogram(period.losses),
+            period.histogram(period.q_values),
+            best,
+        )
+        self._period = Period()
+        return report
+
+    def _episodes(self, tasks: Tensor) -> Tensor:
+        """``[E, 2]``: every pass shuffles the tasks; each has its episodes in a row."""
+        schedule = self._agent.schedule
+        # A generator of its own: a longer run begins with the passes of a shorter.
+        seed = int(torch.randint(2**62, (), generator=self._generator))
+        order = torch.Generator().manual_seed(seed)
+        passes = [
+            tasks[torch.randperm(len(tasks), generator=order)] for _ in range(schedule.passes)
+        ]
+        return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
+
+    def _act(self) -> None:
+        """One step in every environment, remembered; ended episodes make room."""
+        observation = self._environment.observation()
+        actions = self._choose(observation)
+        outcome = self._environment.step(actions)
+        active = self._active.nonzero().squeeze(1)
+        newest = self._environment.observation().boxes[:, -1]
+        self._memory.add(
+            Transition(
+                observation[active],
+                actions[active],
+                outcome.reward[active],
+                newest[active],
+                outcome.terminated[active],
+            )
+        )
+        self._steps += len(active)
+        self._episode_reward += outcome.reward
+        self._owed += self._agent.learning.updates_per_step
+        self._make_room((outcome.ended & self._active).nonzero().squeeze(1), outcome)
+
+    def _make_room(self, ended: Tensor, outcome: Outcome) -> None:
+        """Count the ended episodes and start the next ones in their slots."""
+        if len(ended) == 0:
+            return
+        success = outcome.terminated & (outcome.iou > self._agent.mdp.trigger_iou)
+        self._period.add(
+            episodes=len(ended),
+            episode_reward=float(self._episode_reward[ended].sum()),
+            episode_length=float(self._environment.steps[ended].sum()),
+            successes=float(success[ended].sum()),
+        )
+        self._episodes_ended += len(ended)
+        self._episode_reward[ended] = 0
+        following = self._queue[self._started : self._started + len(ended)]
+        refilled = ended[: len(following)]
+        self._active[ended[len(following) :]] = False
+        self._started += len(following)
+        if len(refilled):
+            changed = self._environment.observation().image[refilled] != following[:, 0]
+            self._environment.reset_slots(refilled, following)
+            if changed.any():
+                rows = refilled[changed]
+                self._views[rows] = self._look(rows)
+
+    def _choose(self, observation: Observation) -> Tensor:
+        """Epsilon-greedy, guided where the parameters say so: ``[B]`` int64."""
+        epsilon = epsilon_at(self._agent.exploration, self._steps)
+        network = self.learner.online
+        network.eval()
+        index = torch.arange(self._slots)
+        with torch.no_grad():
+            values = category_values(
+                network, self._views, index, observation, self._store.sizes[observation.image]
+            )
+        wander = torch.rand(self._slots, generator=self._generator) < epsilon
+        anything = torch.rand(values.shape, generator=self._generator)
+        if self._agent.exploration.guided:
+            rewarding = self._environment.reward_of_every_action() > 0
+            # Where no action earns anything, all are open.
+            anything = torch.where(rewarding, anything + 1, anything)
+        return torch.where(wander, anything.argmax(dim=1), values.argmax(dim=1))
+
+    def _learn(self) -> None:
+        """As many updates as are owed for the steps taken."""
+        if len(self._memory) < min(self._agent.replay.init_size, self._memory_limit()):
+            self._owed = 0.0
+            return
+        while self._owed >= 1:
+            self._owed -= 1
+            self._period.add_update(self.learner.update(self._memory))
+
+    def _memory_limit(self) -> int:
+        return len(self._queue) * self._agent.mdp.max_steps
+
+    @torch.no_grad()
+    def _look(self, slots: Tensor) -> Tensor:
+        """Encode the images of some slots with the weights of now.
+
+        They are not encoded anew while an episode runs: the few updates between
+        do not matter to exploration.
+        """
+        network = self.learner.online
+        network.eval()
+        images = self._store.images[self._environment.observation().image[slots]]
+        return network.encode(images.to(network.values.weight.device))
+
+    def _tick(self, report: Report | None) -> Tick:
+        metrics = report.metrics if report else {}
+        return Tick(
+            progress=self._episodes_ended / len(self._queue),
+            updates=self.learner.updates,
+            steps=self._steps,
+            episodes=self._episodes_ended,
+            loss=metrics.get("loss", self._period.ratio("loss", "updates")),
+            epsilon=epsilon_at(self._agent.exploration, self._steps),
+            reward=metrics.get("episode_reward", self._period.ratio("episode_reward", "episodes")),
+            report=report,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes: stopping and going on equals not stopping."""
+        return {
+            "learner": self.learner.state_dict(),
+            "memory": self._memory.state_dict(),
+            "environment": self._environment.state_dict(),
+            "generator": self._generator.get_state(),
+            "queue": self._queue,
+            "started": self._started,
+            "active": self._active,
+            "views": self._views,
+            "episode_reward": self._episode_reward,
+            "counters": [self._steps, self._episodes_ended],
+            "owed": self._owed,
+            "period": [
+                self._period.sums,
+                self._period.losses,
+                self._period.q_values,
+                self._period.q_max,
+            ],
+            "best": [self.best_score, self.best_weights, self.best_metrics],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.learner.load_state_dict(state["learner"])
+        self._memory.load_state_dict(state["memory"])
+        self._environment.load_state_dict(state["environment"])
+        self._generator.set_state(state["generator"])
+        # A run may be extended: passes beyond those of the state are this one's.
+        played = len(state["queue"])
+        self._queue = torch.cat([state["queue"], self._queue[played:]])
+        self._started, self._active = state["started"], state["active"]
+        self._views, self._episode_reward = state["views"], state["episode_reward"]
+        self._steps, self._episodes_ended = state["counters"]
+        self._reports = self._reports_due()
+        self._owed = state["owed"]
+        self._period = Period()
+        (
+            self._period.sums,
+            self._period.losses,
+            self._period.q_values,
+            self._period.q_max,
+        ) = state["period"]
+        self.best_score, self.best_weights, self.best_metrics = state["best"]
+
+
+def epsilon_at(exploration: Exploration, steps: int) -> float:
+    """Epsilon after so many steps: linear from start to end, then constant."""
+    done = min(1.0, steps / exploration.epsilon_decay_steps)
+    return exploration.epsilon_start + done * (exploration.epsilon_end - exploration.epsilon_start)

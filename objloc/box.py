@@ -1,0 +1,113 @@
+"""Pure geometry of boxes.
+
+A box is ``(xmin, ymin, xmax, ymax)`` in pixels, zero-based and half-open: its
+width is ``xmax - xmin``, so IoU equals the devkit's (which counts inclusive
+pixels) with no ``+ 1`` anywhere. Tensors are float64 unless a caller has a
+reason; the last dimension holds the four numbers.
+"""
+
+import torch
+from torch import Tensor
+
+
+def area(boxes: Tensor) -> Tensor:
+    """Area in square pixels. Shapes: ``[..., 4]`` to ``[...]``."""
+    return (boxes[..., 2] - boxes[..., 0]).clamp(min=0) * (boxes[..., 3] - boxes[..., 1]).clamp(
+        min=0
+    )
+
+
+def intersection(a: Tensor, b: Tensor) -> Tensor:
+    """Area of the overlap, element by element. Shapes: ``[..., 4]``, broadcast."""
+    low = torch.maximum(a[..., :2], b[..., :2])
+    high = torch.minimum(a[..., 2:], b[..., 2:])
+    side = (high - low).clamp(min=0)
+    return side[..., 0] * side[..., 1]
+
+
+def iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union, element by element; 0 where both are empty.
+
+    Shapes: ``[..., 4]`` and ``[..., 4]``, broadcast, to ``[...]``.
+    """
+    shared = intersection(a, b)
+    union = area(a) + area(b) - shared
+    return torch.where(union > 0, shared / union.clamp(min=torch.finfo(union.dtype).tiny), 0.0)
+
+
+def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU of every box of ``a`` with every box of ``b``: ``[N, 4]``, ``[M, 4]`` to ``[N, M]``."""
+    return iou(a[:, None], b[None, :])
+
+
+def best_iou(boxes: Tensor, objects: Tensor, present: Tensor) -> Tensor:
+    """IoU of each box with its best-matching object; 0 where there is none.
+
+    Args:
+        boxes: ``[..., 4]``.
+        objects: ``[..., K, 4]``, padded.
+        present: ``[..., K]``, False where padded.
+
+    Returns:
+        ``[...]``.
+    """
+    overlaps = torch.where(present, iou(boxes[..., None, :], objects), 0.0)
+    if overlaps.shape[-1] == 0:
+        return torch.zeros_like(boxes[..., 0])
+    return overlaps.max(dim=-1).values
+
+
+def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+    """Indices of the boxes kept, best score first.
+
+    A box goes when a better one overlaps it by an IoU above ``threshold``.
+    Equal scores keep their order.
+
+    Shapes: ``[N, 4]``, ``[N]`` to ``[M]`` (int64).
+    """
+    order = torch.argsort(scores, descending=True, stable=True)
+    overlaps = pairwise_iou(boxes[order], boxes[order]) > threshold
+    alive = torch.ones(len(order), dtype=torch.bool)
+    kept = []
+    for rank in range(len(order)):
+        if alive[rank]:
+            kept.append(rank)
+            alive &= ~overlaps[rank]
+    return order[torch.tensor(kept, dtype=torch.int64)]
+
+
+def to_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The devkit's one-based inclusive pixels: what every output file holds."""
+    xmin, ymin, xmax, ymax = box
+    return (xmin + 1, ymin + 1, xmax, ymax)
+
+
+def from_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """From the devkit's one-based inclusive pixels to zero-based, half-open."""
+    xmin, ymin, xmax, ymax = box
+    return (xmin - 1, ymin - 1, xmax, ymax)
+
+
+def best_iou_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels: int) -> Tensor:
+    """IoU of each box with its best-matching object of every label.
+
+    Args:
+        boxes: ``[B, n, 4]``.
+        objects: ``[B, K, 4]``, padded.
+        labels: ``[B, K]`` int64, -1 where padded.
+        num_labels: C.
+
+    Returns:
+        ``[B, n, C]``; 0 where there is no object of the label.
+    """
+    overlaps = iou(boxes[:, :, None], objects[:, None])
+    mine = labels[:, None, :, None] == torch.arange(num_labels, device=labels.device)
+    return torch.where(mine, overlaps[..., None], 0.0).amax(dim=2)
+
+
+def flip_horizontally(boxes: Tensor, widths: Tensor) -> Tensor:
+    """Boxes of mirrored images: ``[B, ..., 4]`` with ``[B]`` image widths in pixels."""
+    widths = widths.view(len(widths), *[1] * (boxes.dim() - 2))
+    return torch.stack(
+        [widths - boxes[..., 2], boxes[..., 1], widths - boxes[..., 0], boxes[..., 3]], dim=-1
+    )

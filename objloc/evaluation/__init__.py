@@ -1,0 +1,1 @@
+"""Rollouts, detections, average precision, success rate, blind baselines."""

@@ -1,0 +1,360 @@
+"""One training run from shards to a run folder: phases, resuming, writing."""
+
+import hashlib
+import io
+import json
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from types import FrameType
+from typing import Any, Protocol
+
+import psutil
+import torch
+from torch import Tensor
+
+from objloc.agent.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_tensors,
+    save_checkpoint,
+    warm_start,
+)
+from objloc.agent.network import QNetwork, build_network
+from objloc.agent.training import Report, Tick, Training
+from objloc.errors import ObjlocError
+from objloc.evaluation.validation import Validator
+from objloc.files import repository_root, write_atomically, write_json
+from objloc.params import Params, dump_params, resolve_categories
+from objloc.view.plots import histogram_picture, training_curves
+from objloc.view.progress import TrainingProgress
+from objloc.voc.shards import read_index
+from objloc.voc.store import SampleStore
+
+SAVE_EVERY = 120.0
+"""Seconds between two saves of the state that a killed run goes on from."""
+
+_PACKAGES = ("torch", "numpy", "pillow", "lxml", "webdataset", "mlflow", "dvc")
+
+
+class Run(Protocol):
+    """Where metrics go while training; ``objloc.tracking`` has the real one."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        """Log a period's metrics at an update."""
+
+
+@dataclass
+class Record:
+    """What a run has measured so far.
+
+    Attributes:
+        rows: one a period, in order; key ``phase`` counts from 0.
+        losses, q_values: by period: its update and its samples.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    losses: list[tuple[int, Tensor]] = field(default_factory=list)
+    q_values: list[tuple[int, Tensor]] = field(default_factory=list)
+
+    def add(self, phase: int, report: Report, offset: int) -> dict[str, float]:
+        """Add a period; updates of earlier phases are counted on."""
+        row = {**report.metrics, "phase": float(phase)}
+        row["update"] += offset
+        self.rows.append(row)
+        update = int(row["update"])
+        self.losses.append((update, torch.from_numpy(report.losses.copy())))
+        self.q_values.append((update, torch.from_numpy(report.q_values.copy())))
+        return row
+
+
+class Experiment:
+    """A training run: one phase, or one for each category of a curriculum.
+
+    Args:
+        shards: the folder of shards.
+        params: all parameters; ``train`` and the agent it names are used.
+        init: a checkpoint to start from.
+
+    Raises:
+        ObjlocError: unknown categories or image sets, a category without images,
+            an ``init`` that does not fit.
+    """
+
+    def __init__(self, shards: Path, params: Params, init: Path | None = None) -> None:
+        train, agent = params.train, params.agent
+        index = read_index(shards)
+        self.params = params
+        self.data, self.data_hash = index.data, index.data_hash
+        self.categories = resolve_categories(
+            train.categories, index.categories, "train.categories"
+        )
+        curriculum = resolve_categories(
+            train.curriculum, self.categories, "train.curriculum"
+        )
+        self.phases: tuple[tuple[str, ...], ...] = (
+            tuple((name,) for name in curriculum) if curriculum else (self.categories,)
+        )
+        size = agent.encoder.image_size
+        self._store = SampleStore.load(shards, train.image_set, self.categories, size)
+        self._val = SampleStore.load(shards, train.val_image_set, self.categories, size)
+        self._tasks = self._store.tasks()
+        self._init = init
+        self._device = _device(train.device)
+        self.key = self._key()
+        self._state_file = repository_root() / ".objloc" / "resume" / f"{self.key}.pt"
+        self.record = Record()
+        # Fails now rather than after an hour if the earlier model does not fit.
+        self._first_network()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What decides this run: ``train`` and the agent it names, resolved."""
+        params = self.params
+        return {
+            "train": params.train.model_dump(mode="json"),
+            "agents": {params.train.agent: params.agent.model_dump(mode="json")},
+        }
+
+    def run(self, progress: TrainingProgress, run: Run) -> tuple[Checkpoint, Checkpoint]:
+        """Train; an interrupted run goes on where it stopped.
+
+        Returns:
+            The best on validation, and the last, of the last phase.
+
+        Raises:
+            KeyboardInterrupt: after the state was saved.
+        """
+        state = self._saved_state(progress)
+        limit = self.params.train.max_minutes
+        deadline = time.monotonic() + 60 * limit if limit else float("inf")
+        first = state["phase"] if state else 0
+        network = self._first_network()
+        for phase in range(first, len(self.phases)):
+            training = self._training(phase, network)
+            if state and phase == first:
+                training.load_state_dict(state["training"])
+            progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
+            cut = self._run_phase(phase, training, progress, run, deadline)
+            best = self._checkpoint(training.best_weights, training.best_metrics, phase, cut)
+            last = self._checkpoint(
+                training.learner.online.state_dict(), self.record.rows[-1], phase, cut
+            )
+            if cut:
+                break
+            network.load_state_dict(training.best_weights)
+        return best, last
+
+    def _run_phase(
+        self,
+        phase: int,
+        training: Training,
+        progress: TrainingProgress,
+        run: Run,
+        deadline: float,
+    ) -> bool:
+        """Run a phase to its end or the deadline; True if it was cut."""
+        offset = self._offset(phase)
+        saved = time.monotonic()
+        psutil.cpu_percent()
+        tick = None
+        with _interrupts() as interrupted:
+            for tick in training.run():
+                progress.update(tick)
+                if tick.report is not None:
+                    self._log(phase, tick, tick.report, offset, progress, run)
+                now = time.monotonic()
+                if tick.report is not None or now - saved >= SAVE_EVERY or interrupted:
+                    self._save_state(phase, training)
+                    saved = now
+                if interrupted:
+                    progress.say("interrupted: the same command goes on from here")
+                    raise KeyboardInterrupt
+                if now >= deadline and tick.progress < 1:
+                    self._save_state(phase, training)
+                    tick.report = training.report()
+                    self._log(phase, tick, tick.report, offset, progress, run)
+                    progress.say(f"cut by train.max_minutes at {tick.progress:.0%}")
+                    return True
+        return False
+
+    def _log(
+        self,
+        phase: int,
+        tick: Tick,
+        report: Report,
+        offset: int,
+        progress: TrainingProgress,
+        run: Run,
+    ) -> None:
+        row = self.record.add(phase, report, offset)
+        machine = {
+            **progress.rates(tick),
+            "cpu_percent": psutil.cpu_percent(),
+            "memory_mb": psutil.Process().memory_info().rss / 1e6,
+        }
+        run.log_metrics({**row, **machine}, int(row["update"]))
+
+    def _offset(self, phase: int) -> int:
+        """Updates of all earlier phases."""
+        before = [row["update"] for row in self.record.rows if row["phase"] < phase]
+        return int(before[-1]) if before else 0
+
+    def _training(self, phase: int, network: QNetwork) -> Training:
+        trained = [self.categories.index(name) for name in self.phases[phase]]
+        mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
+        generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
+        validate = Validator(self._store, self._val, trained, self.params.agent)
+        return Training(
+            network, self._store, self._tasks[mine], self.params.agent, validate, generator
+        )
+
+    def _first_network(self) -> QNetwork:
+        generator = torch.Generator().manual_seed(self.params.train.seed)
+        network = build_network(self.params.agent, self.categories, generator)
+        if self._init is not None:
+            warm_start(network, load_checkpoint(self._init), str(self.params.train.init_from))
+        return network.to(self._device)
+
+    def _checkpoint(
+        self, weights: dict[str, Tensor], metrics: dict[str, float], phase: int, cut: bool
+    ) -> Checkpoint:
+        train = self.params.train
+        return Checkpoint(
+            agent=self.params.agent,
+            categories=self.categories,
+            data=self.data,
+            data_hash=self.data_hash,
+            state=weights,
+            info={
+                "image_set": train.image_set,
+                "val_image_set": train.val_image_set,
+                "seed": train.seed,
+                "phase": phase,
+                "phases": len(self.phases),
+                "update": int(metrics["update"]),
+                "score": metrics["score"],
+                "cut": cut,
+            },
+        )
+
+    def _key(self) -> str:
+        """Hash of all that decides the run but for its length, so that it can be extended."""
+        train = self.params.train.model_dump(mode="json", exclude={"max_minutes"})
+        agent = self.params.agent.model_dump(mode="json")
+        del agent["schedule"]["passes"]
+        text = json.dumps([self.data_hash, train, agent, str(self._device)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _save_state(self, phase: int, training: Training) -> None:
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "phase": phase,
+                "training": training.state_dict(),
+                "record": [self.record.rows, self.record.losses, self.record.q_values],
+                "finished": training.finished and phase == len(self.phases) - 1,
+                "passes": self.params.agent.schedule.passes,
+            },
+            buffer,
+        )
+        write_atomically(self._state_file, buffer.getvalue())
+        # Only the newest run is kept: states are large.
+        for other in self._state_file.parent.glob("*.pt"):
+            if other != self._state_file and time.time() - other.stat().st_mtime > 7 * 86400:
+                other.unlink(missing_ok=True)
+
+    def _saved_state(self, progress: TrainingProgress) -> dict[str, Any] | None:
+        """The state to go on from, if there is one that this run continues."""
+        if not self._state_file.exists():
+            return None
+        try:
+            state: dict[str, Any] = load_tensors(self._state_file)
+        except ObjlocError as error:
+            progress.say(f"starts anew: {error}")
+            return None
+        passes = self.params.agent.schedule.passes
+        if passes < state["passes"] or (state["finished"] and passes == state["passes"]):
+            return None
+        self.record = Record(*state["record"])
+        progress.say(f"goes on from update {state['training']['learner']['updates']}")
+        return state
+
+
+def write_run(
+    folder: Path, experiment: Experiment, best: Checkpoint, last: Checkpoint, command: Sequence[str]
+) -> None:
+    """Write the run folder: models, history, figures, pictures, how it was made.
+
+    Nothing in it tells of time, host or speed: the same parameters and data give
+    the same bytes.
+    """
+    rows = experiment.record.rows
+    save_checkpoint(folder / "checkpoint.pt", best)
+    save_checkpoint(folder / "final.pt", last)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [",".join(names)]
+    lines += [",".join(_number(row.get(name)) for name in names) for row in rows]
+    write_atomically(folder / "history.csv", "\n".join(lines) + "\n")
+    chosen = next(row for row in rows if int(row["update"]) == best.info["update"])
+    write_json(
+        folder / "metrics.json",
+        {
+            "data": experiment.data,
+            "categories": list(experiment.categories),
+            "cut": best.info["cut"],
+            "best": {name: value for name, value in chosen.items() if value == value},
+        },
+    )
+    plots = folder / "plots"
+    training_curves(rows, plots / "training.png")
+    histogram_picture(
+        [(u, v.numpy()) for u, v in experiment.record.losses], "loss", plots / "losses.png"
+    )
+    histogram_picture(
+        [(u, v.numpy()) for u, v in experiment.record.q_values], "Q-value", plots / "q_values.png"
+    )
+    write_atomically(folder / "params.yaml", dump_params(experiment.parameters))
+    versions = [f"python {python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)]
+    write_atomically(folder / "environment.txt", "\n".join(versions) + "\n")
+    write_atomically(folder / "command.txt", " ".join(command) + "\n")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or value != value else repr(value)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ObjlocError("train.device: expected cpu or auto on this machine; found cuda")
+    return torch.device(name)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list instead of stopping in the middle of a step."""
+    caught: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if caught:  # a second one means it
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    except ValueError:  # not the main thread: leave signals alone
+        before = {}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The Markov decision process of a window that searches for an object."""

@@ -1,0 +1,190 @@
+"""The batched environment: many windows, each searching one image in lock-step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from objloc.box import best_iou
+from objloc.mdp.action import ACTION_SETS, Moves, whole_image
+from objloc.mdp.reward import move_reward, trigger_reward
+from objloc.params import Mdp
+from objloc.voc.store import SampleStore
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the agent may know of B episodes: no truth in it.
+
+    Attributes:
+        image: ``[B]`` int64, index into the store.
+        category: ``[B]`` int64, the category searched.
+        boxes: ``[B, F, 4]`` float64 pixels, the windows of the last F steps,
+            newest last; an episode's first window repeated at its start.
+        actions: ``[B, H]`` int64, the last H actions, newest last; -1 for none.
+    """
+
+    image: Tensor
+    category: Tensor
+    boxes: Tensor
+    actions: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "Observation":
+        """The observations of some episodes."""
+        return Observation(
+            self.image[rows], self.category[rows], self.boxes[rows], self.actions[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one lock-step did to B episodes.
+
+    Attributes:
+        reward: ``[B]`` float32.
+        terminated: ``[B]`` bool, the trigger was pulled.
+        truncated: ``[B]`` bool, the step limit was reached without a trigger.
+        iou: ``[B]`` float64, of the window after the step.
+    """
+
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    iou: Tensor
+
+    @property
+    def ended(self) -> Tensor:
+        """``[B]`` bool: the episode is over."""
+        return self.terminated | self.truncated
+
+
+class Environment:
+    """B episodes side by side over the images of one store.
+
+    Actions: indices into ``ACTION_SETS[mdp.actions]``.
+    Observation: see ``Observation``.
+    Rewards: see ``objloc.mdp.reward``; IoU is with the best-matching object of
+        the category searched, difficult ones included.
+    Start: the window is the whole image.
+    End: ``terminated`` by the trigger, ``truncated`` after ``mdp.max_steps``
+        actions without one.
+
+    One slot behaves exactly as B do: nothing here mixes rows. It never runs a
+    network.
+
+    Args:
+        store: the images and their truth.
+        mdp: the decision process.
+        frames: number of past windows kept for the observation.
+        action_history: number of past actions kept for the observation.
+    """
+
+    def __init__(
+        self, store: SampleStore, mdp: Mdp, frames: int = 1, action_history: int = 0
+    ) -> None:
+        self.store = store
+        self.mdp = mdp
+        self.moves = Moves(mdp)
+        self.trigger = len(ACTION_SETS[mdp.actions]) - 1
+        self._frames = frames
+        self._action_history = action_history
+
+    def reset(self, tasks: Tensor) -> Observation:
+        """Start an episode in every slot.
+
+        Args:
+            tasks: ``[B, 2]`` int64, image and category of each.
+        """
+        image, category = tasks.unbind(dim=1)
+        sizes = self.store.sizes[image]
+        self._boxes = whole_image(sizes)[:, None].repeat(1, self._frames, 1)
+        self._actions = torch.full((len(tasks), self._action_history), -1)
+        self._image, self._category = image.clone(), category.clone()
+        self._steps = torch.zeros(len(tasks), dtype=torch.int64)
+        self._iou = self._iou_of(self._boxes[:, -1])
+        return self.observation()
+
+    def reset_slots(self, slots: Tensor, tasks: Tensor) -> None:
+        """Start a new episode in some slots: ``[R]`` int64 and ``[R, 2]`` int64."""
+        image, category = tasks.unbind(dim=1)
+        self._image[slots], self._category[slots] = image, category
+        self._boxes[slots] = whole_image(self.store.sizes[image])[:, None]
+        self._actions[slots] = -1
+        self._steps[slots] = 0
+        self._iou = self._iou_of(self._boxes[:, -1])
+
+    def observation(self) -> Observation:
+        """What the agent sees now; a copy, safe to keep."""
+        return Observation(
+            self._image.clone(), self._category.clone(), self._boxes.clone(), self._actions.clone()
+        )
+
+    @property
+    def iou(self) -> Tensor:
+        """``[B]`` float64: IoU of each window with its best-matching object."""
+        return self._iou
+
+    @property
+    def steps(self) -> Tensor:
+        """``[B]`` int64: actions taken in each episode so far."""
+        return self._steps
+
+    def step(self, actions: Tensor) -> Outcome:
+        """Take one action in every slot.
+
+        An ended episode is not started anew: call ``reset_slots``.
+
+        Args:
+            actions: ``[B]`` int64.
+        """
+        boxes = self.moves.apply(self._boxes[:, -1], self.store.sizes[self._image], actions)
+        iou = self._iou_of(boxes)
+        terminated = actions == self.trigger
+        reward = torch.where(
+            terminated,
+            trigger_reward(iou, self.mdp.trigger_iou, self.mdp.trigger_reward),
+            move_reward(self._iou, iou),
+        )
+        self._boxes = torch.cat([self._boxes[:, 1:], boxes[:, None]], dim=1)
+        if self._action_history:
+            self._actions = torch.cat([self._actions[:, 1:], actions[:, None]], dim=1)
+        self._steps = self._steps + 1
+        self._iou = iou
+        truncated = ~terminated & (self._steps >= self.mdp.max_steps)
+        return Outcome(reward, terminated, truncated, iou)
+
+    def reward_of_every_action(self) -> Tensor:
+        """``[B, A]`` float32: what each action would earn now (guided exploration)."""
+        boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
+        objects, present = self.store.objects_of(self._image, self._category)
+        reward = move_reward(self._iou[:, None], best_iou(boxes, objects[:, None], present[:, None]))
+        reward[:, self.trigger] = trigger_reward(
+            self._iou, self.mdp.trigger_iou, self.mdp.trigger_reward
+        )
+        return reward
+
+    def keep(self, slots: Tensor) -> None:
+        """Drop all slots but some: ``[R]`` int64 or ``[B]`` bool."""
+        self._image, self._category = self._image[slots], self._category[slots]
+        self._boxes, self._actions = self._boxes[slots], self._actions[slots]
+        self._steps, self._iou = self._steps[slots], self._iou[slots]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that changes, to go on later."""
+        return {
+            "image": self._image,
+            "category": self._category,
+            "boxes": self._boxes,
+            "actions": self._actions,
+            "steps": self._steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self._image, self._category = state["image"], state["category"]
+        self._boxes, self._actions = state["boxes"], state["actions"]
+        self._steps = state["steps"]
+        self._iou = self._iou_of(self._boxes[:, -1])
+
+    def _iou_of(self, boxes: Tensor) -> Tensor:
+        return best_iou(boxes, *self.store.objects_of(self._image, self._category))

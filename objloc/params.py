@@ -1,0 +1,479 @@
+"""The parameters of every stage: ``params.yaml``, validated.
+
+One frozen model a section; a function receives its own section only. Unknown
+keys, wrong types and impossible values are refused in one line that names the
+key and what is allowed.
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from objloc.errors import ObjlocError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+def _listed(value: Any) -> Any:
+    """``-S train.categories=cat`` arrives as a string: take it as a list of one."""
+    if isinstance(value, str) and value != "all":
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Categories = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Dataset(Section):
+    """Which photographs; the ``download`` stage."""
+
+    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012"] = "scenes"
+    mirror: str | None = None
+    """Folder, ``file://`` or http(s) URL that holds the archives; relative folders
+    count from the repository root. None: the official addresses."""
+    scenes_images: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1)]] = {
+        "train": 1000,
+        "val": 200,
+        "test": 300,
+    }
+    """Number of images drawn for each image set (``scenes`` only)."""
+    scenes_seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("mirror")
+    @classmethod
+    def _not_empty(cls, mirror: str | None) -> str | None:
+        if mirror is not None and not mirror.strip():
+            raise ValueError("expected a folder or URL, or null")
+        return mirror
+
+
+class Shard(Section):
+    """How samples are split and packed; the ``shard`` stage."""
+
+    split: Literal["devkit", "seeded"] = "devkit"
+    """``devkit``: the devkit's own image sets. ``seeded``: train, val and test
+    drawn by image from all images of the devkit."""
+    fractions: dict[Literal["train", "val", "test"], Fraction] = {
+        "train": 0.65,
+        "val": 0.15,
+        "test": 0.20,
+    }
+    seed: Annotated[int, Field(ge=0)] = 0
+    samples_per_shard: PositiveInt = 500
+
+    @model_validator(mode="after")
+    def _fractions_sum_to_one(self) -> "Shard":
+        if set(self.fractions) != {"train", "val", "test"}:
+            raise ValueError("fractions: expected the keys train, val and test")
+        if abs(sum(self.fractions.values()) - 1) > 1e-6:
+            raise ValueError(f"fractions: expected a sum of 1, found {sum(self.fractions.values())}")
+        return self
+
+
+class Train(Section):
+    """What is learned from which images; the ``train`` stage."""
+
+    agent: str = "scenes"
+    """The entry of ``agents`` that is trained."""
+    categories: Categories = "all"
+    """``all`` stands for every category of the data (the 2018 system's ``*``)."""
+    curriculum: Names = ()
+    """Categories learned one after another, each phase warm-started from the
+    best model of the one before; empty: all at once."""
+    image_set: str = "train"
+    val_image_set: str = "val"
+    seed: Annotated[int, Field(ge=0)] = 0
+    init_from: str | None = None
+    """Warm start: the path of a checkpoint, or ``models:/NAME/VERSION``."""
+    init_sha256: str | None = None
+    """SHA-256 of the checkpoint that ``init_from`` names; required with it."""
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("init_from")
+    @classmethod
+    def _no_moving_alias(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith("models:") and not re.fullmatch(
+            r"models:/[^/@]+/[0-9]+", value
+        ) and "@" not in value:
+            raise ValueError("expected a path or models:/NAME/VERSION with a version number")
+        return value
+
+    @field_validator("init_sha256")
+    @classmethod
+    def _hexadecimal(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise ValueError("expected 64 hexadecimal digits, or null")
+        return value
+
+    @model_validator(mode="after")
+    def _curriculum_within_categories(self) -> "Train":
+        if self.categories == ():
+            raise ValueError("categories: expected at least one category, or all")
+        for name, listed in (("categories", self.categories), ("curriculum", self.curriculum)):
+            if len(set(listed)) != len(listed) and listed != "all":
+                raise ValueError(f"{name}: a category is named twice in {list(listed)}")
+        if self.categories != "all":
+            for category in self.curriculum:
+                if category not in self.categories:
+                    raise ValueError(
+                        f"curriculum: '{category}' is not among categories {list(self.categories)}"
+                    )
+        return self
+
+
+class Mdp(Section):
+    """The Markov decision process."""
+
+    actions: Literal["dissertation", "paper"] = "paper"
+    """``dissertation``: the 11 of 2018. ``paper``: the 9 of Caicedo & Lazebnik."""
+    step_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """alpha: what a move changes, as a share of the window's own side."""
+    max_steps: PositiveInt = 50
+    """Steps after which an episode is truncated."""
+    min_side: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Least side of a window, as a share of the image's side."""
+    min_aspect_ratio: Annotated[float, Field(gt=0, le=1)] = 0.15
+    max_aspect_ratio: Annotated[float, Field(ge=1)] = 6.0
+    """Height by width of a window, both as shares of the image's sides."""
+    trigger_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """tau: a trigger is right if IoU is above it (in training)."""
+    trigger_reward: Annotated[float, Field(gt=0)] = 3.0
+
+
+class Encoder(Section):
+    """What the agent sees of an image and a window.
+
+    ``crops``: the window is cut out of the squashed image and given to a
+    network (2018). ``map``: a residual network sees the image once, windows are
+    pooled out of its feature map.
+    """
+
+    kind: Literal["crops", "map"] = "map"
+    image_size: Annotated[int, Field(ge=16, le=1024)] = 128
+    """Side in pixels to which every image is squashed."""
+    greyscale: bool = False
+    frames: PositiveInt = 1
+    """The windows of the last so many steps are seen together."""
+    window_size: Annotated[int, Field(ge=36)] = 84
+    """``crops``: side in pixels to which a window is resized."""
+    widths: tuple[PositiveInt, ...] = (32, 48, 64, 96)
+    """``map``: channels of the stem and of each residual stage; each halves the map."""
+    pool: PositiveInt = 7
+    """``map``: cells a side into which a window is pooled."""
+    context: Annotated[float, Field(ge=1, le=3)] = 1.2
+    """``map``: the window is widened by this factor before pooling."""
+    cell_width: PositiveInt = 32
+    """``map``: channels each pooled cell is reduced to."""
+
+
+class Head(Section):
+    """The layers from features to Q-values."""
+
+    hidden: tuple[PositiveInt, ...] = (512,)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    per_category: bool = True
+    """True: one set of Q-values for each category. False: one for all (2018)."""
+    action_history: Annotated[int, Field(ge=0)] = 0
+    """Number of past actions given one-hot (10 in Caicedo & Lazebnik)."""
+
+
+class Learning(Section):
+    """Deep Q-learning."""
+
+    backup: Literal["sampled", "all_actions"] = "all_actions"
+    """``sampled``: the target of the action taken (DQN). ``all_actions``: targets of
+    every action, whose next windows and rewards follow from geometry."""
+    discount: Fraction = 0.5
+    double: bool = False
+    """Double DQN (van Hasselt et al. 2016): the online network picks the next action."""
+    loss: Literal["squared", "huber"] = "huber"
+    optimiser: Literal["rmsprop", "adamw"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate_decay_updates: Annotated[int, Field(ge=0)] = 0
+    """Cosine decay from ``learning_rate`` to a hundredth of it over so many
+    updates, counted from the first; 0: constant."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_gradient_norm: Annotated[float, Field(gt=0)] | None = None
+    images_per_batch: PositiveInt = 32
+    windows_per_image: PositiveInt = 1
+    """A batch holds ``images_per_batch`` x ``windows_per_image`` windows."""
+    object_windows: Fraction = 0.0
+    """Share of a batch's windows that are jittered round objects instead of
+    replayed (``all_actions`` only)."""
+    updates_per_step: Annotated[float, Field(gt=0)] = 1.0
+    """Updates for each lock-step of all environments; below 1, one in so many."""
+    target_update_every: PositiveInt = 10000
+    """Updates between two copies of the online network to the target network."""
+    target_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the online weights in a copy; below 1, a soft update."""
+    absent_reward: Annotated[float, Field(le=0)] = -3.0
+    """Reward of a trigger for a category that the image does not hold
+    (``per_category`` with ``all_actions``)."""
+    flip: bool = False
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Brightness, contrast and saturation are scaled by 1 +- this."""
+
+
+class Replay(Section):
+    """The replay memory."""
+
+    size: PositiveInt = 500_000
+    init_size: PositiveInt = 500
+    """Transitions gathered before the first update."""
+
+
+class Exploration(Section):
+    """Epsilon-greedy exploration."""
+
+    epsilon_start: Fraction = 1.0
+    epsilon_end: Fraction = 0.2
+    epsilon_decay_steps: PositiveInt = 500
+    """Steps (of single environments) over which epsilon falls linearly."""
+    guided: bool = False
+    """Random choices are among the actions with positive reward, where there are
+    any (Caicedo & Lazebnik)."""
+
+
+class Schedule(Section):
+    """How long, and how often measured."""
+
+    environments: PositiveInt = 1
+    """Environments in lock-step."""
+    episodes_per_image: PositiveInt = 5
+    """Episodes in a row on each image (and category) of a pass."""
+    passes: PositiveInt = 1
+    """Passes over the training images."""
+    evaluations: PositiveInt = 10
+    """Validations in a run, evenly spread; the best one's weights are kept."""
+    val_images: Annotated[int, Field(ge=1)] | None = 100
+    """Validation uses the first so many images of each category; null: all."""
+
+
+class Agent(Section):
+    """Everything that makes an agent."""
+
+    mdp: Mdp = Mdp()
+    encoder: Encoder = Encoder()
+    head: Head = Head()
+    learning: Learning = Learning()
+    replay: Replay = Replay()
+    exploration: Exploration = Exploration()
+    schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Agent":
+        learning = self.learning
+        if learning.object_windows and learning.backup != "all_actions":
+            raise ValueError("learning.object_windows: expected 0 unless learning.backup=all_actions")
+        if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
+            raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
+        if self.replay.init_size > self.replay.size:
+            raise ValueError(
+                f"replay.init_size: expected at most replay.size={self.replay.size}, "
+                f"found {self.replay.init_size}"
+            )
+        return self
+
+
+class Evaluate(Section):
+    """What is measured; the ``evaluate`` stage."""
+
+    image_sets: Names = ("val", "test")
+    episodes: PositiveInt = 15
+    """Stochastic episodes for each image and category present (2018: 15)."""
+    epsilon: Fraction = 0.2
+    iou_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Success is a trigger with IoU above it."""
+    nms: Fraction = 0.3
+    """Overlap above which the lesser of two detections is dropped."""
+    max_images: Annotated[int, Field(ge=1)] | None = None
+    """The success rate uses the first so many images of each category (2018:
+    200); null: all."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Register(Section):
+    """Which model becomes champion; the ``register`` stage."""
+
+    model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "objloc"
+    metric: Literal[
+        "success_rate.greedy.mean",
+        "success_rate.episodes15.mean",
+        "ap.triggered.voc2007.mean",
+        "ap.attended.voc2007.mean",
+        "ap.triggered.area.mean",
+        "ap.attended.area.mean",
+    ] = "success_rate.greedy.mean"
+    """Compared on the image set that training validated on."""
+
+
+class Animate(Section):
+    """Which searches are drawn; the ``animate`` stage."""
+
+    image_set: str = "test"
+    image_ids: Names = ()
+    """Empty: ``samples`` images drawn by ``seed``."""
+    categories: Categories = "all"
+    samples: PositiveInt = 6
+    seed: Annotated[int, Field(ge=0)] = 0
+    format: Literal["webp", "gif", "mp4"] = "webp"
+    frames_per_second: Annotated[float, Field(gt=0, le=60)] = 2.0
+    height: Annotated[int, Field(ge=64, le=2160)] = 360
+    """Height of the photograph in the picture, in pixels."""
+
+
+class Layers(Section):
+    """Which activations are drawn; the ``layers`` stage."""
+
+    layer: str | int = 1
+    """Name of a layer, or its number from 1."""
+    image_set: str = "test"
+    image_id: str | None = None
+    """None: the first image of the set."""
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    dataset: Dataset = Dataset()
+    shard: Shard = Shard()
+    train: Train = Train()
+    agents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Agent]
+    evaluate: Evaluate = Evaluate()
+    registration: Annotated[Register, Field(alias="register")] = Register()
+    animate: Animate = Animate()
+    layers: Layers = Layers()
+
+    @model_validator(mode="after")
+    def _agent_exists(self) -> "Params":
+        if self.train.agent not in self.agents:
+            raise ValueError(
+                f"train.agent: expected one of {', '.join(self.agents)}; found '{self.train.agent}'"
+            )
+        return self
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that ``train.agent`` names."""
+        return self.agents[self.train.agent]
+
+
+def _one_line(path: str, error: ValidationError) -> str:
+    """The first complaint of pydantic as ``file: key: expected …; found …``."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(
+        str(part)
+        for part in first["loc"]
+        # Branches of unions are pydantic's business, not keys of the file.
+        if not re.match(r"(literal\[|tuple\[|function-|constrained-|str$|int$|float$|\[key\])", str(part))
+    )
+    found = first.get("input")
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        return f"{path}: {where}: unknown key; allowed: {', '.join(_keys_at(first['loc'][:-1]))}"
+    message = re.sub(r"^(Value|Assertion) error, ", "", first["msg"])
+    if kind == "value_error" and isinstance(found, dict):
+        return f"{path}: {f'{where}.' if where else ''}{message}"
+    message = message.replace("Input should be", "expected").replace("Field required", "required")
+    return f"{path}: {where}: {message}; found {found!r}"
+
+
+def _keys_at(location: Iterable[Any]) -> list[str]:
+    """Keys of the section at a location of ``Params``."""
+    section: Any = Params
+    for part in location:
+        annotation = section.model_fields[part].annotation if part in section.model_fields else Agent
+        section = Agent if part == "agents" else annotation
+    return list(section.model_fields)
+
+
+def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise ObjlocError(f"--set {override}: expected KEY=VALUE, as in train.categories=[cat]")
+    *parents, last = key.strip().split(".")
+    node: Any = tree
+    for parent in parents:
+        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise ObjlocError(f"--set {override}: '{parent}' is not a section of the parameters")
+    node[last] = yaml.load(value) if value.strip() else None
+
+
+def load_params(path: Path, overrides: Iterable[str] = ()) -> Params:
+    """Read and validate ``params.yaml``.
+
+    YAML 1.2 (so ``1e-4`` is a number, and ``no`` a string).
+
+    Args:
+        path: the file.
+        overrides: ``KEY=VALUE`` pairs that win over the file.
+
+    Raises:
+        ObjlocError: no such file, malformed YAML, unknown key, wrong type or
+            impossible value; the message names the key and what is allowed.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"))
+        if not isinstance(tree, dict):
+            raise ObjlocError(f"{path}: expected sections such as 'train:'; found {tree!r}")
+        for override in overrides:
+            _set(tree, override, yaml)
+    except FileNotFoundError:
+        raise ObjlocError(f"{path}: no such parameter file (give one with --params)") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ObjlocError(f"{path}: not valid YAML: {reason}") from None
+    try:
+        # Through JSON: strict there still takes a list for a tuple.
+        return Params.model_validate_json(json.dumps(tree))
+    except ValidationError as error:
+        raise ObjlocError(_one_line(str(path), error)) from None
+
+
+def dump_params(tree: dict[str, Any]) -> str:
+    """Sections of plain values as YAML text."""
+    yaml = YAML()
+    stream = io.StringIO()
+    yaml.dump(tree, stream)
+    return stream.getvalue()
+
+
+def resolve_categories(asked: Literal["all"] | tuple[str, ...], known: Iterable[str], key: str) -> tuple[str, ...]:
+    """The categories meant by a parameter, in the order asked.
+
+    Raises:
+        ObjlocError: a category that the data does not know; names ``key``.
+    """
+    known = tuple(known)
+    if asked == "all":
+        return known
+    for category in asked:
+        if category not in known:
+            raise ObjlocError(f"{key}: unknown category '{category}'; allowed: all, {', '.join(known)}")
+    return asked

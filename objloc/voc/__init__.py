@@ -1,0 +1,1 @@
+"""Pascal VOC: archives, devkits, the drawn dataset, shards."""

@@ -1,0 +1,55 @@
+"""One annotated image: what every module after the devkit speaks."""
+
+from dataclasses import dataclass, field
+
+VOC_CATEGORIES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
+"""The twenty categories of Pascal VOC, in the devkit's order."""
+
+Coordinates = tuple[float, float, float, float]
+"""``(xmin, ymin, xmax, ymax)`` in pixels, zero-based, half-open, unrounded."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an object (VOC annotates a person's head, hands and feet)."""
+
+    name: str
+    box: Coordinates
+
+
+@dataclass(frozen=True)
+class VocObject:
+    """One object of an annotation.
+
+    ``truncated`` is the object's (it reaches beyond the image), not an episode's.
+    """
+
+    category: str
+    box: Coordinates
+    difficult: bool = False
+    truncated: bool = False
+    occluded: bool = False
+    pose: str = "Unspecified"
+    parts: tuple[Part, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One annotated image.
+
+    Attributes:
+        image_id: the bare devkit stem, ``2008_000001``.
+        jpeg: the file's bytes as they are.
+        width, height: of the image as annotated, in pixels.
+        objects: in the annotation's order; may be empty.
+    """
+
+    image_id: str
+    jpeg: bytes
+    width: int
+    height: int
+    objects: tuple[VocObject, ...]

@@ -1,0 +1,1 @@
+"""The pipeline: one typer command for each stage."""

@@ -1,0 +1,44 @@
+"""What all stage commands share: options, and mistakes told in one line."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from objloc.errors import ObjlocError
+
+ParamsFile = Annotated[
+    Path, typer.Option("--params", help="The parameter file.", show_default=True)
+]
+Overrides = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a parameter, as in train.categories=[cat]."
+    ),
+]
+
+
+def run_command(function: Callable[..., None]) -> None:
+    """Run a function as the program's typer command.
+
+    A user's mistake is one line on standard error and exit status 1; an
+    interrupt is status 130.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: object, **kwargs: object) -> None:
+        try:
+            function(*args, **kwargs)
+        except ObjlocError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(guarded)
+    app()

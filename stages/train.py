@@ -1,0 +1,52 @@
+"""Train an agent: shards in, a run folder out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    output: Annotated[Path, typer.Argument(help="Run folder: models, history, plots.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Train the agent that train.agent names by deep Q-learning.
+
+    Interrupted, the same command goes on where it stopped.
+    """
+    from objloc.experiment import Experiment, write_run
+    from objloc.files import repository_root
+    from objloc.params import load_params
+    from objloc.tracking import TrainingRun, resolve_init
+    from objloc.view.progress import TrainingProgress
+
+    params = load_params(params_file, overrides)
+    init = resolve_init(params.train.init_from, params.train.init_sha256)
+    experiment = Experiment(shards, params, init)
+    command = ["python", "-m", "stages.train", *sys.argv[1:]]
+    log = repository_root() / ".objloc" / "logs" / f"train-{experiment.key}.log"
+    with (
+        TrainingProgress(log) as progress,
+        TrainingRun.start(
+            params=experiment.parameters,
+            data=experiment.data,
+            data_hash=experiment.data_hash,
+            categories=experiment.categories,
+            run_key=experiment.key,
+            command=" ".join(command),
+        ) as run,
+    ):
+        best, last = experiment.run(progress, run)
+        write_run(output, experiment, best, last, command)
+        run.set_model(output / "checkpoint.pt")
+        run.log_folder(output)
+        run.log_artifact(log, "log")
+
+
+if __name__ == "__main__":
+    run_command(main)
