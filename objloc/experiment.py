@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -91,12 +92,8 @@ class Experiment:
         index = read_index(shards)
         self.params = params
         self.data, self.data_hash = index.data, index.data_hash
-        self.categories = resolve_categories(
-            train.categories, index.categories, "train.categories"
-        )
-        curriculum = resolve_categories(
-            train.curriculum, self.categories, "train.curriculum"
-        )
+        self.categories = resolve_categories(train.categories, index.categories, "train.categories")
+        curriculum = resolve_categories(train.curriculum, self.categories, "train.curriculum")
         self.phases: tuple[tuple[str, ...], ...] = (
             tuple((name,) for name in curriculum) if curriculum else (self.categories,)
         )
@@ -308,7 +305,7 @@ def write_run(
             "data": experiment.data,
             "categories": list(experiment.categories),
             "cut": best.info["cut"],
-            "best": {name: value for name, value in chosen.items() if value == value},
+            "best": {name: value for name, value in chosen.items() if not math.isnan(value)},
         },
     )
     plots = folder / "plots"
@@ -326,7 +323,7 @@ def write_run(
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or value != value else repr(value)
+    return "" if value is None or math.isnan(value) else repr(value)
 
 
 def _device(name: str) -> torch.device:

@@ -56,8 +56,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             # mkstemp makes files private; the umask decides for ordinary ones.
             umask = os.umask(0)
             os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -81,20 +81,44 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def folder_written_whole(path: Path) -> Iterator[Path]:
+def folder_written_whole(path: Path, marker: str) -> Iterator[Path]:
     """Give a temporary folder that becomes ``path`` if the block succeeds.
 
     An error inside leaves no partial output: the temporary folder is removed
     and an earlier ``path`` stays as it was.
+
+    Args:
+        path: the folder to write.
+        marker: a file that every earlier output holds. A folder that is neither
+            empty nor holds it is somebody else's, and is not replaced.
+
+    Raises:
+        ObjlocError: ``path`` is a file or somebody else's folder, or can't be
+            written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    if path.exists() and not path.is_dir():
+        raise ObjlocError(f"{path}: expected a folder to write; found a file")
+    if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
+        raise ObjlocError(
+            f"{path}: expected a new or empty folder, or an earlier output with {marker}; "
+            f"found a folder of other files"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise ObjlocError(f"{path}: cannot be written: {error.strerror or error}") from error
     try:
         yield temporary
         temporary.chmod(0o755)
+        earlier = temporary.with_name(f"{temporary.name}.earlier")
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(earlier)
         temporary.rename(path)
+        shutil.rmtree(earlier, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise ObjlocError(f"{path}: cannot be written: {error.strerror or error}") from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -89,7 +89,9 @@ class Shard(Section):
         if set(self.fractions) != {"train", "val", "test"}:
             raise ValueError("fractions: expected the keys train, val and test")
         if abs(sum(self.fractions.values()) - 1) > 1e-6:
-            raise ValueError(f"fractions: expected a sum of 1, found {sum(self.fractions.values())}")
+            raise ValueError(
+                f"fractions: expected a sum of 1, found {sum(self.fractions.values())}"
+            )
         return self
 
 
@@ -116,9 +118,12 @@ class Train(Section):
     @field_validator("init_from")
     @classmethod
     def _no_moving_alias(cls, value: str | None) -> str | None:
-        if value is not None and value.startswith("models:") and not re.fullmatch(
-            r"models:/[^/@]+/[0-9]+", value
-        ) and "@" not in value:
+        if (
+            value is not None
+            and value.startswith("models:")
+            and not re.fullmatch(r"models:/[^/@]+/[0-9]+", value)
+            and "@" not in value
+        ):
             raise ValueError("expected a path or models:/NAME/VERSION with a version number")
         return value
 
@@ -187,7 +192,10 @@ class Encoder(Section):
     context: Annotated[float, Field(ge=1, le=3)] = 1.2
     """``map``: the window is widened by this factor before pooling."""
     cell_width: PositiveInt = 32
-    """``map``: channels each pooled cell is reduced to."""
+    """``map``: channels of a cell that all categories share."""
+    category_channels: Annotated[int, Field(ge=0)] = 0
+    """``map``: channels of a cell that each category has of its own; above 0, one
+    head serves all categories, each with its own cells."""
 
 
 class Head(Section):
@@ -288,7 +296,16 @@ class Agent(Section):
     def _parts_fit(self) -> "Agent":
         learning = self.learning
         if learning.object_windows and learning.backup != "all_actions":
-            raise ValueError("learning.object_windows: expected 0 unless learning.backup=all_actions")
+            raise ValueError(
+                "learning.object_windows: expected 0 unless learning.backup=all_actions"
+            )
+        if self.encoder.category_channels and not (
+            self.encoder.kind == "map" and self.head.per_category
+        ):
+            raise ValueError(
+                "encoder.category_channels: expected 0 unless encoder.kind=map and "
+                "head.per_category=true"
+            )
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
             raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
         if self.replay.init_size > self.replay.size:
@@ -389,7 +406,9 @@ def _one_line(path: str, error: ValidationError) -> str:
         str(part)
         for part in first["loc"]
         # Branches of unions are pydantic's business, not keys of the file.
-        if not re.match(r"(literal\[|tuple\[|function-|constrained-|str$|int$|float$|\[key\])", str(part))
+        if not re.match(
+            r"(literal\[|tuple\[|function-|constrained-|str$|int$|float$|\[key\])", str(part)
+        )
     )
     found = first.get("input")
     kind = first["type"]
@@ -406,7 +425,9 @@ def _keys_at(location: Iterable[Any]) -> list[str]:
     """Keys of the section at a location of ``Params``."""
     section: Any = Params
     for part in location:
-        annotation = section.model_fields[part].annotation if part in section.model_fields else Agent
+        annotation = (
+            section.model_fields[part].annotation if part in section.model_fields else Agent
+        )
         section = Agent if part == "agents" else annotation
     return list(section.model_fields)
 
@@ -464,7 +485,9 @@ def dump_params(tree: dict[str, Any]) -> str:
     return stream.getvalue()
 
 
-def resolve_categories(asked: Literal["all"] | tuple[str, ...], known: Iterable[str], key: str) -> tuple[str, ...]:
+def resolve_categories(
+    asked: Literal["all"] | tuple[str, ...], known: Iterable[str], key: str
+) -> tuple[str, ...]:
     """The categories meant by a parameter, in the order asked.
 
     Raises:
@@ -475,5 +498,7 @@ def resolve_categories(asked: Literal["all"] | tuple[str, ...], known: Iterable[
         return known
     for category in asked:
         if category not in known:
-            raise ObjlocError(f"{key}: unknown category '{category}'; allowed: all, {', '.join(known)}")
+            raise ObjlocError(
+                f"{key}: unknown category '{category}'; allowed: all, {', '.join(known)}"
+            )
     return asked

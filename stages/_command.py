@@ -39,6 +39,9 @@ def run_command(function: Callable[..., None]) -> None:
             print("interrupted", file=sys.stderr)
             raise typer.Exit(130) from None
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    # Rich markup would swallow the brackets of [cat].
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
     app.command()(guarded)
     app()

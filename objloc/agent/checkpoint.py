@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from objloc.agent.encoder import MapEncoder
 from objloc.agent.network import QNetwork, build_network
 from objloc.errors import ObjlocError
 from objloc.files import write_atomically
@@ -126,7 +128,9 @@ def load_tensors(path: Path) -> Any:
         raise ObjlocError(f"{path}: not a readable checkpoint: {reason}") from None
     except Exception as error:
         # The unpickler refuses anything but tensors and plain values.
-        raise ObjlocError(f"{path}: not a checkpoint of this program: {type(error).__name__}") from None
+        raise ObjlocError(
+            f"{path}: not a checkpoint of this program: {type(error).__name__}"
+        ) from None
 
 
 def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
@@ -156,9 +160,11 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
             f"{str(theirs.per_category).lower()}"
         )
     wanted, state = mine.state_dict(), dict(theirs.state_dict())
-    if mine.per_category:
-        for name in ("values.weight", "values.bias"):
-            state[name] = _by_category(state[name], theirs.categories, mine.categories)
+    for name, shared, each in _category_rows(theirs):
+        if name in state:
+            state[name] = _by_category(
+                state[name], shared, each, theirs.categories, mine.categories
+            )
     for name in wanted:
         found = tuple(state[name].shape) if name in state else None
         if found != tuple(wanted[name].shape):
@@ -172,9 +178,23 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
     mine.load_state_dict(state)
 
 
-def _by_category(values: Tensor, theirs: tuple[str, ...], mine: tuple[str, ...]) -> Tensor:
-    """Rows of the last layer in another order of categories."""
-    rows = values.view(len(theirs), -1, *values.shape[1:])
+def _category_rows(network: QNetwork) -> Iterator[tuple[str, int, int]]:
+    """Weights with rows for each category: name, shared rows before them, rows of each."""
+    encoder = network.encoder
+    if encoder.by_category:
+        assert isinstance(encoder, MapEncoder)  # noqa: S101  # only its cells are by category
+        for name in encoder.category_weights():
+            yield f"encoder.{name}", encoder.shared_channels, encoder.own_channels
+    elif network.per_category:
+        yield "values.weight", 0, network.num_actions
+        yield "values.bias", 0, network.num_actions
+
+
+def _by_category(
+    values: Tensor, shared: int, each: int, theirs: tuple[str, ...], mine: tuple[str, ...]
+) -> Tensor:
+    """Rows of a layer for another list of categories."""
+    rows = values[shared:].view(len(theirs), each, *values.shape[1:])
     mean = rows.mean(dim=0)
     picked = [rows[theirs.index(name)] if name in theirs else mean for name in mine]
-    return torch.cat(picked)
+    return torch.cat([values[:shared], *picked])

@@ -21,6 +21,8 @@ class Encoder(Protocol):
 
     features: int
     """Length of the feature vector."""
+    by_category: bool
+    """Each category has features of its own."""
 
     def encode(self, images: Tensor) -> Tensor:
         """Images to views: ``[N, 3, S, S]`` uint8 to ``[N, ...]`` float32."""
@@ -35,7 +37,8 @@ class Encoder(Protocol):
                 of the image's sides, newest last.
 
         Returns:
-            ``[B, features]``.
+            ``[B, R, features]``: one row for each category if ``by_category``,
+            else one for all.
         """
 
     def layers(self) -> dict[str, nn.Module]:
@@ -58,6 +61,7 @@ class CropEncoder(nn.Module):
         self.conv3 = nn.Conv2d(64, 64, 3, stride=1)
         side = ((params.window_size - 8) // 4 + 1 - 4) // 2 + 1 - 2
         self.features = 64 * side * side
+        self.by_category = False
 
     def encode(self, images: Tensor) -> Tensor:
         """``[N, 3, S, S]`` uint8 to ``[N, 1 or 3, S, S]`` float32, 0 to 1."""
@@ -68,11 +72,11 @@ class CropEncoder(nn.Module):
         return views
 
     def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
-        """See ``Encoder.observe``; ``[B, 64 * side * side]``."""
+        """See ``Encoder.observe``; ``[B, 1, 64 * side * side]``."""
         crops = self.crop(views, index, boxes)
         values = F.relu(self.conv1(crops))
         values = F.relu(self.conv2(values))
-        return F.relu(self.conv3(values)).flatten(1)
+        return F.relu(self.conv3(values)).flatten(1)[:, None]
 
     def crop(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
         """The windows themselves: ``[B, frames * channels, window, window]``."""
@@ -87,10 +91,24 @@ class CropEncoder(nn.Module):
         return {"conv1": self.conv1, "conv2": self.conv2, "conv3": self.conv3}
 
 
+class _Pointwise(nn.Linear):
+    """A 1x1 convolution: ``[N, C, H, W]`` to ``[N, D, H, W]``.
+
+    Written as a matrix product: oneDNN's kernel for the weight gradient of 1x1
+    convolutions (PyTorch 2.13, AVX-512, two threads) writes out of its bounds at
+    maps of odd sides and takes the process with it.
+    """
+
+    def forward(self, values: Tensor) -> Tensor:
+        product: Tensor = super().forward(values.permute(0, 2, 3, 1))
+        return product.permute(0, 3, 1, 2)
+
+
 class _Residual(nn.Module):
     """Two 3x3 convolutions beside a shortcut; the first halves the map.
 
-    Source: He et al. (2016), the basic block.
+    Source: He et al. (2016), the basic block; the shortcut averages before it
+    projects (He et al. 2019, "Bag of tricks", ResNet-D).
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -99,11 +117,13 @@ class _Residual(nn.Module):
         self.norm1 = nn.BatchNorm2d(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(channels_out)
-        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, stride=2)
+        self.shortcut = _Pointwise(channels_in, channels_out)
 
     def forward(self, values: Tensor) -> Tensor:
         inner = F.relu(self.norm1(self.conv1(values)))
-        return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(values))
+        # Ceil: a convolution of stride 2 rounds odd sides up.
+        halved = F.avg_pool2d(values, 2, ceil_mode=True)
+        return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(halved))
 
 
 class MapEncoder(nn.Module):
@@ -115,9 +135,14 @@ class MapEncoder(nn.Module):
     knows what the whole image holds. Windows are pooled on a grid of points by
     bilinear interpolation (He et al. 2017, RoIAlign, one point a cell),
     differentiably: one pass over an image teaches from dozens of windows.
+
+    With ``category_channels``, every category has that many channels of its own
+    in the last map, beside the ``cell_width`` shared ones, and its own feature
+    vector. What follows can then be one head for all categories: how to steer a
+    window towards bright cells is the same skill whatever lights them up.
     """
 
-    def __init__(self, params: EncoderParams) -> None:
+    def __init__(self, params: EncoderParams, num_categories: int) -> None:
         super().__init__()
         self._pool = params.pool
         self._context = params.context
@@ -125,13 +150,17 @@ class MapEncoder(nn.Module):
         self.stem = nn.Conv2d(3, stem, 5, stride=2, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm2d(stem)
         self.stages = nn.ModuleList(
-            _Residual(before, width)
-            for before, width in zip(params.widths, widths, strict=False)
+            _Residual(before, width) for before, width in zip(params.widths, widths, strict=False)
         )
-        self.lateral = nn.ModuleList(nn.Conv2d(w, params.cell_width, 1) for w in widths[-2:])
-        self.image_wide = nn.Linear(widths[-1], params.cell_width)
+        self.shared_channels, self.own_channels = params.cell_width, params.category_channels
+        self.by_category = self.own_channels > 0
+        channels = self.shared_channels + self.own_channels * num_categories
+        self.lateral = nn.ModuleList(_Pointwise(w, channels) for w in widths[-2:])
+        self.image_wide = nn.Linear(widths[-1], channels)
         self._frames = params.frames
-        self.features = params.frames * (params.cell_width * params.pool**2 + 4)
+        self.features = params.frames * (
+            (self.shared_channels + self.own_channels) * params.pool**2 + 4
+        )
 
     def encode(self, images: Tensor) -> Tensor:
         """``[N, 3, S, S]`` uint8 to ``[N, cell_width, s, s]`` float32."""
@@ -152,10 +181,59 @@ class MapEncoder(nn.Module):
 
     def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
         """See ``Encoder.observe``; cells and the window's place, for each frame."""
-        number = len(boxes)
-        pooled = pool_windows(views, index.repeat_interleave(self._frames), boxes.reshape(-1, 4),
-                              self._pool, self._context)  # fmt: skip
-        return torch.cat([F.relu(pooled).reshape(number, -1), boxes.reshape(number, -1)], dim=1)
+        cells, place = self._cells(views, index, boxes)
+        shared = cells[..., : self.shared_channels].flatten(1)[:, None]
+        if not self.by_category:
+            return torch.cat([shared, place[:, None]], dim=2)
+        own = self._own(cells)
+        own = own.transpose(1, 2).flatten(2)
+        each = (-1, own.shape[1], -1)
+        return torch.cat([shared.expand(each), own, place[:, None].expand(each)], dim=2)
+
+    def observe_for(
+        self, views: Tensor, index: Tensor, boxes: Tensor, window: Tensor, category: Tensor
+    ) -> Tensor:
+        """The features of some windows for one category each: ``[P, features]``.
+
+        As ``observe``, but only what is asked for is put together: with many
+        categories that is a small part of all.
+
+        Args:
+            views: see ``Encoder.observe``.
+            index: likewise.
+            boxes: likewise.
+            window: ``[P]`` int64, which of the B windows.
+            category: ``[P]`` int64.
+        """
+        cells, place = self._cells(views, index, boxes)
+        own = self._own(cells)
+        # Advanced indices on both sides of a slice put the pairs first.
+        own = own[window, :, category].flatten(1)
+        shared = cells[..., : self.shared_channels].flatten(1)
+        return torch.cat([shared[window], own, place[window]], dim=1)
+
+    def _own(self, cells: Tensor) -> Tensor:
+        """The categories' own channels: ``[B, cells, C, own_channels]``."""
+        own: Tensor = cells[..., self.shared_channels :]
+        return own.reshape(*own.shape[:2], -1, self.own_channels)
+
+    def _cells(self, views: Tensor, index: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled cells ``[B, frames * cells, C]`` and where the windows are ``[B, frames * 4]``."""
+        pooled = pool_windows(
+            views,
+            index.repeat_interleave(self._frames),
+            boxes.reshape(-1, 4),
+            self._pool,
+            self._context,
+        )
+        return F.relu(pooled).view(len(boxes), -1, views.shape[1]), boxes.flatten(1)
+
+    def category_weights(self) -> tuple[str, ...]:
+        """Names of the weights whose rows are channels, the categories' after the shared."""
+        layers = [f"lateral.{index}" for index in range(len(self.lateral))]
+        return tuple(
+            f"{name}.{kind}" for name in (*layers, "image_wide") for kind in ("weight", "bias")
+        )
 
     def layers(self) -> dict[str, nn.Module]:
         """See ``Encoder.layers``."""
@@ -188,9 +266,7 @@ def sampling_grid(boxes: Tensor, cells: int, context: float = 1.0) -> Tensor:
     return grid * 2 - 1
 
 
-def pool_windows(
-    views: Tensor, index: Tensor, boxes: Tensor, cells: int, context: float
-) -> Tensor:
+def pool_windows(views: Tensor, index: Tensor, boxes: Tensor, cells: int, context: float) -> Tensor:
     """Windows pooled out of feature maps by bilinear interpolation.
 
     The four neighbours of each point are gathered and summed with their weights
@@ -233,6 +309,6 @@ def pool_windows(
     return pooled.view(len(boxes), cells * cells, channels)
 
 
-def build_encoder(params: EncoderParams) -> "CropEncoder | MapEncoder":
+def build_encoder(params: EncoderParams, num_categories: int) -> "CropEncoder | MapEncoder":
     """The encoder that the parameters name."""
-    return CropEncoder(params) if params.kind == "crops" else MapEncoder(params)
+    return CropEncoder(params) if params.kind == "crops" else MapEncoder(params, num_categories)

@@ -73,9 +73,7 @@ class Learner:
         self._generator = generator
         self._every_action = EveryAction(mdp, learning, network.per_category)
         self._optimiser = _optimiser(network, learning)
-        self._drops = any(
-            isinstance(m, torch.nn.Dropout) and m.p > 0 for m in network.modules()
-        )
+        self._drops = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in network.modules())
 
     def update(self, memory: ReplayBuffer) -> Update:
         """Draw a batch, follow the gradient once, and update the target network."""
@@ -158,11 +156,11 @@ class Learner:
                 ),
             )
         batch = make_batch(self._store, observation, learning, self._generator)
-        targets, taught, following = self._every_action.rewards(
-            batch, len(self.online.categories)
-        )
+        targets, taught, following = self._every_action.rewards(batch, len(self.online.categories))
         if learning.discount:
-            after = self._every_action.next_values(batch, following, self.online, self.target)
+            after = self._every_action.next_values(
+                batch, following, taught, self.online, self.target
+            )
             targets[..., :-1] += learning.discount * after
         values = self._online_values(batch)
         taught = taught.to(self._device)
@@ -171,12 +169,13 @@ class Learner:
     def _online_values(self, batch: Batch) -> Tensor:
         """``[B, C, A]`` with gradient."""
         seen = batch.observation
-        return self.online(
+        values: Tensor = self.online(
             self.online.encode(batch.images.to(self._device)),
             batch.index.to(self._device),
             shares(seen.boxes, batch.sizes).to(self._device),
             seen.actions.to(self._device),
-        ).float()
+        )
+        return values.float()
 
     def _learning_rate(self) -> float:
         """Cosine decay to a hundredth; counted in absolute updates, so a run can go on."""
@@ -194,8 +193,8 @@ class Learner:
                 self.target.parameters(), self.online.parameters(), strict=True
             ):
                 mine.lerp_(theirs, rate) if rate < 1 else mine.copy_(theirs)
-            for mine, theirs in zip(self.target.buffers(), self.online.buffers(), strict=True):
-                mine.copy_(theirs)
+            for kept, new in zip(self.target.buffers(), self.online.buffers(), strict=True):
+                kept.copy_(new)
 
     def _own_dropout(self) -> AbstractContextManager[None]:
         """Dropout draws from the global generator: seed it for the update, put it back."""

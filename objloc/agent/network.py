@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.encoder import build_encoder
+from objloc.agent.encoder import MapEncoder, build_encoder
 from objloc.mdp.action import ACTION_SETS
 from objloc.params import Agent
 
@@ -27,14 +27,15 @@ class QNetwork(nn.Module):
         self.frames = agent.encoder.frames
         self.action_history = agent.head.action_history
         self.per_category = agent.head.per_category
-        self.encoder = build_encoder(agent.encoder)
+        self.encoder = build_encoder(agent.encoder, len(categories))
         width = self.encoder.features + self.action_history * self.num_actions
         hidden: list[nn.Module] = []
         for layer in agent.head.hidden:
             hidden += [nn.Dropout(agent.head.dropout), nn.Linear(width, layer), nn.ReLU()]
             width = layer
         self.hidden = nn.Sequential(*hidden)
-        sets = len(categories) if self.per_category else 1
+        # Where categories have features of their own, one head serves them all.
+        sets = len(categories) if self.per_category and not self.encoder.by_category else 1
         self.values = nn.Linear(width, sets * self.num_actions)
 
     def encode(self, images: Tensor) -> Tensor:
@@ -59,14 +60,45 @@ class QNetwork(nn.Module):
         """
         features = self.encoder.observe(views, index, boxes)
         if self.action_history:
-            # Row 0 stands for "no action yet" and is cut off: all zeros.
-            past = F.one_hot(action_history + 1, self.num_actions + 1)[..., 1:]
-            features = torch.cat([features, past.flatten(1).to(features.dtype)], dim=1)
-        values = self.values(self.hidden(features)).view(len(boxes), -1, self.num_actions)
+            past = self._past(action_history)[:, None]
+            features = torch.cat([features, past.expand(-1, features.shape[1], -1)], dim=2)
+        values: Tensor = self.values(self.hidden(features))
+        values = values.view(len(boxes), -1, self.num_actions)
         return values.expand(-1, len(self.categories), -1)
 
+    def values_for(
+        self,
+        views: Tensor,
+        index: Tensor,
+        boxes: Tensor,
+        action_history: Tensor,
+        window: Tensor,
+        category: Tensor,
+    ) -> Tensor:
+        """Q-values of some windows for one category each: ``[P, A]``.
+
+        Args:
+            views: see ``forward``.
+            index: likewise.
+            boxes: likewise.
+            action_history: likewise.
+            window: ``[P]`` int64, which of the B windows.
+            category: ``[P]`` int64.
+        """
+        if not isinstance(self.encoder, MapEncoder) or not self.encoder.by_category:
+            return self.forward(views, index, boxes, action_history)[window, category]
+        features = self.encoder.observe_for(views, index, boxes, window, category)
+        if self.action_history:
+            features = torch.cat([features, self._past(action_history)[window]], dim=1)
+        values: Tensor = self.values(self.hidden(features))
+        return values
+
+    def _past(self, action_history: Tensor) -> Tensor:
+        """Past actions one-hot, all zeros for none: ``[B, H]`` to ``[B, H * A]`` float32."""
+        return F.one_hot(action_history + 1, self.num_actions + 1)[..., 1:].flatten(1).float()
+
     def layers(self) -> dict[str, nn.Module]:
-        """The convolution layers by name, in order: ``conv1``, ``conv2``, …"""
+        """The convolution layers by name, in order: ``conv1``, ``conv2`` and so on."""
         return self.encoder.layers()
 
 

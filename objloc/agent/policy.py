@@ -50,7 +50,11 @@ class RandomPolicy:
         """It looks at nothing."""
 
     def act(
-        self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
+        self,
+        observation: Observation,
+        index: Tensor,  # noqa: ARG002  # it looks at nothing
+        sizes: Tensor,  # noqa: ARG002
+        generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """See ``Policy.act``."""
         number = len(observation.image)
@@ -97,13 +101,16 @@ def category_values(
 ) -> Tensor:
     """``[B, A]`` float32 on the CPU: Q-values for the category each episode searches."""
     device = views.device
-    values = network(
-        views, index.to(device), shares(observation.boxes, sizes).to(device),
+    number = len(index)
+    values = network.values_for(
+        views,
+        index.to(device),
+        shares(observation.boxes, sizes).to(device),
         observation.actions.to(device),
-    )  # fmt: skip
-    category = observation.category.to(device)
-    own = values[torch.arange(len(category), device=device), category]
-    return own.float().cpu()
+        torch.arange(number, device=device),
+        observation.category.to(device),
+    )
+    return values.float().cpu()
 
 
 def shares(boxes: Tensor, sizes: Tensor) -> Tensor:

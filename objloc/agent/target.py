@@ -37,9 +37,7 @@ class Batch:
     labels: Tensor
 
 
-def bootstrap(
-    online: Tensor, target: Tensor, double: bool
-) -> Tensor:
+def bootstrap(online: Tensor, target: Tensor, double: bool) -> Tensor:
     """The value of the next state: ``[..., A]``, ``[..., A]`` to ``[...]``.
 
     Source: Mnih et al. (2015); van Hasselt et al. (2016) for ``double``, where
@@ -107,39 +105,50 @@ class EveryAction:
         return reward, taught, following
 
     def next_values(
-        self, batch: Batch, following: Tensor, online: QNetwork, target: QNetwork
+        self,
+        batch: Batch,
+        following: Tensor,
+        taught: Tensor,
+        online: QNetwork,
+        target: QNetwork,
     ) -> Tensor:
         """Values of the windows after each move: ``[B, C, A - 1]`` float32.
 
-        The trigger has none: it ends the episode.
+        The trigger has none: it ends the episode. Only for categories whose moves
+        are taught; 0 for the others.
         """
         seen = batch.observation
         number, moves = len(following), self._num_actions - 1
         rows = torch.arange(number).repeat_interleave(moves)
-        boxes = torch.cat(
-            [seen.boxes[rows, 1:], following[:, :moves].reshape(-1, 1, 4)], dim=1
-        )
+        boxes = torch.cat([seen.boxes[rows, 1:], following[:, :moves].reshape(-1, 1, 4)], dim=1)
         actions = seen.actions[rows]
         if actions.shape[1]:
             taken = torch.arange(moves).repeat(number)[:, None]
             actions = torch.cat([actions[:, 1:], taken], dim=1)
-        inputs = (batch.index[rows], shares(boxes, batch.sizes[rows]), actions)
+        row, category = taught[:, :, 0].nonzero(as_tuple=True)
+        inputs = (
+            batch.index[rows],
+            shares(boxes, batch.sizes[rows]),
+            actions,
+            (row[:, None] * moves + torch.arange(moves)).flatten(),
+            category.repeat_interleave(moves),
+        )
         values = _values(target, batch.images, *inputs)
         chooser = _values(online, batch.images, *inputs) if self._learning.double else values
         best = bootstrap(chooser, values, self._learning.double)
-        return best.view(number, moves, -1).transpose(1, 2)
+        following_values = torch.zeros(number, taught.shape[1], moves)
+        following_values[row, category] = best.view(-1, moves)
+        return following_values
 
 
 @torch.no_grad()
-def _values(
-    network: QNetwork, images: Tensor, index: Tensor, boxes: Tensor, actions: Tensor
-) -> Tensor:
-    """``[B, C, A]`` on the CPU, in evaluation mode, leaving the mode as it was."""
+def _values(network: QNetwork, images: Tensor, *inputs: Tensor) -> Tensor:
+    """``QNetwork.values_for`` on the CPU, in evaluation mode, leaving the mode as it was."""
     was_training = network.training
     network.eval()
     device = network.values.weight.device
     views = network.encode(images.to(device))
-    values = network(views, index.to(device), boxes.to(device), actions.to(device)).float().cpu()
+    values = network.values_for(views, *(each.to(device) for each in inputs)).float().cpu()
     network.train(was_training)
     return values
 
@@ -169,7 +178,9 @@ def make_batch(
         widths = sizes[:, 0]
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
         objects = torch.where(mine, flip_horizontally(objects, widths), objects)
-        observation = Observation(observation.image, observation.category, boxes, observation.actions)
+        observation = Observation(
+            observation.image, observation.category, boxes, observation.actions
+        )
     if learning.jitter:
         images = jitter_colours(images, learning.jitter, generator)
     return Batch(images, index, observation, sizes, objects, labels)
@@ -186,7 +197,8 @@ def jitter_colours(images: Tensor, amount: float, generator: torch.Generator) ->
     mean = values.mean(dim=(1, 2, 3), keepdim=True)
     values = (values - mean) * contrast + mean
     grey = values.mean(dim=1, keepdim=True)
-    return ((values - grey) * saturation + grey).clamp(0, 255)
+    coloured: Tensor = (values - grey) * saturation + grey
+    return coloured.clamp(0, 255)
 
 
 def windows_round_objects(
@@ -201,7 +213,8 @@ def windows_round_objects(
     Args:
         store: the images.
         images: ``[B]`` int64; each must hold an object of a known category.
-        frames, action_history: of the observations made.
+        frames: windows in the observations made.
+        action_history: past actions in them.
         generator: of the draw.
     """
     labels = store.object_category[images]

@@ -135,9 +135,7 @@ class Training:
         schedule = agent.schedule
         self._queue = self._episodes(tasks)
         self._slots = min(schedule.environments, len(self._queue))
-        self._environment = Environment(
-            store, agent.mdp, network.frames, network.action_history
-        )
+        self._environment = Environment(store, agent.mdp, network.frames, network.action_history)
         self._environment.reset(self._queue[: self._slots])
         self._started = self._slots
         self._active = torch.ones(self._slots, dtype=torch.bool)

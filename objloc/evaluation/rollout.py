@@ -117,7 +117,9 @@ def rollout(
         batch: episodes in lock-step.
     """
     pieces = [
-        _lockstep(store, policy, mdp, part, generator) for part in tasks.split(batch) if len(part)
+        _lockstep(store, policy, mdp, part, generator)
+        for part in torch.split(tasks, batch)
+        if len(part)
     ]
     return Rollout(
         **{f.name: torch.cat([getattr(piece, f.name) for piece in pieces]) for f in fields(Rollout)}
@@ -156,9 +158,7 @@ def _lockstep(
             break
         environment.keep(going_on)
         observation = observation[going_on]
-    return Rollout(
-        tasks[:, 0], tasks[:, 1], boxes, actions, q_values, steps, terminated, iou
-    )
+    return Rollout(tasks[:, 0], tasks[:, 1], boxes, actions, q_values, steps, terminated, iou)
 
 
 def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Trajectory:

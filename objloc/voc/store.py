@@ -87,7 +87,7 @@ class SampleStore:
         samples = list(samples)
         if not samples:
             raise ObjlocError(f"image set '{image_set}': expected at least one image; found none")
-        most = max(1, max(len(sample.objects) for sample in samples))
+        most = max(1, *(len(sample.objects) for sample in samples))
         number = len(samples)
         boxes = torch.zeros(number, most, 4, dtype=torch.float64)
         object_category = torch.full((number, most), -1, dtype=torch.int64)

@@ -1,0 +1,260 @@
+"""Pictures of an evaluation, one set of four for each image set."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+from objloc.evaluation.average_precision import Curve
+from objloc.evaluation.measurement import Measurement
+from objloc.view.style import (
+    AGENT,
+    BLIND,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    RANDOM,
+    caption,
+    label,
+    legend,
+    new_figure,
+    save_figure,
+)
+
+_BLIND_SERIES = (
+    ("fixed_box", "best fixed box", BLIND, "-"),
+    ("whole_image", "whole image", ORANGE, "--"),
+    ("random", "random agent", RANDOM, "-."),
+)
+"""Key in ``metrics.json``, name, colour and line of each baseline."""
+
+
+def write_plots(folder: Path, measurement: Measurement, metrics: Mapping[str, Any]) -> None:
+    """Draw an image set's plots into ``folder/<image set>``.
+
+    Args:
+        folder: gets a folder named as the image set.
+        measurement: of that set.
+        metrics: that set's part of ``metrics.json``.
+    """
+    own = folder / measurement.store.image_set
+    save_figure(success_by_iou(measurement, metrics), own / "success_by_iou.png")
+    save_figure(success_by_category(measurement, metrics), own / "success_by_category.png")
+    save_figure(precision_recall(measurement, metrics), own / "precision_recall.png")
+    save_figure(steps(measurement, metrics), own / "steps.png")
+
+
+def success_by_iou(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+    """Mean success of agent and baselines against the IoU asked for."""
+    figure, axes = new_figure()
+    plot = axes[0, 0]
+    label(plot, "", "IoU that a triggered window must be above", "success rate")
+    _line(
+        plot, metrics["success_by_iou"], label="agent, greedy", color=AGENT, linewidth=2.6,
+        marker="o", markersize=5, zorder=3,
+    )  # fmt: skip
+    curves = [metrics["success_by_iou"]]
+    for name, text, colour, line in _BLIND_SERIES:
+        curves.append(metrics["baselines"][name]["success_by_iou"])
+        _line(plot, curves[-1], label=text, color=colour, linestyle=line, linewidth=1.6)
+    plot.axvline(metrics["iou_threshold"], color=MUTED, linewidth=0.8, linestyle=":")
+    plot.set(xlim=(0.49, 0.96), ylim=(0, _ceiling(y for each in curves for y in each.values())))
+    plot.yaxis.set_major_locator(MultipleLocator(0.1))
+    legend(plot, loc="upper right")
+    _caption(
+        figure,
+        f"Success against IoU — {measurement.store.image_set}",
+        f"{_set(measurement)}; {_categories(measurement)}. The fixed box is fitted at "
+        f"IoU > {metrics['iou_threshold']:g}, and the dotted line stands there.",
+    )
+    return figure
+
+
+def _ceiling(values: Iterable[float | None]) -> float:
+    """Where an axis of shares ends: a tenth with some air above the values, 1 at most."""
+    highest = max((value for value in values if value is not None), default=0.0)
+    return min(1.0, math.ceil(highest * 10 + 0.5) / 10)
+
+
+def _line(plot: Axes, values: Mapping[str, float | None], **style: Any) -> None:
+    known = {float(x): y for x, y in values.items() if y is not None}
+    if known:
+        plot.plot(list(known), list(known.values()), **style)
+
+
+def success_by_category(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+    """Success of agent and baselines, bar beside bar, with the agent's interval."""
+    rates = metrics["success_rate"]["greedy"]
+    categories = measurement.store.categories
+    columns = [*categories, "mean"] if len(categories) > 1 else list(categories)
+    places = np.arange(len(columns), dtype=np.float64)
+    # The mean stands apart from what it is the mean of.
+    places[len(categories) :] += 0.35
+    figure, axes = new_figure(width=min(18.0, max(8.0, 2.0 + 0.95 * len(columns))))
+    plot = axes[0, 0]
+    label(plot, "", "", "success rate")
+    reach = metrics["interval"]["success_rate"]
+    tops = [*rates.values(), *(each[1] for each in reach.values() if each)]
+    plot.bar(
+        places - 0.27, [rates[each] or 0.0 for each in columns], 0.3, color=AGENT,
+        label="agent, greedy",
+    )  # fmt: skip
+    for index, (name, text, colour, _) in enumerate(_BLIND_SERIES):
+        values = metrics["baselines"][name]["success_rate"]["greedy"]
+        heights = [values[each] or 0.0 for each in columns]
+        plot.bar(places + 0.01 + 0.17 * index, heights, 0.15, color=colour, label=text)
+        tops += heights
+    ceiling = _ceiling(tops) + 0.02
+    for place, column in zip(places - 0.27, columns, strict=True):
+        if reach[column] is None:
+            continue
+        low, high = reach[column]
+        plot.vlines(place, low, high, color=INK, linewidth=1.2)
+        plot.text(
+            place, high + 0.012 * ceiling, _short(rates[column]), ha="center", fontsize=8,
+            fontweight="bold", color=INK,
+        )  # fmt: skip
+    number = metrics["images_by_category"]
+    names = [f"{each}\nn = {number[each]}" if each in number else each for each in columns]
+    plot.set_xticks(places, names, color=INK)
+    plot.set_xlim(places[0] - 0.6, places[-1] + 0.6)
+    plot.set_ylim(0, ceiling)
+    plot.yaxis.set_major_locator(MultipleLocator(0.1))
+    plot.grid(visible=False, axis="x")
+    legend(plot, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4)
+    _caption(
+        figure,
+        f"Success by category — {measurement.store.image_set}",
+        f"{_set(measurement)}; n: images that hold the category. Success: a trigger with IoU > "
+        f"{metrics['iou_threshold']:g}. Dark lines: 95 % interval over images (bootstrap).",
+    )
+    return figure
+
+
+def precision_recall(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+    """Precision against recall, a panel for each category."""
+    categories = measurement.store.categories
+    across = min(len(categories), 3 if len(categories) <= 9 else 5)
+    down = math.ceil(len(categories) / across)
+    figure, axes = new_figure(
+        down, across, width=max(5.0, 2.7 * across), height=1.1 + 2.2 * down, sharex=True,
+        sharey=True,
+    )  # fmt: skip
+    for index, plot in enumerate(axes.flat):
+        if index >= len(categories):
+            plot.set_axis_off()
+            continue
+        category = categories[index]
+        label(
+            plot,
+            category,
+            "recall" if index + across >= len(categories) else "",
+            "precision" if index % across == 0 else "",
+        )
+        # Where both are the same the thin one lies on the thick one.
+        for kind, colour, width in (("triggered", AGENT, 3.0), ("attended", GREEN, 1.2)):
+            curve = measurement.curves[kind][category]
+            value = metrics["ap"][kind]["voc2007"][category]
+            if curve is not None:
+                plot.plot(
+                    *_steps(curve),
+                    color=colour,
+                    linewidth=width,
+                    label=f"{kind}: AP {_short(value)}",
+                )
+        plot.set(xlim=(0, 1), ylim=(0, 1.03))
+        plot.tick_params(labelbottom=index + across >= len(categories))
+        if plot.lines:
+            legend(plot, loc="upper right", fontsize=7.5)
+    mean = {kind: metrics["ap"][kind]["voc2007"]["mean"] for kind in ("triggered", "attended")}
+    _caption(
+        figure,
+        f"Precision and recall — {measurement.store.image_set}",
+        f"{_set(measurement)}; every category searched in every image; a match is IoU ≥ 0.5. "
+        f"VOC2007 AP, mean: triggered {_short(mean['triggered'])}, "
+        f"attended {_short(mean['attended'])}.",
+    )
+    return figure
+
+
+def _steps(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision where recall grows: the points that make the curve."""
+    recall = np.concatenate(([0.0], curve.recall))
+    grown = np.flatnonzero(np.diff(recall) > 0)
+    return curve.recall[grown], curve.precision[grown]
+
+
+def steps(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+    """How long the greedy searches took, and how they ended."""
+    greedy = measurement.greedy
+    right = greedy.terminated & (greedy.iou > metrics["iou_threshold"])
+    endings = (
+        ("trigger on an object", right, AGENT),
+        ("trigger elsewhere", greedy.terminated & ~right, BLIND),
+        ("step limit reached", ~greedy.terminated, RANDOM),
+    )
+    figure, axes = new_figure()
+    plot = axes[0, 0]
+    label(plot, "", "steps of the episode, the trigger included", "episodes")
+    limit = int(greedy.steps.max())
+    counts = [
+        np.bincount(greedy.steps[which].numpy(), minlength=limit + 1) for _, which, _ in endings
+    ]
+    below = np.zeros(limit + 1)
+    for (text, which, colour), count in zip(endings, counts, strict=True):
+        share = _short(float(which.double().mean()))
+        plot.bar(
+            np.arange(limit + 1), count, 0.88, bottom=below, color=colour, label=f"{text}: {share}"
+        )
+        below += count
+    # Searches that never end pile up at the limit: their bar may leave the picture.
+    ceiling = 1.25 * float(below[:limit].max())
+    if 0 < ceiling < below[limit] and not greedy.terminated.all():
+        plot.set_ylim(0, ceiling)
+        plot.text(
+            limit - 0.8, 0.97 * ceiling, f"{below[limit]:.0f} episodes of {limit} steps \u2191",
+            ha="right", va="top", fontsize=8, color=INK,
+        )  # fmt: skip
+    plot.set_xlim(0, limit + 1)
+    for axis in (plot.xaxis, plot.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    plot.grid(visible=False, axis="x")
+    legend(plot, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
+    length = metrics["steps"]
+    _caption(
+        figure,
+        f"Length of greedy searches — {measurement.store.image_set}",
+        f"{_set(measurement)}; {len(greedy)} episodes, one for each image and category it holds; "
+        f"median {length['median']:g} steps, mean {length['mean']:.1f}. On an object: IoU > "
+        f"{metrics['iou_threshold']:g}.",
+    )
+    return figure
+
+
+def _caption(figure: Figure, title: str, text: str) -> None:
+    """A caption in lines as long as the figure is wide."""
+    width = int(14 * figure.get_figwidth())
+    caption(figure, title, "\n".join(textwrap.wrap(text, width)))
+
+
+def _set(measurement: Measurement) -> str:
+    store = measurement.store
+    return f"{store.data}, {store.image_set}: {len(store)} images"
+
+
+def _categories(measurement: Measurement) -> str:
+    number = len(measurement.store.categories)
+    if number == 1:
+        return f"category {measurement.store.categories[0]}"
+    return f"mean over {number} categories"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1)

@@ -1,0 +1,216 @@
+"""The files of a devkit, in an archive or in a folder, safely listed and read.
+
+Nothing is extracted: only regular members whose name matches a pattern are
+read, straight from the archive, up to a size limit.
+"""
+
+import gzip
+import os
+import re
+import tarfile
+import tempfile
+import weakref
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from objloc.errors import ObjlocError
+
+MIB = 2**20
+SIZE_LIMITS = {"Annotations": MIB, "ImageSets/Main": 16 * MIB, "JPEGImages": 64 * MIB}
+"""The folders of a devkit that are read, and the most bytes of a file in each."""
+
+_NAME = re.compile(
+    r"(?P<folders>(?:(?!\.\.?/)[^/]+/)*)"
+    r"(?:(?P<annotations>Annotations)/(?P<xml>[^/.][^/]*)\.xml"
+    r"|(?P<images>JPEGImages)/(?P<jpg>[^/.][^/]*)\.(?:jpg|jpeg|JPG|JPEG)"
+    r"|(?P<sets>ImageSets/Main)/(?P<txt>[^/.][^/]*)\.txt)"
+)
+_ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_MAX_DECOMPRESSED = 64 * 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class DevkitFile:
+    """One file of a devkit: where its bytes lie, and what messages call it.
+
+    Attributes:
+        year: the folder that holds ``Annotations`` and ``JPEGImages``, as in
+            ``VOC2007``.
+        part: ``Annotations``, ``ImageSets/Main`` or ``JPEGImages``.
+        stem: the name without its ending.
+        place: for messages.
+        path: the file that holds the bytes; for an archive's member the archive.
+        offset: of the first byte.
+        size: in bytes.
+    """
+
+    year: str
+    part: str
+    stem: str
+    place: str
+    path: Path
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            ObjlocError: it can't be read, or is shorter than when it was listed.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                content = file.read(self.size)
+        except OSError as error:
+            raise ObjlocError(f"{self.place}: cannot be read: {error.strerror or error}") from None
+        if len(content) != self.size:
+            raise ObjlocError(f"{self.place}: expected {self.size} bytes; found {len(content)}")
+        return content
+
+
+class Scratch:
+    """Temporary files that live as long as this object."""
+
+    def new_file(self) -> Path:
+        """An empty file, removed with this object or at the program's end."""
+        handle, name = tempfile.mkstemp(prefix="objloc-", suffix=".tar")
+        os.close(handle)
+        weakref.finalize(self, Path(name).unlink, missing_ok=True)
+        return Path(name)
+
+
+def archives_in(folder: Path) -> list[Path]:
+    """The tar archives that lie in a folder, by name."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name.endswith(_ARCHIVE_SUFFIXES) and not path.name.startswith(".")
+    )
+
+
+def list_folder(folder: Path) -> Iterator[DevkitFile]:
+    """The files of one year folder, by name.
+
+    Args:
+        folder: holds ``Annotations``, ``ImageSets`` and ``JPEGImages``.
+
+    Raises:
+        ObjlocError: a file is over its limit, or a folder can't be read.
+    """
+    for part in SIZE_LIMITS:
+        if not (folder / part).is_dir():
+            continue
+        try:
+            paths = sorted(path for path in (folder / part).iterdir() if path.is_file())
+            for path in paths:
+                if match := _NAME.fullmatch(f"{part}/{path.name}"):
+                    size = path.stat().st_size
+                    yield _checked(
+                        match,
+                        year=folder.resolve().name,
+                        place=str(path),
+                        path=path,
+                        offset=0,
+                        size=size,
+                    )
+        except OSError as error:
+            raise ObjlocError(
+                f"{folder / part}: cannot be read: {error.strerror or error}"
+            ) from None
+
+
+def list_archive(archive: Path, scratch: Scratch) -> Iterator[DevkitFile]:
+    """The files of a devkit in a tar archive, in its order.
+
+    Args:
+        archive: a ``.tar``, or a gzipped one.
+        scratch: where a gzipped one is decompressed to, since its members can't
+            be read one by one.
+
+    Raises:
+        ObjlocError: no such archive, not an archive, cut short or damaged; a
+            member of the devkit is not a regular file or over its limit.
+    """
+    plain = _decompressed(archive, scratch)
+    try:
+        with tarfile.open(plain, "r:") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if (match := _NAME.fullmatch(name)) is None or member.isdir():
+                    continue
+                place = f"{archive}: {name}"
+                if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
+                    raise ObjlocError(f"{place}: expected a regular file; found a link or device")
+                year = Path(match["folders"]).name or archive.name.split(".")[0]
+                yield _checked(
+                    match,
+                    year=year,
+                    place=place,
+                    path=plain,
+                    offset=member.offset_data,
+                    size=member.size,
+                )
+            end = tar.offset
+    except tarfile.TarError as error:
+        raise ObjlocError(f"{archive}: expected a whole tar archive; found: {error}") from None
+    except OSError as error:
+        raise ObjlocError(f"{archive}: cannot be read: {error.strerror or error}") from None
+    _check_end(plain, end, archive)
+
+
+def _checked(
+    match: re.Match[str], *, year: str, place: str, path: Path, offset: int, size: int
+) -> DevkitFile:
+    part = match["annotations"] or match["images"] or match["sets"]
+    if size > (limit := SIZE_LIMITS[part]):
+        raise ObjlocError(f"{place}: expected at most {limit // MIB} MiB; found {size} bytes")
+    stem = match["xml"] or match["jpg"] or match["txt"]
+    return DevkitFile(year, part, stem, place, path, offset, size)
+
+
+def _check_end(plain: Path, end: int, archive: Path) -> None:
+    """Refuse an archive that doesn't end as archives do.
+
+    ``tarfile`` simply stops at a damaged header or at a cut between members.
+    After the last member an archive has two blocks of zeros, and nothing else.
+    """
+    zeros = 0
+    with plain.open("rb") as file:
+        file.seek(end)
+        while block := file.read(MIB):
+            if block.count(0) != len(block):
+                raise ObjlocError(
+                    f"{archive}: expected a whole tar archive; found a damaged header "
+                    f"near byte {end}"
+                )
+            zeros += len(block)
+    if zeros < 2 * tarfile.BLOCKSIZE:
+        raise ObjlocError(
+            f"{archive}: expected a whole tar archive; found no end mark after byte {end} "
+            f"(cut short?)"
+        )
+
+
+def _decompressed(archive: Path, scratch: Scratch) -> Path:
+    """The archive itself, or a decompressed copy of a gzipped one."""
+    try:
+        with archive.open("rb") as file:
+            if file.read(2) != b"\x1f\x8b":
+                return archive
+        plain = scratch.new_file()
+        with gzip.open(archive, "rb") as packed, plain.open("wb") as unpacked:
+            while block := packed.read(4 * MIB):
+                if unpacked.tell() + len(block) > _MAX_DECOMPRESSED:
+                    raise ObjlocError(
+                        f"{archive}: expected at most {_MAX_DECOMPRESSED // MIB} MiB of content; "
+                        f"found more"
+                    )
+                unpacked.write(block)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ObjlocError(f"{archive}: expected a whole gzipped archive; found: {error}") from None
+    except OSError as error:
+        raise ObjlocError(f"{archive}: cannot be read: {error.strerror or error}") from None
+    return plain

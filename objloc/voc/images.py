@@ -1,0 +1,143 @@
+"""Any image file as 8-bit RGB, or one line that says why not."""
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from objloc.errors import ObjlocError
+from objloc.voc.sample import Sample
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+"""What is opened (JPEG takes MPO along). Pillow would open over forty, some by
+starting other programs."""
+
+MAX_PIXELS = 89_000_000
+"""More is refused before a pixel is decoded."""
+MAX_BYTES = 512 * 2**20
+
+# What Pillow's readers raise on damaged files besides OSError.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Image.Image:
+    """Decode a whole image to 8-bit RGB.
+
+    Transparency lies on white, 16-bit and floating-point greys are scaled to 8
+    bits, an animation gives its first frame.
+
+    Args:
+        source: a file, or its bytes.
+        name: what messages call it; a file's path by default.
+        upright: apply the camera's orientation. A devkit's boxes count in the
+            pixels as they lie in the file, whatever the orientation says.
+
+    Raises:
+        ObjlocError: no such file, not an image of a known kind, damaged, cut
+            short, or larger than 89 megapixels.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "image")
+    data = source if isinstance(source, bytes) else _read(source, name)
+    if not data:
+        raise ObjlocError(f"{name}: expected an image; found an empty file")
+    try:
+        with warnings.catch_warnings():
+            # Warnings on a damaged file's metadata are nobody's business here.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as file:
+                _check_size(file.size, name)
+                # verify() passes half a JPEG; load() does not.
+                file.load()
+                return _to_rgb(ImageOps.exif_transpose(file) if upright else file)
+    except UnidentifiedImageError:
+        raise ObjlocError(
+            f"{name}: expected an image ({', '.join(FORMATS)}); found something else"
+        ) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ObjlocError(
+            f"{name}: expected at most {MAX_PIXELS // 10**6} megapixels; found more"
+        ) from None
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ObjlocError(f"{name}: the image is damaged: {reason}") from None
+
+
+def sample_of_file(path: Path) -> tuple[Sample, Image.Image]:
+    """Any image file as a sample without objects, and its pixels.
+
+    The sample holds the upright image, without loss; its id is the file's stem.
+
+    Raises:
+        ObjlocError: see ``open_image``.
+    """
+    image = open_image(path)
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=1)
+    return Sample(path.stem, stream.getvalue(), *image.size, ()), image
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ObjlocError(
+                f"{name}: expected at most {MAX_BYTES // 2**20} MiB; found {size // 2**20} MiB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ObjlocError(f"{name}: cannot be read: {error.strerror or error}") from None
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise ObjlocError(f"{name}: expected an image with pixels; found {width} x {height}")
+    if width * height > MAX_PIXELS:
+        raise ObjlocError(
+            f"{name}: expected at most {MAX_PIXELS // 10**6} megapixels; "
+            f"found {width} x {height}, {width * height // 10**6} megapixels"
+        )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any of Pillow's modes as RGB."""
+    if image.mode == "RGB":
+        return image
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _scaled_grey(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        paper = Image.new("RGBA", layered.size, "white")
+        return Image.alpha_composite(paper, layered).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scaled_grey(image: Image.Image) -> Image.Image:
+    """Greys of more than 8 bits: Pillow's own conversion would clip them at 255."""
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
+    if image.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0
+    else:
+        low, high = min(0.0, float(grey.min())), float(grey.max())
+        high = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+    scaled = (grey - low) * (255.0 / (high - low))
+    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8)).convert("RGB")

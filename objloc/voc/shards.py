@@ -1,0 +1,231 @@
+"""Samples as WebDataset shards: written byte by byte the same, read with proof.
+
+A sample is two files of a tar: ``<image_id>.jpg``, the bytes as they are, and
+``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
+"""
+
+import hashlib
+import json
+import sys
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import webdataset
+from webdataset.tariterators import group_by_keys, tar_file_expander
+
+from objloc import params
+from objloc.box import from_voc, to_voc
+from objloc.errors import ObjlocError
+from objloc.files import file_hash, folder_written_whole
+from objloc.voc.devkit import Devkit
+from objloc.voc.progress import progress
+from objloc.voc.sample import Coordinates, Part, Sample, VocObject
+from objloc.voc.shard_index import (
+    INDEX_FILE,
+    ImageSet,
+    Shard,
+    ShardIndex,
+    Statistics,
+    add,
+    count,
+    read_index,
+    write_index,
+)
+from objloc.voc.splits import compose, overlaps, split
+
+__all__ = ["ShardIndex", "read_index", "read_samples", "write_shards"]
+
+
+def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIndex:
+    """Write a devkit as shards, each image set on its own, and ``index.json``.
+
+    The same devkit and parameters give the same bytes. A set that is the
+    disjoint union of others (``trainval``) is not written again: the index names
+    the others' shards.
+
+    Args:
+        devkit: the images.
+        folder: written whole or not at all.
+        section: the parameters ``shard``.
+
+    Raises:
+        ObjlocError: the devkit has no image sets, a set would be empty, or an
+            image or annotation is not as it should be.
+    """
+    planned = split(devkit.image_ids, devkit.image_sets, section)
+    composition = compose(planned)
+    simple = [name for name in planned if composition[name] == (name,)]
+    for line in overlaps(planned, composition):
+        print(f"note: {line}", file=sys.stderr)
+    data = devkit.name
+    if section.split == "seeded":
+        data += f", seeded split {section.seed}"
+    image_sets: dict[str, ImageSet] = {}
+    statistics: dict[str, Statistics] = {}
+    with folder_written_whole(folder, INDEX_FILE) as temporary:
+        total = sum(len(planned[name]) for name in simple)
+        with progress("shard", total, "images") as advance:
+            for name in simple:
+                samples = (devkit.read(image_id) for image_id in planned[name])
+                image_sets[name], statistics[name] = _write_set(
+                    temporary, name, samples, section.samples_per_shard, advance
+                )
+        for name in planned.keys() - simple:
+            parts = composition[name]
+            shards = tuple(shard for part in parts for shard in image_sets[part].shards)
+            image_sets[name] = ImageSet(samples=len(planned[name]), shards=shards)
+            statistics[name] = add(statistics[part] for part in parts)
+        return write_index(
+            temporary,
+            data,
+            {name: image_sets[name] for name in sorted(planned)},
+            {name: statistics[name] for name in sorted(planned)},
+        )
+
+
+def _write_set(
+    folder: Path,
+    image_set: str,
+    samples: Iterable[Sample],
+    samples_per_shard: int,
+    advance: Callable[[int], None],
+) -> tuple[ImageSet, Statistics]:
+    """Write an image set's shards, ``<image_set>-000000.tar`` and so on."""
+    paths: list[Path] = []
+    # The writer fills the number in with the % operator.
+    pattern = f"{str(folder.resolve()).replace('%', '%%')}/{image_set}-%06d.tar"
+    with webdataset.ShardWriter(
+        pattern,
+        maxcount=samples_per_shard,
+        post=lambda name: paths.append(Path(name)),
+        mtime=0.0,
+        user="",
+        group="",
+        encoder=False,
+        verbose=0,
+    ) as writer:
+
+        def written() -> Iterator[Sample]:
+            for sample in samples:
+                writer.write(
+                    {
+                        "__key__": sample.image_id,
+                        "jpg": sample.jpeg,
+                        "json": encode_annotation(sample),
+                    }
+                )
+                advance(1)
+                yield sample
+
+        statistics = count(written())
+    full, last = divmod(statistics.images, samples_per_shard)
+    sizes = [samples_per_shard] * full + [last] * (last > 0)
+    shards = tuple(
+        Shard(name=path.name, samples=size, bytes=path.stat().st_size, sha256=file_hash(path))
+        for path, size in zip(paths, sizes, strict=True)
+    )
+    return ImageSet(samples=statistics.images, shards=shards), statistics
+
+
+def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
+    """The samples of an image set, in the order of its shards.
+
+    A shard's hash is checked before its first sample is given, its number of
+    samples after the last: a damaged or cut shard never passes for a whole one.
+
+    Raises:
+        ObjlocError: no such image set (the message names those there are); a
+            shard is missing or not the one that the index describes.
+    """
+    index = read_index(folder)
+    if image_set not in index.image_sets:
+        raise ObjlocError(
+            f"{folder}: unknown image set '{image_set}'; expected one of "
+            f"{', '.join(index.image_sets)}"
+        )
+    for shard in index.image_sets[image_set].shards:
+        yield from _read_shard(folder / shard.name, shard)
+
+
+def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
+    if not path.is_file():
+        raise ObjlocError(
+            f"{path}: expected a shard of {shard.samples} samples; found no such file"
+        )
+    with path.open("rb") as file:
+        # The handle that is proved is the one that is read.
+        if (found := hashlib.file_digest(file, "sha256").hexdigest()) != shard.sha256:
+            raise ObjlocError(f"{path}: expected sha256 {shard.sha256}; found {found}")
+        file.seek(0)
+        samples = 0
+        try:
+            # An open file, not an address: an address may start other programs.
+            files = tar_file_expander([{"url": shard.name, "stream": file}])
+            for sample in group_by_keys(files):
+                yield decode_sample(sample["__key__"], sample["jpg"], sample["json"])
+                samples += 1
+        except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
+            raise ObjlocError(
+                f"{path}: expected samples of a .jpg and a .json; found: {error!r}"
+            ) from None
+    if samples != shard.samples:
+        raise ObjlocError(f"{path}: expected {shard.samples} samples; found {samples}")
+
+
+def encode_annotation(sample: Sample) -> bytes:
+    """All of a sample but its image, as JSON with sorted keys."""
+    value = {
+        "image_id": sample.image_id,
+        "width": sample.width,
+        "height": sample.height,
+        "objects": [
+            {
+                "category": item.category,
+                "box": to_voc(item.box),
+                "difficult": int(item.difficult),
+                "truncated": int(item.truncated),
+                "occluded": int(item.occluded),
+                "pose": item.pose,
+                "parts": [{"name": part.name, "box": to_voc(part.box)} for part in item.parts],
+            }
+            for item in sample.objects
+        ],
+    }
+    return json.dumps(value, sort_keys=True, allow_nan=False).encode()
+
+
+def decode_sample(key: str, jpeg: bytes, annotation: bytes) -> Sample:
+    """The inverse of ``encode_annotation``, with the image's bytes.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is not a sample.
+    """
+    value = json.loads(annotation)
+    if value["image_id"] != key:
+        raise ValueError(f"image_id '{value['image_id']}' in {key}.json")
+    return Sample(
+        image_id=key,
+        jpeg=jpeg,
+        width=value["width"],
+        height=value["height"],
+        objects=tuple(_decode_object(item) for item in value["objects"]),
+    )
+
+
+def _decode_object(item: dict[str, Any]) -> VocObject:
+    return VocObject(
+        category=item["category"],
+        box=_decode_box(item["box"]),
+        difficult=bool(item["difficult"]),
+        truncated=bool(item["truncated"]),
+        occluded=bool(item["occluded"]),
+        pose=item["pose"],
+        parts=tuple(Part(part["name"], _decode_box(part["box"])) for part in item["parts"]),
+    )
+
+
+def _decode_box(numbers: list[float]) -> Coordinates:
+    xmin, ymin, xmax, ymax = numbers
+    return from_voc((xmin, ymin, xmax, ymax))

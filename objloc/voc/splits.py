@@ -1,0 +1,111 @@
+"""Which image belongs to which image set."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping
+
+from objloc import params
+from objloc.errors import ObjlocError
+
+ImageSets = Mapping[str, tuple[str, ...]]
+"""Name of an image set to its image ids, in order."""
+
+
+def split(image_ids: Iterable[str], image_sets: ImageSets, section: params.Shard) -> ImageSets:
+    """The image sets that ``shard.split`` asks for.
+
+    Args:
+        image_ids: all images.
+        image_sets: the devkit's own.
+        section: the parameters ``shard``.
+
+    Raises:
+        ObjlocError: the devkit has no image sets, or a seeded set would be empty.
+    """
+    if section.split == "seeded":
+        return seeded_split(
+            image_ids, {str(name): share for name, share in section.fractions.items()}, section.seed
+        )
+    if not image_sets:
+        raise ObjlocError(
+            "shard.split=devkit: expected image sets in ImageSets/Main of the devkit; found none "
+            "(shard.split=seeded draws them)"
+        )
+    return image_sets
+
+
+def seeded_split(
+    image_ids: Iterable[str], fractions: Mapping[str, float], seed: int
+) -> dict[str, tuple[str, ...]]:
+    """Share images out by chance, each to one set.
+
+    The images are put in the order of a hash of seed and id and cut at the
+    fractions: the result depends on nothing else, files' order least of all.
+
+    Args:
+        image_ids: the images.
+        fractions: share of each set; they sum to 1. A set of 0 is left out.
+        seed: another seed, another split.
+
+    Raises:
+        ObjlocError: a set with a share would get no image.
+    """
+    shuffled = sorted(
+        image_ids, key=lambda image_id: hashlib.sha256(f"{seed}:{image_id}".encode()).digest()
+    )
+    # By name: the order of a parameter file's keys means nothing.
+    names = sorted(fractions)
+    shares = itertools.accumulate(fractions[name] for name in names)
+    cuts = [round(share * len(shuffled)) for share in shares]
+    image_sets = {}
+    for name, start, end in zip(names, [0, *cuts], cuts, strict=False):
+        if fractions[name] == 0:
+            continue
+        if end == start:
+            raise ObjlocError(
+                f"shard.fractions.{name}: expected a share that gives an image or 0; "
+                f"found {fractions[name]:g} of {len(shuffled)} images"
+            )
+        image_sets[name] = tuple(sorted(shuffled[start:end]))
+    return image_sets
+
+
+def compose(image_sets: ImageSets) -> dict[str, tuple[str, ...]]:
+    """Which sets each set is the disjoint union of: itself alone if of none.
+
+    ``trainval`` of Pascal VOC is ``train`` and ``val``. No set's composition
+    names a set that is itself composed.
+    """
+    contents = {name: frozenset(image_ids) for name, image_ids in image_sets.items()}
+    composition: dict[str, tuple[str, ...]] = {}
+    for name in sorted(contents, key=lambda each: (len(contents[each]), each)):
+        simple = [other for other, parts in composition.items() if parts == (other,)]
+        found = _exact_cover(contents[name], {other: contents[other] for other in simple})
+        composition[name] = found or (name,)
+    return {name: composition[name] for name in image_sets}
+
+
+def _exact_cover(
+    wanted: frozenset[str], candidates: Mapping[str, frozenset[str]]
+) -> tuple[str, ...] | None:
+    """Disjoint candidates whose union is ``wanted``, by name; None if there are none."""
+    if not wanted:
+        return ()
+    first = min(wanted)
+    for name in sorted(candidates):
+        content = candidates[name]
+        if first in content and content <= wanted:
+            rest = _exact_cover(wanted - content, candidates)
+            if rest is not None:
+                return tuple(sorted((name, *rest)))
+    return None
+
+
+def overlaps(image_sets: ImageSets, composition: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What a reader should know of simple sets that share images, one line for each pair."""
+    simple = [name for name in image_sets if composition[name] == (name,)]
+    return [
+        f"image sets '{one}' and '{other}' share {len(shared)} images"
+        for one, other in itertools.combinations(simple, 2)
+        if (shared := set(image_sets[one]) & set(image_sets[other]))
+    ]

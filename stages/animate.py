@@ -1,0 +1,58 @@
+"""Animate: an agent and images in, its searches out, to be watched."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+from stages._viewing import Paths, resolve_paths
+
+Corners = tuple[float, float, float, float]
+
+
+def main(
+    paths: Paths,
+    *,
+    image: Annotated[
+        Path | None, typer.Option(help="Search this image file, not images of the shards.")
+    ] = None,
+    truth: Annotated[
+        Corners | None,
+        typer.Option(
+            metavar="XMIN YMIN XMAX YMAX", help="Of --image: the object, in VOC's one-based pixels."
+        ),
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option(help="Of --image: what to search for, if the agent knows several.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of --image: the animation's name; else IMAGE_CATEGORY.")
+    ] = None,
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Draw an agent's searches: its window, its Q-values, the truth, the outcome.
+
+    Images of the shards: stages.animate data/shards data/train/checkpoint.pt OUTPUT
+
+    Any image file: stages.animate data/train/checkpoint.pt OUTPUT --image PHOTO.jpg
+    """
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.params import load_params
+    from objloc.view.film import require_encoder, write_animation, write_animations
+    from objloc.view.searches import search_image_set, search_photograph
+
+    params = load_params(params_file, overrides).animate
+    require_encoder(params.format)
+    shards, model, output = resolve_paths(paths, image)
+    checkpoint = load_checkpoint(model)
+    if image is None:
+        write_animations(search_image_set(shards, checkpoint, params), output, params)
+    else:
+        search = search_photograph(image, checkpoint, category, truth)
+        write_animation(search, output, name, params)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,33 @@
+"""Fetch the photographs: the manifest in, a folder of archives or a drawn devkit out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="The archives' addresses and checksums.")],
+    output: Annotated[Path, typer.Argument(help="Folder: archives or devkit, and source.json.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Fetch the dataset that dataset.name names, or draw it.
+
+    Archives come from the official addresses or from dataset.mirror, and are
+    verified before use. An interrupted download goes on where it stopped.
+    """
+    from objloc.params import load_params
+    from objloc.voc.datasets import gather
+
+    params = load_params(params_file, overrides)
+    source = gather(params.dataset, manifest, output)
+    print(f"{output}: {source.name}")
+    for archive in source.archives:
+        print(f"  {archive.name}  {archive.bytes:,} bytes  md5 {archive.md5}")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,48 @@
+"""Layers: an agent and an image in, pictures of what its filters see out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+from stages._viewing import Paths, resolve_paths
+
+
+def main(
+    paths: Paths,
+    image: Annotated[
+        Path | None, typer.Option(help="Show this image file, not one of the shards.")
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME|NUMBER", help="Show this, not layers.layer.")
+    ] = None,
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Draw the activations of a layer for an image, and the first layer's filters.
+
+    An image of the shards: stages.layers data/shards data/train/checkpoint.pt OUTPUT
+
+    Any image file: stages.layers data/train/checkpoint.pt OUTPUT --image PHOTO.jpg --layer conv2
+    """
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.params import load_params
+    from objloc.view.layers import layer_pictures, one_sample
+    from objloc.view.output import write_files
+    from objloc.voc.images import open_image, sample_of_file
+
+    params = load_params(params_file, overrides).layers
+    shards, model, output = resolve_paths(paths, image)
+    checkpoint = load_checkpoint(model)
+    if image is None:
+        sample = one_sample(shards, params.image_set, params.image_id)
+        photograph = open_image(sample.jpeg, sample.image_id, upright=False)
+    else:
+        sample, photograph = sample_of_file(image)
+    asked = params.layer if layer is None else layer
+    write_files(output, layer_pictures(checkpoint, sample, photograph, asked))
+
+
+if __name__ == "__main__":
+    run_command(main)

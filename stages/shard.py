@@ -1,0 +1,34 @@
+"""Pack a devkit: archives or folder in, WebDataset shards and an index out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    devkit: Annotated[Path, typer.Argument(help="A VOC devkit: archive, or folder of either.")],
+    output: Annotated[Path, typer.Argument(help="Folder: shards of each image set, index.json.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Pack annotated images into shards, image set by image set.
+
+    The sets are the devkit's own, or drawn by chance (shard.split=seeded).
+    """
+    from rich.console import Console
+
+    from objloc.params import load_params
+    from objloc.voc.devkit import open_devkit
+    from objloc.voc.shards import write_shards
+    from objloc.voc.summary import summary_of
+
+    params = load_params(params_file, overrides)
+    index = write_shards(open_devkit(devkit), output, params.shard)
+    Console(width=120).print(summary_of(index))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,103 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from objloc.agent.encoder import CropEncoder, MapEncoder, pool_windows, sampling_grid
+from objloc.params import Encoder
+
+
+def random_windows(number: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    corners = torch.rand(number, 2, 2, generator=generator)
+    return torch.cat([corners.amin(dim=1), corners.amax(dim=1) + 0.02], dim=1)
+
+
+@pytest.mark.parametrize("context", [1.0, 1.2])
+def test_pooling_equals_grid_sample_in_value_and_gradient(context: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    views = torch.randn(3, 5, 8, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+    boxes = random_windows(20).double()
+    index = torch.randint(3, (20,), generator=generator)
+    weights = torch.randn(20, 16, 5, generator=generator, dtype=torch.float64)
+
+    ours = pool_windows(views, index, boxes, 4, context)
+    (gradient,) = torch.autograd.grad((ours * weights).sum(), views)
+    grid = sampling_grid(boxes, 4, context)
+    theirs = F.grid_sample(views[index], grid, padding_mode="zeros", align_corners=False)
+    (expected,) = torch.autograd.grad((theirs.flatten(2).transpose(1, 2) * weights).sum(), views)
+
+    assert torch.allclose(ours, theirs.flatten(2).transpose(1, 2), atol=1e-12)
+    assert torch.allclose(gradient, expected, atol=1e-12)
+
+
+def test_a_crop_of_the_whole_image_is_the_image() -> None:
+    encoder = CropEncoder(Encoder(kind="crops", image_size=84, window_size=84))
+    images = torch.randint(256, (2, 3, 84, 84), dtype=torch.uint8)
+    whole = torch.tensor([[[0.0, 0.0, 1.0, 1.0]]] * 2)
+    crops = encoder.crop(encoder.encode(images), torch.arange(2), whole)
+    assert torch.allclose(crops, images.float() / 255, atol=1e-5)
+
+
+def test_a_crop_shows_what_is_inside_the_window() -> None:
+    images = torch.zeros(1, 3, 84, 84, dtype=torch.uint8)
+    images[:, :, 42:, 42:] = 255  # the lower right quarter is white
+    encoder = CropEncoder(Encoder(kind="crops", image_size=84))
+    views = encoder.encode(images)
+    quarters = torch.tensor([[[0.5, 0.5, 1.0, 1.0]], [[0.0, 0.0, 0.5, 0.5]]])
+    crops = encoder.crop(views, torch.zeros(2, dtype=torch.int64), quarters)
+    assert crops[0, :, 1:, 1:].min() > 0.99
+    assert crops[1, :, :-1, :-1].max() < 0.01
+
+
+def test_frames_are_stacked_oldest_first() -> None:
+    images = torch.arange(84).view(1, 1, 1, 84).expand(1, 3, 84, 84).to(torch.uint8)
+    encoder = CropEncoder(Encoder(kind="crops", image_size=84, greyscale=True, frames=2))
+    windows = torch.tensor([[[0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]]])
+    crops = encoder.crop(encoder.encode(images), torch.zeros(1, dtype=torch.int64), windows)
+    assert crops.shape == (1, 2, 84, 84)
+    assert crops[0, 0].mean() < crops[0, 1].mean()
+
+
+def test_greyscale_weighs_the_colours_as_luma() -> None:
+    images = torch.zeros(3, 3, 84, 84, dtype=torch.uint8)
+    for channel in range(3):
+        images[channel, channel] = 255
+    encoder = CropEncoder(Encoder(kind="crops", image_size=84, greyscale=True))
+    means = encoder.encode(images).mean(dim=(1, 2, 3))
+    assert torch.allclose(means, torch.tensor([0.299, 0.587, 0.114]), atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_features_have_the_stated_length(frames: int) -> None:
+    boxes = random_windows(6).view(-1, 1, 4).repeat(1, frames, 1)
+    index = torch.tensor([0, 1, 1, 0, 0, 1])
+    images = torch.randint(256, (2, 3, 96, 96), dtype=torch.uint8)
+    for encoder in (
+        MapEncoder(Encoder(image_size=96, frames=frames), 2),
+        CropEncoder(Encoder(kind="crops", image_size=96, frames=frames)),
+    ):
+        features = encoder.observe(encoder.encode(images), index, boxes)
+        assert features.shape == (6, 1, encoder.features)
+
+
+def test_windows_of_one_image_share_its_one_look() -> None:
+    """A window's features do not depend on which others are asked for."""
+    encoder = MapEncoder(Encoder(image_size=64), 2).eval()
+    images = torch.randint(256, (3, 3, 64, 64), dtype=torch.uint8)
+    boxes = random_windows(5).view(-1, 1, 4)
+    index = torch.tensor([2, 0, 1, 1, 2])
+    together = encoder.observe(encoder.encode(images), index, boxes)
+    for row in range(5):
+        alone = encoder.observe(
+            encoder.encode(images[index[row] : index[row] + 1]),
+            torch.tensor([0]),
+            boxes[row : row + 1],
+        )
+        assert torch.allclose(alone[0], together[row], atol=1e-4)
+
+
+def test_layers_are_numbered_in_order() -> None:
+    assert list(MapEncoder(Encoder(widths=(8, 8, 8)), 2).layers()) == [
+        "conv1", "conv2", "conv3", "conv4", "conv5",
+    ]  # fmt: skip
+    assert list(CropEncoder(Encoder(kind="crops")).layers()) == ["conv1", "conv2", "conv3"]

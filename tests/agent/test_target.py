@@ -1,0 +1,158 @@
+import pytest
+import torch
+
+from objloc.agent.network import build_network
+from objloc.agent.replay import Transition
+from objloc.agent.target import (
+    Batch,
+    EveryAction,
+    bootstrap,
+    jitter_colours,
+    make_batch,
+    sampled_target,
+    windows_round_objects,
+)
+from objloc.box import iou
+from objloc.mdp.action import ACTION_SETS, Action, Moves
+from objloc.mdp.environment import Observation
+from objloc.params import Agent, Encoder, Head, Learning, Mdp
+from tests.stores import make_store
+
+STORE = make_store(8, ("cat", "dog", "cow"))
+MDP = Mdp()
+
+
+def observation(number: int = 6, seed: int = 0) -> Observation:
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.arange(number)
+    return windows_round_objects(STORE, image, 1, 0, generator)
+
+
+def test_the_bootstrap_value_of_the_double_network_is_chosen_by_the_online_one() -> None:
+    online, target = torch.tensor([[1.0, 3.0, 2.0]]), torch.tensor([[9.0, 4.0, 5.0]])
+    assert bootstrap(online, target, double=False).tolist() == [9.0]
+    assert bootstrap(online, target, double=True).tolist() == [4.0]
+
+
+def test_nothing_follows_a_terminated_episode() -> None:
+    transition = Transition(
+        observation(2),
+        torch.tensor([0, 8]),
+        torch.tensor([1.0, 3.0]),
+        torch.zeros(2, 4, dtype=torch.float64),
+        torch.tensor([False, True]),
+    )
+    targets = sampled_target(transition, torch.tensor([10.0, 10.0]), 0.9)
+    assert targets.tolist() == [10.0, 3.0]
+
+
+def test_rewards_of_all_actions_equal_a_slow_recomputation() -> None:
+    learning = Learning(absent_reward=-2.5)
+    batch = make_batch(STORE, observation(), learning, torch.Generator())
+    rewards, taught, following = EveryAction(MDP, learning, True).rewards(batch, 3)
+    moves, actions = Moves(MDP), ACTION_SETS["paper"]
+    assert rewards.shape == taught.shape == (6, 3, 9)
+    for row in range(6):
+        box = batch.observation.boxes[row, -1]
+        truth = int(STORE.object_category[row, 0])
+        for category in range(3):
+            for index, action in enumerate(actions):
+                value, known = rewards[row, category, index], taught[row, category, index]
+                after = moves.apply(box[None], STORE.sizes[row][None], torch.tensor([index]))[0]
+                assert torch.equal(after, following[row, index])
+                if category != truth:
+                    assert known == (action is Action.TRIGGER)
+                    if known:
+                        assert value == -2.5
+                    continue
+                now = iou(box, STORE.boxes[row, 0])
+                then = iou(after, STORE.boxes[row, 0])
+                if action is Action.TRIGGER:
+                    expected = 3.0 if now > 0.5 else -3.0
+                else:
+                    expected = 1.0 if then > now else -1.0
+                assert known
+                assert value == expected
+
+
+def test_a_shared_head_is_taught_only_the_category_searched() -> None:
+    batch = make_batch(STORE, observation(), Learning(), torch.Generator())
+    _, taught, _ = EveryAction(MDP, Learning(), False).rewards(batch, 3)
+    for row in range(6):
+        for category in range(3):
+            own = category == int(batch.observation.category[row])
+            assert taught[row, category].all().item() == own
+
+
+@pytest.mark.parametrize("category_channels", [0, 2])
+def test_next_values_are_the_target_networks_at_the_windows_after_each_move(
+    category_channels: int,
+) -> None:
+    encoder = Encoder(image_size=64, widths=(8, 8, 8), category_channels=category_channels)
+    agent = Agent(encoder=encoder, head=Head(hidden=(16,)))
+    online, target = build_network(agent, STORE.categories), build_network(agent, STORE.categories)
+    batch = make_batch(STORE, observation(3), Learning(), torch.Generator())
+    every = EveryAction(MDP, Learning(double=False), True)
+    _, taught, following = every.rewards(batch, 3)
+    values = every.next_values(batch, following, taught, online, target)
+    assert values.shape == (3, 3, 8)
+    target.eval()
+    views = target.encode(batch.images)
+    for row in range(3):
+        for move in range(8):
+            box = following[row, move] / torch.cat([batch.sizes[row], batch.sizes[row]])
+            seen = target(
+                views,
+                batch.index[row : row + 1],
+                box.float().view(1, 1, 4),
+                torch.zeros(1, 0, dtype=torch.int64),
+            )
+            truth = int(STORE.object_category[row, 0])
+            for category in range(3):
+                expected = float(seen[0, category].max().detach()) if category == truth else 0.0
+                assert values[row, category, move] == pytest.approx(expected, abs=1e-4)
+
+
+def test_flipped_images_keep_their_truth() -> None:
+    """IoU of window and object is the same in the mirror, and the pixels move along."""
+    learning = Learning(flip=True)
+    plain = make_batch(STORE, observation(), Learning(), torch.Generator())
+    flipped = 0
+    for seed in range(4):
+        mirrored = make_batch(STORE, observation(), learning, torch.Generator().manual_seed(seed))
+        for row in range(6):
+            before: Batch = plain
+            old = iou(before.observation.boxes[row, -1], before.objects[row, 0])
+            new = iou(mirrored.observation.boxes[row, -1], mirrored.objects[row, 0])
+            assert new.item() == pytest.approx(old.item(), abs=1e-12)
+            picture = mirrored.images[mirrored.index[row]]
+            if torch.equal(picture, before.images[before.index[row]].flip(-1)):
+                flipped += 1
+                assert mirrored.objects[row, 0, 0] == 120 - before.objects[row, 0, 2]
+            else:
+                assert torch.equal(picture, before.images[before.index[row]])
+    assert 4 < flipped < 20
+
+
+def test_jitter_keeps_grey_grey_and_stays_in_range() -> None:
+    images = torch.randint(256, (5, 1, 8, 8), dtype=torch.uint8).expand(-1, 3, -1, -1)
+    changed = jitter_colours(images, 0.5, torch.Generator().manual_seed(0))
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    assert torch.allclose(changed[:, 0], changed[:, 1], atol=1e-3)
+    assert not torch.allclose(changed, images.float(), atol=1)
+    assert torch.allclose(jitter_colours(images, 0.0, torch.Generator()), images.float(), atol=1e-3)
+
+
+def test_windows_round_objects_lie_in_the_image_and_often_on_the_object() -> None:
+    image = torch.arange(8).repeat(100)
+    seen = windows_round_objects(STORE, image, 2, 3, torch.Generator().manual_seed(0))
+    boxes = seen.boxes[:, -1]
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] <= STORE.sizes[image]).all()
+    assert ((boxes[:, 2:] - boxes[:, :2]) >= 1 - 1e-9).all()
+    overlap = iou(boxes, STORE.boxes[image, 0])
+    assert 0.3 < (overlap > 0.5).double().mean() < 0.9
+    assert torch.equal(seen.boxes[:, 0], seen.boxes[:, 1])
+    assert (seen.actions == -1).all()
+    assert torch.equal(seen.category, STORE.object_category[image, 0])

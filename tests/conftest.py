@@ -1,0 +1,48 @@
+"""What tests of several rooms share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from objloc import params
+from objloc.voc.devkit import open_devkit
+from objloc.voc.shards import write_shards
+from tests.devkits import make_devkit
+
+
+@pytest.fixture(scope="session")
+def devkit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature devkit: 12 train, 6 val and 6 test images of cats and dogs. Read only."""
+    return make_devkit(tmp_path_factory.mktemp("devkit"))
+
+
+@pytest.fixture(scope="session")
+def shards_folder(devkit_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The miniature devkit as shards, one for each image set. Read only."""
+    folder = tmp_path_factory.mktemp("shards") / "shards"
+    write_shards(open_devkit(devkit_folder), folder, params.Shard())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new MLflow database without a run: making one takes seconds. To be copied."""
+    from mlflow import MlflowClient  # noqa: PLC0415 - slow, and most tests need none
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store_root(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository root and working folder with an MLflow store of its own."""
+    root = tmp_path / "root"
+    root.mkdir()
+    shutil.copy(empty_store, root / "mlflow.db")
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.delenv(name, raising=False)
+    return root

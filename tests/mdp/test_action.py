@@ -1,0 +1,108 @@
+import pytest
+import torch
+
+from objloc.mdp.action import ACTION_SETS, Action, Moves, whole_image
+from objloc.params import Mdp
+
+SIZES = torch.tensor([[200.0, 100.0]], dtype=torch.float64)
+ALL = Mdp(actions="dissertation")
+
+
+def after(box: tuple[float, ...], action: Action, mdp: Mdp = ALL) -> list[float]:
+    moves = Moves(mdp)
+    index = torch.tensor([ACTION_SETS[mdp.actions].index(action)])
+    result = moves.apply(torch.tensor([box], dtype=torch.float64), SIZES, index)
+    return [round(value, 9) for value in result[0].tolist()]
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (Action.MOVE_RIGHT, [60, 20, 110, 60]),
+        (Action.MOVE_DOWN, [50, 28, 100, 68]),
+        (Action.BIGGER, [45, 16, 105, 64]),
+        (Action.TALLER, [55, 20, 95, 60]),
+        (Action.MOVE_LEFT, [40, 20, 90, 60]),
+        (Action.MOVE_UP, [50, 12, 100, 52]),
+        (Action.SMALLER, [55, 24, 95, 56]),
+        (Action.FATTER, [50, 24, 100, 56]),
+        (Action.SPLIT_HORIZONTAL, [50, 20, 75, 60]),
+        (Action.SPLIT_VERTICAL, [50, 20, 100, 40]),
+        (Action.TRIGGER, [50, 20, 100, 60]),
+    ],
+)
+def test_each_action_does_what_its_name_says(action: Action, expected: list[float]) -> None:
+    assert after((50, 20, 100, 60), action) == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "box", "expected"),
+    [
+        (Action.MOVE_RIGHT, (145, 20, 195, 60), [150, 20, 200, 60]),
+        (Action.MOVE_LEFT, (5, 20, 55, 60), [0, 20, 50, 60]),
+        (Action.MOVE_UP, (50, 3, 100, 43), [50, 0, 100, 40]),
+        (Action.MOVE_DOWN, (50, 58, 100, 98), [50, 60, 100, 100]),
+    ],
+)
+def test_a_move_stops_at_the_border_and_keeps_its_size(
+    action: Action, box: tuple[float, ...], expected: list[float]
+) -> None:
+    assert after(box, action) == expected
+
+
+def test_a_growing_window_is_cut_at_the_border() -> None:
+    assert after((0, 0, 200, 100), Action.BIGGER) == [0, 0, 200, 100]
+    assert after((0, 0, 100, 50), Action.BIGGER) == [0, 0, 110, 55]
+
+
+def test_a_window_never_becomes_smaller_than_the_least_side() -> None:
+    # 10 % of 200 x 100 is 20 x 10.
+    mdp = Mdp(actions="dissertation", min_side=0.1)
+    assert after((50, 20, 70, 60), Action.SMALLER, mdp) == [50, 20, 70, 60]
+    assert after((50, 20, 75, 60), Action.TALLER, mdp) == [52.5, 20, 72.5, 60]
+    assert after((50, 20, 70, 60), Action.TALLER, mdp) == [50, 20, 70, 60]
+
+
+def test_a_window_stays_within_the_aspect_ratios() -> None:
+    mdp = Mdp(min_aspect_ratio=0.5, max_aspect_ratio=2.0, min_side=0.01)
+    square = (50.0, 25.0, 150.0, 75.0)  # half of each side: ratio 1 in shares
+    narrow = after(square, Action.TALLER, mdp)
+    assert narrow == [60, 25, 140, 75]
+    for _ in range(5):
+        narrow = after(tuple(narrow), Action.TALLER, mdp)
+    assert (narrow[3] - narrow[1]) / 100 / ((narrow[2] - narrow[0]) / 200) <= 2.0
+    assert after(tuple(narrow), Action.TALLER, mdp) == narrow
+
+
+def test_smaller_makes_even_small_windows_smaller() -> None:
+    """Integer division made the 2018 system's small windows grow."""
+    mdp = Mdp(min_side=0.001)
+    box = (10.0, 10.0, 13.0, 12.0)
+    result = after(box, Action.SMALLER, mdp)
+    assert result[2] - result[0] < 3
+    assert result[3] - result[1] < 2
+
+
+def test_every_gives_what_apply_gives() -> None:
+    moves = Moves(ALL)
+    generator = torch.Generator().manual_seed(0)
+    low = torch.rand(50, 2, generator=generator, dtype=torch.float64) * torch.tensor([100, 50])
+    side = torch.rand(50, 2, generator=generator, dtype=torch.float64) * 40 + 10
+    boxes, sizes = torch.cat([low, low + side], dim=1), SIZES.repeat(50, 1)
+    table = moves.every(boxes, sizes)
+    assert table.shape == (50, 11, 4)
+    for index in range(11):
+        alone = moves.apply(boxes, sizes, torch.full((50,), index))
+        assert torch.equal(table[:, index], alone)
+    assert (table >= 0).all()
+    assert (table[..., 2:] <= SIZES).all()
+
+
+def test_the_trigger_is_the_last_action_of_both_sets() -> None:
+    assert len(ACTION_SETS["dissertation"]) == 11
+    assert len(ACTION_SETS["paper"]) == 9
+    assert all(actions[-1] is Action.TRIGGER for actions in ACTION_SETS.values())
+
+
+def test_an_episode_starts_at_the_whole_image() -> None:
+    assert whole_image(SIZES).tolist() == [[0, 0, 200, 100]]
