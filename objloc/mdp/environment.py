@@ -157,7 +157,9 @@ class Environment:
         """``[B, A]`` float32: what each action would earn now (guided exploration)."""
         boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
         objects, present = self.store.objects_of(self._image, self._category)
-        reward = move_reward(self._iou[:, None], best_iou(boxes, objects[:, None], present[:, None]))
+        reward = move_reward(
+            self._iou[:, None], best_iou(boxes, objects[:, None], present[:, None])
+        )
         reward[:, self.trigger] = trigger_reward(
             self._iou, self.mdp.trigger_iou, self.mdp.trigger_reward
         )

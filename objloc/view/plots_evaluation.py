@@ -124,7 +124,8 @@ def success_by_category(measurement: Measurement, metrics: Mapping[str, Any]) ->
     number = metrics["images_by_category"]
     names = [f"{each}\nn = {number[each]}" if each in number else each for each in columns]
     plot.set_xticks(places, names, color=INK)
-    plot.set_xlim(places[0] - 0.6, places[-1] + 0.6)
+    margin = max(0.6, 2 - len(columns) / 2)
+    plot.set_xlim(places[0] - margin, places[-1] + margin)
     plot.set_ylim(0, ceiling)
     plot.yaxis.set_major_locator(MultipleLocator(0.1))
     plot.grid(visible=False, axis="x")

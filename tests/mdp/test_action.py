@@ -38,13 +38,14 @@ def test_each_action_does_what_its_name_says(action: Action, expected: list[floa
 @pytest.mark.parametrize(
     ("action", "box", "expected"),
     [
-        (Action.MOVE_RIGHT, (145, 20, 195, 60), [150, 20, 200, 60]),
-        (Action.MOVE_LEFT, (5, 20, 55, 60), [0, 20, 50, 60]),
-        (Action.MOVE_UP, (50, 3, 100, 43), [50, 0, 100, 40]),
-        (Action.MOVE_DOWN, (50, 58, 100, 98), [50, 60, 100, 100]),
+        (Action.MOVE_RIGHT, (145, 20, 195, 60), [155, 20, 200, 60]),
+        (Action.MOVE_LEFT, (5, 20, 55, 60), [0, 20, 45, 60]),
+        (Action.MOVE_UP, (50, 3, 100, 43), [50, 0, 100, 35]),
+        (Action.MOVE_DOWN, (50, 58, 100, 98), [50, 66, 100, 100]),
+        (Action.MOVE_RIGHT, (0, 0, 200, 100), [40, 0, 200, 100]),
     ],
 )
-def test_a_move_stops_at_the_border_and_keeps_its_size(
+def test_a_moving_window_is_cut_at_the_border(
     action: Action, box: tuple[float, ...], expected: list[float]
 ) -> None:
     assert after(box, action) == expected

@@ -60,12 +60,12 @@ def test_the_first_move_of_a_new_episode_is_judged_by_its_own_start() -> None:
     environment = Environment(STORE, MDP)
     task = STORE.tasks()[:1]
     environment.reset(task)
-    standing_still = environment.step(number(Action.MOVE_LEFT)).reward.item()
+    standing_still = environment.step(number(Action.BIGGER)).reward.item()
     assert standing_still == -1.0
     for last in (Action.TRIGGER, Action.SMALLER):
         environment.step(number(last))
         environment.reset_slots(torch.tensor([0]), task)
-        assert environment.step(number(Action.MOVE_LEFT)).reward.item() == -1.0
+        assert environment.step(number(Action.BIGGER)).reward.item() == -1.0
 
 
 def test_rewards_equal_a_plain_recomputation() -> None:

@@ -1,0 +1,167 @@
+"""Searchers that look at nothing: what every figure stands beside.
+
+``random``: every action with the same probability. ``whole_image``: a trigger at
+once. ``fixed_box``: one box for each category, in shares of the image's sides,
+fitted on the training images.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from objloc.box import best_iou
+from objloc.evaluation.average_precision import Detections, Floats
+from objloc.evaluation.detections import as_written
+from objloc.evaluation.success import Outcomes
+from objloc.voc.sample import Coordinates, Sample
+from objloc.voc.store import SampleStore
+
+BASELINES = ("random", "whole_image", "fixed_box")
+"""Their names in ``metrics.json``."""
+
+WHOLE_IMAGE: Coordinates = (0.0, 0.0, 1.0, 1.0)
+"""In shares of the image's sides."""
+
+GRID_LINES = 20
+"""The first search tries every box whose sides lie on twentieths of the image."""
+REFINEMENTS = (40, 80)
+"""Then each side may move by a fortieth, then by an eightieth."""
+
+
+class ObjectShares:
+    """Where the objects of each category lie in the images of a set.
+
+    Args:
+        samples: the images; their pixels are not looked at.
+        categories: those that are kept.
+    """
+
+    def __init__(self, samples: Iterable[Sample], categories: Sequence[str]) -> None:
+        found: dict[str, list[Tensor]] = {category: [] for category in categories}
+        for sample in samples:
+            sides = torch.tensor((sample.width, sample.height) * 2, dtype=torch.float64)
+            boxes: dict[str, list[Coordinates]] = {}
+            for item in sample.objects:
+                boxes.setdefault(item.category, []).append(item.box)
+            for category in found.keys() & boxes.keys():
+                found[category].append(torch.tensor(boxes[category], dtype=torch.float64) / sides)
+        self._found = found
+
+    def __getitem__(self, category: str) -> tuple[Tensor, Tensor]:
+        """Objects by image: ``[N, K, 4]`` float64 shares of the sides, and ``[N, K]`` bool."""
+        images = self._found[category]
+        if not images:
+            return torch.zeros(0, 1, 4, dtype=torch.float64), torch.zeros(0, 1, dtype=torch.bool)
+        boxes = torch.nn.utils.rnn.pad_sequence(images, batch_first=True)
+        counts = torch.tensor([len(image) for image in images])
+        return boxes, torch.arange(boxes.shape[1]) < counts[:, None]
+
+
+def fit_fixed_box(objects: Tensor, present: Tensor, threshold: float) -> Coordinates:
+    """The one box that overlaps an object in most images by an IoU above a threshold.
+
+    Every box on a grid of twentieths is tried, then the best one's sides are
+    moved by fortieths and eightieths as long as that helps. Of boxes that hit
+    as many images the one with the higher mean IoU is better, then the first in
+    the order of xmin, xmax, ymin, ymax.
+
+    Args:
+        objects: ``[N, K, 4]`` float64 shares of the image's sides.
+        present: ``[N, K]`` bool, True where an object is real.
+        threshold: IoU to be above.
+
+    Returns:
+        Shares of the image's sides; the whole image if there is no object.
+    """
+    if len(objects) == 0:
+        return WHOLE_IMAGE
+    candidates = _best_on_grid(objects, present, threshold)
+    best, value = _best_of(candidates, objects, present, threshold)
+    for lines in REFINEMENTS:
+        while True:
+            moves = torch.cartesian_prod(*[torch.tensor([0.0, -1.0, 1.0]).double()] * 4) / lines
+            near = (best + moves).clamp(0, 1)
+            near = near[(near[:, 2:] - near[:, :2]).amin(dim=1) >= 1 / GRID_LINES - 1e-9]
+            better, better_value = _best_of(near, objects, present, threshold)
+            if better_value <= value:
+                break
+            best, value = better, better_value
+    xmin, ymin, xmax, ymax = best.tolist()
+    return (xmin, ymin, xmax, ymax)
+
+
+def _best_on_grid(objects: Tensor, present: Tensor, threshold: float) -> Tensor:
+    """``[B, 4]``: the boxes of the grid that hit most images."""
+    first, last = np.triu_indices(GRID_LINES + 1, k=1)
+    low, high = first / GRID_LINES, last / GRID_LINES
+    side = high - low
+    total = np.zeros((len(side), len(side)), dtype=np.int64)
+
+    def shared_with(near: float, far: float) -> tuple[Floats, NDArray[np.intp]]:
+        """Length that intervals of the grid share with one, and which are near it at all."""
+        shared = np.maximum(np.minimum(high, far) - np.maximum(low, near), 0.0)
+        # IoU along one axis is no less than that of the boxes: most are out already.
+        union = side + (far - near) - shared
+        return shared, np.flatnonzero(shared >= (threshold - 1e-9) * union)
+
+    for image_objects, image_present in zip(objects, present, strict=True):
+        hit = np.zeros(total.shape, dtype=np.bool_)
+        for xmin, ymin, xmax, ymax in image_objects[image_present].tolist():
+            (across, x), (down, y) = shared_with(xmin, xmax), shared_with(ymin, ymax)
+            shared = np.outer(across[x], down[y])
+            union = np.outer(side[x], side[y]) + (xmax - xmin) * (ymax - ymin) - shared
+            hit[np.ix_(x, y)] |= shared > threshold * union
+        total += hit
+    x, y = (total == total.max()).nonzero()
+    return torch.from_numpy(np.stack([low[x], low[y], high[x], high[y]], axis=1))
+
+
+def _best_of(
+    boxes: Tensor, objects: Tensor, present: Tensor, threshold: float
+) -> tuple[Tensor, tuple[float, float]]:
+    """The best of boxes ``[B, 4]`` and its worth: images hit, mean IoU."""
+    worth: list[tuple[int, float]] = []
+    # So many at a time that the overlaps take some tens of megabytes.
+    most = max(1, 2_000_000 // present.numel())
+    for first in range(0, len(boxes), most):
+        overlaps = best_iou(boxes[first : first + most, None], objects, present)
+        hits, means = (overlaps > threshold).sum(dim=1), overlaps.mean(dim=1)
+        # Rounded: boxes that differ by a rounding error only are the same.
+        worth += zip(hits.tolist(), (round(mean, 9) for mean in means.tolist()), strict=True)
+    best = max(range(len(boxes)), key=worth.__getitem__)
+    return boxes[best], worth[best]
+
+
+def fit_fixed_boxes(
+    samples: Iterable[Sample], categories: Sequence[str], threshold: float
+) -> dict[str, Coordinates]:
+    """The best fixed box of each category, in shares of the image's sides."""
+    shares = ObjectShares(samples, categories)
+    return {category: fit_fixed_box(*shares[category], threshold) for category in categories}
+
+
+def fixed_boxes(store: SampleStore, shares: dict[str, Coordinates]) -> Tensor:
+    """``[N, C, 4]`` float64 pixels: each category's fixed box in each image."""
+    boxes = torch.tensor([shares[name] for name in store.categories], dtype=torch.float64)
+    return as_written(boxes * torch.cat([store.sizes, store.sizes], dim=1)[:, None])
+
+
+def fixed_outcomes(store: SampleStore, boxes: Tensor, counted: Tensor) -> Outcomes:
+    """A trigger at once on a given window: ``[N, C, 4]`` float64 pixels."""
+    image, category = counted.nonzero(as_tuple=True)
+    quality = torch.zeros(1, *counted.shape, dtype=torch.float64)
+    overlap = best_iou(boxes[image, category], *store.objects_of(image, category))
+    quality[0, image, category] = overlap
+    return Outcomes(quality, counted)
+
+
+def fixed_detections(store: SampleStore, boxes: Tensor) -> dict[str, Detections]:
+    """The same windows as detections in every image; nothing tells one from another."""
+    image_ids = np.array(store.image_ids)
+    return {
+        name: Detections(image_ids, boxes[:, index].numpy(), np.ones(len(image_ids)))
+        for index, name in enumerate(store.categories)
+    }

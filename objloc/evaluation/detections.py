@@ -1,0 +1,186 @@
+"""From searches to ranked detections, and the devkit's files of them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from objloc.box import from_voc, iou, to_voc
+from objloc.errors import ObjlocError
+from objloc.evaluation.average_precision import Detections, Objects, ranked
+from objloc.evaluation.rollout import Rollout
+from objloc.voc.store import SampleStore
+
+
+def as_written(boxes: Tensor) -> Tensor:
+    """Boxes as they are once written to a file and read back.
+
+    The files' one-based corners cost a last bit of some doubles. Figures are
+    computed from these boxes, so that the files give the same ones. Shape:
+    ``[..., 4]`` float64.
+    """
+    return torch.stack(from_voc(to_voc(boxes.unbind(dim=-1))), dim=-1)  # type: ignore[arg-type]
+
+
+def score_as_written(scores: Tensor) -> np.ndarray:
+    """Scores rounded to the 9 digits of the files, which tell all float32 apart."""
+    return np.array([float(f"{score:.9g}") for score in scores.tolist()], dtype=np.float64)
+
+
+def triggered(rollout: Rollout, store: SampleStore) -> dict[str, Detections]:
+    """The windows on which the agent triggered, by category.
+
+    The score is the trigger's Q-value in that step.
+    """
+    rows = rollout.terminated.nonzero().flatten()
+    last = rollout.steps[rows] - 1
+    return _by_category(
+        store,
+        rollout.category[rows],
+        rollout.image[rows],
+        rollout.boxes[rows, last],
+        rollout.q_values[rows, last, -1],
+    )
+
+
+def attended(rollout: Rollout, store: SampleStore, nms: float) -> dict[str, Detections]:
+    """All windows that the agent looked at, by category.
+
+    The score is the Q-value that the trigger would have had. Of windows of one
+    search that overlap by an IoU above ``nms`` the best-scored stays.
+    """
+    scores = rollout.q_values[:, :, -1]
+    step = torch.arange(scores.shape[1])
+    looked_at = step < rollout.steps[:, None]
+    longest = int(rollout.steps.max()) if len(rollout.steps) else 0
+    kept = suppress(
+        as_written(rollout.boxes[:, :longest]), scores[:, :longest], looked_at[:, :longest], nms
+    )
+    rows, steps = kept.nonzero(as_tuple=True)
+    return _by_category(
+        store,
+        rollout.category[rows],
+        rollout.image[rows],
+        rollout.boxes[rows, steps],
+        scores[rows, steps],
+    )
+
+
+def suppress(boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float) -> Tensor:
+    """Non-maximum suppression in many searches at once.
+
+    The same as ``objloc.box.non_maximum_suppression`` on each row's valid boxes.
+
+    Args:
+        boxes: ``[B, W, 4]`` float64.
+        scores: ``[B, W]``.
+        valid: ``[B, W]`` bool; the others count as absent.
+        threshold: IoU above which the lesser of two boxes goes.
+
+    Returns:
+        ``[B, W]`` bool, the boxes kept.
+    """
+    order = scores.masked_fill(~valid, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    boxes = boxes.gather(1, order[..., None].expand_as(boxes))
+    alive = valid.gather(1, order)
+    for rank in range(boxes.shape[1] - 1):
+        overlaps = iou(boxes[:, rank, None], boxes[:, rank + 1 :]) > threshold
+        alive[:, rank + 1 :] &= ~(overlaps & alive[:, rank, None])
+    return torch.zeros_like(valid).scatter(1, order, alive)
+
+
+def _by_category(
+    store: SampleStore, category: Tensor, image: Tensor, boxes: Tensor, scores: Tensor
+) -> dict[str, Detections]:
+    image_ids = np.array(store.image_ids)[image.numpy()]
+    every_box = as_written(boxes).numpy()
+    every_score = score_as_written(scores)
+    parts = {}
+    for index, name in enumerate(store.categories):
+        rows = (category == index).numpy()
+        parts[name] = ranked(Detections(image_ids[rows], every_box[rows], every_score[rows]))
+    return parts
+
+
+def joined(parts: Iterable[Mapping[str, Detections]]) -> dict[str, Detections]:
+    """The detections of several batches of searches as one, by category, ranked."""
+    parts = list(parts)
+    return {
+        category: ranked(
+            Detections(
+                np.concatenate([part[category].image_ids for part in parts]),
+                np.concatenate([part[category].boxes for part in parts]),
+                np.concatenate([part[category].scores for part in parts]),
+            )
+        )
+        for category in parts[0]
+    }
+
+
+def objects_of(store: SampleStore) -> dict[str, Objects]:
+    """The annotated objects of an image set, by category."""
+    image_ids = np.array(store.image_ids)
+    objects = {}
+    for index, category in enumerate(store.categories):
+        image, column = (store.object_category == index).nonzero(as_tuple=True)
+        objects[category] = Objects(
+            image_ids[image.numpy()],
+            store.boxes[image, column].numpy(),
+            store.difficult[image, column].numpy(),
+        )
+    return objects
+
+
+def file_name(image_set: str, category: str) -> str:
+    """The devkit's name of the detections of a category in an image set."""
+    return f"comp3_det_{image_set}_{category}.txt"
+
+
+def to_text(detections: Detections) -> str:
+    """The devkit's format: ``image_id score xmin ymin xmax ymax``, ranked.
+
+    Corners are one-based inclusive pixels, unrounded; scores have 9 digits.
+    """
+    detections = ranked(detections)
+    lines = []
+    for image_id, score, box in zip(
+        detections.image_ids.tolist(),
+        detections.scores.tolist(),
+        detections.boxes.tolist(),
+        strict=True,
+    ):
+        corners = " ".join(repr(corner) for corner in to_voc(box))
+        lines.append(f"{image_id} {score:.9g} {corners}\n")
+    return "".join(lines)
+
+
+def read_detections(path: Path) -> Detections:
+    """Read a file in the devkit's format.
+
+    Raises:
+        ObjlocError: no such file, or a malformed line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise ObjlocError(f"{path}: expected a file of detections; found none") from None
+    image_ids, scores, boxes = [], [], []
+    for number, line in enumerate(lines, start=1):
+        image_id, *numbers = line.split() or [""]
+        try:
+            score, *corners = (float(each) for each in numbers)
+            xmin, ymin, xmax, ymax = corners
+        except ValueError:
+            raise ObjlocError(
+                f"{path}:{number}: expected 'image_id score xmin ymin xmax ymax'; found '{line}'"
+            ) from None
+        image_ids.append(image_id)
+        scores.append(score)
+        boxes.append(from_voc((xmin, ymin, xmax, ymax)))
+    return Detections(
+        np.array(image_ids, dtype=np.str_),
+        np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        np.array(scores, dtype=np.float64),
+    )

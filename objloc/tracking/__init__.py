@@ -1,0 +1,35 @@
+"""Runs and registered models: the only room that knows MLflow.
+
+``run`` follows a training and finds its run again by the model's hash;
+``restore`` fills a run from files; ``registry`` versions models and moves
+aliases; ``models`` fetches them back.
+"""
+
+import os
+
+# Before MLflow is imported: it would report its use over the network, wait for
+# minutes where a server does not answer, and draw bars for local copies.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from objloc.tracking.contest import Contest, Entry, read_entry
+from objloc.tracking.models import download_model, resolve_init
+from objloc.tracking.registry import Package, Registration, register
+from objloc.tracking.restore import log_to_run_of
+from objloc.tracking.run import TrainingRun, find_run
+
+__all__ = [
+    "Contest",
+    "Entry",
+    "Package",
+    "Registration",
+    "TrainingRun",
+    "download_model",
+    "find_run",
+    "log_to_run_of",
+    "read_entry",
+    "register",
+    "resolve_init",
+]

@@ -1,0 +1,302 @@
+"""The run of a training: opened by it, found again by its model's hash."""
+
+import getpass
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import filelock
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+
+from objloc.files import file_hash
+from objloc.tracking.entries import as_metrics, log_file, log_metrics, log_params
+from objloc.tracking.folder import complete_run
+from objloc.tracking.store import connect, experiment_id, shown_uri, state_folder, store_lock
+
+Status = Literal["FINISHED", "KILLED", "FAILED"]
+
+RETRY_SECONDS = 60.0
+"""How long a store that failed in the midst of a run is left alone."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class TrainingRun:
+    """One run of MLflow for one training.
+
+    It never breaks the training: a store that fails is told of once, in one
+    line. What could not be written is kept and tried again; where there was no
+    store from the start, ``register`` restores the run from files.
+
+    As a context manager it ends the run: finished, killed by an interrupt, or
+    failed.
+
+    Attributes:
+        run_id: MLflow's id; empty where there is no store.
+    """
+
+    def __init__(self) -> None:
+        self.run_id = ""
+        self._client: MlflowClient | None = None
+        self._life: filelock.BaseFileLock | None = None
+        self._pending: list[Metric] = []
+        self._retry_at = 0.0
+        self._told = False
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        params: Mapping[str, Any],
+        data: str,
+        data_hash: str,
+        categories: Sequence[str],
+        run_key: str,
+        command: str,
+    ) -> Self:
+        """Open a run, or go on with the one that an interrupted training left.
+
+        Args:
+            params: all parameters, nested; logged under dotted keys.
+            data: name of the shards.
+            data_hash: their hash.
+            categories: of the agent.
+            run_key: hash of data and parameters, by which an interrupted
+                training is known again.
+            command: the exact command.
+        """
+        run = cls()
+        with run._harmless():
+            client = connect()
+            tags = run_tags(data, data_hash, categories) | {
+                "run_key": run_key,
+                "command": command,
+            }
+            with store_lock():
+                _close_dead_runs(client)
+                run_id = _interrupted_run(client, run_key)
+                if run_id is None:
+                    run_id = create_run(client, tags)
+                else:
+                    client.update_run(run_id, status="RUNNING")
+                    for key, value in tags.items():
+                        client.set_tag(run_id, key, value)
+                run._life = _sign_of_life(run_id)
+                run._life.acquire(timeout=0)
+            run._client, run.run_id = client, run_id
+            log_params(client, run_id, params)
+        return run
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Write values of one step; nan, for what was not measured, is left out."""
+        if self._client is None:
+            return
+        self._pending += as_metrics(metrics, step)
+        if time.monotonic() >= self._retry_at:
+            self._flush()
+
+    def log_artifact(self, path: Path, folder: str | None = None) -> None:
+        """Keep a file, or a folder under its name, with the run."""
+        if self._client is not None:
+            with self._harmless():
+                log_file(self._client, self.run_id, path, folder)
+
+    def log_folder(self, folder: Path) -> None:
+        """Keep what a run folder holds beside its models, and what the run lacks of it."""
+        if self._client is not None:
+            with self._harmless():
+                complete_run(self._client, self.run_id, folder)
+
+    def set_model(self, path: Path) -> None:
+        """Tie the run to the model it made, by which later stages find it."""
+        if self._client is not None:
+            with self._harmless():
+                self._client.set_tag(self.run_id, "model_sha256", file_hash(path))
+
+    def finish(self, status: Status = "FINISHED") -> None:
+        """End the run; a second time does nothing."""
+        if self._client is not None:
+            self._flush()
+            with self._harmless():
+                self._client.set_terminated(self.run_id, status)
+        self._client = None
+        if self._life is not None:
+            # Gone before it is let go: nobody may take the run for a dead one.
+            Path(self._life.lock_file).unlink(missing_ok=True)
+            self._life.release()
+            self._life = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.finish("FAILED" if issubclass(kind, Exception) else "KILLED")
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        with self._harmless():
+            log_metrics(self._client, self.run_id, self._pending)  # type: ignore[arg-type]
+            self._pending = []
+            self._retry_at = 0.0
+
+    @contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """Tell of the first failure in one line; let training go on."""
+        with harmless("training", silent=self._told) as failed:
+            yield
+        self._told = self._told or bool(failed)
+
+
+@contextmanager
+def harmless(what: str, *, silent: bool = False) -> Iterator[list[str]]:
+    """Turn any failure of the store in the block into one line on the log.
+
+    Args:
+        what: goes on without it.
+        silent: it was told before.
+
+    Yields:
+        A list that holds the line after a failure.
+    """
+    told: list[str] = []
+    try:
+        yield told
+    # Whatever MLflow, its database or the network come up with: results matter
+    # more than their log.
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        told.append(f"MLflow at {shown_uri()} fails, {what} goes on without it: {reason}")
+        if not silent:
+            _LOGGER.warning(told[0])
+
+
+def run_tags(data: str, data_hash: str, categories: Sequence[str]) -> dict[str, str]:
+    """Where a model comes from: commit, experiment, data."""
+    commit = _git("rev-parse", "HEAD")
+    # Parameters are logged, and dvc.lock says what was run: the rest is code.
+    changed = _git(
+        "status", "--porcelain", "--untracked-files=no", "--",
+        ":/", ":(top,exclude)dvc.lock", ":(top,exclude)params.yaml",
+    )  # fmt: skip
+    tags = {
+        "stage": "train",
+        "data": data,
+        "data_hash": data_hash,
+        "categories": ",".join(categories),
+        "git_commit": commit,
+        "git_dirty": str(bool(changed)).lower() if commit else "",
+        "dvc_exp_name": os.environ.get("DVC_EXP_NAME", ""),
+        "dvc_exp_baseline_rev": os.environ.get("DVC_EXP_BASELINE_REV", ""),
+        # The names under which MLflow's pages show them.
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.name": "stages.train",
+        "mlflow.user": _user(),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def create_run(client: MlflowClient, tags: Mapping[str, str]) -> str:
+    """Open a run, named after its DVC experiment or its data and categories."""
+    categories = [name for name in tags.get("categories", "").split(",") if name]
+    listed = ", ".join(categories) if len(categories) < 4 else f"{len(categories)} categories"
+    name = tags.get("dvc_exp_name") or f"{tags.get('data', '')} {listed}".strip()
+    run = client.create_run(experiment_id(client), tags=dict(tags), run_name=name or None)
+    return str(run.info.run_id)
+
+
+def find_run(*, model_sha256: str | None = None, run_key: str | None = None) -> str | None:
+    """Id of the newest run with this model or key; None if there is none.
+
+    Raises:
+        ObjlocError: the store cannot be reached.
+    """
+    return newest_run(connect(), model_sha256=model_sha256, run_key=run_key)
+
+
+def newest_run(client: MlflowClient, *, condition: str = "", **tags: str | None) -> str | None:
+    """Id of the newest run that has all these tags and meets MLflow's ``condition``."""
+    wanted = [f"tags.{key} = '{value}'" for key, value in tags.items() if value is not None]
+    found = client.search_runs(
+        [experiment_id(client)],
+        " and ".join([*wanted, *([condition] if condition else [])]),
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
+    return str(found[0].info.run_id) if found else None
+
+
+def _interrupted_run(client: MlflowClient, run_key: str) -> str | None:
+    """A run of this training that ended too early."""
+    ended = "attributes.status != 'FINISHED' and attributes.status != 'RUNNING'"
+    return newest_run(client, condition=ended, run_key=run_key)
+
+
+def _sign_of_life(run_id: str) -> filelock.BaseFileLock:
+    """A lock that its process holds while it lives.
+
+    The operating system lets go of it when the process ends, however it ends;
+    unlike a process number it is never given to another.
+    """
+    folder = state_folder() / "runs"
+    folder.mkdir(exist_ok=True)
+    return filelock.FileLock(folder / f"{run_id}.lock")
+
+
+def _close_dead_runs(client: MlflowClient) -> None:
+    """Mark as killed the runs whose process is gone.
+
+    Only runs started in this repository have a sign of life in it: those of
+    others on the same server are left alone.
+    """
+    for path in (state_folder() / "runs").glob("*.lock"):
+        life = _sign_of_life(path.stem)
+        try:
+            life.acquire(timeout=0)
+        except filelock.Timeout:
+            continue
+        try:
+            left = f"attributes.run_id = '{path.stem}' and attributes.status = 'RUNNING'"
+            if run_id := newest_run(client, condition=left):
+                client.set_terminated(run_id, "KILLED")
+            path.unlink(missing_ok=True)
+        finally:
+            life.release()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return ""
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the working folder; empty without git or outside a repository."""
+    try:
+        told = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", *arguments],  # noqa: S607 - wherever the user's git is
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip() if told.returncode == 0 else ""

@@ -1,0 +1,146 @@
+"""Where runs and models are kept, and how a process meets the store.
+
+The store is one SQLite file and one folder of artifacts at the root of the
+main workspace, whatever folder a queued experiment runs in;
+``MLFLOW_TRACKING_URI`` wins when it is set.
+"""
+
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+import filelock
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+
+from objloc.errors import ObjlocError
+from objloc.files import repository_root
+
+EXPERIMENT = "objloc"
+"""Name of the experiment that holds all runs."""
+# It tells on standard error what it creates and upgrades; its warnings stay.
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+
+
+def store_uri() -> str:
+    """Address of the store: ``MLFLOW_TRACKING_URI``, or the main workspace's SQLite file."""
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return uri
+    database = str(repository_root() / "mlflow.db")
+    # SQLAlchemy splits an address at the question mark and undoes percent signs.
+    return "sqlite:///" + database.replace("%", "%25").replace("?", "%3F")
+
+
+def shown_uri() -> str:
+    """The store's address without a password, for messages."""
+    return re.sub(r"//[^/@]*@", "//", store_uri())
+
+
+def state_folder() -> Path:
+    """The ignored folder of the main workspace that holds locks."""
+    folder = repository_root() / ".objloc"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def store_lock(name: str = "mlflow", patience: float = 120.0) -> Iterator[None]:
+    """Hold a lock that all processes of this repository share.
+
+    Args:
+        name: which one.
+        patience: seconds to wait for one's turn.
+
+    Raises:
+        ObjlocError: another process holds it for longer.
+    """
+    path = state_folder() / f"{name}.lock"
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=patience)
+    except filelock.Timeout:
+        raise ObjlocError(f"{path}: held by another process for {patience:.0f} s") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def connect() -> MlflowClient:
+    """A client of the store, which is created if it does not exist.
+
+    Two processes that create one SQLite store at once destroy it, so the first
+    contact of each process is made under a lock.
+
+    Raises:
+        ObjlocError: the store cannot be reached, opened or created.
+    """
+    try:
+        with store_lock():
+            _probe(store_uri())
+            client = MlflowClient(store_uri())
+            # Its registry opens the file by itself, as late as it can.
+            client.search_registered_models(max_results=1)
+            _experiment(client)
+        return client
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        raise store_error(error) from error
+
+
+def store_error(error: Exception) -> ObjlocError:
+    """Whatever the store complains of, in one line."""
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return ObjlocError(f"{shown_uri()}: MLflow's store fails: {reason or type(error).__name__}")
+
+
+def experiment_id(client: MlflowClient) -> str:
+    """Id of the project's experiment."""
+    return str(_experiment(client).experiment_id)
+
+
+def _experiment(client: MlflowClient) -> Experiment:
+    """The project's experiment, created or brought back from the bin if need be."""
+    root, location = repository_root(), None
+    if store_uri().startswith("sqlite:"):
+        # Absolute: a relative one would count from each process's own folder.
+        location = (root / "mlruns" / EXPERIMENT).as_uri()
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found and "MLFLOW_TRACKING_URI" not in os.environ and found.artifact_location != location:
+        # The repository was moved or copied: what is kept from now on belongs here.
+        client.rename_experiment(found.experiment_id, f"{EXPERIMENT} before it came to {root}")
+        found = None
+    if found is None:
+        return client.get_experiment(client.create_experiment(EXPERIMENT, location))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return found
+
+
+def _probe(uri: str) -> None:
+    """Open a SQLite file once: MLflow retries for 100 seconds what cannot be opened."""
+    if not uri.startswith("sqlite:///"):
+        return
+    path = Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=30)) as database:
+        database.execute("PRAGMA schema_version")
+
+
+@contextmanager
+def global_store() -> Iterator[None]:
+    """Make the store MLflow's global one within the block, as registering a model wants it."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(store_uri())
+    try:
+        yield
+    finally:
+        # None takes the environment variable away as well, which a child
+        # process or a later call would take for the user's.
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]

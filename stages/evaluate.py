@@ -1,0 +1,62 @@
+"""Measure a model: shards and a checkpoint in; metrics, tables and plots out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    model: Annotated[str, typer.Argument(help="A checkpoint, or models:/NAME/VERSION.")],
+    output: Annotated[Path, typer.Argument(help="Folder: metrics, episodes, detections, plots.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Measure a model on image sets, beside baselines that look at nothing.
+
+    Success rate and average precision; the sets are evaluate.image_sets.
+    """
+    from rich.console import Console
+
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.evaluation.measurement import measure_sets
+    from objloc.evaluation.outputs import files_published, write_outputs
+    from objloc.evaluation.report import metrics_of, table_of
+    from objloc.files import file_hash
+    from objloc.params import load_params
+    from objloc.tracking import download_model, log_to_run_of
+    from objloc.view.plots_evaluation import write_plots
+
+    params = load_params(params_file, overrides)
+    path = download_model(model)
+    checkpoint, model_hash = load_checkpoint(path), file_hash(path)
+    trained_on = checkpoint.info.get("image_set", params.train.image_set)
+    with files_published(output) as folder:
+        measurements = measure_sets(shards, checkpoint, params.evaluate, trained_on, print)
+        metrics = {
+            each.store.image_set: metrics_of(each, params.evaluate, model_hash)
+            for each in measurements
+        }
+        write_outputs(folder, measurements, metrics, params.evaluate.iou_threshold)
+        for each in measurements:
+            write_plots(folder / "plots", each, metrics[each.store.image_set])
+    for image_set, part in metrics.items():
+        Console(width=110).print(table_of(image_set, part))
+    # A run's figures are those of its own data.
+    if measurements[0].store.data_hash == checkpoint.data_hash:
+        log_to_run_of(
+            path,
+            metrics=metrics,
+            artifacts=[output / "metrics.json", output / "plots"],
+            folder="evaluate",
+            data=checkpoint.data,
+            data_hash=checkpoint.data_hash,
+            categories=checkpoint.categories,
+        )
+
+
+if __name__ == "__main__":
+    run_command(main)

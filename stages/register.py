@@ -1,0 +1,50 @@
+"""Register a trained model and let it compete for its aliases."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    train: Annotated[Path, typer.Argument(help="Run folder of the training.")],
+    evaluate: Annotated[Path, typer.Argument(help="What evaluate wrote of its model.")],
+    output: Annotated[Path, typer.Argument(help="Folder: model.json.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Log the model to MLflow, register it and move the alias of the best.
+
+    Registering twice makes one version. Run by hand it restores a lost store.
+    """
+    import objloc
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.evaluation import served
+    from objloc.files import file_hash, write_json
+    from objloc.params import load_params
+    from objloc.tracking import Package, read_entry, register
+
+    params = load_params(params_file, overrides).registration
+    path = train / "checkpoint.pt"
+    checkpoint = load_checkpoint(path)
+    entry = read_entry(
+        evaluate / "metrics.json",
+        sha256=file_hash(path),
+        data_hash=checkpoint.data_hash,
+        image_set=checkpoint.info["val_image_set"],
+        metric=params.metric,
+    )
+    package = Package(
+        Path(served.__file__), Path(objloc.__file__).parent, served.SIGNATURE, served.example()
+    )
+    registration = register(train, evaluate, params.model_name, entry, package)
+    write_json(output / "model.json", {"model": params.model_name, **entry.summary()})
+    print(f"models:/{params.model_name}/{registration.version}", end=": ")
+    print("new" if registration.created else "registered before")
+    print(*registration.aliases, sep="\n")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,109 @@
+import itertools
+
+import pytest
+import torch
+
+from objloc.box import best_iou
+from objloc.evaluation.average_precision import area, precision_recall
+from objloc.evaluation.baselines import (
+    WHOLE_IMAGE,
+    ObjectShares,
+    fit_fixed_box,
+    fit_fixed_boxes,
+    fixed_boxes,
+    fixed_detections,
+    fixed_outcomes,
+)
+from objloc.evaluation.detections import objects_of
+from objloc.voc.sample import Coordinates
+from tests.evaluation.searches import make_sample, make_store
+
+
+def hits(box: Coordinates, objects: torch.Tensor, present: torch.Tensor, threshold: float) -> int:
+    boxes = torch.tensor(box, dtype=torch.float64).expand(len(objects), 4)
+    return int((best_iou(boxes, objects, present) > threshold).sum())
+
+
+def random_objects(seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """One to three objects in each image, in shares of its sides."""
+    generator = torch.Generator().manual_seed(seed)
+    low = torch.rand(number, 3, 2, generator=generator, dtype=torch.float64) * 0.6
+    side = 0.15 + torch.rand(number, 3, 2, generator=generator, dtype=torch.float64) * 0.6
+    present = torch.arange(3) < torch.randint(1, 4, (number, 1), generator=generator)
+    return torch.cat([low, (low + side).clamp(max=1)], dim=-1), present
+
+
+def test_objects_are_kept_in_shares_of_the_sides_by_image() -> None:
+    samples = [
+        make_sample("a", ("cat", (10.0, 20.0, 50.0, 60.0)), ("dog", (0.0, 0.0, 100.0, 80.0))),
+        make_sample(
+            "b", ("?cat", (0.0, 0.0, 20.0, 40.0)), ("cat", (0.0, 0.0, 40.0, 20.0)), size=(40, 80)
+        ),
+        make_sample("c", ("dog", (0.0, 0.0, 50.0, 80.0))),
+    ]
+    boxes, present = ObjectShares(samples, ["cat", "cow"])["cat"]
+    assert boxes[0, 0].tolist() == [0.1, 0.25, 0.5, 0.75]
+    assert boxes[1].tolist() == [[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 1.0, 0.25]]
+    assert present.tolist() == [[True, False], [True, True]]
+    assert len(ObjectShares(samples, ["cow"])["cow"][0]) == 0
+
+
+def test_the_box_of_identical_objects_is_their_box() -> None:
+    box = (0.15, 0.3, 0.6, 0.95)
+    objects = torch.tensor(box, dtype=torch.float64).expand(5, 1, 4)
+    assert fit_fixed_box(objects, torch.ones(5, 1, dtype=torch.bool), 0.5) == pytest.approx(box)
+
+
+def test_refinement_leaves_the_grid() -> None:
+    box = (0.1125, 0.3, 0.6, 0.975)
+    objects = torch.tensor(box, dtype=torch.float64).expand(5, 1, 4)
+    assert fit_fixed_box(objects, torch.ones(5, 1, dtype=torch.bool), 0.5) == pytest.approx(box)
+
+
+def test_most_images_count_not_most_objects() -> None:
+    left, right = (0.0, 0.0, 0.3, 0.3), (0.7, 0.7, 1.0, 1.0)
+    objects = torch.tensor([[left] * 3, [right] * 3, [right] * 3], dtype=torch.float64)
+    present = torch.tensor([[True] * 3, [True, False, False], [True, False, False]])
+    assert fit_fixed_box(objects, present, 0.5) == pytest.approx(right)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+def test_no_box_of_the_grid_hits_more_images(threshold: float) -> None:
+    objects, present = random_objects(0, 25)
+    best = fit_fixed_box(objects, present, threshold)
+    found = hits(best, objects, present, threshold)
+    lines = [line / 20 for line in range(0, 21, 2)]
+    sides = list(itertools.combinations(lines, 2))
+    others = [
+        hits((x[0], y[0], x[1], y[1]), objects, present, threshold) for x in sides for y in sides
+    ]
+    assert found >= max(others) > 0
+
+
+def test_without_an_object_it_is_the_whole_image() -> None:
+    samples = [make_sample("a", ("cat", (10.0, 20.0, 50.0, 60.0)))]
+    assert fit_fixed_boxes(samples, ["cat", "cow"], 0.5)["cow"] == WHOLE_IMAGE
+
+
+def test_fixed_boxes_scale_with_the_image() -> None:
+    store = make_store(make_sample("a"), make_sample("b", size=(40, 60)))
+    boxes = fixed_boxes(store, {"cat": (0.25, 0.5, 0.75, 1.0), "dog": WHOLE_IMAGE})
+    assert boxes[0].tolist() == [[25.0, 40.0, 75.0, 80.0], [0.0, 0.0, 100.0, 80.0]]
+    assert boxes[1].tolist() == [[10.0, 30.0, 30.0, 60.0], [0.0, 0.0, 40.0, 60.0]]
+
+
+def test_success_and_average_precision_of_a_fixed_box() -> None:
+    whole = (0.0, 0.0, 100.0, 80.0)
+    store = make_store(
+        make_sample("a", ("cat", whole)),
+        make_sample("b", ("cat", (0.0, 0.0, 10.0, 10.0))),
+        make_sample("c", ("dog", (0.0, 0.0, 10.0, 10.0))),
+        make_sample("d"),
+    )
+    boxes = fixed_boxes(store, {"cat": WHOLE_IMAGE, "dog": WHOLE_IMAGE})
+    assert fixed_outcomes(store, boxes, store.presence()).rates(0.5) == [0.5, 0.0]
+    detections = fixed_detections(store, boxes)
+    assert len(detections["cat"]) == 4
+    curve = precision_recall(detections["cat"], objects_of(store)["cat"])
+    assert curve is not None
+    assert area(curve.last_point) == pytest.approx(1 / 4 * 1 / 2)

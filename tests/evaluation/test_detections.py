@@ -1,0 +1,153 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from objloc.box import non_maximum_suppression
+from objloc.errors import ObjlocError
+from objloc.evaluation.average_precision import Detections, area, precision_recall
+from objloc.evaluation.detections import (
+    as_written,
+    attended,
+    file_name,
+    joined,
+    objects_of,
+    read_detections,
+    suppress,
+    to_text,
+    triggered,
+)
+from tests.evaluation.searches import Search, make_rollout, make_sample, make_store
+
+CAT = (10.0, 10.0, 50.0, 50.0)
+NEAR = (12.0, 10.0, 52.0, 50.0)
+FAR = (60.0, 40.0, 100.0, 80.0)
+WHOLE = (0.0, 0.0, 100.0, 80.0)
+
+STORE = make_store(
+    make_sample("000002", ("cat", CAT), ("?cat", FAR), ("dog", FAR)),
+    make_sample("000001", ("horse", CAT)),
+)
+
+
+def test_a_trigger_is_a_detection_scored_by_its_own_value() -> None:
+    rollout = make_rollout(STORE, [Search(0, 0, [WHOLE, NEAR, CAT], [0.1, 0.9, 0.5])])
+    found = triggered(rollout, STORE)
+    assert found["cat"].image_ids.tolist() == ["000002"]
+    assert found["cat"].boxes.tolist() == [list(CAT)]
+    assert found["cat"].scores.tolist() == [0.5]
+    assert len(found["dog"]) == 0
+
+
+def test_a_search_cut_by_the_step_limit_has_no_triggered_window() -> None:
+    search = Search(0, 0, [WHOLE, CAT, CAT, CAT, FAR], [0.1, 0.2, 0.3, 0.4], truncated=True)
+    rollout = make_rollout(STORE, [search])
+    assert len(triggered(rollout, STORE)["cat"]) == 0
+
+
+def test_attended_windows_are_those_looked_at_after_suppression() -> None:
+    # FAR is reached by the last move, and nobody looks at it.
+    search = Search(0, 0, [WHOLE, NEAR, CAT, NEAR, FAR], [0.1, 0.9, 0.5, 0.2], truncated=True)
+    found = attended(make_rollout(STORE, [search]), STORE, nms=0.3)["cat"]
+    assert found.boxes.tolist() == [list(NEAR), list(WHOLE)]
+    assert found.scores.tolist() == [pytest.approx(0.9), pytest.approx(0.1)]
+
+
+def test_suppression_stays_within_one_search() -> None:
+    searches = [Search(0, 0, [CAT], [0.5]), Search(1, 0, [CAT], [0.4]), Search(0, 1, [CAT], [0.3])]
+    found = attended(make_rollout(STORE, searches), STORE, nms=0.0)
+    assert found["cat"].image_ids.tolist() == ["000002", "000001"]
+    assert found["dog"].image_ids.tolist() == ["000002"]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.7, 1.0])
+def test_suppression_in_many_searches_equals_one_after_the_other(threshold: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    corners = torch.rand(20, 15, 4, generator=generator, dtype=torch.float64) * 60
+    boxes = torch.cat([corners[..., :2], corners[..., :2] + 5 + corners[..., 2:]], dim=-1)
+    # Few different scores: ties too.
+    scores = torch.randint(6, (20, 15), generator=generator).float()
+    valid = torch.arange(15) < torch.randint(0, 16, (20, 1), generator=generator)
+    kept = suppress(boxes, scores.masked_fill(~valid, float("nan")), valid, threshold)
+    for row in range(20):
+        number = int(valid[row].sum())
+        expected = non_maximum_suppression(boxes[row, :number], scores[row, :number], threshold)
+        assert kept[row].nonzero().flatten().tolist() == sorted(expected.tolist())
+
+
+def test_batches_joined_are_ranked_together() -> None:
+    first = triggered(make_rollout(STORE, [Search(0, 0, [CAT], [0.25])]), STORE)
+    second = triggered(make_rollout(STORE, [Search(1, 0, [CAT], [0.75])]), STORE)
+    assert joined([first, second])["cat"].image_ids.tolist() == ["000001", "000002"]
+
+
+def test_objects_keep_their_difficult_flag_and_other_categories_stay_out() -> None:
+    objects = objects_of(STORE)
+    assert objects["cat"].boxes.tolist() == [list(CAT), list(FAR)]
+    assert objects["cat"].difficult.tolist() == [False, True]
+    assert objects["dog"].image_ids.tolist() == ["000002"]
+
+
+def test_a_line_is_the_devkits_with_one_based_corners() -> None:
+    detections = Detections(
+        np.array(["000002"]), np.array([[9.25, 10.0, 50.5, 50.0]]), np.array([1 / 3])
+    )
+    assert to_text(detections) == "000002 0.333333333 10.25 11.0 50.5 50.0\n"
+    assert file_name("test", "cat") == "comp3_det_test_cat.txt"
+
+
+def test_no_detection_makes_an_empty_file_that_can_be_read(tmp_path: Path) -> None:
+    empty = triggered(make_rollout(STORE, [Search(0, 0, [CAT], [0.5])]), STORE)["dog"]
+    assert to_text(empty) == ""
+    path = tmp_path / "empty.txt"
+    path.write_text("")
+    assert read_detections(path).boxes.shape == (0, 4)
+
+
+def test_files_read_back_are_the_same_detections_and_score_the_same(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    store = make_store(
+        *(make_sample(f"{each:06}", ("cat", (10.3, 9.7, 60.1, 61.9))) for each in range(40)),
+        categories=("cat",),
+    )
+    searches = []
+    for image in range(40):
+        shift = (torch.rand(4, generator=generator, dtype=torch.float64) * 20).tolist()
+        box = (shift[0] / 3, shift[1] / 7, 60 + shift[2] / 3, 60 + shift[3] / 7)
+        searches.append(Search(image, 0, [box], torch.randn(1, generator=generator).tolist()))
+    found = triggered(make_rollout(store, searches), store)["cat"]
+    path = tmp_path / file_name("val", "cat")
+    path.write_text(to_text(found))
+    again = read_detections(path)
+    assert again.image_ids.tolist() == found.image_ids.tolist()
+    assert again.boxes.tolist() == found.boxes.tolist()
+    assert again.scores.tolist() == found.scores.tolist()
+    assert to_text(again) == to_text(found)
+    curve, written = (precision_recall(each, objects_of(store)["cat"]) for each in (found, again))
+    assert curve is not None
+    assert written is not None
+    assert 0 < area(written) == area(curve)
+
+
+def test_boxes_as_written_survive_any_number_of_round_trips() -> None:
+    boxes = torch.rand(1000, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    once = as_written(boxes * 500)
+    assert not torch.equal(once, boxes * 500)
+    assert torch.equal(as_written(once), once)
+    assert torch.allclose(once, boxes * 500, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "line", ["000001 0.5 1 2 3", "000001 0.5 1 2 3 x", "000001", "", "000001 0.5 1 2 3 4 5"]
+)
+def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "broken.txt"
+    path.write_text(f"000001 0.5 1 2 3 4\n{line}\n")
+    with pytest.raises(ObjlocError, match=r"broken\.txt:2: expected 'image_id score xmin"):
+        read_detections(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ObjlocError, match=r"none\.txt: expected a file"):
+        read_detections(tmp_path / "none.txt")

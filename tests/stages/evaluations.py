@@ -1,0 +1,66 @@
+"""What the tests of the ``evaluate`` stage share."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from objloc import params
+from objloc.agent.checkpoint import Checkpoint, save_checkpoint
+from objloc.agent.network import build_network
+from tests.commands import Result
+
+AGENT = params.Agent(
+    mdp=params.Mdp(max_steps=8),
+    encoder=params.Encoder(image_size=32, widths=(4, 8), pool=2, cell_width=4),
+    head=params.Head(hidden=(8,)),
+)
+PARAMS = """
+agents: {tiny: {}}
+train: {agent: tiny}
+evaluate: {episodes: 4, epsilon: 0.5}
+"""
+
+
+def make_checkpoint(
+    path: Path,
+    categories: tuple[str, ...] = ("cat", "dog"),
+    *,
+    data_hash: str = "0" * 64,
+    bias: float = 0.0,
+    image_set: str = "train",
+) -> Path:
+    """Weights as drawn: of the seeds tried, one that finds a few objects and misses most."""
+    network = build_network(AGENT, categories, torch.Generator().manual_seed(53))
+    state = network.state_dict()
+    state["values.weight"] *= 20
+    state["values.bias"].view(len(categories), -1)[:, 6] += 1
+    state["values.bias"].view(len(categories), -1)[:, -1] += bias
+    info = {"image_set": image_set}
+    save_checkpoint(path, Checkpoint(AGENT, categories, "mini", data_hash, state, info))
+    return path
+
+
+def succeed(result: Result) -> Result:
+    assert result.status == 0, result.err
+    return result
+
+
+def metrics_in(folder: Path) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return metrics
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def leaves(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from leaves(each)
+    else:
+        yield value

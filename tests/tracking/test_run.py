@@ -1,0 +1,299 @@
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+import objloc.tracking.run
+from objloc.files import file_hash
+from objloc.tracking import TrainingRun, find_run, log_to_run_of
+from objloc.tracking.store import connect, experiment_id
+from tests.runs import make_run
+
+DIES = """
+import os, signal
+from objloc.tracking import TrainingRun
+run = TrainingRun.start(
+    params={"seed": 0}, data="scenes", data_hash="ab", categories=["cat"], run_key="a", command="x",
+)
+run.log_metrics({"loss": 1.0}, 1)
+print(run.run_id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def start(run_key: str = "a", **changes: Any) -> TrainingRun:
+    given: dict[str, Any] = {
+        "params": {"train": {"seed": 0, "categories": ["cat"], "init_from": None}},
+        "data": "scenes",
+        "data_hash": "ab" * 32,
+        "categories": ("cat",),
+        "command": "python -m stages.train data/shards data/train",
+    }
+    return TrainingRun.start(run_key=run_key, **{**given, **changes})
+
+
+def stored(run_id: str) -> Run:
+    return connect().get_run(run_id)
+
+
+def history(run_id: str, key: str) -> list[tuple[int, float]]:
+    return [(each.step, each.value) for each in connect().get_metric_history(run_id, key)]
+
+
+@pytest.fixture
+def killed_run(store_root: Path) -> str:
+    """A run whose process was killed without a chance to say so."""
+    done = subprocess.run(
+        [sys.executable, "-c", DIES], capture_output=True, text=True, check=False, timeout=120
+    )
+    run_id = done.stdout.strip()
+    assert stored(run_id).info.status == "RUNNING"
+    assert (store_root / ".objloc" / "runs" / f"{run_id}.lock").exists()
+    return run_id
+
+
+def test_a_run_tells_where_its_model_comes_from(
+    store_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "solid-gold")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "f00d")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    (store_root / "code.py").write_text("")
+    subprocess.run([*git, "add", "code.py"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    with start() as run:
+        run.log_metrics({"loss": 0.5, "missing": float("nan")}, 10)
+        run.log_metrics({"loss": 0.25}, 20)
+    found = stored(run.run_id)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert found.info.run_name == "solid-gold"
+    assert found.info.status == "FINISHED"
+    expected = {
+        "git_commit": commit,
+        "git_dirty": "false",
+        "dvc_exp_name": "solid-gold",
+        "dvc_exp_baseline_rev": "f00d",
+        "stage": "train",
+        "data": "scenes",
+        "data_hash": "ab" * 32,
+        "categories": "cat",
+        "run_key": "a",
+        "command": "python -m stages.train data/shards data/train",
+    }
+    assert expected.items() <= found.data.tags.items()
+    assert found.data.params == {
+        "train.seed": "0", "train.categories": '["cat"]', "train.init_from": "null",
+    }  # fmt: skip
+    assert history(run.run_id, "loss") == [(10, 0.5), (20, 0.25)]
+    assert "missing" not in found.data.metrics
+
+    (store_root / "code.py").write_text("changed")
+    with start("b") as second:
+        pass
+    assert stored(second.run_id).data.tags["git_dirty"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ValueError, "FAILED")]
+)
+def test_a_run_that_does_not_end_well_says_so(
+    store_root: Path, error: type[BaseException], status: str
+) -> None:
+    with pytest.raises(error), start() as run:
+        raise error
+    assert stored(run.run_id).info.status == status
+    assert not list((store_root / ".objloc" / "runs").iterdir())
+
+
+def test_an_interrupted_training_goes_on_in_its_run(killed_run: str) -> None:
+    with start("a", params={"seed": 0, "max_minutes": 5}) as run:
+        assert stored(run.run_id).info.status == "RUNNING"
+        run.log_metrics({"loss": 0.5}, 2)
+    assert run.run_id == killed_run
+    assert history(run.run_id, "loss") == [(1, 1.0), (2, 0.5)]
+    assert stored(run.run_id).info.status == "FINISHED"
+    assert stored(run.run_id).data.params == {"seed": "0", "max_minutes": "5"}
+
+
+def test_a_parameter_that_an_extended_run_changes_is_kept_as_a_tag(store_root: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), start(params={"passes": 1}):
+        raise KeyboardInterrupt
+    with start(params={"passes": 2}) as run:
+        pass
+    assert stored(run.run_id).data.params == {"passes": "1"}
+    assert stored(run.run_id).data.tags["resumed.passes"] == "2"
+    assert len(connect().search_runs([experiment_id(connect())])) == 1
+    assert (store_root / "mlflow.db").exists()
+
+
+def test_a_killed_run_is_closed_by_the_next_training(killed_run: str) -> None:
+    with start("another") as run:
+        assert run.run_id != killed_run
+        assert stored(killed_run).info.status == "KILLED"
+
+
+def test_a_run_that_still_runs_is_left_alone(store_root: Path) -> None:
+    with start("a") as first, start("a") as second:
+        assert second.run_id != first.run_id
+        assert stored(first.run_id).info.status == "RUNNING"
+    assert (store_root / "mlflow.db").exists()
+
+
+def test_a_run_of_others_is_left_alone(store_root: Path) -> None:
+    client = connect()
+    other = client.create_run(experiment_id(client), tags={"run_key": "a"}).info.run_id
+    with start("a") as run:
+        assert run.run_id != other
+    assert stored(other).info.status == "RUNNING"
+    assert (store_root / "mlflow.db").exists()
+
+
+def test_a_finished_training_that_is_repeated_has_a_run_of_its_own(store_root: Path) -> None:
+    with start("a") as first:
+        pass
+    with start("a") as second:
+        pass
+    assert first.run_id != second.run_id
+    assert find_run(run_key="a") == second.run_id
+    assert find_run(run_key="b") is None
+    assert (store_root / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("kind", ["no database", "no server"])
+def test_training_goes_on_without_a_store_and_tells_so_once(
+    kind: str, store_root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if kind == "no server":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    else:
+        (store_root / "mlflow.db").write_text("something else " * 100)
+    model = make_run(store_root / "data") / "train" / "checkpoint.pt"
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING, "objloc"), start() as run:
+        run.log_metrics({"loss": 0.5}, 1)
+        run.log_artifact(model)
+        run.log_folder(model.parent)
+        run.set_model(model)
+    assert run.run_id == ""
+    told = [each.message for each in caplog.records if each.name.startswith("objloc")]
+    assert len(told) == 1
+    assert "training goes on without it" in told[0]
+    assert "\n" not in told[0]
+    assert log_to_run_of(model, metrics={"a": 1}) is None
+    assert time.monotonic() - began < 10
+
+
+def test_metrics_wait_for_a_store_that_fails_for_a_while(
+    store_root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = 0
+
+    def locked(*_: Any, **__: Any) -> None:
+        nonlocal calls
+        calls += 1
+        raise MlflowException("database is locked\nand more")
+
+    with start() as run:
+        with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "objloc"):
+            patched.setattr(MlflowClient, "log_batch", locked)
+            run.log_metrics({"loss": 3.0}, 1)
+            run.log_metrics({"loss": 2.0}, 2)
+            assert calls == 1, "a store that has just failed is not asked again at once"
+            monkeypatch.setattr(objloc.tracking.run, "RETRY_SECONDS", 0.0)
+        run.log_metrics({"loss": 1.0}, 3)
+    assert len(caplog.records) == 1
+    assert "database is locked" in caplog.records[0].message
+    assert history(run.run_id, "loss") == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    assert (store_root / "mlflow.db").exists()
+
+
+def test_logging_an_epoch_takes_no_time_worth_mentioning(store_root: Path) -> None:
+    with start() as run:
+        durations = []
+        for step in range(20):
+            began = time.perf_counter()
+            run.log_metrics({f"metric {number}": 0.5 for number in range(20)}, step)
+            durations.append(time.perf_counter() - began)
+    # 8 ms on an idle machine; the median forgives a busy one.
+    assert statistics.median(durations) < 0.05
+    assert (store_root / "mlflow.db").exists()
+
+
+def test_later_stages_write_into_the_run_that_made_the_model(store_root: Path) -> None:
+    folder = make_run(store_root / "data")
+    model = folder / "train" / "checkpoint.pt"
+    with start() as run:
+        run.log_folder(folder / "train")
+        run.set_model(model)
+    figures = {"val": {"success_rate": {"mean": 0.5}, "data": {"name": "scenes"}, "none": None}}
+    for _ in range(2):
+        found = log_to_run_of(
+            model, metrics=figures, artifacts=[folder / "evaluate"], folder="measured"
+        )
+        assert found == run.run_id == find_run(model_sha256=file_hash(model))
+    assert history(run.run_id, "val.success_rate.mean") == [(0, 0.5)]
+    kept = {
+        str(path.relative_to(store_root / "mlruns/objloc" / run.run_id / "artifacts"))
+        for path in (store_root / "mlruns").rglob("*")
+        if path.is_file()
+    }
+    assert kept == {
+        "train/params.yaml", "train/command.txt", "train/history.csv", "train/metrics.json",
+        "train/plots/curve.png", "measured/evaluate/metrics.json",
+        "measured/evaluate/plots/curve.png",
+    }  # fmt: skip
+
+
+def test_a_model_without_a_run_gets_one_from_the_files_beside_it(store_root: Path) -> None:
+    model = make_run(store_root / "data") / "train" / "checkpoint.pt"
+    (model.parent / "diary.txt").write_text("nobody's business")
+    run_id = log_to_run_of(model, data="scenes", data_hash="ab", categories=("cat", "dog"))
+    assert run_id is not None
+    assert run_id == log_to_run_of(model)
+    found = stored(run_id)
+    assert found.info.status == "FINISHED"
+    assert found.info.run_name == "scenes cat, dog"
+    assert found.data.tags["restored"] == "true"
+    assert found.data.tags["data_hash"] == "ab"
+    assert found.data.params == {"train.seed": "0", "train.categories": '["cat", "dog"]'}
+    assert history(run_id, "loss") == [(10, 0.5), (30, 0.25)]
+    assert history(run_id, "score") == [(10, 0.1), (20, 0.4), (30, 0.3)]
+    assert found.data.metrics["best.score"] == 0.4
+    assert not list((store_root / "mlruns").rglob("diary.txt"))
+    assert not list((store_root / "mlruns").rglob("*.pt"))
+
+
+def test_what_a_run_lacks_of_its_history_is_filled_in(store_root: Path) -> None:
+    folder = make_run(store_root / "data") / "train"
+    with start() as run:
+        run.log_metrics({"loss": 0.75}, 10)
+        run.log_folder(folder)
+        run.log_folder(folder)
+    assert history(run.run_id, "loss") == [(10, 0.75), (30, 0.25)]
+    assert history(run.run_id, "score") == [(10, 0.1), (20, 0.4), (30, 0.3)]
+
+
+def test_read_only_files_can_be_logged_twice(store_root: Path) -> None:
+    # What DVC links out of its cache is read-only.
+    folder = make_run(store_root / "data") / "train"
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+    with start() as run:
+        run.log_folder(folder)
+        run.log_folder(folder)
+    assert (store_root / "mlruns/objloc" / run.run_id / "artifacts/train/params.yaml").is_file()
+    assert os.environ["DVC_ROOT"] == str(store_root)
