@@ -30,11 +30,12 @@ from objloc.agent.network import QNetwork, build_network
 from objloc.agent.training import Report, Tick, Training
 from objloc.errors import ObjlocError
 from objloc.evaluation.validation import Validator
-from objloc.files import repository_root, write_atomically, write_json
-from objloc.params import Params, dump_params, resolve_categories
+from objloc.files import repository_root, write_atomically, write_json, write_yaml
+from objloc.params import Params
 from objloc.view.plots import histogram_picture, training_curves
 from objloc.view.progress import TrainingProgress
-from objloc.voc.shards import read_index
+from objloc.voc.categories import resolve_categories
+from objloc.voc.shard_index import read_index
 from objloc.voc.store import SampleStore
 
 SAVE_EVERY = 120.0
@@ -316,7 +317,7 @@ def write_run(
     histogram_picture(
         [(u, v.numpy()) for u, v in experiment.record.q_values], "Q-value", plots / "q_values.png"
     )
-    write_atomically(folder / "params.yaml", dump_params(experiment.parameters))
+    write_yaml(folder / "params.yaml", experiment.parameters)
     versions = [f"python {python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)]
     write_atomically(folder / "environment.txt", "\n".join(versions) + "\n")
     write_atomically(folder / "command.txt", " ".join(command) + "\n")

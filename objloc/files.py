@@ -1,6 +1,7 @@
 """Files written whole or not at all, and their hashes."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from objloc.errors import ObjlocError
 
@@ -78,6 +81,17 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: a number is not finite (JSON has no word for it).
     """
     write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_yaml(path: Path, value: Any) -> None:
+    """Write plain values as YAML, keys in the order given.
+
+    Raises:
+        ObjlocError: the file cannot be written.
+    """
+    stream = io.StringIO()
+    YAML().dump(value, stream)
+    write_atomically(path, stream.getvalue())
 
 
 @contextmanager

@@ -5,7 +5,6 @@ keys, wrong types and impossible values are refused in one line that names the
 key and what is allowed.
 """
 
-import io
 import json
 import re
 from collections.abc import Iterable
@@ -44,13 +43,16 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 class Section(BaseModel):
     """What all sections share: frozen, no unknown keys, no silent conversion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
 
 class Dataset(Section):
     """Which photographs; the ``download`` stage."""
 
     name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012"] = "scenes"
+    """``scenes`` is drawn by the program; the others are archives of Pascal VOC."""
     mirror: str | None = None
     """Folder, ``file://`` or http(s) URL that holds the archives; relative folders
     count from the repository root. None: the official addresses."""
@@ -61,6 +63,7 @@ class Dataset(Section):
     }
     """Number of images drawn for each image set (``scenes`` only)."""
     scenes_seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed, other scenes."""
 
     @field_validator("mirror")
     @classmethod
@@ -81,8 +84,11 @@ class Shard(Section):
         "val": 0.15,
         "test": 0.20,
     }
+    """Share of each set in the seeded split; they sum to 1."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the seeded split."""
     samples_per_shard: PositiveInt = 500
+    """Images in one tar file, the last one's fewer."""
 
     @model_validator(mode="after")
     def _fractions_sum_to_one(self) -> "Shard":
@@ -106,14 +112,19 @@ class Train(Section):
     """Categories learned one after another, each phase warm-started from the
     best model of the one before; empty: all at once."""
     image_set: str = "train"
+    """Learned from."""
     val_image_set: str = "val"
+    """Chooses the best model, and the champion."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of everything random in training; the same seed gives the same bytes."""
     init_from: str | None = None
     """Warm start: the path of a checkpoint, or ``models:/NAME/VERSION``."""
     init_sha256: str | None = None
     """SHA-256 of the checkpoint that ``init_from`` names; required with it."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
+    """Training ends after so many minutes; a run that this cuts is marked as cut."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """``auto``: a CUDA device if there is one."""
 
     @field_validator("init_from")
     @classmethod
@@ -162,11 +173,13 @@ class Mdp(Section):
     min_side: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Least side of a window, as a share of the image's side."""
     min_aspect_ratio: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Least height by width of a window, both as shares of the image's sides."""
     max_aspect_ratio: Annotated[float, Field(ge=1)] = 6.0
-    """Height by width of a window, both as shares of the image's sides."""
+    """Greatest height by width."""
     trigger_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """tau: a trigger is right if IoU is above it (in training)."""
     trigger_reward: Annotated[float, Field(gt=0)] = 3.0
+    """Of a right trigger; a wrong one costs as much. A move earns 1 or costs 1."""
 
 
 class Encoder(Section):
@@ -178,9 +191,11 @@ class Encoder(Section):
     """
 
     kind: Literal["crops", "map"] = "map"
+    """Which of the two."""
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     """Side in pixels to which every image is squashed."""
     greyscale: bool = False
+    """``crops``: without colours."""
     frames: PositiveInt = 1
     """The windows of the last so many steps are seen together."""
     window_size: Annotated[int, Field(ge=36)] = 84
@@ -202,7 +217,9 @@ class Head(Section):
     """The layers from features to Q-values."""
 
     hidden: tuple[PositiveInt, ...] = (512,)
+    """Widths of the dense layers before the values."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the inputs of each hidden layer that is dropped in training."""
     per_category: bool = True
     """True: one set of Q-values for each category. False: one for all (2018)."""
     action_history: Annotated[int, Field(ge=0)] = 0
@@ -216,17 +233,24 @@ class Learning(Section):
     """``sampled``: the target of the action taken (DQN). ``all_actions``: targets of
     every action, whose next windows and rewards follow from geometry."""
     discount: Fraction = 0.5
+    """gamma: the weight of what follows; 0: of the next reward alone."""
     double: bool = False
     """Double DQN (van Hasselt et al. 2016): the online network picks the next action."""
     loss: Literal["squared", "huber"] = "huber"
+    """Of the difference between target and value."""
     optimiser: Literal["rmsprop", "adamw"] = "adamw"
+    """``rmsprop``: with the decay 0.99 and the epsilon 1e-6 of 2018."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Step size of the optimiser."""
     learning_rate_decay_updates: Annotated[int, Field(ge=0)] = 0
     """Cosine decay from ``learning_rate`` to a hundredth of it over so many
     updates, counted from the first; 0: constant."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of the optimiser."""
     max_gradient_norm: Annotated[float, Field(gt=0)] | None = None
+    """A longer gradient is scaled down to it; null: never."""
     images_per_batch: PositiveInt = 32
+    """Images in a batch."""
     windows_per_image: PositiveInt = 1
     """A batch holds ``images_per_batch`` x ``windows_per_image`` windows."""
     object_windows: Fraction = 0.0
@@ -242,14 +266,20 @@ class Learning(Section):
     """Reward of a trigger for a category that the image does not hold
     (``per_category`` with ``all_actions``)."""
     flip: bool = False
+    """Half of a batch's images are mirrored, with their windows and objects
+    (``all_actions`` only)."""
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Brightness, contrast and saturation are scaled by 1 +- this."""
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Images are cut to a random part whose sides are at least 1 - this of the whole's;
+    windows and truth move along (``all_actions`` only: rewards are made anew)."""
 
 
 class Replay(Section):
     """The replay memory."""
 
     size: PositiveInt = 500_000
+    """Transitions remembered; the oldest goes first."""
     init_size: PositiveInt = 500
     """Transitions gathered before the first update."""
 
@@ -258,7 +288,9 @@ class Exploration(Section):
     """Epsilon-greedy exploration."""
 
     epsilon_start: Fraction = 1.0
+    """Probability of a random action at the start."""
     epsilon_end: Fraction = 0.2
+    """And after ``epsilon_decay_steps``."""
     epsilon_decay_steps: PositiveInt = 500
     """Steps (of single environments) over which epsilon falls linearly."""
     guided: bool = False
@@ -299,6 +331,11 @@ class Agent(Section):
             raise ValueError(
                 "learning.object_windows: expected 0 unless learning.backup=all_actions"
             )
+        if (learning.flip or learning.crop) and learning.backup != "all_actions":
+            raise ValueError(
+                "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
+                "taken has no mirror image"
+            )
         if self.encoder.category_channels and not (
             self.encoder.kind == "map" and self.head.per_category
         ):
@@ -320,9 +357,11 @@ class Evaluate(Section):
     """What is measured; the ``evaluate`` stage."""
 
     image_sets: Names = ("val", "test")
+    """Measured, each on its own."""
     episodes: PositiveInt = 15
     """Stochastic episodes for each image and category present (2018: 15)."""
     epsilon: Fraction = 0.2
+    """Probability of a random action in them."""
     iou_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Success is a trigger with IoU above it."""
     nms: Fraction = 0.3
@@ -331,12 +370,14 @@ class Evaluate(Section):
     """The success rate uses the first so many images of each category (2018:
     200); null: all."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the random choices in episodes, and of the intervals."""
 
 
 class Register(Section):
     """Which model becomes champion; the ``register`` stage."""
 
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "objloc"
+    """Under which its versions are registered in MLflow."""
     metric: Literal[
         "success_rate.greedy.mean",
         "success_rate.episodes15.mean",
@@ -352,13 +393,19 @@ class Animate(Section):
     """Which searches are drawn; the ``animate`` stage."""
 
     image_set: str = "test"
+    """Where the images are taken from."""
     image_ids: Names = ()
     """Empty: ``samples`` images drawn by ``seed``."""
     categories: Categories = "all"
+    """What is searched for: of chosen images ``all`` means those that each holds."""
     samples: PositiveInt = 6
+    """Number of images drawn."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the draw."""
     format: Literal["webp", "gif", "mp4"] = "webp"
+    """``mp4`` needs the extra ``video``."""
     frames_per_second: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Steps shown in a second."""
     height: Annotated[int, Field(ge=64, le=2160)] = 360
     """Height of the photograph in the picture, in pixels."""
 
@@ -369,6 +416,7 @@ class Layers(Section):
     layer: str | int = 1
     """Name of a layer, or its number from 1."""
     image_set: str = "test"
+    """Where the image is taken from."""
     image_id: str | None = None
     """None: the first image of the set."""
 
@@ -380,6 +428,7 @@ class Params(Section):
     shard: Shard = Shard()
     train: Train = Train()
     agents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Agent]
+    """Agents by name; ``train.agent`` picks one."""
     evaluate: Evaluate = Evaluate()
     registration: Annotated[Register, Field(alias="register")] = Register()
     animate: Animate = Animate()
@@ -475,30 +524,3 @@ def load_params(path: Path, overrides: Iterable[str] = ()) -> Params:
         return Params.model_validate_json(json.dumps(tree))
     except ValidationError as error:
         raise ObjlocError(_one_line(str(path), error)) from None
-
-
-def dump_params(tree: dict[str, Any]) -> str:
-    """Sections of plain values as YAML text."""
-    yaml = YAML()
-    stream = io.StringIO()
-    yaml.dump(tree, stream)
-    return stream.getvalue()
-
-
-def resolve_categories(
-    asked: Literal["all"] | tuple[str, ...], known: Iterable[str], key: str
-) -> tuple[str, ...]:
-    """The categories meant by a parameter, in the order asked.
-
-    Raises:
-        ObjlocError: a category that the data does not know; names ``key``.
-    """
-    known = tuple(known)
-    if asked == "all":
-        return known
-    for category in asked:
-        if category not in known:
-            raise ObjlocError(
-                f"{key}: unknown category '{category}'; allowed: all, {', '.join(known)}"
-            )
-    return asked

@@ -1,6 +1,7 @@
 """What all stage commands share: options, and mistakes told in one line."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,11 @@ from typing import Annotated
 import typer
 
 from objloc.errors import ObjlocError
+
+# Before PyTorch is loaded, which is inside a command: threads that wait for each
+# other sleep instead of spinning. On two cores with anything else running, spinning
+# made training five times slower (benchmarks/README.md).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ParamsFile = Annotated[
     Path, typer.Option("--params", help="The parameter file.", show_default=True)
@@ -40,8 +46,6 @@ def run_command(function: Callable[..., None]) -> None:
             raise typer.Exit(130) from None
 
     # Rich markup would swallow the brackets of [cat].
-    app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-    )
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(guarded)
     app()

@@ -1,11 +1,14 @@
 """What the commands that show an agent share: their paths."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from objloc.errors import ObjlocError
+
+if TYPE_CHECKING:
+    from objloc.agent.checkpoint import Checkpoint
 
 Paths = Annotated[
     list[str],
@@ -36,3 +39,21 @@ def resolve_paths(paths: list[str], image: Path | None) -> tuple[Path, Path, Pat
 
         return Path(*before), download_model(model), Path(output)
     return Path(*before), Path(model), Path(output)
+
+
+def log_pictures(
+    files: list[Path], folder: str, shards: Path, model: Path, checkpoint: "Checkpoint"
+) -> None:
+    """Keep files with the run that made the model, if they show that run's data."""
+    from objloc.tracking import log_to_run_of
+    from objloc.voc.shard_index import read_index
+
+    if read_index(shards).data_hash == checkpoint.data_hash:
+        log_to_run_of(
+            model,
+            artifacts=files,
+            folder=folder,
+            data=checkpoint.data,
+            data_hash=checkpoint.data_hash,
+            categories=checkpoint.categories,
+        )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stages._command import Overrides, ParamsFile, run_command
-from stages._viewing import Paths, resolve_paths
+from stages._viewing import Paths, log_pictures, resolve_paths
 
 Corners = tuple[float, float, float, float]
 
@@ -48,7 +48,8 @@ def main(
     shards, model, output = resolve_paths(paths, image)
     checkpoint = load_checkpoint(model)
     if image is None:
-        write_animations(search_image_set(shards, checkpoint, params), output, params)
+        files = write_animations(search_image_set(shards, checkpoint, params), output, params)
+        log_pictures(files, "animate", shards, model, checkpoint)
     else:
         search = search_photograph(image, checkpoint, category, truth)
         write_animation(search, output, name, params)

@@ -1,19 +1,26 @@
 """What the Q-network is taught: targets of one action or of all, from geometry."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from objloc.agent.encoder import sampling_grid
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import shares
 from objloc.agent.replay import Transition
-from objloc.box import best_iou_by_label, flip_horizontally
+from objloc.box import area, best_iou_by_label, flip_horizontally
 from objloc.mdp.action import ACTION_SETS, Moves
 from objloc.mdp.environment import Observation
 from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
+
+
+_LEAST_SEEN = 0.4
+"""Share of a box's area that must lie in a part of the image to count there."""
 
 
 @dataclass(frozen=True)
@@ -178,12 +185,64 @@ def make_batch(
         widths = sizes[:, 0]
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
         objects = torch.where(mine, flip_horizontally(objects, widths), objects)
-        observation = Observation(
-            observation.image, observation.category, boxes, observation.actions
+        observation = dataclasses.replace(observation, boxes=boxes)
+    if learning.crop:
+        images, offset, sizes = crop_randomly(
+            images, store.sizes[unique], index, learning.crop, generator
         )
+        boxes, _ = shift_into(observation.boxes, offset, sizes)
+        observation = dataclasses.replace(observation, boxes=boxes)
+        objects, seen = shift_into(objects, offset, sizes)
+        labels = torch.where(seen, labels, -1)
     if learning.jitter:
         images = jitter_colours(images, learning.jitter, generator)
     return Batch(images, index, observation, sizes, objects, labels)
+
+
+def crop_randomly(
+    images: Tensor, sizes: Tensor, index: Tensor, amount: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut each image to a random part and stretch that over the square again.
+
+    Args:
+        images: ``[M, 3, S, S]``.
+        sizes: ``[M, 2]`` float64 pixels.
+        index: ``[B]`` int64, image of each window.
+        amount: sides of the part are drawn between 1 - amount and 1 of the whole's.
+        generator: of the draw.
+
+    Returns:
+        Parts ``[M, 3, S, S]`` float32, and for each window the part's offset and
+        its size in pixels, ``[B, 2]`` float64 each.
+    """
+    number = len(images)
+    share = 1 - amount * torch.rand(number, 2, generator=generator, dtype=torch.float64)
+    start = (1 - share) * torch.rand(number, 2, generator=generator, dtype=torch.float64)
+    grid = sampling_grid(torch.cat([start, start + share], dim=1).float(), images.shape[-1])
+    parts = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    return parts, (start * sizes)[index], (share * sizes)[index]
+
+
+def shift_into(boxes: Tensor, offset: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Boxes in a part of the image, cut at its border.
+
+    Args:
+        boxes: ``[B, ..., 4]`` float64 pixels.
+        offset: ``[B, 2]`` float64, the part's upper left corner.
+        sizes: ``[B, 2]`` float64, its width and height.
+
+    Returns:
+        Boxes ``[B, ..., 4]``, and ``[B, ...]`` bool, True where enough of a box is
+        in the part. The others become the whole part: a window must be somewhere.
+    """
+    middle = (1,) * (boxes.dim() - 2)
+    moved = boxes - torch.cat([offset, offset], dim=1).view(-1, *middle, 4)
+    limit = sizes.view(-1, *middle, 2)
+    low, high = moved[..., :2].clamp(min=0), torch.minimum(moved[..., 2:], limit)
+    cut = torch.cat([low, high], dim=-1)
+    seen = area(cut) >= _LEAST_SEEN * area(boxes)
+    part = torch.cat([torch.zeros_like(limit), limit], dim=-1).expand_as(cut)
+    return torch.where(seen[..., None], cut, part), seen
 
 
 def jitter_colours(images: Tensor, amount: float, generator: torch.Generator) -> Tensor:

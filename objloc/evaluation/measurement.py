@@ -28,7 +28,8 @@ from objloc.evaluation.rollout import Rollout, rollout
 from objloc.evaluation.success import Outcomes, counted_images
 from objloc.params import Evaluate, Mdp
 from objloc.voc.sample import Coordinates
-from objloc.voc.shards import read_index, read_samples
+from objloc.voc.shard_index import read_index
+from objloc.voc.shard_reader import read_samples
 from objloc.voc.store import SampleStore
 
 RANDOM_EPISODES = 15

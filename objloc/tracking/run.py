@@ -190,10 +190,12 @@ def harmless(what: str, *, silent: bool = False) -> Iterator[list[str]]:
 def run_tags(data: str, data_hash: str, categories: Sequence[str]) -> dict[str, str]:
     """Where a model comes from: commit, experiment, data."""
     commit = _git("rev-parse", "HEAD")
-    # Parameters are logged, and dvc.lock says what was run: the rest is code.
+    # Parameters are logged, dvc.lock says what was run, and DVC removes outs that git
+    # holds before it makes them anew: the rest is code.
     changed = _git(
         "status", "--porcelain", "--untracked-files=no", "--",
         ":/", ":(top,exclude)dvc.lock", ":(top,exclude)params.yaml",
+        ":(top,exclude,glob)data/*/**",
     )  # fmt: skip
     tags = {
         "stage": "train",

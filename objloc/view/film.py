@@ -40,13 +40,16 @@ def require_encoder(kind: str) -> None:
         ) from None
 
 
-def write_animations(searches: list[Search], folder: Path, params: Animate) -> None:
+def write_animations(searches: list[Search], folder: Path, params: Animate) -> list[Path]:
     """Write one animation for each search and a contact sheet of how they ended.
 
     Args:
         searches: at least one.
         folder: gets ``<image id>_<category>.<format>`` and ``contact_sheet.png``.
         params: format, height and speed.
+
+    Returns:
+        The files.
 
     Raises:
         ObjlocError: the folder is not writable; see also ``encode``.
@@ -55,7 +58,7 @@ def write_animations(searches: list[Search], folder: Path, params: Animate) -> N
     for search in searches:
         run = search.trajectory
         contents[f"{run.image_id}_{run.category}.{params.format}"] = _film(search, params)
-    write_files(folder, contents)
+    return write_files(folder, contents)
 
 
 def write_animation(search: Search, folder: Path, name: str | None, params: Animate) -> None:

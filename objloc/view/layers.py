@@ -15,7 +15,7 @@ from objloc.errors import ObjlocError
 from objloc.view.canvas import AGENT, BLACK, CARD
 from objloc.view.sheet import Tile, contact_sheet, png
 from objloc.voc.sample import Sample
-from objloc.voc.shards import read_samples
+from objloc.voc.shard_reader import read_samples
 from objloc.voc.store import SampleStore
 
 _HEIGHT = 96

@@ -5,7 +5,7 @@ from pathlib import Path
 from objloc.files import write_atomically
 
 
-def write_files(folder: Path, contents: dict[str, bytes]) -> None:
+def write_files(folder: Path, contents: dict[str, bytes]) -> list[Path]:
     """Write files below a folder, beside what is there; a failure leaves none of them.
 
     Unlike ``folder_written_whole`` nothing else in the folder is touched: a
@@ -14,6 +14,9 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> None:
     Args:
         folder: made if it does not exist.
         contents: relative path to bytes.
+
+    Returns:
+        The files.
 
     Raises:
         ObjlocError: the disk is full or the folder not writable.
@@ -27,3 +30,4 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> None:
         for path in written:
             path.unlink(missing_ok=True)
         raise
+    return written

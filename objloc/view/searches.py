@@ -12,10 +12,12 @@ from objloc.agent.policy import GreedyPolicy
 from objloc.box import from_voc
 from objloc.errors import ObjlocError
 from objloc.evaluation.rollout import Trajectory, rollout, trajectory
-from objloc.params import Animate, resolve_categories
+from objloc.params import Animate
+from objloc.voc.categories import resolve_categories
 from objloc.voc.images import open_image, sample_of_file
 from objloc.voc.sample import Coordinates, Sample, VocObject
-from objloc.voc.shards import read_index, read_samples
+from objloc.voc.shard_index import read_index
+from objloc.voc.shard_reader import read_samples
 from objloc.voc.store import SampleStore
 
 SUCCESS_IOU = 0.5

@@ -1,27 +1,23 @@
-"""Samples as WebDataset shards: written byte by byte the same, read with proof.
+"""Samples as WebDataset shards, written byte by byte the same.
 
 A sample is two files of a tar: ``<image_id>.jpg``, the bytes as they are, and
 ``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
+``objloc.voc.shard_reader`` reads them back.
 """
 
-import hashlib
 import json
 import sys
-import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import webdataset
-from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from objloc import params
-from objloc.box import from_voc, to_voc
-from objloc.errors import ObjlocError
+from objloc.box import to_voc
 from objloc.files import file_hash, folder_written_whole
 from objloc.voc.devkit import Devkit
 from objloc.voc.progress import progress
-from objloc.voc.sample import Coordinates, Part, Sample, VocObject
+from objloc.voc.sample import Sample
 from objloc.voc.shard_index import (
     INDEX_FILE,
     ImageSet,
@@ -30,12 +26,9 @@ from objloc.voc.shard_index import (
     Statistics,
     add,
     count,
-    read_index,
     write_index,
 )
 from objloc.voc.splits import compose, overlaps, split
-
-__all__ = ["ShardIndex", "read_index", "read_samples", "write_shards"]
 
 
 def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIndex:
@@ -129,51 +122,6 @@ def _write_set(
     return ImageSet(samples=statistics.images, shards=shards), statistics
 
 
-def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
-    """The samples of an image set, in the order of its shards.
-
-    A shard's hash is checked before its first sample is given, its number of
-    samples after the last: a damaged or cut shard never passes for a whole one.
-
-    Raises:
-        ObjlocError: no such image set (the message names those there are); a
-            shard is missing or not the one that the index describes.
-    """
-    index = read_index(folder)
-    if image_set not in index.image_sets:
-        raise ObjlocError(
-            f"{folder}: unknown image set '{image_set}'; expected one of "
-            f"{', '.join(index.image_sets)}"
-        )
-    for shard in index.image_sets[image_set].shards:
-        yield from _read_shard(folder / shard.name, shard)
-
-
-def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
-    if not path.is_file():
-        raise ObjlocError(
-            f"{path}: expected a shard of {shard.samples} samples; found no such file"
-        )
-    with path.open("rb") as file:
-        # The handle that is proved is the one that is read.
-        if (found := hashlib.file_digest(file, "sha256").hexdigest()) != shard.sha256:
-            raise ObjlocError(f"{path}: expected sha256 {shard.sha256}; found {found}")
-        file.seek(0)
-        samples = 0
-        try:
-            # An open file, not an address: an address may start other programs.
-            files = tar_file_expander([{"url": shard.name, "stream": file}])
-            for sample in group_by_keys(files):
-                yield decode_sample(sample["__key__"], sample["jpg"], sample["json"])
-                samples += 1
-        except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
-            raise ObjlocError(
-                f"{path}: expected samples of a .jpg and a .json; found: {error!r}"
-            ) from None
-    if samples != shard.samples:
-        raise ObjlocError(f"{path}: expected {shard.samples} samples; found {samples}")
-
-
 def encode_annotation(sample: Sample) -> bytes:
     """All of a sample but its image, as JSON with sorted keys."""
     value = {
@@ -194,38 +142,3 @@ def encode_annotation(sample: Sample) -> bytes:
         ],
     }
     return json.dumps(value, sort_keys=True, allow_nan=False).encode()
-
-
-def decode_sample(key: str, jpeg: bytes, annotation: bytes) -> Sample:
-    """The inverse of ``encode_annotation``, with the image's bytes.
-
-    Raises:
-        ValueError, KeyError, TypeError: it is not a sample.
-    """
-    value = json.loads(annotation)
-    if value["image_id"] != key:
-        raise ValueError(f"image_id '{value['image_id']}' in {key}.json")
-    return Sample(
-        image_id=key,
-        jpeg=jpeg,
-        width=value["width"],
-        height=value["height"],
-        objects=tuple(_decode_object(item) for item in value["objects"]),
-    )
-
-
-def _decode_object(item: dict[str, Any]) -> VocObject:
-    return VocObject(
-        category=item["category"],
-        box=_decode_box(item["box"]),
-        difficult=bool(item["difficult"]),
-        truncated=bool(item["truncated"]),
-        occluded=bool(item["occluded"]),
-        pose=item["pose"],
-        parts=tuple(Part(part["name"], _decode_box(part["box"])) for part in item["parts"]),
-    )
-
-
-def _decode_box(numbers: list[float]) -> Coordinates:
-    xmin, ymin, xmax, ymax = numbers
-    return from_voc((xmin, ymin, xmax, ymax))

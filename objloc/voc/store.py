@@ -13,6 +13,8 @@ from torch import Tensor
 
 from objloc.errors import ObjlocError
 from objloc.voc.sample import Sample
+from objloc.voc.shard_index import read_index
+from objloc.voc.shard_reader import read_samples
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,6 @@ class SampleStore:
         Raises:
             ObjlocError: no such image set, or damaged shards.
         """
-        from objloc.voc.shards import read_index, read_samples  # noqa: PLC0415
-
         index = read_index(folder)
         return cls.from_samples(
             read_samples(folder, image_set),

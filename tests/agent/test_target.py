@@ -7,9 +7,11 @@ from objloc.agent.target import (
     Batch,
     EveryAction,
     bootstrap,
+    crop_randomly,
     jitter_colours,
     make_batch,
     sampled_target,
+    shift_into,
     windows_round_objects,
 )
 from objloc.box import iou
@@ -156,3 +158,48 @@ def test_windows_round_objects_lie_in_the_image_and_often_on_the_object() -> Non
     assert torch.equal(seen.boxes[:, 0], seen.boxes[:, 1])
     assert (seen.actions == -1).all()
     assert torch.equal(seen.category, STORE.object_category[image, 0])
+
+
+def test_a_cropped_image_moves_its_truth_along() -> None:
+    """White rectangle in a black image: its pixels must lie where its box says."""
+    images = torch.zeros(3, 3, 100, 100)
+    images[:, :, 40:60, 30:70] = 255
+    sizes = torch.tensor([[200.0, 100.0]] * 3, dtype=torch.float64)
+    box = torch.tensor([[60.0, 40.0, 140.0, 60.0]] * 3, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    parts, offset, part_sizes = crop_randomly(images, sizes, torch.arange(3), 0.3, generator)
+    assert (part_sizes >= 0.7 * sizes).all()
+    assert (part_sizes < sizes).all()
+    moved, seen = shift_into(box, offset, part_sizes)
+    assert seen.all()
+    for row in range(3):
+        shares = moved[row] / torch.cat([part_sizes[row], part_sizes[row]]) * 100
+        bright = (parts[row, 0] > 127).nonzero().double()
+        assert bright[:, 1].min().item() == pytest.approx(shares[0].item(), abs=1.1)
+        assert bright[:, 1].max().item() + 1 == pytest.approx(shares[2].item(), abs=1.1)
+        assert bright[:, 0].min().item() == pytest.approx(shares[1].item(), abs=1.1)
+        assert bright[:, 0].max().item() + 1 == pytest.approx(shares[3].item(), abs=1.1)
+
+
+def test_a_box_outside_the_part_is_not_seen_and_one_across_its_border_is_cut() -> None:
+    boxes = torch.tensor(
+        [[[0.0, 0, 10, 10], [15.0, 0, 35, 10], [40.0, 10, 60, 30]]], dtype=torch.float64
+    )
+    offset = torch.tensor([[20.0, 0.0]], dtype=torch.float64)
+    sizes = torch.tensor([[50.0, 40.0]], dtype=torch.float64)
+    moved, seen = shift_into(boxes, offset, sizes)
+    assert seen.tolist() == [[False, True, True]]
+    assert moved.tolist() == [[[0, 0, 50, 40], [0, 0, 15, 10], [20, 10, 40, 30]]]
+
+
+def test_cropping_teaches_only_objects_that_are_seen() -> None:
+    learning = Learning(crop=0.6, flip=True)
+    lost = 0
+    for seed in range(20):
+        batch = make_batch(STORE, observation(), learning, torch.Generator().manual_seed(seed))
+        boxes = batch.observation.boxes
+        assert (boxes[..., :2] >= 0).all()
+        assert (boxes[:, -1, 2:] <= batch.sizes + 1e-9).all()
+        assert (boxes[..., 2:] > boxes[..., :2]).all()
+        lost += int((batch.labels < 0).sum())
+    assert 0 < lost < 60

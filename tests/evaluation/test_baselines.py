@@ -1,5 +1,3 @@
-import itertools
-
 import pytest
 import torch
 
@@ -8,6 +6,7 @@ from objloc.evaluation.average_precision import area, precision_recall
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
     ObjectShares,
+    _best_on_grid,
     fit_fixed_box,
     fit_fixed_boxes,
     fixed_boxes,
@@ -68,16 +67,19 @@ def test_most_images_count_not_most_objects() -> None:
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
-def test_no_box_of_the_grid_hits_more_images(threshold: float) -> None:
-    objects, present = random_objects(0, 25)
-    best = fit_fixed_box(objects, present, threshold)
-    found = hits(best, objects, present, threshold)
-    lines = [line / 20 for line in range(0, 21, 2)]
-    sides = list(itertools.combinations(lines, 2))
-    others = [
-        hits((x[0], y[0], x[1], y[1]), objects, present, threshold) for x in sides for y in sides
-    ]
-    assert found >= max(others) > 0
+@pytest.mark.parametrize("seed", range(3))
+def test_the_grid_is_searched_as_if_every_box_were_tried(threshold: float, seed: int) -> None:
+    objects, present = random_objects(seed, 8)
+    lines = torch.arange(21, dtype=torch.float64) / 20
+    x, y = torch.cartesian_prod(*[torch.arange(210)] * 2).unbind(dim=1)
+    low, high = torch.combinations(lines).unbind(dim=1)
+    every = torch.stack([low[x], low[y], high[x], high[y]], dim=1)
+    number = (best_iou(every[:, None], objects, present) > threshold).sum(dim=1)
+    expected = every[number == number.max()]
+    assert torch.equal(_best_on_grid(objects, present, threshold), expected)
+    assert hits(fit_fixed_box(objects, present, threshold), objects, present, threshold) >= int(
+        number.max()
+    )
 
 
 def test_without_an_object_it_is_the_whole_image() -> None:

@@ -55,8 +55,14 @@ def test_attended_windows_are_those_looked_at_after_suppression() -> None:
 
 
 def test_suppression_stays_within_one_search() -> None:
-    searches = [Search(0, 0, [CAT], [0.5]), Search(1, 0, [CAT], [0.4]), Search(0, 1, [CAT], [0.3])]
+    # The longest search decides how many windows the others have room for.
+    searches = [
+        Search(0, 0, [CAT], [0.5]),
+        Search(1, 0, [CAT], [0.4]),
+        Search(0, 1, [CAT, CAT, CAT], [0.3, 0.2, 0.1]),
+    ]
     found = attended(make_rollout(STORE, searches), STORE, nms=0.0)
+    assert found["cat"].scores.tolist() == [0.5, pytest.approx(0.4)]
     assert found["cat"].image_ids.tolist() == ["000002", "000001"]
     assert found["dog"].image_ids.tolist() == ["000002"]
 

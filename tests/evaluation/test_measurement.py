@@ -98,8 +98,14 @@ def test_each_counted_image_and_category_has_its_episodes() -> None:
     done = measured(params=Evaluate(episodes=3, epsilon=1.0))
     assert done.sampled.episode.tolist() == [0, 1, 2] * 10
     assert done.sampled.image.tolist() == [image for image in range(10) for _ in range(3)]
-    # With epsilon 1 every action is drawn: the episodes differ.
-    assert len(set(done.sampled.steps.tolist())) > 1
+
+
+def test_epsilon_is_the_share_of_random_actions() -> None:
+    for epsilon, alike in ((0.0, True), (1.0, False)):
+        done = measured(params=Evaluate(episodes=3, epsilon=epsilon))
+        ends = done.sampled.boxes.view(10, 3, 4)
+        assert torch.equal(ends, ends[:, :1].expand_as(ends)) == alike
+        assert torch.equal(ends[:, 0], done.greedy.boxes) == alike
 
 
 def test_random_figures_depend_on_the_seed_and_the_image_set_alone() -> None:
@@ -122,12 +128,30 @@ def test_the_first_images_of_each_category_count_if_so_many_are_asked_for() -> N
     assert len(done.detections["triggered"]["cat"]) == 10
 
 
+def test_a_box_that_is_the_same_everywhere_is_one_point_of_its_curve() -> None:
+    curves = measured(make_network(trigger=100.0)).curves
+    for name, points in (("triggered", 10), ("whole_image", 1), ("fixed_box", 1)):
+        curve = curves[name]["cat"]
+        assert curve is not None
+        assert len(curve.precision) == len(curve.recall) == points
+
+
 def test_without_a_fixed_box_that_baseline_is_missing() -> None:
     done = measure(
         STORE, make_network(), AGENT.mdp, Evaluate(episodes=2), fixed=None, say=lambda _: None
     )
     assert set(done.outcomes) == {"greedy", "episodes15", "random", "whole_image"}
     assert set(done.curves) == {"triggered", "attended", "random", "whole_image"}
+
+
+def test_suppression_is_as_strict_as_asked() -> None:
+    kept = [
+        sum(
+            map(len, measured(params=Evaluate(episodes=1, nms=nms)).detections["attended"].values())
+        )
+        for nms in (0.0, 0.5, 1.0)
+    ]
+    assert kept[0] < kept[1] < kept[2]
 
 
 def test_a_diverged_network_is_refused() -> None:

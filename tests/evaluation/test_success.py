@@ -80,7 +80,7 @@ def test_the_interval_is_as_wide_as_theory_has_it() -> None:
     found = interval(rates[0, :, 0])
     assert found is not None
     reach = 1.96 * (share * (1 - share) / number) ** 0.5
-    assert found == pytest.approx((share - reach, share + reach), abs=0.01)
+    assert found == pytest.approx((share - reach, share + reach), abs=0.005)
     assert interval(rates[0, :, 1]) == found
 
 

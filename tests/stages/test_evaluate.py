@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 from objloc import params
 from objloc.evaluation.episodes import COLUMNS
 from objloc.voc.devkit import open_devkit
-from objloc.voc.shards import read_index, write_shards
+from objloc.voc.shard_index import read_index
+from objloc.voc.shards import write_shards
 from tests.commands import run_stage, write_params
 from tests.devkits import make_devkit
 from tests.evaluation.test_average_precision import Claim, Truth, slow_iou, slow_reference
@@ -221,7 +222,7 @@ def test_figures_of_a_set_do_not_depend_on_the_other_sets(
     succeed(
         run_stage(
             "evaluate", shards_folder, checkpoint, alone, "--params", params_file,
-            "--set", "evaluate.image_sets=[test]",
+            "--set", "evaluate.image_sets=[test,test]",
         )
     )  # fmt: skip
     assert metrics_in(alone) == {"test": metrics_in(evaluated)["test"]}

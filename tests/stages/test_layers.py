@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from objloc.agent.checkpoint import save_checkpoint
-from objloc.voc.shards import read_samples
+from objloc.voc.shard_reader import read_samples
 from tests.commands import run_stage, write_params
 from tests.view.searches import make_checkpoint
 

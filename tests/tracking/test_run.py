@@ -69,8 +69,12 @@ def test_a_run_tells_where_its_model_comes_from(
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
     subprocess.run([*git, "init", "-q"], check=True)
     (store_root / "code.py").write_text("")
-    subprocess.run([*git, "add", "code.py"], check=True)
+    out = store_root / "data" / "train" / "metrics.json"
+    out.parent.mkdir(parents=True)
+    out.write_text("{}")
+    subprocess.run([*git, "add", "code.py", "data"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    out.unlink()
     with start() as run:
         run.log_metrics({"loss": 0.5, "missing": float("nan")}, 10)
         run.log_metrics({"loss": 0.25}, 20)

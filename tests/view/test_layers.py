@@ -24,7 +24,7 @@ from objloc.view.layers import (
     pick_layer,
 )
 from objloc.voc.images import open_image
-from objloc.voc.shards import read_samples
+from objloc.voc.shard_reader import read_samples
 from tests.stores import make_samples
 
 HEAD = Head(hidden=(8,), action_history=2)

@@ -10,7 +10,7 @@ from objloc.params import Animate
 from objloc.view.searches import search_image_set, search_photograph
 from objloc.voc.devkit import open_devkit
 from objloc.voc.sample import Sample, VocObject
-from objloc.voc.shards import read_samples
+from objloc.voc.shard_reader import read_samples
 from tests.view.searches import make_checkpoint, make_search
 
 CAT = (VocObject("cat", (0.0, 0.0, 10.0, 10.0)),)

@@ -12,13 +12,9 @@ from objloc import params
 from objloc.errors import ObjlocError
 from objloc.voc.devkit import open_devkit
 from objloc.voc.sample import Part, Sample, VocObject
-from objloc.voc.shards import (
-    decode_sample,
-    encode_annotation,
-    read_index,
-    read_samples,
-    write_shards,
-)
+from objloc.voc.shard_index import read_index
+from objloc.voc.shard_reader import decode_sample, read_samples
+from objloc.voc.shards import encode_annotation, write_shards
 from tests.devkits import annotation_xml, jpeg_bytes, make_devkit, write_image, write_image_set
 
 IMAGES = {"train": 7, "val": 3, "test": 4}
