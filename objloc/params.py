@@ -202,6 +202,8 @@ class Encoder(Section):
     """``crops``: side in pixels to which a window is resized."""
     widths: tuple[PositiveInt, ...] = (32, 48, 64, 96)
     """``map``: channels of the stem and of each residual stage; each halves the map."""
+    neck_width: PositiveInt = 32
+    """``map``: channels in which the maps of all stages are merged."""
     pool: PositiveInt = 7
     """``map``: cells a side into which a window is pooled."""
     context: Annotated[float, Field(ge=1, le=3)] = 1.2

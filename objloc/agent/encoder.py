@@ -130,9 +130,10 @@ class MapEncoder(nn.Module):
     """One look at the whole image; windows are pooled out of its feature map.
 
     A residual network halves the image at its stem and at each stage. Its last
-    map is enlarged and added to the one before (Lin et al. 2017, feature
-    pyramids), with the mean of the last map added everywhere, so that a window
-    knows what the whole image holds. Windows are pooled on a grid of points by
+    map is enlarged and added to the one before, down to that of the first stage,
+    a quarter of the image's side (Lin et al. 2017, feature pyramids): coarse maps
+    know what is there, fine ones where it ends. The mean of the last map is added
+    everywhere, so that a window knows what the whole image holds. Windows are pooled on a grid of points by
     bilinear interpolation (He et al. 2017, RoIAlign, one point a cell),
     differentiably: one pass over an image teaches from dozens of windows.
 
@@ -154,9 +155,13 @@ class MapEncoder(nn.Module):
         )
         self.shared_channels, self.own_channels = params.cell_width, params.category_channels
         self.by_category = self.own_channels > 0
-        channels = self.shared_channels + self.own_channels * num_categories
-        self.lateral = nn.ModuleList(_Pointwise(w, channels) for w in widths[-2:])
-        self.image_wide = nn.Linear(widths[-1], channels)
+        self.lateral = nn.ModuleList(_Pointwise(width, params.neck_width) for width in widths)
+        self.image_wide = nn.Linear(widths[-1], params.neck_width)
+        self.smooth = nn.Conv2d(params.neck_width, params.neck_width, 3, padding=1, bias=False)
+        self.smooth_norm = nn.BatchNorm2d(params.neck_width)
+        self.cells = _Pointwise(
+            params.neck_width, self.shared_channels + self.own_channels * num_categories
+        )
         self._frames = params.frames
         self.features = params.frames * (
             (self.shared_channels + self.own_channels) * params.pool**2 + 4
@@ -171,13 +176,15 @@ class MapEncoder(nn.Module):
             values = stage(values)
             maps.append(values)
         wide = self.image_wide(values.mean(dim=(2, 3)))[:, :, None, None]
-        merged = self.lateral[-1](maps[-1]) + wide
-        if len(maps) > 1:
-            size = maps[-2].shape[-2:]
-            merged = self.lateral[0](maps[-2]) + F.interpolate(
-                merged, size, mode="bilinear", align_corners=False
+        merged: Tensor = self.lateral[-1](maps[-1]) + wide
+        for lateral, finer in zip(self.lateral[-2::-1], maps[-2::-1], strict=True):
+            larger = F.interpolate(
+                F.relu(merged), finer.shape[-2:], mode="bilinear", align_corners=False
             )
-        return merged
+            merged = lateral(finer) + larger
+        smooth = F.relu(self.smooth_norm(self.smooth(F.relu(merged))))
+        cells: Tensor = self.cells(smooth)
+        return cells
 
     def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
         """See ``Encoder.observe``; cells and the window's place, for each frame."""
@@ -230,10 +237,7 @@ class MapEncoder(nn.Module):
 
     def category_weights(self) -> tuple[str, ...]:
         """Names of the weights whose rows are channels, the categories' after the shared."""
-        layers = [f"lateral.{index}" for index in range(len(self.lateral))]
-        return tuple(
-            f"{name}.{kind}" for name in (*layers, "image_wide") for kind in ("weight", "bias")
-        )
+        return ("cells.weight", "cells.bias")
 
     def layers(self) -> dict[str, nn.Module]:
         """See ``Encoder.layers``."""

@@ -92,8 +92,8 @@ def test_warm_start_copies_the_cells_of_categories_by_name() -> None:
     earlier = make(agent, ("dog", "cat"))
     network = build_network(agent, ("cat", "cow", "dog"))
     warm_start(network, earlier, "earlier.pt")
-    theirs, mine = earlier.state["encoder.lateral.0.weight"], network.state_dict()
-    rows = mine["encoder.lateral.0.weight"]
+    theirs, mine = earlier.state["encoder.cells.weight"], network.state_dict()
+    rows = mine["encoder.cells.weight"]
     assert torch.equal(rows[:3], theirs[:3])  # shared
     assert torch.equal(rows[3:5], theirs[5:7])  # cat
     assert torch.equal(rows[5:7], (theirs[3:5] + theirs[5:7]) / 2)  # cow: the mean

@@ -1,11 +1,14 @@
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from PIL import Image
 
 from objloc.agent.checkpoint import save_checkpoint
+from objloc.voc.shard_index import read_index
 from tests.commands import run_stage, write_params
 from tests.view.searches import make_checkpoint
 
@@ -75,6 +78,24 @@ def test_formats_and_images_are_parameters(
     )  # fmt: skip
     assert result.status == 0, result.err
     assert sorted(files(out)) == ["000002_dog.webp", "contact_sheet.png"]
+
+
+def test_animations_go_into_the_run_of_the_model_if_they_show_its_data(
+    shards_folder: Path, checkpoint: Path, params: Path, tmp_path: Path, store_root: Path
+) -> None:
+    own = tmp_path / "own" / "checkpoint.pt"
+    save_checkpoint(own, replace(make_checkpoint(), data_hash=read_index(shards_folder).data_hash))
+    out = tmp_path / "out"
+    for model in (checkpoint, own):
+        out.mkdir(exist_ok=True)
+        (out / "own notes.txt").write_text("not the stage's")
+        result = run_stage("animate", shards_folder, model, out, "--params", params)
+        assert result.status == 0, result.err
+    client = MlflowClient(f"sqlite:///{store_root / 'mlflow.db'}")
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    (run,) = client.search_runs(experiments)
+    kept = {Path(each.path).name for each in client.list_artifacts(run.info.run_id, "animate")}
+    assert kept == set(files(out)) - {"own notes.txt"}
 
 
 def test_any_photograph_can_be_searched_without_shards(

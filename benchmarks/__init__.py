@@ -1,0 +1,1 @@
+"""Measurements that are published, and the tables made of them."""

@@ -1,0 +1,239 @@
+"""What README and docs say must be so: tables, links, commands, parameters."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from benchmarks import tables
+from benchmarks.parameters import undescribed
+from objloc.params import Agent, Params, load_params
+
+ROOT = tables.ROOT
+PAGES = [*tables.pages(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PARAMS = load_params(ROOT / "params.yaml")
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+OVERRIDE = re.compile(r"(?:-S|--set)\s+'?([A-Za-z0-9_.]+)=([^'\s`]*)")
+STAGE = re.compile(r"python -m stages\.([a-z_]+)([^\n`]*)")
+MENTION = re.compile(r"`([a-z]+)\.([a-z0-9_]+)(?:=[^`]*)?`")
+MODULE = re.compile(r"`(?:objloc|stages|tests|benchmarks|docs)/[^`*…]*`")
+PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9]*")
+
+by_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+
+
+def text_of(page: Path) -> str:
+    """A page with the lines of a continued command joined."""
+    return re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+
+
+def section_keys() -> dict[str, set[str]]:
+    """The keys of each section of ``params.yaml`` and of each part of an agent."""
+    models: dict[str, Any] = {
+        field.alias or name: field.annotation
+        for name, field in Params.model_fields.items()
+        if name != "agents"
+    }
+    models |= {name: field.annotation for name, field in Agent.model_fields.items()}
+    return {name: set(model.model_fields) for name, model in models.items()}
+
+
+def tracked_files() -> set[Path]:
+    """Files under git: an experiment may have taken a plot from the working tree."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return {(ROOT / name).resolve() for name in listed.stdout.splitlines()}
+
+
+def sweep(value: str) -> list[str]:
+    """The values of a grid: ``0,1`` are two, ``[cat,dog]`` is one."""
+    return re.split(r",(?![^\[]*\])", value)
+
+
+def metrics(success: float) -> dict[str, Any]:
+    """The metrics of one image set with one category."""
+    figure = {"cat": success, "mean": success}
+    blind = {
+        "success_rate": {"greedy": {"cat": 0.25, "mean": 0.25}},
+        "ap": {"voc2007": {"cat": None, "mean": None}},
+    }
+    precision = {"voc2007": {"cat": 0.125, "mean": 0.125}, "area": {"cat": 0.0625, "mean": 0.0625}}
+    return {
+        "images": 8,
+        "images_by_category": {"cat": 4},
+        "success_rate": {"greedy": figure, "episodes15": figure},
+        "ap": {"triggered": precision, "attended": precision},
+        "baselines": dict.fromkeys(("random", "whole_image", "fixed_box"), blind),
+        "gain_over_best_baseline": {"cat": success - 0.25, "mean": success - 0.25},
+        "interval": {"success_rate": {"cat": (0.1, 0.9), "mean": None}},
+        "steps": {"mean": 7.25, "median": 6.0},
+        "iou_threshold": 0.5,
+        "episodes": 15,
+        "epsilon": 0.2,
+        "data": {"name": "scenes", "hash": "0123456789abcdef"},
+        "model": {"sha256": "fedcba9876543210", "categories": ["cat"]},
+    }
+
+
+def reading(files: dict[str, Any]) -> tables.Read:
+    """Files of a repository that has only these."""
+    texts = {path: json.dumps(content) for path, content in files.items()}
+    return texts.get
+
+
+def test_the_tables_say_what_the_files_say() -> None:
+    # An experiment in the working tree is no reason to rewrite the README: the
+    # tables may also be those of the last commit.
+    now = {path for path, _ in tables.stale(tables.working_tree)}
+    committed = {path for path, _ in tables.stale(tables.last_commit)}
+    old = sorted(str(path.relative_to(ROOT)) for path in now & committed)
+    assert old == [], "run: python -m benchmarks.tables"
+
+
+def test_a_figure_that_was_typed_is_noticed() -> None:
+    read = reading({tables.METRICS: {"test": metrics(0.75)}})
+    page = "<!-- table:scenes-success -->\n<!-- /table:scenes-success -->\n"
+    written = tables.filled_in(page, read)
+    row = "| cat | 4 | **.750** | .100 to .900 | .250 | .250 | .250 | +.500 |"
+    assert row in written.splitlines()
+    assert tables.filled_in(written, read) == written
+    assert tables.filled_in(written.replace("**.750**", "**.850**"), read) == written
+
+
+def test_metrics_of_other_data_leave_the_table_of_the_scenes_as_it_is() -> None:
+    other = metrics(0.5) | {"data": {"name": "voc2007", "hash": "00"}}
+    page = "<!-- table:scenes -->\nkept\n<!-- /table:scenes -->\n"
+    assert tables.filled_in(page, reading({tables.METRICS: {"test": other}})) == page
+    assert "make run" in tables.filled_in(page, reading({}))
+
+
+def test_a_published_result_names_its_command_and_what_a_mirror_is() -> None:
+    name = "voc2007 (mirror a95bd28b, 6b06333e)"
+    result = {"test": metrics(0.5) | {"data": {"name": name, "hash": "00"}}}
+    run = {"command": "dvc exp run", "machine": "2 CPU cores", "minutes": 31, "seed": 0}
+    read = reading(
+        {"benchmarks/results/some.json": result, "benchmarks/results/some.run.json": run}
+    )
+    written = tables.published("some")(read)
+    assert "VOC2007 at 320 px" in written
+    assert "```sh\ndvc exp run\n```" in written
+    assert "Machine: 2 CPU cores. Minutes: 31. Seed: 0." in written
+    assert "| cat | .500 | .125 | .125 | .062 | .062 | - | - | - |" in written
+
+
+def test_every_parameter_is_described() -> None:
+    assert list(undescribed()) == []
+
+
+@by_page
+def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+    targets = [
+        target.partition("#")[0]
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not target.startswith(("http://", "https://", "#"))
+    ]
+    tracked = tracked_files()
+    missing = [
+        target
+        for target in targets
+        if not (file := (page.parent / target).resolve()).exists() and file not in tracked
+    ]
+    assert missing == []
+
+
+@by_page
+def test_files_named_in_the_text_exist(page: Path) -> None:
+    named = [name.strip("`") for name in MODULE.findall(page.read_text(encoding="utf-8"))]
+    # What is made by the reader is written in capitals.
+    missing = [
+        name for name in named if not (ROOT / name).exists() and not re.search("[A-Z]{3}", name)
+    ]
+    assert [name for name in missing if name not in conditional()] == []
+
+
+def conditional() -> Iterator[str]:
+    """Results that a page tells of in both cases: measured, or not yet."""
+    for name, table in tables.TABLES.items():
+        stem = name.replace("-", "_")
+        if table.__qualname__.startswith("published"):
+            yield f"{tables.RESULTS}/{stem}.json"
+
+
+@by_page
+def test_stages_and_their_options_exist(page: Path) -> None:
+    for name, arguments in STAGE.findall(text_of(page)):
+        assert (ROOT / "stages" / f"{name}.py").is_file(), name
+        app = typer.Typer(add_completion=False)
+        app.command()(import_module(f"stages.{name}").main)
+        known = {option for each in typer.main.get_command(app).params for option in each.opts}
+        used = set(re.findall(r"(?<!\S)--[a-z]+", arguments)) - {"--help"}
+        assert used <= known, name
+
+
+@by_page
+def test_make_targets_exist(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:`|^ {4})make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@by_page
+def test_overrides_name_parameters_and_possible_values(page: Path) -> None:
+    tree = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for key, values in OVERRIDE.findall(text_of(page)):
+        if key == "KEY":
+            continue
+        node = tree
+        for part in key.split("."):
+            assert part in node, key
+            node = node[part]
+        for value in sweep(values):
+            if not PLACEHOLDER.fullmatch(value):
+                load_params(ROOT / "params.yaml", [f"{key}={value}"])
+
+
+@by_page
+def test_parameters_named_in_the_text_exist(page: Path) -> None:
+    keys = section_keys()
+    unknown = [
+        f"{section}.{key}"
+        for section, key in MENTION.findall(page.read_text(encoding="utf-8"))
+        if section in keys and key not in keys[section] and key not in ("py", "pt", "json", "csv")
+    ]
+    assert unknown == []
+
+
+def test_the_default_agent_is_as_the_differences_from_the_paper_say() -> None:
+    agent = PARAMS.agents["scenes"]
+    assert PARAMS.train.agent == "scenes"
+    assert agent.mdp.actions == "paper"
+    assert (agent.mdp.step_size, agent.mdp.trigger_reward, agent.mdp.trigger_iou) == (0.2, 3.0, 0.5)
+    assert agent.encoder.kind == "map"
+    assert (agent.head.per_category, agent.head.action_history) == (True, 0)
+    assert (agent.learning.backup, agent.learning.discount) == ("all_actions", 0.0)
+    assert agent.learning.object_windows > 0
+    assert agent.learning.absent_reward < 0
+    assert agent.exploration.guided
+
+
+def test_the_old_scripts_flags_have_the_old_defaults() -> None:
+    rows = re.findall(
+        r"^\| `-[a-z]+`, `--[a-z_]+` (\S+) \| `(agents\.dqn2018\.[a-z_.]+)` \|",
+        (ROOT / "docs" / "2018.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len(rows) == 8
+    for default, key in rows:
+        value: Any = PARAMS
+        for part in key.split("."):
+            value = value[part] if isinstance(value, dict) else getattr(value, part)
+        assert float(default) == value, key
