@@ -36,7 +36,7 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml.
 	$(BIN)/python -m pip install --quiet "torch==2.13.0" setuptools
 	$(BIN)/python -m pip install --quiet --editable ".[dev,video]"
 	@# A local version such as 2.13.0+cpu exists on no other machine.
-	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
+	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
 
 clean:
 	rm -rf $(VENV)

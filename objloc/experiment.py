@@ -3,15 +3,12 @@
 import hashlib
 import io
 import json
-import math
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from platform import python_version
 from types import FrameType
 from typing import Any, Protocol
 
@@ -23,16 +20,14 @@ from objloc.agent.checkpoint import (
     Checkpoint,
     load_checkpoint,
     load_tensors,
-    save_checkpoint,
     warm_start,
 )
 from objloc.agent.network import QNetwork, build_network
 from objloc.agent.training import Report, Tick, Training
 from objloc.errors import ObjlocError
 from objloc.evaluation.validation import Validator
-from objloc.files import repository_root, write_atomically, write_json, write_yaml
+from objloc.files import repository_root, write_atomically
 from objloc.params import Params
-from objloc.view.plots import histogram_picture, training_curves
 from objloc.view.progress import TrainingProgress
 from objloc.voc.categories import resolve_categories
 from objloc.voc.shard_index import read_index
@@ -40,8 +35,6 @@ from objloc.voc.store import SampleStore
 
 SAVE_EVERY = 120.0
 """Seconds between two saves of the state that a killed run goes on from."""
-
-_PACKAGES = ("torch", "numpy", "pillow", "lxml", "webdataset", "mlflow", "dvc")
 
 
 class Run(Protocol):
@@ -282,49 +275,6 @@ class Experiment:
         self.record = Record(*state["record"])
         progress.say(f"goes on from update {state['training']['learner']['updates']}")
         return state
-
-
-def write_run(
-    folder: Path, experiment: Experiment, best: Checkpoint, last: Checkpoint, command: Sequence[str]
-) -> None:
-    """Write the run folder: models, history, figures, pictures, how it was made.
-
-    Nothing in it tells of time, host or speed: the same parameters and data give
-    the same bytes.
-    """
-    rows = experiment.record.rows
-    save_checkpoint(folder / "checkpoint.pt", best)
-    save_checkpoint(folder / "final.pt", last)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [",".join(names)]
-    lines += [",".join(_number(row.get(name)) for name in names) for row in rows]
-    write_atomically(folder / "history.csv", "\n".join(lines) + "\n")
-    chosen = next(row for row in rows if int(row["update"]) == best.info["update"])
-    write_json(
-        folder / "metrics.json",
-        {
-            "data": experiment.data,
-            "categories": list(experiment.categories),
-            "cut": best.info["cut"],
-            "best": {name: value for name, value in chosen.items() if not math.isnan(value)},
-        },
-    )
-    plots = folder / "plots"
-    training_curves(rows, plots / "training.png")
-    histogram_picture(
-        [(u, v.numpy()) for u, v in experiment.record.losses], "loss", plots / "losses.png"
-    )
-    histogram_picture(
-        [(u, v.numpy()) for u, v in experiment.record.q_values], "Q-value", plots / "q_values.png"
-    )
-    write_yaml(folder / "params.yaml", experiment.parameters)
-    versions = [f"python {python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)]
-    write_atomically(folder / "environment.txt", "\n".join(versions) + "\n")
-    write_atomically(folder / "command.txt", " ".join(command) + "\n")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else repr(value)
 
 
 def _device(name: str) -> torch.device:

@@ -267,6 +267,8 @@ class Learning(Section):
     absent_reward: Annotated[float, Field(le=0)] = -3.0
     """Reward of a trigger for a category that the image does not hold
     (``per_category`` with ``all_actions``)."""
+    absent_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of a batch's absent categories that are taught: they are many and easy."""
     flip: bool = False
     """Half of a batch's images are mirrored, with their windows and objects
     (``all_actions`` only)."""
@@ -313,6 +315,9 @@ class Schedule(Section):
     """Validations in a run, evenly spread; the best one's weights are kept."""
     val_images: Annotated[int, Field(ge=1)] | None = 100
     """Validation uses the first so many images of each category; null: all."""
+    success_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Success on validation is a trigger with IoU above it, whatever ``trigger_iou``
+    was trained for."""
 
 
 class Agent(Section):
@@ -480,7 +485,7 @@ def _keys_at(location: Iterable[Any]) -> list[str]:
             section.model_fields[part].annotation if part in section.model_fields else Agent
         )
         section = Agent if part == "agents" else annotation
-    return list(section.model_fields)
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:

@@ -19,9 +19,10 @@ def main(
 
     Interrupted, the same command goes on where it stopped.
     """
-    from objloc.experiment import Experiment, write_run
+    from objloc.experiment import Experiment
     from objloc.files import repository_root
     from objloc.params import load_params
+    from objloc.run_folder import write_run
     from objloc.tracking import TrainingRun, resolve_init
     from objloc.view.progress import TrainingProgress
 

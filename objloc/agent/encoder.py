@@ -133,9 +133,10 @@ class MapEncoder(nn.Module):
     map is enlarged and added to the one before, down to that of the first stage,
     a quarter of the image's side (Lin et al. 2017, feature pyramids): coarse maps
     know what is there, fine ones where it ends. The mean of the last map is added
-    everywhere, so that a window knows what the whole image holds. Windows are pooled on a grid of points by
-    bilinear interpolation (He et al. 2017, RoIAlign, one point a cell),
-    differentiably: one pass over an image teaches from dozens of windows.
+    everywhere, so that a window knows what the whole image holds. Windows are
+    pooled on a grid of points by bilinear interpolation (He et al. 2017, RoIAlign,
+    one point a cell), differentiably: one pass over an image teaches from dozens
+    of windows.
 
     With ``category_channels``, every category has that many channels of its own
     in the last map, beside the ``cell_width`` shared ones, and its own feature

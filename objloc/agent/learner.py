@@ -133,7 +133,7 @@ class Learner:
                 self.online.train()
             next_value = bootstrap(chooser, after, learning.double).cpu()
         targets = sampled_target(drawn, next_value, learning.discount).to(self._device)
-        values = self._online_values(batch)[rows, category, drawn.action_tm1]
+        values = self._online_values(batch, rows, category)[rows, drawn.action_tm1]
         return values, targets
 
     def _all_actions(self, memory: ReplayBuffer) -> tuple[Tensor, Tensor]:
@@ -162,20 +162,25 @@ class Learner:
                 batch, following, taught, self.online, self.target
             )
             targets[..., :-1] += learning.discount * after
-        values = self._online_values(batch)
-        taught = taught.to(self._device)
-        return values[taught], targets.to(self._device)[taught]
+        chance = torch.rand(taught.shape[:2], generator=self._generator)
+        # Moves are taught where the category is present, the trigger elsewhere too.
+        pairs = taught[..., 0] | (taught[..., -1] & (chance < learning.absent_share))
+        window, category = pairs.nonzero(as_tuple=True)
+        values = self._online_values(batch, window, category)
+        asked = taught[window, category].to(self._device)
+        return values[asked], targets[window, category].to(self._device)[asked]
 
-    def _online_values(self, batch: Batch) -> Tensor:
-        """``[B, C, A]`` with gradient."""
+    def _online_values(self, batch: Batch, window: Tensor, category: Tensor) -> Tensor:
+        """``[P, A]`` with gradient: values of some windows for one category each."""
         seen = batch.observation
-        values: Tensor = self.online(
+        return self.online.values_for(
             self.online.encode(batch.images.to(self._device)),
             batch.index.to(self._device),
             shares(seen.boxes, batch.sizes).to(self._device),
             seen.actions.to(self._device),
-        )
-        return values.float()
+            window.to(self._device),
+            category.to(self._device),
+        ).float()
 
     def _learning_rate(self) -> float:
         """Cosine decay to a hundredth; counted in absolute updates, so a run can go on."""

@@ -18,7 +18,6 @@ from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
 
-
 _LEAST_SEEN = 0.4
 """Share of a box's area that must lie in a part of the image to count there."""
 

@@ -16,8 +16,8 @@ class Validator:
     """Measures a network on the validation images of the categories trained.
 
     ``score`` is the mean over categories of the share of images in which one
-    greedy episode ends in a trigger with IoU above the decision process's
-    threshold. The best fixed box is fitted on the training images.
+    greedy episode ends in a trigger with IoU above ``schedule.success_iou``. The best
+    fixed box is fitted on the training images.
 
     Args:
         train: the training images.
@@ -36,7 +36,7 @@ class Validator:
         val.tasks()  # complains of a category without images
         self._counted = counted_images(val.presence(), agent.schedule.val_images) & wanted
         self._trained = trained
-        threshold = agent.mdp.trigger_iou
+        self._threshold = threshold = agent.schedule.success_iou
         boxes = {
             name: fit_fixed_box(*_objects(train, index), threshold)
             for index, name in enumerate(train.categories)
@@ -58,7 +58,7 @@ class Validator:
             self._counted.nonzero(),
             torch.Generator(),  # a greedy policy draws nothing
         )
-        success = episodes.terminated & (episodes.final_iou > self._mdp.trigger_iou)
+        success = episodes.terminated & (episodes.final_iou > self._threshold)
         rates = {
             self._store.categories[index]: float(
                 success[episodes.category == index].double().mean()

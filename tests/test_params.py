@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+
+from objloc.errors import ObjlocError
+from objloc.params import Params, load_params
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "params.yaml"
+
+
+def refused(*overrides: str) -> str:
+    with pytest.raises(ObjlocError) as error:
+        load_params(FILE, overrides)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.sed=3", "train.sed: unknown key; allowed: agent, categories, curriculum"),
+        ("agents.scenes.mdp.alpha=0.2", "agents.scenes.mdp.alpha: unknown key; allowed: actions,"),
+        ("foo=1", "foo: unknown key; allowed: dataset, shard, train, agents, evaluate, register"),
+        ("train.seed=x", "train.seed: expected a valid integer; found 'x'"),
+        ("train.seed=true", "train.seed: expected a valid integer; found True"),
+        ("train.seed='3'", "train.seed: expected a valid integer; found '3'"),
+        ("train.seed=-1", "train.seed: expected greater than or equal to 0; found -1"),
+        ("train.max_minutes=0", "train.max_minutes: expected greater than 0; found 0"),
+        ("train.agent=foo", "train.agent: expected one of scenes, dqn2018; found 'foo'"),
+        ("train.categories=[]", "categories: expected at least one category, or all"),
+        ("train.categories=[cat,cat]", "categories: a category is named twice"),
+        ("train.curriculum=[cat,cat]", "curriculum: a category is named twice"),
+        ("train.init_sha256=abc", "train.init_sha256: expected 64 hexadecimal digits"),
+        ("train.init_from=models:/x/y", "train.init_from: expected a path or models:/NAME/VERSION"),
+        ("dataset.name=coco", "dataset.name: expected 'scenes', 'voc2007', 'voc2012' or"),
+        ("dataset.mirror=''", "dataset.mirror: expected a folder or URL, or null"),
+        ("dataset.scenes_images.foo=3", "dataset.scenes_images.foo"),
+        ("shard.fractions.train=0.9", "fractions: expected a sum of 1, found 1.25"),
+        ("agents.scenes.mdp.step_size=2", "agents.scenes.mdp.step_size: expected less than 1"),
+        ("agents.scenes.learning.discount=1.5", "discount: expected less than or equal to 1"),
+        ("agents.dqn2018.learning.flip=true", "expected flip=false and crop=0 unless"),
+        ("agents.dqn2018.learning.object_windows=0.5", "expected 0 unless learning.backup"),
+        ("agents.dqn2018.encoder.category_channels=2", "encoder.category_channels: expected 0"),
+        ("agents.dqn2018.replay.init_size=600000", "expected at most replay.size=500000"),
+        ("register.metric=loss", "register.metric: expected 'success_rate.greedy.mean'"),
+        ("animate.format=avi", "animate.format: expected 'webp', 'gif' or 'mp4'; found 'avi'"),
+        ("train", "expected KEY=VALUE"),
+        ("train.seed.x=3", "'seed' is not a section"),
+    ],
+)
+def test_impossible_parameters_are_refused_in_one_line(override: str, expected: str) -> None:
+    assert expected in refused(override)
+
+
+def test_a_curriculum_must_lie_within_the_categories() -> None:
+    message = refused("train.categories=[cat,dog]", "train.curriculum=[cat,cow]")
+    assert "curriculum: 'cow' is not among categories ['cat', 'dog']" in message
+
+
+@pytest.mark.parametrize("value", ["cat", "[cat]"])
+def test_one_category_may_come_with_or_without_brackets(value: str) -> None:
+    assert load_params(FILE, [f"train.categories={value}"]).train.categories == ("cat",)
+
+
+def test_numbers_are_read_as_yaml_1_2() -> None:
+    params = load_params(FILE, ["agents.scenes.learning.learning_rate=1e-4"])
+    assert params.agent.learning.learning_rate == 1e-4
+
+
+def test_the_agent_named_is_the_agent_used() -> None:
+    params = load_params(FILE, ["train.agent=dqn2018"])
+    assert params.agent is params.agents["dqn2018"]
+    assert params.agent.learning.backup == "sampled"
+
+
+def test_the_2018_preset_has_the_dissertations_parameters() -> None:
+    agent = load_params(FILE).agents["dqn2018"]
+    assert (agent.mdp.actions, agent.mdp.step_size, agent.mdp.max_steps) == (
+        "dissertation",
+        0.2,
+        50,
+    )
+    assert agent.mdp.min_side == pytest.approx(10 / 84)
+    assert (agent.encoder.kind, agent.encoder.image_size, agent.encoder.frames) == ("crops", 84, 4)
+    assert agent.encoder.greyscale
+    assert (agent.head.hidden, agent.head.dropout) == ((512,), 0.5)
+    learning = agent.learning
+    assert (learning.discount, learning.learning_rate, learning.loss) == (0.99, 2.5e-4, "squared")
+    assert (learning.images_per_batch, learning.target_update_every) == (32, 10000)
+    assert (agent.replay.size, agent.replay.init_size) == (500_000, 500)
+    exploration = agent.exploration
+    assert (exploration.epsilon_start, exploration.epsilon_end) == (1.0, 0.2)
+    assert exploration.epsilon_decay_steps == 500
+    assert (agent.schedule.episodes_per_image, agent.schedule.passes) == (5, 1)
+
+
+def test_a_missing_or_malformed_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ObjlocError, match="no such parameter file"):
+        load_params(tmp_path / "none.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("train: [1,")
+    with pytest.raises(ObjlocError, match=r"broken.yaml: not valid YAML") as error:
+        load_params(broken)
+    assert "\n" not in str(error.value)
+    broken.write_text("just text")
+    with pytest.raises(ObjlocError, match="expected sections"):
+        load_params(broken)
+
+
+def test_parameters_cannot_be_changed_after_reading() -> None:
+    params = load_params(FILE)
+    with pytest.raises(ValueError, match="frozen"):
+        params.train.seed = 3
+
+
+def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
+    names = {field.alias or name for name, field in Params.model_fields.items()}
+    assert names == {
+        "dataset", "shard", "train", "agents", "evaluate", "register", "animate", "layers",
+    }  # fmt: skip
