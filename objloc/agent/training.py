@@ -253,16 +253,22 @@ class Training:
         )
         self._episodes_ended += len(ended)
         self._episode_reward[ended] = 0
-        following = self._queue[self._started : self._started + len(ended)]
-        refilled = ended[: len(following)]
-        self._active[ended[len(following) :]] = False
+        self._active[ended] = False
+        self._refill(ended)
+
+    def _refill(self, slots: Tensor) -> None:
+        """Start the next episodes of the queue in slots that are free."""
+        following = self._queue[self._started : self._started + len(slots)]
+        if len(following) == 0:
+            return
+        slots = slots[: len(following)]
+        self._active[slots] = True
         self._started += len(following)
-        if len(refilled):
-            changed = self._environment.observation().image[refilled] != following[:, 0]
-            self._environment.reset_slots(refilled, following)
-            if changed.any():
-                rows = refilled[changed]
-                self._views[rows] = self._look(rows)
+        changed = self._environment.observation().image[slots] != following[:, 0]
+        self._environment.reset_slots(slots, following)
+        if changed.any():
+            rows = slots[changed]
+            self._views[rows] = self._look(rows)
 
     def _choose(self, observation: Observation) -> Tensor:
         """Epsilon-greedy, guided where the parameters say so: ``[B]`` int64."""
@@ -364,6 +370,8 @@ class Training:
             self._period.q_max,
         ) = state["period"]
         self.best_score, self.best_weights, self.best_metrics = state["best"]
+        # Those that found the queue empty: an extended run has more.
+        self._refill((~self._active).nonzero().squeeze(1))
 
 
 def epsilon_at(exploration: Exploration, steps: int) -> float:

@@ -110,7 +110,7 @@ def test_stopping_and_going_on_equals_not_stopping(agent: Agent, ticks: int) -> 
     assert equal(resumed.state_dict(), straight.state_dict())
 
 
-def test_a_run_extended_equals_a_longer_run() -> None:
+def test_a_finished_run_can_be_extended_and_plays_what_a_longer_one_would() -> None:
     longer = SMALL.model_copy(update={"schedule": SMALL.schedule.model_copy(update={"passes": 3})})
     straight = make_training(longer)
     finish(straight)
@@ -121,6 +121,7 @@ def test_a_run_extended_equals_a_longer_run() -> None:
     finish(extended)
     # The shorter run's last slots idle at its end, so only the schedule is the same.
     assert extended.finished
+    assert extended.learner.updates > short.learner.updates
     assert torch.equal(extended.state_dict()["queue"], straight.state_dict()["queue"])
 
 
