@@ -12,8 +12,8 @@ import typer
 from objloc.errors import ObjlocError
 
 # Before PyTorch is loaded, which is inside a command: threads that wait for each
-# other sleep instead of spinning. On two cores with anything else running, spinning
-# made training five times slower (benchmarks/README.md).
+# other sleep instead of spinning. Spinning threads slow training down several times
+# as soon as anything else wants a processor (`python -m benchmarks.threads`).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ParamsFile = Annotated[

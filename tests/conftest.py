@@ -5,10 +5,21 @@ from pathlib import Path
 
 import pytest
 
+# First: it sets how threads wait, which must be before anything loads PyTorch.
+import stages._command  # noqa: F401
 from objloc import params
 from objloc.voc.devkit import open_devkit
 from objloc.voc.shards import write_shards
 from tests.devkits import make_devkit
+
+
+@pytest.fixture(autouse=True)
+def _no_store_of_the_users(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test writes states, logs or runs into the repository it is run from."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path_factory.getbasetemp()))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 @pytest.fixture(scope="session")

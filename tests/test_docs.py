@@ -216,7 +216,7 @@ def test_the_default_agent_is_as_the_differences_from_the_paper_say() -> None:
     agent = PARAMS.agents["scenes"]
     assert PARAMS.train.agent == "scenes"
     assert agent.mdp.actions == "paper"
-    assert (agent.mdp.step_size, agent.mdp.trigger_reward, agent.mdp.trigger_iou) == (0.2, 3.0, 0.5)
+    assert (agent.mdp.step_size, agent.mdp.trigger_reward, agent.mdp.trigger_iou) == (0.2, 3.0, 0.6)
     assert agent.encoder.kind == "map"
     assert (agent.head.per_category, agent.head.action_history) == (True, 0)
     assert (agent.learning.backup, agent.learning.discount) == ("all_actions", 0.0)

@@ -1,0 +1,85 @@
+"""How fast training is when something else wants the processors too.
+
+Run: ``python -m benchmarks.threads``. For both ways in which threads of OpenMP can
+wait for each other it times the same updates of the default agent on random
+pictures, alone and beside one busy process, and prints the ratios.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+UPDATES = 15
+
+
+def _child() -> None:
+    """Time the updates and print seconds for one."""
+    import torch
+
+    from objloc.agent.network import build_network
+    from objloc.agent.training import Training
+    from objloc.params import load_params
+    from objloc.voc.store import SampleStore
+
+    agent = load_params(ROOT / "params.yaml").agents["scenes"]
+    number, size, categories = 64, agent.encoder.image_size, ("cat", "dog")
+    generator = torch.Generator().manual_seed(0)
+    low = torch.rand(number, 1, 2, generator=generator, dtype=torch.float64) * 40
+    store = SampleStore(
+        data="random",
+        data_hash="",
+        image_set="train",
+        image_ids=tuple(map(str, range(number))),
+        categories=categories,
+        sizes=torch.full((number, 2), 100.0, dtype=torch.float64),
+        images=torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8),
+        boxes=torch.cat([low, low + 40], dim=2),
+        object_category=torch.arange(number)[:, None] % 2,
+        difficult=torch.zeros(number, 1, dtype=torch.bool),
+        jpegs=(b"",) * number,
+    )
+    network = build_network(agent, categories, generator)
+    training = Training(
+        network, store, store.tasks().repeat(50, 1), agent, lambda _: {"score": 0.0}, generator
+    )
+    ticks = training.run()
+    while training.learner.updates < 3:
+        next(ticks)
+    first, began = training.learner.updates, time.perf_counter()
+    while training.learner.updates < first + UPDATES:
+        next(ticks)
+    print((time.perf_counter() - began) / UPDATES)
+
+
+def _seconds(policy: str, busy: bool) -> float:
+    environment = os.environ | {"OMP_WAIT_POLICY": policy}
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "benchmarks.threads", "--child"],
+            env=environment, cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    finally:
+        if other is not None:
+            other.kill()
+            other.wait()
+    return float(result.stdout)
+
+
+def main() -> None:
+    """Measure in turn, three times, and print the medians of the ratios."""
+    if "--child" in sys.argv:
+        _child()
+        return
+    for busy in (False, True):
+        pairs = [(_seconds("ACTIVE", busy), _seconds("PASSIVE", busy)) for _ in range(3)]
+        ratio = sorted(active / passive for active, passive in pairs)[1]
+        beside = "beside a busy process" if busy else "alone"
+        print(f"{beside}: an update takes {ratio:.2f} times as long when threads spin")
+
+
+if __name__ == "__main__":
+    main()
