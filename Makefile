@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock
+.PHONY: run test test-slow lint types check clean lock docs
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -37,6 +37,12 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml.
 	$(BIN)/python -m pip install --quiet --editable ".[dev,video]"
 	@# A local version such as 2.13.0+cpu exists on no other machine.
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
+
+docs: $(READY)  ## Write pictures and tables of README and docs from the last run's files.
+	mkdir -p docs/images
+	cp data/animate/scenes_300293_person.webp docs/images/search.webp
+	cp data/animate/contact_sheet.png docs/images/searches.png
+	$(BIN)/python -m benchmarks.tables
 
 clean:
 	rm -rf $(VENV)
