@@ -214,11 +214,13 @@ class MapEncoder(nn.Module):
             category: ``[P]`` int64.
         """
         cells, place = self._cells(views, index, boxes)
-        own = self._own(cells)
-        # Advanced indices on both sides of a slice put the pairs first.
-        own = own[window, :, category].flatten(1)
-        shared = cells[..., : self.shared_channels].flatten(1)
-        return torch.cat([shared[window], own, place[window]], dim=1)
+        own = self._own(cells).transpose(1, 2)
+        categories = own.shape[1]
+        # As look-ups: the gradient of plain indexing adds up in the order in which
+        # threads happen to finish, and no two runs would be the same.
+        own = F.embedding(window * categories + category, own.reshape(-1, own[0, 0].numel()))
+        shared = F.embedding(window, cells[..., : self.shared_channels].flatten(1))
+        return torch.cat([shared, own, place[window]], dim=1)
 
     def _own(self, cells: Tensor) -> Tensor:
         """The categories' own channels: ``[B, cells, C, own_channels]``."""
