@@ -24,7 +24,7 @@ CHAMPION = "champion"
 """The alias of the first contest there was."""
 
 REQUIREMENTS = (
-    "mlflow", "numpy", "pandas", "pillow", "pydantic", "ruamel.yaml", "torch",
+    "mlflow", "numpy", "pandas", "pillow", "pydantic", "ruamel.yaml", "torch", "webdataset",
 )  # fmt: skip
 """Packages that a registered model needs to be loaded and asked."""
 

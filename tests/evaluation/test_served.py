@@ -34,9 +34,9 @@ def encoded(data: bytes) -> str:
 Ask = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def served(folder: Path, trigger: float = 0.0) -> Ask:
+def served(folder: Path, trigger: float = 0.0, seed: int = 0) -> Ask:
     """An agent as MLflow loads it."""
-    path = make_run(folder, trigger=trigger) / "train" / "checkpoint.pt"
+    path = make_run(folder, trigger=trigger, seed=seed) / "train" / "checkpoint.pt"
     context = PythonModelContext({"checkpoint": str(path)}, {})  # type: ignore[no-untyped-call]
     agent = ServedAgent()
     agent.load_context(context)
@@ -44,7 +44,7 @@ def served(folder: Path, trigger: float = 0.0) -> Ask:
 
 
 def test_the_answer_is_that_of_a_rollout(tmp_path: Path) -> None:
-    ask = served(tmp_path, trigger=0.2)
+    ask = served(tmp_path, trigger=0.21, seed=2)
     samples = make_samples(8)
     answer = ask(pd.DataFrame({"image": [encoded(sample.jpeg) for sample in samples]}))
     checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")

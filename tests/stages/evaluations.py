@@ -32,12 +32,26 @@ def make_checkpoint(
     bias: float = 0.0,
     image_set: str = "train",
 ) -> Path:
-    """Weights as drawn: of the seeds tried, one that finds a few objects and misses most."""
-    network = build_network(AGENT, categories, torch.Generator().manual_seed(53))
+    """Moves as drawn, and a trigger that is pulled on narrow windows.
+
+    It finds a few objects and misses most, so that tests see both.
+    """
+    network = build_network(AGENT, categories, torch.Generator().manual_seed(4))
     state = network.state_dict()
     state["values.weight"] *= 20
-    state["values.bias"].view(len(categories), -1)[:, 6] += 1
-    state["values.bias"].view(len(categories), -1)[:, -1] += bias
+    # The first hidden unit is 1 - (xmax - xmin): the window's place comes last.
+    state["hidden.1.weight"][0] = 0
+    state["hidden.1.weight"][0, -4:] = torch.tensor([1.0, 0.0, -1.0, 0.0])
+    state["hidden.1.bias"][0] = 1
+    by_category = state["values.weight"].view(
+        len(categories), -1, *state["values.weight"].shape[1:]
+    )
+    by_category[:, :, 0] = 0
+    by_category[:, -1] = 0
+    by_category[:, -1, 0] = 8
+    biases = state["values.bias"].view(len(categories), -1)
+    biases[:, 6] += 1
+    biases[:, -1] = bias - 2
     info = {"image_set": image_set}
     save_checkpoint(path, Checkpoint(AGENT, categories, "mini", data_hash, state, info))
     return path
