@@ -64,7 +64,8 @@ def test_the_answer_is_that_of_a_rollout(tmp_path: Path) -> None:
     assert 0 < len(expected) < 16, "some are found, some are not"
     assert steps.max() > 1, "the windows have moved"
     triggers = episodes.q_values[episodes.terminated, steps - 1, -1]
-    assert answer["score"].tolist() == triggers.tolist()
+    # One search at a time sums in another order than sixteen together.
+    assert answer["score"].tolist() == pytest.approx(triggers.tolist(), rel=1e-5)
     columns = ["image", "category", "steps", "xmin", "ymin", "xmax", "ymax"]
     assert [tuple(row) for row in answer[columns].itertuples(index=False)] == expected
 
