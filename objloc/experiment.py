@@ -132,7 +132,10 @@ class Experiment:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
             cut = self._run_phase(phase, training, progress, run, deadline)
-            best = self._checkpoint(training.best_weights, training.best_metrics, phase, cut)
+            # The record counts updates over all phases, a phase its own.
+            chosen = dict(training.best_metrics)
+            chosen["update"] += self._offset(phase)
+            best = self._checkpoint(training.best_weights, chosen, phase, cut)
             last = self._checkpoint(
                 training.learner.online.state_dict(), self.record.rows[-1], phase, cut
             )

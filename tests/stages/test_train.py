@@ -1,0 +1,159 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from objloc.agent.checkpoint import load_checkpoint
+from objloc.agent.training import Training
+from objloc.files import file_hash
+from tests.commands import run_stage
+
+PARAMS = """
+train: {agent: tiny}
+agents:
+  tiny:
+    mdp: {max_steps: 6}
+    encoder: {image_size: 32, widths: [4, 8], pool: 3, cell_width: 2, category_channels: 2}
+    head: {hidden: [8], dropout: 0.2}
+    learning: {images_per_batch: 4, windows_per_image: 4, object_windows: 0.5, crop: 0.2}
+    replay: {size: 200, init_size: 10}
+    schedule: {environments: 4, episodes_per_image: 2, passes: 2, evaluations: 3}
+  other:
+    encoder: {kind: crops, image_size: 36, window_size: 36}
+    head: {hidden: [8]}
+    learning: {windows_per_image: 2, images_per_batch: 2}
+"""
+
+
+@pytest.fixture
+def params_file(store_root: Path) -> Path:
+    path = store_root / "params.yaml"
+    path.write_text(PARAMS)
+    return path
+
+
+def test_a_run_folder_holds_all_that_is_promised(shards_folder: Path, params_file: Path) -> None:
+    out = params_file.parent / "out"
+    result = run_stage("train", shards_folder, out, "--params", params_file)
+    assert result.status == 0, result.err
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
+        "checkpoint.pt", "final.pt", "history.csv", "metrics.json", "params.yaml", "command.txt",
+        "environment.txt", "plots/training.png", "plots/losses.png", "plots/q_values.png",
+    }  # fmt: skip
+    checkpoint = load_checkpoint(out / "checkpoint.pt")
+    assert checkpoint.categories == ("cat", "dog")
+    assert checkpoint.info["cut"] is False
+    assert len((out / "history.csv").read_text().splitlines()) == 1 + 3
+    assert "tiny" in (out / "params.yaml").read_text()
+
+
+def test_the_same_seed_gives_the_same_checkpoint_bytes(
+    shards_folder: Path, params_file: Path
+) -> None:
+    hashes = set()
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        out = params_file.parent / name
+        args = ("train", shards_folder, out, "--params", params_file)
+        assert run_stage(*args, "--set", f"train.seed={seed}").status == 0
+        hashes.add((seed, file_hash(out / "checkpoint.pt"), file_hash(out / "final.pt")))
+    assert len(hashes) == 2
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_one_never_interrupted(
+    shards_folder: Path, params_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = params_file.parent
+    args = ("train", shards_folder)
+    tail = ("--params", params_file)
+    assert run_stage(*args, root / "straight", *tail).status == 0
+
+    ticks = 0
+    learn = Training._learn
+
+    def interrupted(self: Training) -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+        learn(self)
+
+    monkeypatch.setattr(Training, "_learn", interrupted)
+    stopped = run_stage(*args, root / "stopped", *tail)
+    assert stopped.status == 130
+    assert not (root / "stopped" / "checkpoint.pt").exists()
+    assert run_stage(*args, root / "stopped", *tail).status == 0
+    for name in ("checkpoint.pt", "final.pt", "history.csv"):
+        assert file_hash(root / "stopped" / name) == file_hash(root / "straight" / name)
+
+
+def test_a_curriculum_trains_one_phase_for_each_category(
+    shards_folder: Path, params_file: Path
+) -> None:
+    out = params_file.parent / "out"
+    more = ("--set", "train.curriculum=[dog,cat]")
+    result = run_stage("train", shards_folder, out, "--params", params_file, *more)
+    assert result.status == 0, result.err
+    checkpoint = load_checkpoint(out / "checkpoint.pt")
+    assert (checkpoint.info["phase"], checkpoint.info["phases"]) == (1, 2)
+    phases = [line.split(",")[-1] for line in (out / "history.csv").read_text().splitlines()[1:]]
+    assert sorted(set(phases)) != phases[:1]
+
+
+def test_a_run_cut_by_its_time_limit_is_marked(shards_folder: Path, params_file: Path) -> None:
+    out = params_file.parent / "out"
+    more = ("--set", "train.max_minutes=0.000001")
+    assert run_stage("train", shards_folder, out, "--params", params_file, *more).status == 0
+    assert json.loads((out / "metrics.json").read_text())["cut"] is True
+    assert load_checkpoint(out / "checkpoint.pt").info["cut"] is True
+
+
+def test_a_warm_start_begins_with_the_earlier_weights(
+    shards_folder: Path, params_file: Path
+) -> None:
+    root = params_file.parent
+    base = ("--params", params_file)
+    assert run_stage("train", shards_folder, root / "first", *base).status == 0
+    path = root / "first" / "checkpoint.pt"
+    warm = (
+        "--set", f"train.init_from={path}", "--set", f"train.init_sha256={file_hash(path)}",
+        "--set", "train.max_minutes=0.000001", "--set", "agents.tiny.replay.init_size=200",
+    )  # fmt: skip
+    assert run_stage("train", shards_folder, root / "second", *base, *warm).status == 0
+    first, second = load_checkpoint(path), load_checkpoint(root / "second" / "final.pt")
+    # Cut before the first update: the weights are still those it began with.
+    assert all(torch.equal(second.state[name], value) for name, value in first.state.items())
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.categories=[zebra]", "train.categories: unknown category 'zebra'; allowed: all,"),
+        ("train.image_set=holdout", "holdout"),
+        ("train.init_from=nowhere.pt", "init"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    shards_folder: Path, params_file: Path, override: str, expected: str
+) -> None:
+    out = params_file.parent / "out"
+    result = run_stage("train", shards_folder, out, "--params", params_file, "--set", override)
+    assert result.status == 1
+    assert expected in result.error
+    assert not out.exists()
+
+
+def test_a_model_of_another_encoder_is_refused(shards_folder: Path, params_file: Path) -> None:
+    root = params_file.parent
+    base = ("--params", params_file)
+    assert run_stage("train", shards_folder, root / "first", *base).status == 0
+    path = root / "first" / "checkpoint.pt"
+    result = run_stage(
+        "train", shards_folder, root / "second", *base, "--set", "train.agent=other",
+        "--set", f"train.init_from={path}", "--set", f"train.init_sha256={file_hash(path)}",
+    )  # fmt: skip
+    assert result.status == 1
+    assert "another encoder or head" in result.error
+    assert not (root / "second").exists()
