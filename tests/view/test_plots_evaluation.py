@@ -62,6 +62,7 @@ def test_pictures_are_the_same_bytes_each_time_and_say_nothing_of_the_program(
 @pytest.mark.parametrize("fitted", [True, False])
 def test_every_kind_of_agent_can_be_drawn(tmp_path: Path, trigger: float, fitted: bool) -> None:
     write_plots(tmp_path, *measured(trigger, fitted=fitted))
+    assert len(list((tmp_path / "train").iterdir())) == len(NAMES)
 
 
 def test_a_category_without_objects_can_be_drawn(tmp_path: Path) -> None:
