@@ -100,9 +100,25 @@ def best_iou_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels
     Returns:
         ``[B, n, C]``; 0 where there is no object of the label.
     """
-    overlaps = iou(boxes[:, :, None], objects[:, None])
-    mine = labels[:, None, :, None] == torch.arange(num_labels, device=labels.device)
-    return torch.where(mine, overlaps[..., None], 0.0).amax(dim=2)
+    return greatest_by_label(iou(boxes[:, :, None], objects[:, None]), labels, num_labels)
+
+
+def greatest_by_label(values: Tensor, labels: Tensor, num_labels: int) -> Tensor:
+    """The greatest value among the objects of each label.
+
+    Args:
+        values: ``[B, n, K]``, none below 0.
+        labels: ``[B, K]`` int64, -1 where padded.
+        num_labels: C.
+
+    Returns:
+        ``[B, n, C]``; 0 where there is no object of the label.
+    """
+    number, boxes, _ = values.shape
+    # The padding has a place of its own, which is cut off at the end.
+    place = torch.where(labels < 0, num_labels, labels)[:, None].expand_as(values)
+    greatest = values.new_zeros(number, boxes, num_labels + 1)
+    return greatest.scatter_reduce(2, place, values, "amax")[..., :num_labels]
 
 
 def flip_horizontally(boxes: Tensor, widths: Tensor) -> Tensor:

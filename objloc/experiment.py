@@ -22,6 +22,7 @@ from objloc.agent.checkpoint import (
     load_tensors,
     warm_start,
 )
+from objloc.agent.features import load_store
 from objloc.agent.network import QNetwork, build_network
 from objloc.agent.training import Report, Tick, Training
 from objloc.errors import ObjlocError
@@ -31,7 +32,6 @@ from objloc.params import Params
 from objloc.view.progress import TrainingProgress
 from objloc.voc.categories import resolve_categories
 from objloc.voc.shard_index import read_index
-from objloc.voc.store import SampleStore
 
 SAVE_EVERY = 120.0
 """Seconds between two saves of the state that a killed run goes on from."""
@@ -75,13 +75,21 @@ class Experiment:
         shards: the folder of shards.
         params: all parameters; ``train`` and the agent it names are used.
         init: a checkpoint to start from.
+        features: the store of a frozen backbone's features; None: computed from
+            the images, again for every batch.
 
     Raises:
         ObjlocError: unknown categories or image sets, a category without images,
             an ``init`` that does not fit.
     """
 
-    def __init__(self, shards: Path, params: Params, init: Path | None = None) -> None:
+    def __init__(
+        self,
+        shards: Path,
+        params: Params,
+        init: Path | None = None,
+        features: Path | None = None,
+    ) -> None:
         train, agent = params.train, params.agent
         index = read_index(shards)
         self.params = params
@@ -91,9 +99,11 @@ class Experiment:
         self.phases: tuple[tuple[str, ...], ...] = (
             tuple((name,) for name in curriculum) if curriculum else (self.categories,)
         )
-        size = agent.encoder.image_size
-        self._store = SampleStore.load(shards, train.image_set, self.categories, size)
-        self._val = SampleStore.load(shards, train.val_image_set, self.categories, size)
+        memory = params.encode.memory_mb
+        self._store, self._val = (
+            load_store(shards, name, self.categories, agent.encoder, features, memory)
+            for name in (train.image_set, train.val_image_set)
+        )
         self._tasks = self._store.tasks()
         self._init = init
         self._device = _device(train.device)
@@ -135,13 +145,15 @@ class Experiment:
             # The record counts updates over all phases, a phase its own.
             chosen = dict(training.best_metrics)
             chosen["update"] += self._offset(phase)
-            best = self._checkpoint(training.best_weights, chosen, phase, cut)
             last = self._checkpoint(
                 training.learner.online.state_dict(), self.record.rows[-1], phase, cut
             )
+            best = last
+            if self.params.train.keep == "best":
+                best = self._checkpoint(training.best_weights, chosen, phase, cut)
             if cut:
                 break
-            network.load_state_dict(training.best_weights)
+            network.load_state_dict(best.state)
         return best, last
 
     def _run_phase(

@@ -121,6 +121,9 @@ class Train(Section):
     """Warm start: the path of a checkpoint, or ``models:/NAME/VERSION``."""
     init_sha256: str | None = None
     """SHA-256 of the checkpoint that ``init_from`` names; required with it."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights are the model: the best on ``val_image_set``, or the last, where
+    the two sets share images."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     """Training ends after so many minutes; a run that this cuts is marked as cut."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -168,6 +171,16 @@ class Mdp(Section):
     """``dissertation``: the 11 of 2018. ``paper``: the 9 of Caicedo & Lazebnik."""
     step_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """alpha: what a move changes, as a share of the window's own side."""
+    further_step_sizes: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """The moves again with these step sizes: how far to go is learned too (future work
+    of the 2018 dissertation)."""
+    zooms: bool = False
+    """Five more actions: to a corner or the centre, 0.55 of each side (Tree-RL)."""
+    reward: Literal["sign", "difference"] = "sign"
+    """Of a move. ``sign``: of the change of IoU, 1 or -1. ``difference``: the change
+    itself times ``reward_scale``, within 1 and -1: a longer stride may earn more."""
+    reward_scale: Annotated[float, Field(gt=0)] = 5.0
+    """For ``reward: difference``."""
     max_steps: PositiveInt = 50
     """Steps after which an episode is truncated."""
     min_side: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -180,6 +193,10 @@ class Mdp(Section):
     """tau: a trigger is right if IoU is above it (in training)."""
     trigger_reward: Annotated[float, Field(gt=0)] = 3.0
     """Of a right trigger; a wrong one costs as much. A move earns 1 or costs 1."""
+    starts: tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...] = ((1, 1.0),)
+    """Start windows: grids of so many windows a side, each of such a share of the
+    image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them,
+    as does a search with a budget; a greedy episode begins with the first."""
 
 
 class Encoder(Section):
@@ -187,11 +204,18 @@ class Encoder(Section):
 
     ``crops``: the window is cut out of the squashed image and given to a
     network (2018). ``map``: a residual network sees the image once, windows are
-    pooled out of its feature map.
+    pooled out of its feature map. ``pretrained``: the same with a backbone trained
+    on ImageNet, whose maps may be computed once for all (stage ``encode``).
     """
 
-    kind: Literal["crops", "map"] = "map"
-    """Which of the two."""
+    kind: Literal["crops", "map", "pretrained"] = "map"
+    """Which of the three."""
+    backbone: Literal["efficientnet-lite0"] = "efficientnet-lite0"
+    """``pretrained``: the network and its weights (extra ``pretrained``)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's arithmetic; ``bfloat16``: automatic mixed precision."""
+    fine_tune: bool = False
+    """``pretrained``: train the backbone too, from images; for a GPU."""
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     """Side in pixels to which every image is squashed."""
     greyscale: bool = False
@@ -203,15 +227,15 @@ class Encoder(Section):
     widths: tuple[PositiveInt, ...] = (32, 48, 64, 96)
     """``map``: channels of the stem and of each residual stage; each halves the map."""
     neck_width: PositiveInt = 32
-    """``map``: channels in which the maps of all stages are merged."""
+    """``map`` and ``pretrained``, as all below: channels in which maps are merged."""
     pool: PositiveInt = 7
-    """``map``: cells a side into which a window is pooled."""
+    """Cells a side into which a window is pooled."""
     context: Annotated[float, Field(ge=1, le=3)] = 1.2
-    """``map``: the window is widened by this factor before pooling."""
+    """The window is widened by this factor before pooling."""
     cell_width: PositiveInt = 32
-    """``map``: channels of a cell that all categories share."""
+    """Channels of a cell that all categories share."""
     category_channels: Annotated[int, Field(ge=0)] = 0
-    """``map``: channels of a cell that each category has of its own; above 0, one
+    """Channels of a cell that each category has of its own; above 0, one
     head serves all categories, each with its own cells."""
 
 
@@ -226,6 +250,13 @@ class Head(Section):
     """True: one set of Q-values for each category. False: one for all (2018)."""
     action_history: Annotated[int, Field(ge=0)] = 0
     """Number of past actions given one-hot (10 in Caicedo & Lazebnik)."""
+    joint: tuple[PositiveInt, ...] = ()
+    """Widths of the dense layers of a second head, which sees the channels that all
+    categories share and values all categories together; the two heads' values add up.
+    Only with ``encoder.category_channels``; empty: none."""
+    presence: bool = False
+    """Also learn, for every window and category, whether the window holds at least
+    half of an object of it: says where a search is worth its looks."""
 
 
 class Learning(Section):
@@ -238,8 +269,15 @@ class Learning(Section):
     """gamma: the weight of what follows; 0: of the next reward alone."""
     double: bool = False
     """Double DQN (van Hasselt et al. 2016): the online network picks the next action."""
-    loss: Literal["squared", "huber"] = "huber"
-    """Of the difference between target and value."""
+    loss: Literal["squared", "huber", "logistic"] = "huber"
+    """``squared``, ``huber``: of the difference between target and value.
+    ``logistic``: values are bounded by the greatest return there can be, and the
+    cross-entropy of value and target as shares of that range is minimised (Ayoub et
+    al. 2024); its minimum is the expectation, as the squared error's."""
+    move_weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of a move's loss beside a trigger's (``all_actions`` only)."""
+    presence_weight: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of the loss of ``head.presence``."""
     optimiser: Literal["rmsprop", "adamw"] = "adamw"
     """``rmsprop``: with the decay 0.99 and the epsilon 1e-6 of 2018."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -269,6 +307,9 @@ class Learning(Section):
     (``per_category`` with ``all_actions``)."""
     absent_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of a batch's absent categories that are taught: they are many and easy."""
+    absent_weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of their loss; 1 / ``absent_share`` makes the trigger's value the
+    expectation over all categories, a calibrated score."""
     flip: bool = False
     """Half of a batch's images are mirrored, with their windows and objects
     (``all_actions`` only)."""
@@ -343,21 +384,74 @@ class Agent(Section):
                 "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
                 "taken has no mirror image"
             )
-        if self.encoder.category_channels and not (
-            self.encoder.kind == "map" and self.head.per_category
-        ):
-            raise ValueError(
-                "encoder.category_channels: expected 0 unless encoder.kind=map and "
-                "head.per_category=true"
-            )
-        if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
-            raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
         if self.replay.init_size > self.replay.size:
             raise ValueError(
                 f"replay.init_size: expected at most replay.size={self.replay.size}, "
                 f"found {self.replay.init_size}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _encoder_and_head_fit(self) -> "Agent":
+        learning = self.learning
+        if self.encoder.category_channels and not (
+            self.encoder.kind != "crops" and self.head.per_category
+        ):
+            raise ValueError(
+                "encoder.category_channels: expected 0 unless encoder.kind=map or pretrained and "
+                "head.per_category=true"
+            )
+        if self.head.joint and not self.encoder.category_channels:
+            raise ValueError("head.joint: expected [] unless encoder.category_channels is above 0")
+        if self.encoder.kind == "pretrained":
+            if self.encoder.image_size % 32:
+                raise ValueError(
+                    "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
+                    f"found {self.encoder.image_size}"
+                )
+            if not self.encoder.fine_tune and (learning.jitter or learning.crop):
+                raise ValueError(
+                    "learning: expected jitter=0 and crop=0 for the maps of a frozen backbone"
+                )
+        if self.head.presence and not (self.head.per_category and learning.backup == "all_actions"):
+            raise ValueError(
+                "head.presence: expected false unless head.per_category=true and "
+                "learning.backup=all_actions"
+            )
+        if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
+            raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
+        return self
+
+
+class Search(Section):
+    """What a search with a budget looks at next."""
+
+    searches_per_round: PositiveInt = 4
+    """Searches of an image that go on at once, the most promising first."""
+    moves_per_look: Annotated[int, Field(ge=1, le=4)] = 4
+    """Moves made after one look, each along another axis (x, y, size, shape)."""
+    presence_weight: Annotated[float, Field(ge=0)] = 0.5
+    """What counts beside the trigger's value: is an object in the window?"""
+    least_presence: Fraction = 0.1
+    """Categories less likely to be in a start window are not searched from there."""
+    branches: PositiveInt = 2
+    """From a window a search goes on by so many of its best actions, if it must."""
+    branch_cost: Annotated[float, Field(ge=0)] = 0.3
+    """By how much a further branch promises less."""
+    detections_per_image: PositiveInt = 100
+    """Detections kept of an image, the best over all categories."""
+    inhibition: Fraction = 0.85
+    """Searches of a category end where they overlap a found object of it by a higher
+    IoU (inhibition of return)."""
+
+
+class Encode(Section):
+    """The features of a frozen backbone; the ``encode`` stage."""
+
+    batch: PositiveInt = 16
+    """Images at once."""
+    memory_mb: Annotated[int, Field(ge=0)] = 8000
+    """Features of more megabytes are read from their file as they are needed."""
 
 
 class Evaluate(Section):
@@ -373,6 +467,11 @@ class Evaluate(Section):
     """Success is a trigger with IoU above it."""
     nms: Fraction = 0.3
     """Overlap above which the lesser of two detections is dropped."""
+    max_windows: Annotated[int, Field(ge=1)] | None = None
+    """Budget of looks in an image for all categories together; detections come from
+    that search. null: from one greedy episode for each category."""
+    search: Search = Search()
+    """How a search with a budget goes on."""
     max_images: Annotated[int, Field(ge=1)] | None = None
     """The success rate uses the first so many images of each category (2018:
     200); null: all."""
@@ -436,6 +535,7 @@ class Params(Section):
     train: Train = Train()
     agents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Agent]
     """Agents by name; ``train.agent`` picks one."""
+    encode: Encode = Encode()
     evaluate: Evaluate = Evaluate()
     registration: Annotated[Register, Field(alias="register")] = Register()
     animate: Animate = Animate()

@@ -12,6 +12,9 @@ def main(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
     model: Annotated[str, typer.Argument(help="A checkpoint, or models:/NAME/VERSION.")],
     output: Annotated[Path, typer.Argument(help="Folder: metrics, episodes, detections, plots.")],
+    features: Annotated[
+        Path | None, typer.Option(help="Features of a frozen backbone (stages.encode).")
+    ] = None,
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
@@ -35,7 +38,15 @@ def main(
     checkpoint, model_hash = load_checkpoint(path), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
     with files_published(output) as folder:
-        measurements = measure_sets(shards, checkpoint, params.evaluate, trained_on, print)
+        measurements = measure_sets(
+            shards,
+            checkpoint,
+            params.evaluate,
+            trained_on,
+            print,
+            features,
+            params.encode.memory_mb,
+        )
         metrics = {
             each.store.image_set: metrics_of(each, params.evaluate, model_hash)
             for each in measurements

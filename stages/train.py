@@ -12,6 +12,9 @@ from stages._command import Overrides, ParamsFile, run_command
 def main(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
     output: Annotated[Path, typer.Argument(help="Run folder: models, history, plots.")],
+    features: Annotated[
+        Path | None, typer.Option(help="Features of a frozen backbone (stages.encode).")
+    ] = None,
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
@@ -28,7 +31,7 @@ def main(
 
     params = load_params(params_file, overrides)
     init = resolve_init(params.train.init_from, params.train.init_sha256)
-    experiment = Experiment(shards, params, init)
+    experiment = Experiment(shards, params, init, features)
     command = ["python", "-m", "stages.train", *sys.argv[1:]]
     log = repository_root() / ".objloc" / "logs" / f"train-{experiment.key}.log"
     with (

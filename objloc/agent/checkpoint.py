@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from objloc.agent.encoder import MapEncoder
+from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.network import QNetwork, build_network
 from objloc.errors import ObjlocError
 from objloc.files import write_atomically
@@ -185,9 +185,13 @@ def _category_rows(network: QNetwork) -> Iterator[tuple[str, int, int]]:
         assert isinstance(encoder, MapEncoder)  # noqa: S101  # only its cells are by category
         for name in encoder.category_weights():
             yield f"encoder.{name}", encoder.shared_channels, encoder.own_channels
+        if network.joint is not None:
+            last = f"joint.{len(network.joint) - 1}"
+            yield f"{last}.weight", 0, network.num_outputs
+            yield f"{last}.bias", 0, network.num_outputs
     elif network.per_category:
-        yield "values.weight", 0, network.num_actions
-        yield "values.bias", 0, network.num_actions
+        yield "values.weight", 0, network.num_outputs
+        yield "values.bias", 0, network.num_outputs
 
 
 def _by_category(

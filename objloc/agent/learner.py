@@ -18,6 +18,7 @@ from objloc.agent.target import (
     Batch,
     EveryAction,
     bootstrap,
+    frozen_values,
     make_batch,
     sampled_target,
     windows_round_objects,
@@ -42,6 +43,25 @@ class Update:
     td_error: float
     q_values: Tensor
     losses: Tensor
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """What one update teaches: n outputs of the online network.
+
+    Attributes:
+        outputs: ``[n]``, with gradient.
+        targets: ``[n]``, the values they should have.
+        weights: ``[n]``.
+        actions: ``[n]`` int64, whose values they are.
+        presence: mean cross-entropy of presence, where it is learned.
+    """
+
+    outputs: Tensor
+    targets: Tensor
+    weights: Tensor
+    actions: Tensor
+    presence: Tensor | None = None
 
 
 class Learner:
@@ -81,15 +101,15 @@ class Learner:
             group["lr"] = self._learning_rate()
         self.online.train()
         with self._own_dropout():
-            if self._learning.backup == "sampled":
-                values, targets = self._sampled(memory)
-            else:
-                values, targets = self._all_actions(memory)
-        if self._learning.loss == "squared":
-            losses = (values - targets).square()
-        else:
-            losses = F.smooth_l1_loss(values, targets, reduction="none")
-        loss = losses.mean()
+            taught = (
+                self._sampled(memory)
+                if self._learning.backup == "sampled"
+                else self._all_actions(memory)
+            )
+        values, losses = self._losses(taught)
+        loss = (losses * taught.weights).sum() / taught.weights.sum()
+        if taught.presence is not None:
+            loss = loss + self._learning.presence_weight * taught.presence
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._learning.max_gradient_norm is not None:
@@ -103,41 +123,93 @@ class Learner:
         values = values.detach().float().cpu()
         return Update(
             float(loss.detach()),
-            float((values - targets.cpu()).abs().mean()),
+            float((values - taught.targets.cpu()).abs().mean()),
             values,
             losses.detach().float().cpu(),
         )
 
-    def _sampled(self, memory: ReplayBuffer) -> tuple[Tensor, Tensor]:
-        """Values and targets ``[B]`` of the actions taken."""
+    def _losses(self, taught: "_Taught") -> tuple[Tensor, Tensor]:
+        """Values ``[n]`` and their losses ``[n]``."""
+        loss, outputs, targets = self._learning.loss, taught.outputs, taught.targets
+        if self.online.bounds is not None:
+            bounds = self.online.bounds[taught.actions]
+            values = bounds * (2 * torch.sigmoid(outputs) - 1)
+            shares_of_range = (targets / bounds + 1) / 2
+            return values, F.binary_cross_entropy_with_logits(
+                outputs, shares_of_range, reduction="none"
+            )
+        if loss == "squared":
+            return outputs, (outputs - targets).square()
+        return outputs, F.smooth_l1_loss(outputs, targets, reduction="none")
+
+    def _sampled(self, memory: ReplayBuffer) -> "_Taught":
+        """The actions taken."""
         learning = self._learning
         drawn = memory.sample(
             learning.images_per_batch, learning.windows_per_image, self._generator
         )
         batch = make_batch(self._store, drawn.observation_tm1, learning, self._generator)
         rows = torch.arange(len(drawn.action_tm1))
-        category = batch.observation.category
-        following = drawn.observation_t
+        category, following = batch.observation.category, drawn.observation_t
         inputs = (
-            batch.index.to(self._device),
-            shares(following.boxes, batch.sizes).to(self._device),
-            following.actions.to(self._device),
+            batch.index,
+            shares(following.boxes, batch.sizes),
+            following.actions,
+            rows,
+            category,
         )
-        images = batch.images.to(self._device)
-        with torch.no_grad():
-            after = self.target(self.target.encode(images), *inputs)[rows, category]
-            chooser = after
-            if learning.double:
-                self.online.eval()
-                chooser = self.online(self.online.encode(images), *inputs)[rows, category]
-                self.online.train()
-            next_value = bootstrap(chooser, after, learning.double).cpu()
+        after = frozen_values(self.target, batch.images, *inputs)
+        chooser = after
+        if learning.double:
+            chooser = frozen_values(self.online, batch.images, *inputs)
+        next_value = bootstrap(chooser, after, learning.double)
         targets = sampled_target(drawn, next_value, learning.discount).to(self._device)
-        values = self._online_values(batch, rows, category)[rows, drawn.action_tm1]
-        return values, targets
+        action = drawn.action_tm1.to(self._device)
+        outputs = self._online_outputs(batch, rows, category)
+        return _Taught(
+            outputs[rows.to(self._device), action], targets, torch.ones_like(targets), action
+        )
 
-    def _all_actions(self, memory: ReplayBuffer) -> tuple[Tensor, Tensor]:
-        """Values and targets ``[n]`` of all actions, for all categories taught."""
+    def _all_actions(self, memory: ReplayBuffer) -> "_Taught":
+        """All actions, for all categories taught."""
+        learning = self._learning
+        batch = self._batch_of_all_actions(memory)
+        categories = len(self.online.categories)
+        targets, taught, following = self._every_action.rewards(batch, categories)
+        if learning.discount:
+            after = self._every_action.next_values(
+                batch, following, taught, self.online, self.target
+            )
+            targets[..., :-1] += learning.discount * after
+        chance = torch.rand(taught.shape[:2], generator=self._generator)
+        # Moves are taught where the category is present, the trigger elsewhere too.
+        present = taught[..., 0]
+        pairs = present | (taught[..., -1] & (chance < learning.absent_share))
+        weights = torch.full_like(targets, learning.move_weight)
+        weights[..., -1] = torch.where(present, 1.0, learning.absent_weight)
+        window, category = pairs.nonzero(as_tuple=True)
+        outputs = self._online_outputs(batch, window, category)
+        asked = taught[window, category].to(self._device)
+        chosen = asked.nonzero(as_tuple=True)[1]
+        actions = outputs[:, : self.online.num_actions]
+        presence = None
+        if self.online.presence:
+            held = self._every_action.presence(batch, categories)[window, category].float()
+            weight = weights[window, category, -1].to(self._device)
+            entropy = F.binary_cross_entropy_with_logits(
+                outputs[:, -1], held.to(self._device), reduction="none"
+            )
+            presence = (entropy * weight).sum() / weight.sum()
+        return _Taught(
+            actions[asked],
+            targets[window, category].to(self._device)[asked],
+            weights[window, category].to(self._device)[asked],
+            chosen,
+            presence,
+        )
+
+    def _batch_of_all_actions(self, memory: ReplayBuffer) -> Batch:
+        """Windows replayed, and windows round objects of the same images."""
         learning = self._learning
         share = round(learning.windows_per_image * learning.object_windows)
         # At least one window of each image is replayed: it says which images.
@@ -155,32 +227,19 @@ class Learner:
                     self._generator,
                 ),
             )
-        batch = make_batch(self._store, observation, learning, self._generator)
-        targets, taught, following = self._every_action.rewards(batch, len(self.online.categories))
-        if learning.discount:
-            after = self._every_action.next_values(
-                batch, following, taught, self.online, self.target
-            )
-            targets[..., :-1] += learning.discount * after
-        chance = torch.rand(taught.shape[:2], generator=self._generator)
-        # Moves are taught where the category is present, the trigger elsewhere too.
-        pairs = taught[..., 0] | (taught[..., -1] & (chance < learning.absent_share))
-        window, category = pairs.nonzero(as_tuple=True)
-        values = self._online_values(batch, window, category)
-        asked = taught[window, category].to(self._device)
-        return values[asked], targets[window, category].to(self._device)[asked]
+        return make_batch(self._store, observation, learning, self._generator)
 
-    def _online_values(self, batch: Batch, window: Tensor, category: Tensor) -> Tensor:
-        """``[P, A]`` with gradient: values of some windows for one category each."""
+    def _online_outputs(self, batch: Batch, window: Tensor, category: Tensor) -> Tensor:
+        """``[P, outputs]`` with gradient: of some windows for one category each."""
         seen = batch.observation
-        return self.online.values_for(
+        return self.online.outputs_for(
             self.online.encode(batch.images.to(self._device)),
             batch.index.to(self._device),
             shares(seen.boxes, batch.sizes).to(self._device),
             seen.actions.to(self._device),
             window.to(self._device),
             category.to(self._device),
-        ).float()
+        )
 
     def _learning_rate(self) -> float:
         """Cosine decay to a hundredth; counted in absolute updates, so a run can go on."""

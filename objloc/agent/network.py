@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.encoder import MapEncoder, build_encoder
-from objloc.mdp.action import ACTION_SETS
+from objloc.agent.encoder import build_encoder
+from objloc.agent.map_encoder import MapEncoder
+from objloc.mdp.action import actions_of
 from objloc.params import Agent
 
 
@@ -13,39 +14,62 @@ class QNetwork(nn.Module):
     """Q(s, a, c): the value of action a in state s for a search of category c.
 
     The last layer is linear: values are negative where every action is bad (the
-    2018 system's ReLU there could not say so).
+    2018 system's ReLU there could not say so). With the logistic loss its outputs are
+    the log-odds of a value's share of the range that returns can have.
 
     Args:
         agent: its encoder, head and action set.
         categories: C names, in order.
     """
 
+    bounds: Tensor | None
+    """``[A]``, the greatest value of each action; None where values have no bounds."""
+
     def __init__(self, agent: Agent, categories: tuple[str, ...]) -> None:
         super().__init__()
         self.categories = categories
-        self.num_actions = len(ACTION_SETS[agent.mdp.actions])
+        self.num_actions = len(actions_of(agent.mdp))
         self.frames = agent.encoder.frames
         self.action_history = agent.head.action_history
         self.per_category = agent.head.per_category
-        self.encoder = build_encoder(agent.encoder, len(categories))
+        self.encoder = build_encoder(agent.encoder, len(categories), bool(agent.head.joint))
         width = self.encoder.features + self.action_history * self.num_actions
-        hidden: list[nn.Module] = []
-        for layer in agent.head.hidden:
-            hidden += [nn.Dropout(agent.head.dropout), nn.Linear(width, layer), nn.ReLU()]
-            width = layer
-        self.hidden = nn.Sequential(*hidden)
+        self.hidden, width = _dense(width, agent.head.hidden, agent.head.dropout)
         # Where categories have features of their own, one head serves them all.
         sets = len(categories) if self.per_category and not self.encoder.by_category else 1
-        self.values = nn.Linear(width, sets * self.num_actions)
+        self.presence = agent.head.presence
+        self.num_outputs = self.num_actions + self.presence
+        self.values = nn.Linear(width, sets * self.num_outputs)
+        self.joint: nn.Sequential | None = None
+        if isinstance(self.encoder, MapEncoder) and agent.head.joint:
+            joint, joint_width = _dense(
+                self.encoder.shared_features, agent.head.joint, agent.head.dropout
+            )
+            joint.append(nn.Linear(joint_width, len(categories) * self.num_outputs))
+            self.joint = joint
+        self._bfloat16 = agent.encoder.precision == "bfloat16"
+        # Not a weight: it follows from the parameters.
+        self.register_buffer("bounds", _bounds(agent, self.num_actions), persistent=False)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to views: ``[N, 3, S, S]`` uint8 to ``[N, ...]`` float32."""
-        return self.encoder.encode(images)
+        """Images to views: ``[N, 3, S, S]`` uint8 to ``[N, ...]`` float32.
+
+        A pretrained encoder also takes rows of a feature store, ``[N, L]`` int8.
+        """
+        with self._precision(images.device):
+            views: Tensor = self.encoder.encode(images)
+        return views.float()
 
     def forward(
         self, views: Tensor, index: Tensor, boxes: Tensor, action_history: Tensor
     ) -> Tensor:
-        """Q-values of windows.
+        """Q-values of windows: ``[B, C, A]``; see ``outputs`` for the arguments."""
+        return self.values_of(self.outputs(views, index, boxes, action_history))
+
+    def outputs(
+        self, views: Tensor, index: Tensor, boxes: Tensor, action_history: Tensor
+    ) -> Tensor:
+        """What the last layer says of windows, before it is read as values.
 
         Args:
             views: ``[N, ...]`` from ``encode``.
@@ -55,16 +79,36 @@ class QNetwork(nn.Module):
             action_history: ``[B, H]`` int64, newest last, -1 for none.
 
         Returns:
-            ``[B, C, A]``; the same values for every category unless
-            ``per_category``.
+            ``[B, C, A]``, or ``[B, C, A + 1]`` with presence; the same for every
+            category unless ``per_category``.
         """
-        features = self.encoder.observe(views, index, boxes)
-        if self.action_history:
-            past = self._past(action_history)[:, None]
-            features = torch.cat([features, past.expand(-1, features.shape[1], -1)], dim=2)
-        values: Tensor = self.values(self.hidden(features))
-        values = values.view(len(boxes), -1, self.num_actions)
-        return values.expand(-1, len(self.categories), -1)
+        with self._precision(views.device):
+            pooled = None
+            if isinstance(self.encoder, MapEncoder):
+                pooled = self.encoder.pool(views, index, boxes)
+                features = self.encoder.features_of_all(pooled)
+            else:
+                features = self.encoder.observe(views, index, boxes)
+            if self.action_history:
+                past = self._past(action_history)[:, None]
+                features = torch.cat([features, past.expand(-1, features.shape[1], -1)], dim=2)
+            outputs: Tensor = self.values(self.hidden(features))
+            outputs = outputs.float().view(boxes.shape[0], -1, self.num_outputs)
+            if self.joint is not None and pooled is not None:
+                together = self.joint(self.encoder.shared_of(pooled)).float()
+                outputs = outputs + together.view(outputs.shape)
+        return outputs.expand(-1, len(self.categories), -1)
+
+    def values_of(self, outputs: Tensor) -> Tensor:
+        """Outputs ``[..., A or A + 1]`` read as Q-values ``[..., A]``."""
+        outputs = outputs[..., : self.num_actions]
+        if self.bounds is None:
+            return outputs
+        return self.bounds * (2 * torch.sigmoid(outputs) - 1)
+
+    def presence_of(self, outputs: Tensor) -> Tensor:
+        """Outputs ``[..., A + 1]`` read as the probability of presence ``[...]``."""
+        return torch.sigmoid(outputs[..., self.num_actions])
 
     def values_for(
         self,
@@ -75,10 +119,24 @@ class QNetwork(nn.Module):
         window: Tensor,
         category: Tensor,
     ) -> Tensor:
-        """Q-values of some windows for one category each: ``[P, A]``.
+        """Q-values of some windows for one category each: ``[P, A]``; see ``outputs_for``."""
+        return self.values_of(
+            self.outputs_for(views, index, boxes, action_history, window, category)
+        )
+
+    def outputs_for(
+        self,
+        views: Tensor,
+        index: Tensor,
+        boxes: Tensor,
+        action_history: Tensor,
+        window: Tensor,
+        category: Tensor,
+    ) -> Tensor:
+        """Outputs for some windows and one category each: ``[P, A or A + 1]``.
 
         Args:
-            views: see ``forward``.
+            views: see ``outputs``.
             index: likewise.
             boxes: likewise.
             action_history: likewise.
@@ -86,12 +144,21 @@ class QNetwork(nn.Module):
             category: ``[P]`` int64.
         """
         if not isinstance(self.encoder, MapEncoder) or not self.encoder.by_category:
-            return self.forward(views, index, boxes, action_history)[window, category]
-        features = self.encoder.observe_for(views, index, boxes, window, category)
-        if self.action_history:
-            features = torch.cat([features, self._past(action_history)[window]], dim=1)
-        values: Tensor = self.values(self.hidden(features))
-        return values
+            return self.outputs(views, index, boxes, action_history)[window, category]
+        with self._precision(views.device):
+            pooled = self.encoder.pool(views, index, boxes)
+            features = self.encoder.features_of(pooled, window, category)
+            if self.action_history:
+                features = torch.cat([features, self._past(action_history)[window]], dim=1)
+            outputs: Tensor = self.values(self.hidden(features)).float()
+            if self.joint is not None:
+                together = self.joint(self.encoder.shared_of(pooled)).float()
+                rows = together.view(-1, self.num_outputs)
+                outputs = outputs + F.embedding(window * len(self.categories) + category, rows)
+        return outputs
+
+    def _precision(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def _past(self, action_history: Tensor) -> Tensor:
         """Past actions one-hot, all zeros for none: ``[B, H]`` to ``[B, H * A]`` float32."""
@@ -100,6 +167,31 @@ class QNetwork(nn.Module):
     def layers(self) -> dict[str, nn.Module]:
         """The convolution layers by name, in order: ``conv1``, ``conv2`` and so on."""
         return self.encoder.layers()
+
+
+def _dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Sequential, int]:
+    """Dense layers with ReLU, and the width of the last."""
+    parts: list[nn.Module] = []
+    for layer in layers:
+        parts += [nn.Dropout(dropout), nn.Linear(width, layer), nn.ReLU()]
+        width = layer
+    return nn.Sequential(*parts), width
+
+
+def _bounds(agent: Agent, num_actions: int) -> Tensor | None:
+    """The greatest return that each action can have: ``[A]``; None without bounds.
+
+    A trigger ends the episode with its reward. After a move, moves that each earn 1
+    and a right trigger at their end: no more than the greater of the trigger's
+    reward and 1 / (1 - discount).
+    """
+    if agent.learning.loss != "logistic":
+        return None
+    discount, trigger = agent.learning.discount, agent.mdp.trigger_reward
+    following = max(trigger, 1 / (1 - discount)) if discount < 1 else float(agent.mdp.max_steps)
+    bounds = torch.full((num_actions,), 1 + discount * following)
+    bounds[-1] = max(trigger, -agent.learning.absent_reward)
+    return bounds
 
 
 def build_network(

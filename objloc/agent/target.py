@@ -7,19 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objloc.agent.encoder import sampling_grid
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import shares
+from objloc.agent.pooling import sampling_grid
 from objloc.agent.replay import Transition
-from objloc.box import area, best_iou_by_label, flip_horizontally
-from objloc.mdp.action import ACTION_SETS, Moves
+from objloc.box import area, best_iou_by_label, flip_horizontally, greatest_by_label
+from objloc.errors import ObjlocError
+from objloc.mdp.action import Moves, actions_of
 from objloc.mdp.environment import Observation
-from objloc.mdp.reward import move_reward, trigger_reward
+from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
 
 _LEAST_SEEN = 0.4
 """Share of a box's area that must lie in a part of the image to count there."""
+_HELD = 0.5
+"""Share of an object that must lie in a window to be held by it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class EveryAction:
         self._learning = learning
         self._per_category = per_category
         self._moves = Moves(mdp)
-        self._num_actions = len(ACTION_SETS[mdp.actions])
+        self._num_actions = len(actions_of(mdp))
 
     def rewards(self, batch: Batch, num_categories: int) -> tuple[Tensor, Tensor, Tensor]:
         """What every action would earn for every category.
@@ -99,7 +102,7 @@ class EveryAction:
         both = torch.cat([boxes[:, None], following], dim=1)
         overlaps = best_iou_by_label(both, batch.objects, batch.labels, num_categories)
         now, after = overlaps[:, :1], overlaps[:, 1:]
-        reward = move_reward(now, after).transpose(1, 2).clone()
+        reward = move_reward(now, after, reward_scale(self._mdp)).transpose(1, 2).clone()
         present = (batch.labels[:, :, None] == torch.arange(num_categories)).any(dim=1)
         trigger = trigger_reward(now[:, 0], self._mdp.trigger_iou, self._mdp.trigger_reward)
         reward[..., -1] = torch.where(present, trigger, self._learning.absent_reward)
@@ -109,6 +112,11 @@ class EveryAction:
             own = batch.observation.category[:, None] == torch.arange(num_categories)
             taught &= own[:, :, None]
         return reward, taught, following
+
+    def presence(self, batch: Batch, num_categories: int) -> Tensor:
+        """``[B, C]`` bool: half of an object of the category or more lies in the window."""
+        boxes = batch.observation.boxes[:, -1]
+        return coverage_by_label(boxes, batch.objects, batch.labels, num_categories) >= _HELD
 
     def next_values(
         self,
@@ -139,8 +147,8 @@ class EveryAction:
             (row[:, None] * moves + torch.arange(moves)).flatten(),
             category.repeat_interleave(moves),
         )
-        values = _values(target, batch.images, *inputs)
-        chooser = _values(online, batch.images, *inputs) if self._learning.double else values
+        values = frozen_values(target, batch.images, *inputs)
+        chooser = frozen_values(online, batch.images, *inputs) if self._learning.double else values
         best = bootstrap(chooser, values, self._learning.double)
         following_values = torch.zeros(number, taught.shape[1], moves)
         following_values[row, category] = best.view(-1, moves)
@@ -148,7 +156,7 @@ class EveryAction:
 
 
 @torch.no_grad()
-def _values(network: QNetwork, images: Tensor, *inputs: Tensor) -> Tensor:
+def frozen_values(network: QNetwork, images: Tensor, *inputs: Tensor) -> Tensor:
     """``QNetwork.values_for`` on the CPU, in evaluation mode, leaving the mode as it was."""
     was_training = network.training
     network.eval()
@@ -179,7 +187,7 @@ def make_batch(
     objects, labels = store.boxes[observation.image], store.object_category[observation.image]
     if learning.flip:
         mirrored = torch.rand(len(unique), generator=generator) < 0.5
-        images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+        images = _mirror(store, unique, images, mirrored)
         mine = mirrored[index, None, None]
         widths = sizes[:, 0]
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
@@ -196,6 +204,30 @@ def make_batch(
     if learning.jitter:
         images = jitter_colours(images, learning.jitter, generator)
     return Batch(images, index, observation, sizes, objects, labels)
+
+
+def _mirror(store: SampleStore, rows: Tensor, images: Tensor, mirrored: Tensor) -> Tensor:
+    """Some images mirrored: pixels are turned round, maps of features were kept twice."""
+    mine = mirrored.view(-1, *[1] * (images.dim() - 1))
+    if images.dtype != torch.int8:
+        return torch.where(mine, images.flip(-1), images)
+    if store.mirrored is None:
+        raise ObjlocError(
+            "learning.flip: expected features of mirrored images too; found none (encode again)"
+        )
+    return torch.where(mine, store.mirrored[rows], images)
+
+
+def coverage_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels: int) -> Tensor:
+    """The greatest share of an object of each label that lies in a box.
+
+    Shapes: ``[B, 4]``, ``[B, K, 4]``, ``[B, K]`` int64 to ``[B, C]``; 0 where the
+    label has no object.
+    """
+    low = torch.maximum(boxes[:, None, :2], objects[..., :2])
+    high = torch.minimum(boxes[:, None, 2:], objects[..., 2:])
+    inside = (high - low).clamp(min=0).prod(dim=-1) / area(objects).clamp(min=1e-9)
+    return greatest_by_label(inside[:, None], labels, num_labels)[:, 0]
 
 
 def crop_randomly(

@@ -136,7 +136,7 @@ class Training:
         self._queue = self._episodes(tasks)
         self._slots = min(schedule.environments, len(self._queue))
         self._environment = Environment(store, agent.mdp, network.frames, network.action_history)
-        self._environment.reset(self._queue[: self._slots])
+        self._environment.reset(self._queue[: self._slots], self._starts(self._slots))
         self._started = self._slots
         self._active = torch.ones(self._slots, dtype=torch.bool)
         self._memory = ReplayBuffer(
@@ -265,10 +265,17 @@ class Training:
         self._active[slots] = True
         self._started += len(following)
         changed = self._environment.observation().image[slots] != following[:, 0]
-        self._environment.reset_slots(slots, following)
+        self._environment.reset_slots(slots, following, self._starts(len(slots)))
         if changed.any():
             rows = slots[changed]
             self._views[rows] = self._look(rows)
+
+    def _starts(self, number: int) -> Tensor | None:
+        """Start windows drawn for so many episodes: ``[number]`` int64."""
+        windows = len(self._environment.starts)
+        if windows == 1:
+            return None
+        return torch.randint(windows, (number,), generator=self._generator)
 
     def _choose(self, observation: Observation) -> Tensor:
         """Epsilon-greedy, guided where the parameters say so: ``[B]`` int64."""

@@ -36,7 +36,7 @@ def triggered(rollout: Rollout, store: SampleStore) -> dict[str, Detections]:
     """
     rows = rollout.terminated.nonzero().flatten()
     last = rollout.steps[rows] - 1
-    return _by_category(
+    return by_category(
         store,
         rollout.category[rows],
         rollout.image[rows],
@@ -59,7 +59,7 @@ def attended(rollout: Rollout, store: SampleStore, nms: float) -> dict[str, Dete
         as_written(rollout.boxes[:, :longest]), scores[:, :longest], looked_at[:, :longest], nms
     )
     rows, steps = kept.nonzero(as_tuple=True)
-    return _by_category(
+    return by_category(
         store,
         rollout.category[rows],
         rollout.image[rows],
@@ -91,9 +91,13 @@ def suppress(boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float) -> 
     return torch.zeros_like(valid).scatter(1, order, alive)
 
 
-def _by_category(
+def by_category(
     store: SampleStore, category: Tensor, image: Tensor, boxes: Tensor, scores: Tensor
 ) -> dict[str, Detections]:
+    """Scored boxes as detections of each category.
+
+    Shapes: ``[D]`` int64, ``[D]`` int64, ``[D, 4]`` float64 pixels, ``[D]``.
+    """
     image_ids = np.array(store.image_ids)[image.numpy()]
     every_box = as_written(boxes).numpy()
     every_score = score_as_written(scores)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from objloc.agent.checkpoint import Checkpoint
+from objloc.agent.features import load_store
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.errors import ObjlocError
@@ -22,9 +24,11 @@ from objloc.evaluation.baselines import (
     fixed_detections,
     fixed_outcomes,
 )
+from objloc.evaluation.budget import Ledger
 from objloc.evaluation.detections import attended, joined, objects_of, triggered
 from objloc.evaluation.episodes import Episodes
 from objloc.evaluation.rollout import Rollout, rollout
+from objloc.evaluation.search import search
 from objloc.evaluation.success import Outcomes, counted_images
 from objloc.params import Evaluate, Mdp
 from objloc.voc.sample import Coordinates
@@ -65,6 +69,7 @@ class Measurement:
     outcomes: dict[str, Outcomes]
     baseline_detections: dict[str, dict[str, Detections]]
     fixed: dict[str, Coordinates] | None
+    search: dict[str, Any] | None = None
 
     @cached_property
     def curves(self) -> dict[str, dict[str, Curve | None]]:
@@ -111,7 +116,12 @@ def measure(
             f"{', '.join(store.categories)}; found none among {len(store)}"
         )
     searches = _Searches(store, mdp, params.seed, say)
-    greedy, detections = _search_greedily(searches, network, counted, params.nms)
+    spent = None
+    if params.max_windows is None:
+        greedy, detections = _search_greedily(searches, network, counted, params.nms)
+    else:
+        greedy = searches.repeat("greedy search", GreedyPolicy(network), counted, 1)
+        detections, spent = _search_with_budget(searches, network, params)
     sampled = searches.repeat(
         f"{params.episodes} episodes with epsilon {params.epsilon:g}",
         GreedyPolicy(network, params.epsilon),
@@ -132,11 +142,19 @@ def measure(
             boxes = fixed_boxes(store, shares)
             outcomes[name] = fixed_outcomes(store, boxes, counted)
             baseline_detections[name] = fixed_detections(store, boxes)
-    return Measurement(store, greedy, sampled, detections, outcomes, baseline_detections, fixed)
+    return Measurement(
+        store, greedy, sampled, detections, outcomes, baseline_detections, fixed, spent
+    )
 
 
 def measure_sets(
-    shards: Path, checkpoint: Checkpoint, params: Evaluate, train_image_set: str, say: Say
+    shards: Path,
+    checkpoint: Checkpoint,
+    params: Evaluate,
+    train_image_set: str,
+    say: Say,
+    features: Path | None = None,
+    memory_mb: int = 0,
 ) -> list[Measurement]:
     """Measure a checkpoint on each image set that the parameters name.
 
@@ -147,6 +165,8 @@ def measure_sets(
         train_image_set: the fixed boxes are fitted on it; without it in the
             shards there are none.
         say: takes a line of progress.
+        features: a store of the backbone's features, for a pretrained encoder.
+        memory_mb: see ``objloc.agent.features.open_features``.
 
     Raises:
         ObjlocError: an image set that the shards lack, a category they do not
@@ -180,12 +200,17 @@ def measure_sets(
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     measurements = []
     for image_set in image_sets:
-        store = SampleStore.load(
-            shards, image_set, checkpoint.categories, checkpoint.agent.encoder.image_size
+        store = load_store(
+            shards,
+            image_set,
+            checkpoint.categories,
+            checkpoint.agent.encoder,
+            features,
+            memory_mb,
         )
         measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, say=say)
         # The pixels of a large set need not stay while the next is measured.
-        light = replace(store, images=store.images[:0], jpegs=())
+        light = replace(store, images=torch.empty(0), mirrored=None, jpegs=())
         measurements.append(replace(measured, store=light))
     return measurements
 
@@ -202,7 +227,7 @@ class _Searches:
 
     def __init__(self, store: SampleStore, mdp: Mdp, seed: int, say: Say) -> None:
         self.store = store
-        self._mdp = mdp
+        self.mdp = mdp
         self._seed = seed
         self._say = say
 
@@ -212,13 +237,13 @@ class _Searches:
         started = told = time.monotonic()
         for first in range(0, len(tasks), _BATCH):
             rows = slice(first, min(first + _BATCH, len(tasks)))
-            yield rows, rollout(self.store, policy, self._mdp, tasks[rows], generator, _BATCH)
+            yield rows, rollout(self.store, policy, self.mdp, tasks[rows], generator, _BATCH)
             now = time.monotonic()
             if now - told >= _SECONDS_BETWEEN_LINES and rows.stop < len(tasks):
                 told = now
                 left = (now - started) / rows.stop * (len(tasks) - rows.stop)
-                self._tell(name, f"{rows.stop} of {len(tasks)} searches, {left:.0f} s left")
-        self._tell(name, f"{len(tasks)} searches in {time.monotonic() - started:.1f} s")
+                self.tell(name, f"{rows.stop} of {len(tasks)} searches, {left:.0f} s left")
+        self.tell(name, f"{len(tasks)} searches in {time.monotonic() - started:.1f} s")
 
     def repeat(self, name: str, policy: Policy, counted: Tensor, episodes: int) -> Episodes:
         """So many episodes for each image and category that count: ``[N, C]`` bool."""
@@ -243,7 +268,8 @@ class _Searches:
         digest = hashlib.sha256(text.encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
 
-    def _tell(self, name: str, text: str) -> None:
+    def tell(self, name: str, text: str) -> None:
+        """Tell how far a search is."""
         self._say(f"{self.store.image_set}: {name}: {text}")
 
 
@@ -270,6 +296,20 @@ def _search_greedily(
     together = Episodes.joined(episodes)
     order = (together.image * len(store.categories) + together.category).argsort()
     return together[order], {"triggered": joined(triggers), "attended": joined(looks)}
+
+
+def _search_with_budget(
+    searches: _Searches, network: QNetwork, params: Evaluate
+) -> tuple[dict[str, dict[str, Detections]], dict[str, Any]]:
+    """All categories of an image at once, within ``params.max_windows`` looks."""
+    store, windows = searches.store, params.max_windows or 1
+    ledger = Ledger(store, params.nms, params.search.detections_per_image, windows)
+    done = 0
+    for looks in search(store, network, searches.mdp, params.search, windows):
+        ledger.add(looks)
+        done += len(looks.number)
+        searches.tell(f"search with {windows} looks", f"{done} of {len(store)} images")
+    return ledger.detections(windows), ledger.summary()
 
 
 def _search_blindly(searches: _Searches, policy: RandomPolicy) -> dict[str, Detections]:

@@ -55,6 +55,7 @@ def metrics_of(measurement: Measurement, params: Evaluate, model_hash: str) -> d
         "episodes": params.episodes,
         "epsilon": params.epsilon,
         "nms": params.nms,
+        "search": measurement.search,
         "fixed_box": measurement.fixed,
         "data": {"name": store.data, "hash": store.data_hash},
         "model": {"sha256": model_hash, "categories": list(categories)},

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from objloc.agent.policy import Policy
-from objloc.mdp.action import ACTION_SETS, Action
+from objloc.mdp.action import Action, actions_of
 from objloc.mdp.environment import Environment
-from objloc.mdp.reward import move_reward, trigger_reward
+from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
 from objloc.params import Mdp
 from objloc.voc.sample import Coordinates
 from objloc.voc.store import SampleStore
@@ -170,10 +170,10 @@ def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Tr
         index: which of them.
         mdp: the decision process they ran in.
     """
-    actions = ACTION_SETS[mdp.actions]
+    actions = actions_of(mdp)
     length = int(rollout.steps[index])
     iou = rollout.iou[index]
-    moves = move_reward(iou[:-1], iou[1:])
+    moves = move_reward(iou[:-1], iou[1:], reward_scale(mdp))
     triggers = trigger_reward(iou, mdp.trigger_iou, mdp.trigger_reward)
     steps = []
     for step in range(length):

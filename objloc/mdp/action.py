@@ -1,9 +1,11 @@
 """The actions of the agent: what each does to the window.
 
 Source: Caicedo & Lazebnik (2015), section 3.1, for the nine; the 2018
-dissertation adds the two splits.
+dissertation adds the two splits; the five zooms are those of Jie et al. (2016),
+"Tree-structured reinforcement learning for sequential object localization".
 """
 
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 import torch
@@ -25,12 +27,20 @@ class Action(Enum):
     FATTER = "fatter"
     SPLIT_HORIZONTAL = "split_horizontal"
     SPLIT_VERTICAL = "split_vertical"
+    ZOOM_UPPER_LEFT = "zoom_upper_left"
+    ZOOM_UPPER_RIGHT = "zoom_upper_right"
+    ZOOM_LOWER_LEFT = "zoom_lower_left"
+    ZOOM_LOWER_RIGHT = "zoom_lower_right"
+    ZOOM_CENTRE = "zoom_centre"
     TRIGGER = "trigger"
 
 
-_DISSERTATION = tuple(Action)
+_ZOOMS = tuple(action for action in Action if action.value.startswith("zoom"))
+_DISSERTATION = tuple(action for action in Action if action not in _ZOOMS)
 _PAPER = tuple(
-    action for action in Action if action not in (Action.SPLIT_HORIZONTAL, Action.SPLIT_VERTICAL)
+    action
+    for action in _DISSERTATION
+    if action not in (Action.SPLIT_HORIZONTAL, Action.SPLIT_VERTICAL)
 )
 
 ACTION_SETS: dict[str, tuple[Action, ...]] = {"dissertation": _DISSERTATION, "paper": _PAPER}
@@ -48,15 +58,66 @@ _EFFECTS: dict[Action, tuple[float, float, float, float]] = {
     Action.MOVE_UP: (0, -1, 0, -1),
     Action.SMALLER: (0.5, 0.5, -0.5, -0.5),
     Action.FATTER: (0, 0.5, 0, -0.5),
-    Action.SPLIT_HORIZONTAL: (0, 0, 0, 0),
-    Action.SPLIT_VERTICAL: (0, 0, 0, 0),
     Action.TRIGGER: (0, 0, 0, 0),
 }
-_SPLITS: dict[Action, tuple[float, float]] = {
-    # The share of the width and of the height that is cut off at the far side.
-    Action.SPLIT_HORIZONTAL: (0.5, 0),
-    Action.SPLIT_VERTICAL: (0, 0.5),
+_ZOOM = 0.55
+"""Side of the window after a zoom, as a share of the side before."""
+_REST = 1 - _ZOOM
+_CUTS: dict[Action, tuple[float, float, float, float]] = {
+    # The same for actions whose step size is their own, in units of the side.
+    Action.SPLIT_HORIZONTAL: (0, 0, -0.5, 0),
+    Action.SPLIT_VERTICAL: (0, 0, 0, -0.5),
+    Action.ZOOM_UPPER_LEFT: (0, 0, -_REST, -_REST),
+    Action.ZOOM_UPPER_RIGHT: (_REST, 0, 0, -_REST),
+    Action.ZOOM_LOWER_LEFT: (0, _REST, -_REST, 0),
+    Action.ZOOM_LOWER_RIGHT: (_REST, _REST, 0, 0),
+    Action.ZOOM_CENTRE: (_REST / 2, _REST / 2, -_REST / 2, -_REST / 2),
 }
+
+_AXES: dict[Action, int] = {
+    Action.MOVE_RIGHT: 0, Action.MOVE_LEFT: 0, Action.MOVE_DOWN: 1, Action.MOVE_UP: 1,
+    Action.BIGGER: 2, Action.SMALLER: 2, Action.TALLER: 3, Action.FATTER: 3,
+}  # fmt: skip
+"""What a move changes: x, y, size, shape. Cuts change all."""
+
+
+def actions_of(mdp: Mdp) -> tuple[Action, ...]:
+    """The agent's actions in the order of its Q-values; the trigger is the last.
+
+    Those of the set; its moves again for each further step size; the zooms.
+    """
+    *moves, trigger = ACTION_SETS[mdp.actions]
+    again = [action for action in moves if action not in _CUTS] * len(mdp.further_step_sizes)
+    return (*moves, *again, *(_ZOOMS if mdp.zooms else ()), trigger)
+
+
+def axes_of(mdp: Mdp) -> Tensor:
+    """``[A - 1]`` int64: what each action but the trigger changes, -1 for a cut."""
+    return torch.tensor([_AXES.get(action, -1) for action in actions_of(mdp)[:-1]])
+
+
+def start_windows(mdp: Mdp) -> Tensor:
+    """``[S, 4]`` float64, shares of the image's sides: where searches may begin."""
+    windows = []
+    for number, side in mdp.starts:
+        ticks = torch.linspace(0, 1 - side, number, dtype=torch.float64) if number > 1 else (
+            torch.tensor([(1 - side) / 2], dtype=torch.float64)
+        )  # fmt: skip
+        windows += [(x, y, x + side, y + side) for y in ticks.tolist() for x in ticks.tolist()]
+    return torch.tensor(windows, dtype=torch.float64)
+
+
+def _effects(mdp: Mdp) -> Iterator[Sequence[float]]:
+    """What each action does to a window, in units of its sides."""
+    left = {action: [mdp.step_size, *mdp.further_step_sizes] for action in _AXES}
+    for action in actions_of(mdp):
+        if action in _CUTS:
+            yield _CUTS[action]
+        elif action is Action.TRIGGER:
+            yield _EFFECTS[action]
+        else:
+            size = left[action].pop(0)
+            yield [size * effect for effect in _EFFECTS[action]]
 
 
 class Moves:
@@ -74,13 +135,8 @@ class Moves:
     """
 
     def __init__(self, mdp: Mdp) -> None:
-        self.actions = actions = ACTION_SETS[mdp.actions]
-        self._effects = torch.tensor([_EFFECTS[a] for a in actions], dtype=torch.float64)
-        self._effects *= mdp.step_size
-        for row, action in enumerate(actions):
-            if action in _SPLITS:
-                cut_width, cut_height = _SPLITS[action]
-                self._effects[row] = torch.tensor((0, 0, -cut_width, -cut_height))
+        self.actions = actions_of(mdp)
+        self._effects = torch.tensor(list(_effects(mdp)), dtype=torch.float64)
         self._min_side = mdp.min_side
         self._min_ratio = mdp.min_aspect_ratio
         self._max_ratio = mdp.max_aspect_ratio

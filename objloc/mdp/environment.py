@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from objloc.box import best_iou
-from objloc.mdp.action import ACTION_SETS, Moves, whole_image
-from objloc.mdp.reward import move_reward, trigger_reward
+from objloc.mdp.action import Moves, actions_of, start_windows
+from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
 from objloc.params import Mdp
 from objloc.voc.store import SampleStore
 
@@ -61,11 +61,11 @@ class Outcome:
 class Environment:
     """B episodes side by side over the images of one store.
 
-    Actions: indices into ``ACTION_SETS[mdp.actions]``.
+    Actions: indices into ``actions_of(mdp)``.
     Observation: see ``Observation``.
     Rewards: see ``objloc.mdp.reward``; IoU is with the best-matching object of
         the category searched, difficult ones included.
-    Start: the window is the whole image.
+    Start: one of ``mdp.starts``, the first unless told otherwise.
     End: ``terminated`` by the trigger, ``truncated`` after ``mdp.max_steps``
         actions without one.
 
@@ -85,30 +85,31 @@ class Environment:
         self.store = store
         self.mdp = mdp
         self.moves = Moves(mdp)
-        self.trigger = len(ACTION_SETS[mdp.actions]) - 1
+        self.trigger = len(actions_of(mdp)) - 1
+        self.starts = start_windows(mdp)
         self._frames = frames
         self._action_history = action_history
 
-    def reset(self, tasks: Tensor) -> Observation:
+    def reset(self, tasks: Tensor, starts: Tensor | None = None) -> Observation:
         """Start an episode in every slot.
 
         Args:
             tasks: ``[B, 2]`` int64, image and category of each.
+            starts: ``[B]`` int64, start windows; None: the first.
         """
         image, category = tasks.unbind(dim=1)
-        sizes = self.store.sizes[image]
-        self._boxes = whole_image(sizes)[:, None].repeat(1, self._frames, 1)
+        self._boxes = self._first_boxes(image, starts)[:, None].repeat(1, self._frames, 1)
         self._actions = torch.full((len(tasks), self._action_history), -1)
         self._image, self._category = image.clone(), category.clone()
         self._steps = torch.zeros(len(tasks), dtype=torch.int64)
         self._iou = self._iou_of(self._boxes[:, -1])
         return self.observation()
 
-    def reset_slots(self, slots: Tensor, tasks: Tensor) -> None:
-        """Start a new episode in some slots: ``[R]`` int64 and ``[R, 2]`` int64."""
+    def reset_slots(self, slots: Tensor, tasks: Tensor, starts: Tensor | None = None) -> None:
+        """Start a new episode in some slots: ``[R]``, ``[R, 2]``, ``[R]`` int64."""
         image, category = tasks.unbind(dim=1)
         self._image[slots], self._category[slots] = image, category
-        self._boxes[slots] = whole_image(self.store.sizes[image])[:, None]
+        self._boxes[slots] = self._first_boxes(image, starts)[:, None]
         self._actions[slots] = -1
         self._steps[slots] = 0
         self._iou = self._iou_of(self._boxes[:, -1])
@@ -143,7 +144,7 @@ class Environment:
         reward = torch.where(
             terminated,
             trigger_reward(iou, self.mdp.trigger_iou, self.mdp.trigger_reward),
-            move_reward(self._iou, iou),
+            move_reward(self._iou, iou, reward_scale(self.mdp)),
         )
         self._boxes = torch.cat([self._boxes[:, 1:], boxes[:, None]], dim=1)
         if self._action_history:
@@ -157,9 +158,8 @@ class Environment:
         """``[B, A]`` float32: what each action would earn now (guided exploration)."""
         boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
         objects, present = self.store.objects_of(self._image, self._category)
-        reward = move_reward(
-            self._iou[:, None], best_iou(boxes, objects[:, None], present[:, None])
-        )
+        after = best_iou(boxes, objects[:, None], present[:, None])
+        reward = move_reward(self._iou[:, None], after, reward_scale(self.mdp))
         reward[:, self.trigger] = trigger_reward(
             self._iou, self.mdp.trigger_iou, self.mdp.trigger_reward
         )
@@ -187,6 +187,11 @@ class Environment:
         self._boxes, self._actions = state["boxes"], state["actions"]
         self._steps = state["steps"]
         self._iou = self._iou_of(self._boxes[:, -1])
+
+    def _first_boxes(self, image: Tensor, starts: Tensor | None) -> Tensor:
+        sizes = self.store.sizes[image]
+        windows = self.starts[torch.zeros_like(image) if starts is None else starts]
+        return windows * torch.cat([sizes, sizes], dim=1)
 
     def _iou_of(self, boxes: Tensor) -> Tensor:
         return best_iou(boxes, *self.store.objects_of(self._image, self._category))

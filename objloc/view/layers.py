@@ -157,7 +157,7 @@ def layer_pictures(
     store = SampleStore.from_samples(
         [sample], checkpoint.categories, checkpoint.agent.encoder.image_size
     )
-    maps = activations(network, store.images[0], name)
+    maps = activations(network, store.images[torch.tensor([0])][0], name)
     first, module = next(iter(network.layers().items()))
     weights = module.get_parameter("weight").detach()
     colour = checkpoint.agent.encoder.kind == "map" or not checkpoint.agent.encoder.greyscale

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,13 @@ from objloc.errors import ObjlocError
 from objloc.voc.sample import Sample
 from objloc.voc.shard_index import read_index
 from objloc.voc.shard_reader import read_samples
+
+
+class Pictures(Protocol):
+    """What an encoder takes, by row: pixels, or features made of them."""
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        """Of some images: ``[M]`` int64 to ``[M, ...]``."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,14 @@ class SampleStore:
         image_ids: N devkit stems.
         categories: the agent's categories, in order.
         sizes: ``[N, 2]`` float64, width and height in pixels as annotated.
-        images: ``[N, 3, S, S]`` uint8, squashed to a square.
+        images: ``[N, 3, S, S]`` uint8, squashed to a square; or rows of features,
+            which are fetched as ``images[rows]`` only.
         boxes: ``[N, K, 4]`` float64, pixels as annotated, padded with zeros.
         object_category: ``[N, K]`` int64 index into ``categories``; -1 where
             padded or of a category that the agent does not know.
         difficult: ``[N, K]`` bool.
         jpegs: N files' bytes as they are.
+        mirrored: rows of the mirrored images' features, where there are any.
     """
 
     data: str
@@ -43,17 +52,20 @@ class SampleStore:
     image_ids: tuple[str, ...]
     categories: tuple[str, ...]
     sizes: Tensor
-    images: Tensor
+    images: Pictures
     boxes: Tensor
     object_category: Tensor
     difficult: Tensor
     jpegs: tuple[bytes, ...]
+    mirrored: Pictures | None = None
 
     @classmethod
     def load(
-        cls, folder: Path, image_set: str, categories: tuple[str, ...], image_size: int
+        cls, folder: Path, image_set: str, categories: tuple[str, ...], image_size: int | None
     ) -> Self:
         """Read an image set from the shards in a folder.
+
+        With ``image_size`` None no image is decoded: features will stand for them.
 
         Raises:
             ObjlocError: no such image set, or damaged shards.
@@ -73,7 +85,7 @@ class SampleStore:
         cls,
         samples: Iterable[Sample],
         categories: tuple[str, ...],
-        image_size: int,
+        image_size: int | None,
         *,
         data: str = "",
         data_hash: str = "",
@@ -92,9 +104,11 @@ class SampleStore:
         boxes = torch.zeros(number, most, 4, dtype=torch.float64)
         object_category = torch.full((number, most), -1, dtype=torch.int64)
         difficult = torch.zeros(number, most, dtype=torch.bool)
-        images = torch.empty(number, 3, image_size, image_size, dtype=torch.uint8)
+        side = image_size or 0
+        images = torch.empty(number, 3, side, side, dtype=torch.uint8)
         for row, sample in enumerate(samples):
-            images[row] = _squash(sample, image_size)
+            if image_size:
+                images[row] = squash(sample, image_size)
             for column, item in enumerate(sample.objects):
                 boxes[row, column] = torch.tensor(item.box, dtype=torch.float64)
                 difficult[row, column] = item.difficult
@@ -150,7 +164,7 @@ class SampleStore:
         return self.boxes[image], self.object_category[image] == category[:, None]
 
 
-def _squash(sample: Sample, image_size: int) -> Tensor:
+def squash(sample: Sample, image_size: int) -> Tensor:
     """``[3, S, S]`` uint8: the whole image, its sides scaled each on its own."""
     try:
         with Image.open(io.BytesIO(sample.jpeg), formats=["JPEG", "PNG"]) as file:

@@ -2,7 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from objloc.agent.encoder import CropEncoder, MapEncoder, pool_windows, sampling_grid
+from objloc.agent.encoder import CropEncoder
+from objloc.agent.map_encoder import MapEncoder
+from objloc.agent.pooling import pool_windows, sampling_grid
 from objloc.params import Encoder
 
 

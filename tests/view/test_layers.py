@@ -9,8 +9,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from objloc.agent.checkpoint import Checkpoint
-from objloc.agent.encoder import CropEncoder, MapEncoder
+from objloc.agent.encoder import CropEncoder
+from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.network import build_network
+from objloc.agent.pyramid import ResidualPyramid
 from objloc.errors import ObjlocError
 from objloc.params import Agent, Encoder, Head
 from objloc.view.canvas import CARD
@@ -78,14 +80,16 @@ def test_activations_of_a_map_are_normalised_as_the_network_does() -> None:
     network, image = make_checkpoint(MAP).network(), some_image(32)
     encoder = network.encoder
     assert isinstance(encoder, MapEncoder)
+    pyramid = encoder.pyramid
+    assert isinstance(pyramid, ResidualPyramid)
     # Statistics that are not those of a new layer, so that they can be missed.
     with torch.no_grad():
         for module in encoder.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.fill_(0.1)  # type: ignore[union-attr]
                 module.running_var.fill_(0.25)  # type: ignore[union-attr]
-        stem = F.relu(encoder.stem_norm(encoder.stem(image[None].float() / 127.5 - 1)))
-        block = dict(encoder.stages[0].named_children())
+        stem = F.relu(pyramid.stem_norm(pyramid.stem(image[None].float() / 127.5 - 1)))
+        block = dict(pyramid.stages[0].named_children())
         inner = F.relu(block["norm1"](block["conv1"](stem)))
         outer = F.relu(block["norm2"](block["conv2"](inner)))
     for name, expected in (("conv1", stem), ("conv2", inner), ("conv3", outer)):

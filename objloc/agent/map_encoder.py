@@ -1,0 +1,137 @@
+"""One look at the whole image; windows are pooled out of its map."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from objloc.agent.pooling import pool_windows
+from objloc.agent.pyramid import Pointwise, PretrainedPyramid, ResidualPyramid
+from objloc.params import Encoder
+
+
+class Pooled(NamedTuple):
+    """Windows pooled out of maps.
+
+    Attributes:
+        cells: ``[B, frames * cells, channels]``.
+        place: ``[B, frames * 4]``, the windows as shares of the image's sides.
+    """
+
+    cells: Tensor
+    place: Tensor
+
+
+class MapEncoder(nn.Module):
+    """One look at the whole image; windows are pooled out of its feature map.
+
+    The map comes from a pyramid: of a residual network trained from scratch, or of
+    a pretrained backbone. Windows are
+    pooled on a grid of points by bilinear interpolation (He et al. 2017, RoIAlign,
+    one point a cell), differentiably: one pass over an image teaches from dozens
+    of windows.
+
+    With ``category_channels``, every category has that many channels of its own
+    in the last map, beside the ``cell_width`` shared ones, and its own feature
+    vector. What follows can then be one head for all categories: how to steer a
+    window towards bright cells is the same skill whatever lights them up.
+
+    With ``apart``, the shared channels are left to a head of their own.
+
+    Args:
+        params: see ``objloc.params.Encoder``.
+        num_categories: C.
+        apart: a category's features are its own channels alone.
+    """
+
+    def __init__(self, params: Encoder, num_categories: int, apart: bool = False) -> None:
+        super().__init__()
+        self._pool = params.pool
+        self._context = params.context
+        self.pyramid = (
+            ResidualPyramid(params) if params.kind == "map" else PretrainedPyramid(params)
+        )
+        self.shared_channels, self.own_channels = params.cell_width, params.category_channels
+        self.by_category = self.own_channels > 0
+        self.cells = Pointwise(
+            params.neck_width, self.shared_channels + self.own_channels * num_categories
+        )
+        self._frames = params.frames
+        self._apart = apart
+        cells = params.frames * params.pool**2
+        self.shared_features = cells * self.shared_channels + 4 * params.frames
+        mine = self.own_channels + (0 if apart else self.shared_channels)
+        self.features = cells * mine + 4 * params.frames
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images to maps of cells: ``[N, 3, S, S]`` uint8 to ``[N, channels, s, s]`` float32."""
+        cells: Tensor = self.cells(self.pyramid(images))
+        return cells
+
+    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
+        """See ``Encoder.observe``; cells and the window's place, for each frame."""
+        return self.features_of_all(self.pool(views, index, boxes))
+
+    def pool(self, views: Tensor, index: Tensor, boxes: Tensor) -> Pooled:
+        """Pool windows; see ``Encoder.observe`` for the arguments."""
+        pooled = pool_windows(
+            views,
+            index.repeat_interleave(self._frames),
+            boxes.reshape(-1, 4),
+            self._pool,
+            self._context,
+        )
+        return Pooled(F.relu(pooled).view(len(boxes), -1, views.shape[1]), boxes.flatten(1))
+
+    def shared_of(self, pooled: Pooled) -> Tensor:
+        """The shared channels and the place: ``[B, shared_features]``."""
+        shared = pooled.cells[..., : self.shared_channels].flatten(1)
+        return torch.cat([shared, pooled.place], dim=1)
+
+    def features_of_all(self, pooled: Pooled) -> Tensor:
+        """``[B, R, features]``: a row for each category, or one for all."""
+        if not self.by_category:
+            return self.shared_of(pooled)[:, None]
+        own = self._own(pooled.cells).transpose(1, 2).flatten(2)
+        each = (-1, own.shape[1], -1)
+        parts = [own, pooled.place[:, None].expand(each)]
+        if not self._apart:
+            shared = pooled.cells[..., : self.shared_channels].flatten(1)[:, None]
+            parts.insert(0, shared.expand(each))
+        return torch.cat(parts, dim=2)
+
+    def features_of(self, pooled: Pooled, window: Tensor, category: Tensor) -> Tensor:
+        """The features of some windows for one category each: ``[P, features]``.
+
+        As ``features_of_all``, but only what is asked for is put together: with many
+        categories that is a small part of all.
+
+        Args:
+            pooled: B windows.
+            window: ``[P]`` int64, which of them.
+            category: ``[P]`` int64.
+        """
+        own = self._own(pooled.cells).transpose(1, 2)
+        categories = own.shape[1]
+        # As look-ups: the gradient of plain indexing adds up in the order in which
+        # threads happen to finish, and no two runs would be the same.
+        own = F.embedding(window * categories + category, own.reshape(-1, own[0, 0].numel()))
+        parts = [own, pooled.place[window]]
+        if not self._apart:
+            shared = pooled.cells[..., : self.shared_channels].flatten(1)
+            parts.insert(0, F.embedding(window, shared))
+        return torch.cat(parts, dim=1)
+
+    def _own(self, cells: Tensor) -> Tensor:
+        """The categories' own channels: ``[B, cells, C, own_channels]``."""
+        own: Tensor = cells[..., self.shared_channels :]
+        return own.reshape(*own.shape[:2], -1, self.own_channels)
+
+    def category_weights(self) -> tuple[str, ...]:
+        """Names of the weights whose rows are channels, the categories' after the shared."""
+        return ("cells.weight", "cells.bias")
+
+    def layers(self) -> dict[str, nn.Module]:
+        """See ``Encoder.layers``."""
+        return self.pyramid.layers()

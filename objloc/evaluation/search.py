@@ -1,0 +1,273 @@
+"""A search with a budget: all categories of an image share its looks.
+
+A greedy episode follows one category from one window until it triggers. Here an
+image is searched for everything at once, and every look serves all categories: the
+network values a window for all of them in one pass. Searches are pairs of a window
+and a category; those that promise most go on first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from objloc.agent.network import QNetwork
+from objloc.box import iou
+from objloc.mdp.action import Moves, axes_of, start_windows
+from objloc.params import Mdp, Search
+from objloc.voc.store import SampleStore
+
+_SAME = 0.9
+"""Windows that overlap by a higher IoU are one: a search that comes to the second
+goes on from the first."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """All windows looked at in N images, in the order of looking.
+
+    Of W windows of an image the first ``number`` are real. The looks of a smaller
+    budget are the first ones of a larger.
+
+    Attributes:
+        boxes: ``[N, W, 4]`` float64 pixels.
+        number: ``[N]`` int64.
+        values: ``[N, W, C]`` float32, the trigger's Q-value for each category.
+        triggered: ``[N, W, C]`` int64, the number of windows looked at when the
+            agent triggered on the window for the category; 0 where it did not.
+        depth: ``[N, W]`` int64, windows on the way from a start window, itself included.
+        parent: ``[N, W]`` int64, the window it was reached from; -1 for a start.
+    """
+
+    boxes: Tensor
+    number: Tensor
+    values: Tensor
+    triggered: Tensor
+    depth: Tensor
+    parent: Tensor
+
+    def real(self, budget: int | None = None) -> Tensor:
+        """``[N, W]`` bool: looked at, within the first ``budget`` looks."""
+        place = torch.arange(self.boxes.shape[1])
+        real = place < self.number[:, None]
+        return real if budget is None else real & (place < budget)
+
+
+def search(
+    store: SampleStore,
+    network: QNetwork,
+    mdp: Mdp,
+    params: Search,
+    max_windows: int,
+    batch: int = 64,
+) -> Iterator[Looks]:
+    """Search images for all categories; yields the looks of a batch of images.
+
+    Args:
+        store: the images.
+        network: in evaluation mode.
+        mdp: the decision process it was trained in.
+        params: what is looked at next.
+        max_windows: looks in each image.
+        batch: images at once.
+    """
+    for images in torch.split(torch.arange(len(store)), batch):
+        yield _Frontier(store, network, mdp, params, max_windows, images).run()
+
+
+def joined(parts: list[Looks]) -> Looks:
+    """The looks of several batches as one."""
+    return Looks(
+        **{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Looks)}
+    )
+
+
+class _Frontier:
+    """The searches of a batch of images, side by side."""
+
+    def __init__(
+        self,
+        store: SampleStore,
+        network: QNetwork,
+        mdp: Mdp,
+        params: Search,
+        max_windows: int,
+        images: Tensor,
+    ) -> None:
+        self._network, self._params = network, params
+        self._device = network.values.weight.device
+        self._moves, self._axes = Moves(mdp), axes_of(mdp)
+        self._sizes = store.sizes[images]
+        with torch.no_grad():
+            self._views = network.encode(store.images[images].to(self._device))
+        number, windows = len(images), max_windows
+        categories, actions = len(store.categories), network.num_actions
+        self._boxes = torch.zeros(number, windows, 4, dtype=torch.float64)
+        self._values = torch.full((number, windows, categories, actions), -torch.inf)
+        self._presence = torch.ones(number, windows, categories)
+        self._number = torch.zeros(number, dtype=torch.int64)
+        self._triggered = torch.zeros(number, windows, categories, dtype=torch.int64)
+        self._depth = torch.zeros(number, windows, dtype=torch.int64)
+        self._parent = torch.full((number, windows), -1)
+        # A search may go on from here, and has so many times.
+        self._open = torch.zeros(number, windows, categories, dtype=torch.bool)
+        self._branch = torch.zeros(number, windows, categories, dtype=torch.int64)
+        # By default the network searches without a memory of what it did.
+        self._history = network.action_history
+        self._start(start_windows(mdp)[:max_windows])
+
+    def run(self) -> Looks:
+        """Look until every budget is spent or nothing promises anything."""
+        while self._step():
+            pass
+        return Looks(
+            self._boxes,
+            self._number,
+            self._values[..., -1],
+            self._triggered,
+            self._depth,
+            self._parent,
+        )
+
+    def _start(self, windows: Tensor) -> None:
+        number, starts = len(self._number), len(windows)
+        limit = torch.cat([self._sizes, self._sizes], dim=1)
+        self._boxes[:, :starts] = windows * limit[:, None]
+        self._number[:] = starts
+        self._depth[:, :starts] = 1
+        image = torch.arange(number).repeat_interleave(starts)
+        window = torch.arange(starts).repeat(number)
+        self._look(image, window)
+        self._open[:, :starts] = self._presence[:, :starts] >= self._params.least_presence
+
+    @torch.no_grad()
+    def _look(self, image: Tensor, window: Tensor) -> None:
+        """Value windows ``[P]`` for every category."""
+        limit = torch.cat([self._sizes, self._sizes], dim=1)[image]
+        shares = (self._boxes[image, window] / limit).float()[:, None]
+        outputs = self._network.outputs(
+            self._views,
+            image.to(self._device),
+            shares.expand(-1, self._network.frames, -1).to(self._device),
+            torch.full((len(image), self._history), -1, device=self._device),
+        )
+        self._values[image, window] = self._network.values_of(outputs).cpu()
+        if self._network.presence:
+            self._presence[image, window] = self._network.presence_of(outputs).cpu()
+
+    def _step(self) -> bool:
+        """Go on with the most promising searches of every image; False at the end."""
+        params = self._params
+        number, windows, categories = self._open.shape
+        share = (self._values[..., -1] / self._trigger_range + 1) / 2
+        promise = (
+            share + params.presence_weight * self._presence - params.branch_cost * self._branch
+        )
+        promise = torch.where(self._open, promise, -torch.inf)
+        left = self._number < windows
+        best, place = promise.flatten(1).topk(
+            min(params.searches_per_round, windows * categories), dim=1
+        )
+        going = best.isfinite() & left[:, None]
+        if not going.any():
+            return False
+        image = torch.arange(number)[:, None].expand_as(place)[going]
+        window, category = (place // categories)[going], (place % categories)[going]
+        action = self._choose(image, window, category)
+        trigger = action == self._values.shape[-1] - 1
+        self._pull(image[trigger], window[trigger], category[trigger])
+        moving = ~trigger
+        self._move(image[moving], window[moving], category[moving], action[moving])
+        return True
+
+    @property
+    def _trigger_range(self) -> float:
+        """The greatest value that a trigger can have."""
+        bounds = self._network.bounds
+        return float(bounds[-1]) if bounds is not None else 3.0
+
+    def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
+        """The best action of each search; of one that went on before, the next best."""
+        values = self._values[image, window, category]
+        before = self._branch[image, window, category]
+        order = values.argsort(dim=1, descending=True)
+        action = order.gather(1, before[:, None])[:, 0]
+        # A second try is for another way, not for a trigger.
+        last = values.shape[1] - 1
+        action = torch.where((action == last) & (before > 0), order[:, 0], action)
+        self._branch[image, window, category] += 1
+        tried = before + 1 >= min(self._params.branches, last)
+        self._open[image, window, category] = ~tried & (action != last)
+        return action
+
+    def _pull(self, image: Tensor, window: Tensor, category: Tensor) -> None:
+        """Trigger; searches of the category near the found object end there."""
+        self._triggered[image, window, category] = self._number[image]
+        overlap = iou(self._boxes[image, window][:, None], self._boxes[image])
+        near = (overlap > self._params.inhibition).nonzero(as_tuple=True)
+        self._open[image[near[0]], near[1], category[near[0]]] = False
+
+    def _move(self, image: Tensor, window: Tensor, category: Tensor, action: Tensor) -> None:
+        """Move windows and look through those that are new."""
+        boxes = self._destination(image, window, category, action)
+        known = torch.arange(self._boxes.shape[1]) < self._number[image][:, None]
+        overlap = torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
+        most, same = overlap.max(dim=1)
+        # Another search of this round may have come to the same window first.
+        together = (image[:, None] == image) & (iou(boxes[:, None], boxes[None]) > _SAME)
+        together &= torch.ones_like(together).tril(-1)
+        first = ~together.any(dim=1)
+        fresh = (most <= _SAME) & first
+        place = self._number[image] + _rank(image, fresh)
+        fresh &= place < self._boxes.shape[1]
+        new = (image[fresh], place[fresh])
+        self._boxes[new] = boxes[fresh]
+        self._depth[new] = self._depth[image[fresh], window[fresh]] + 1
+        self._parent[new] = window[fresh]
+        self._number.index_add_(0, image[fresh], torch.ones(int(fresh.sum()), dtype=torch.int64))
+        if fresh.any():
+            self._look(*new)
+        met = (most > _SAME) & (self._branch[image, same, category] == 0)
+        self._go_on(image[met], same[met], category[met])
+        self._go_on(*new, category[fresh])
+
+    def _go_on(self, image: Tensor, window: Tensor, category: Tensor) -> None:
+        """Open searches, but where an object of the category was found already."""
+        found = self._triggered[image, :, category] > 0
+        overlap = iou(self._boxes[image, window][:, None], self._boxes[image])
+        inhibited = (found & (overlap > self._params.inhibition)).any(dim=1)
+        self._open[image, window, category] = ~inhibited
+
+    def _destination(
+        self, image: Tensor, window: Tensor, category: Tensor, action: Tensor
+    ) -> Tensor:
+        """Windows ``[P, 4]`` after a move, and after what else is sure to help.
+
+        A look costs most of a step. Having looked once, the agent also makes the best
+        move along each other axis, if it values it above zero: x, y, size and shape
+        hardly depend on each other.
+        """
+        sizes = self._sizes[image]
+        boxes = self._moves.apply(self._boxes[image, window], sizes, action)
+        if not self._params.moves_per_look > 1:
+            return boxes
+        values = self._values[image, window, category][:, :-1]
+        cut = self._axes < 0
+        done = torch.zeros(len(image), 4, dtype=torch.bool)
+        axis = self._axes[action]
+        done[axis < 0] = True  # after a zoom the other values are of another window
+        done[(axis >= 0).nonzero()[:, 0], axis[axis >= 0]] = True
+        for _ in range(self._params.moves_per_look - 1):
+            barred = done[:, self._axes.clamp(min=0)] | cut
+            best, move = torch.where(barred, -torch.inf, values).max(dim=1)
+            going = best > 0
+            boxes = torch.where(going[:, None], self._moves.apply(boxes, sizes, move), boxes)
+            done[torch.arange(len(done)), self._axes[move].clamp(min=0)] = True
+        return boxes
+
+
+def _rank(image: Tensor, fresh: Tensor) -> Tensor:
+    """``[P]`` int64: how many fresh windows of the same image come before each."""
+    same = (image[:, None] == image) & fresh
+    return (same & torch.ones_like(same).tril(-1)).sum(dim=1)

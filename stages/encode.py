@@ -1,0 +1,50 @@
+"""Compute a frozen backbone's features: shards in, a feature store out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    output: Annotated[Path, typer.Argument(help="Folder of the features.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Compute the feature maps of the image sets that training and evaluation use.
+
+    For an agent without a frozen backbone there is nothing to do: the store is empty.
+    """
+    import torch
+    from rich.progress import Progress
+
+    from objloc.agent.features import INDEX_FILE, encode_sets
+    from objloc.files import folder_written_whole
+    from objloc.params import load_params
+
+    params = load_params(params_file, overrides)
+    train, encoder = params.train, params.agent.encoder
+    wanted: tuple[str, ...] = ()
+    if encoder.kind == "pretrained" and not encoder.fine_tune:
+        wanted = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
+    mirrored = (train.image_set,) if wanted and params.agent.learning.flip else ()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with folder_written_whole(output, INDEX_FILE) as folder, Progress() as progress:
+        task = progress.add_task("features", total=None)
+        for done, total in encode_sets(
+            shards,
+            folder,
+            tuple(dict.fromkeys(wanted)),
+            mirrored,
+            encoder,
+            params.encode.batch,
+            device,
+        ):
+            progress.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,146 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from objloc.agent.checkpoint import load_checkpoint
+from objloc.agent.features import load_store, open_features, read_feature_index
+from objloc.agent.pyramid import PretrainedPyramid
+from objloc.params import Encoder, load_params
+from tests.commands import run_stage
+
+PARAMS = """
+train: {agent: tiny}
+evaluate: {episodes: 1, max_windows: 12, image_sets: [val]}
+agents:
+  tiny:
+    mdp:
+      max_steps: 6
+      zooms: true
+      further_step_sizes: [0.4]
+      reward: difference
+      starts: [[1, 1.0], [2, 0.6]]
+    encoder:
+      {kind: pretrained, image_size: 64, neck_width: 8, pool: 3, cell_width: 4,
+       category_channels: 2}
+    head: {hidden: [8], joint: [8], presence: true}
+    learning:
+      {discount: 0.0, loss: logistic, images_per_batch: 4, windows_per_image: 4,
+       object_windows: 0.5, flip: true}
+    replay: {size: 200, init_size: 10}
+    schedule: {environments: 4, episodes_per_image: 1, passes: 2, evaluations: 2}
+"""
+
+
+@pytest.fixture
+def params_file(store_root: Path) -> Path:
+    path = store_root / "params.yaml"
+    path.write_text(PARAMS)
+    return path
+
+
+@pytest.fixture
+def features(shards_folder: Path, params_file: Path) -> Path:
+    out = params_file.parent / "features"
+    result = run_stage("encode", shards_folder, out, "--params", params_file)
+    assert result.status == 0, result.err
+    return out
+
+
+def encoder_of(params_file: Path) -> Encoder:
+    return load_params(params_file).agent.encoder
+
+
+def test_features_are_those_that_the_network_computes_from_the_images(
+    shards_folder: Path, params_file: Path, features: Path
+) -> None:
+    encoder = encoder_of(params_file)
+    stored = load_store(shards_folder, "train", ("cat", "dog"), encoder, features, 1000)
+    seen = load_store(shards_folder, "train", ("cat", "dog"), encoder, None, 1000)
+    rows = torch.tensor([0, 3, 5])
+    pyramid = PretrainedPyramid(encoder)
+    assert torch.equal(stored.images[rows], pyramid.rows(seen.images[rows]))
+    assert stored.mirrored is not None
+    assert torch.equal(stored.mirrored[rows], pyramid.rows(seen.images[rows].flip(-1)))
+    assert torch.equal(stored.boxes, seen.boxes)
+
+
+def test_a_large_store_is_mapped_and_reads_the_same(params_file: Path, features: Path) -> None:
+    encoder = encoder_of(params_file)
+    rows = torch.tensor([1, 0])
+    hash_ = read_feature_index(features).data_hash
+    loaded, _ = open_features(features, "val", hash_, encoder, 1000)
+    mapped, none = open_features(features, "val", hash_, encoder, 0)
+    assert torch.equal(loaded[rows], mapped[rows])
+    assert none is None  # only training images are mirrored
+
+
+def test_an_image_of_two_sets_is_computed_once(shards_folder: Path, params_file: Path) -> None:
+    out = params_file.parent / "both"
+    arguments = ("--set", "train.val_image_set=train", "--set", "evaluate.image_sets=[train]")
+    result = run_stage("encode", shards_folder, out, "--params", params_file, *arguments)
+    assert result.status == 0, result.err
+    index = read_feature_index(out)
+    assert list(index.image_sets) == ["train"]
+    assert np.load(out / "features.npy", mmap_mode="r").shape[0] == index.images
+    assert index.images == len(set(index.image_sets["train"]))
+
+
+def test_training_and_evaluation_work_from_features(
+    shards_folder: Path, params_file: Path, features: Path
+) -> None:
+    run = params_file.parent / "run"
+    options = ("--features", features, "--params", params_file)
+    trained = run_stage("train", shards_folder, run, *options)
+    assert trained.status == 0, trained.err
+    checkpoint = load_checkpoint(run / "checkpoint.pt")
+    assert not any("backbone" in name for name in checkpoint.state)
+    out = params_file.parent / "evaluated"
+    measured = run_stage("evaluate", shards_folder, run / "checkpoint.pt", out, *options)
+    assert measured.status == 0, measured.err
+    found = json.loads((out / "metrics.json").read_text())["val"]["search"]
+    assert found["curve"][-1]["budget"] == 12
+    assert 0 < found["curve"][-1]["windows"] <= 12
+    assert 0 <= found["curve"][-1]["recall_0.5"] <= 1
+
+
+def test_an_agent_from_scratch_has_nothing_to_encode(
+    shards_folder: Path, params_file: Path
+) -> None:
+    out = params_file.parent / "none"
+    kind = "agents.tiny.encoder.kind=map"
+    result = run_stage("encode", shards_folder, out, "--params", params_file, "--set", kind)
+    assert result.status == 0, result.err
+    assert [path.name for path in out.iterdir()] == ["index.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("agents.tiny.encoder.image_size=96", "expected features of image_size 96; found 64"),
+        ("train.val_image_set=test", "expected image set 'test'; found train, val"),
+        ("agents.tiny.encoder.precision=bfloat16", "features of precision bfloat16; found float32"),
+    ],
+)
+def test_a_store_of_other_features_is_refused_by_name(
+    change: str, complaint: str, shards_folder: Path, params_file: Path, features: Path
+) -> None:
+    out = params_file.parent / "refused"
+    result = run_stage(
+        "train", shards_folder, out, "--features", features, "--params", params_file,
+        "--set", change,
+    )  # fmt: skip
+    assert complaint in result.error
+
+
+def test_a_missing_extra_is_named(
+    shards_folder: Path, params_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    out = params_file.parent / "missing"
+    result = run_stage("encode", shards_folder, out, "--params", params_file)
+    assert "the extra 'pretrained'" in result.error
+    assert not out.exists()
