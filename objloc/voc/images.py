@@ -4,6 +4,8 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,16 +60,36 @@ def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Im
     data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise ObjlocError(f"{name}: expected an image; found an empty file")
+    with _damage_told(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        return _decoded(file, name, upright)
+
+
+def as_rgb(image: Image.Image, name: str = "image") -> Image.Image:
+    """An image that is open already, as ``open_image`` gives it: upright, 8-bit RGB.
+
+    Raises:
+        ObjlocError: damaged, cut short, or larger than 89 megapixels.
+    """
+    with _damage_told(name):
+        return _decoded(image, name, upright=True)
+
+
+def _decoded(image: Image.Image, name: str, upright: bool) -> Image.Image:
+    _check_size(image.size, name)
+    # verify() passes half a JPEG; load() does not.
+    image.load()
+    return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
+
+
+@contextmanager
+def _damage_told(name: str) -> Iterator[None]:
+    """Turn whatever Pillow says of an image that is none into one line."""
     try:
         with warnings.catch_warnings():
             # Warnings on a damaged file's metadata are nobody's business here.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-                _check_size(file.size, name)
-                # verify() passes half a JPEG; load() does not.
-                file.load()
-                return _to_rgb(ImageOps.exif_transpose(file) if upright else file)
+            yield
     except UnidentifiedImageError:
         raise ObjlocError(
             f"{name}: expected an image ({', '.join(FORMATS)}); found something else"
