@@ -1,6 +1,5 @@
 """A trained agent in three lines: load it, show it a picture, read its boxes."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -18,8 +17,8 @@ from objloc.mdp.action import ACTION_SETS, Moves
 from objloc.mdp.environment import Observation
 from objloc.params import Agent
 from objloc.result import Found, Look, Result, Search
-from objloc.voc.photograph import Source, photograph
-from objloc.voc.sample import Coordinates, Sample
+from objloc.voc.photograph import Photograph, Source, photograph
+from objloc.voc.sample import Coordinates
 from objloc.voc.store import SampleStore
 
 NMS = 0.3
@@ -85,15 +84,19 @@ class Localiser:
         Raises:
             ObjlocError: not a picture; an unknown category; no window allowed.
         """
-        indices = self._indices(categories)
+        indices = self.indices(categories)
         if max_windows is not None and max_windows < 1:
             raise ObjlocError(f"max_windows: expected at least 1; found {max_windows}")
         picture = photograph(source)
         found, searches = search(self._network, self.agent, picture.image, indices, max_windows)
         return Result(picture.name, picture.image, self.categories, self.actions, found, searches)
 
-    def _indices(self, categories: Sequence[str] | str | None) -> list[int]:
-        """Numbers of the categories asked."""
+    def indices(self, categories: Sequence[str] | str | None) -> list[int]:
+        """Numbers of the categories asked; None: all.
+
+        Raises:
+            ObjlocError: an unknown category, or none.
+        """
         if categories is None:
             return list(range(len(self.categories)))
         names = [categories] if isinstance(categories, str) else list(categories)
@@ -150,10 +153,7 @@ def search(
     Returns:
         Boxes, best first, and all searches in the order they were begun.
     """
-    stream = io.BytesIO()
-    # Level 0: it is decoded again at once.
-    image.save(stream, "PNG", compress_level=0)
-    sample = Sample("image", stream.getvalue(), *image.size, ())
+    sample = Photograph("image", image).sample()
     store = SampleStore.from_samples([sample], network.categories, agent.encoder.image_size)
     policy = GreedyPolicy(network)
     policy.look(store.images)

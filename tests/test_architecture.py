@@ -13,7 +13,7 @@ ROWS = (
     ("mdp",),
     ("agent",),
     ("evaluation",),
-    ("localiser", "result", "served"),
+    ("doctor", "export", "localiser", "result", "served"),
     ("view",),
     ("experiment", "run_folder"),
     ("cli",),

@@ -12,11 +12,15 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from objloc.errors import ObjlocError
-from objloc.voc.sample import Sample
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """What is opened (JPEG takes MPO along). Pillow would open over forty, some by
 starting other programs."""
+
+ENDINGS = (
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
+)  # fmt: skip
+"""By which the images of a folder are known, in small letters."""
 
 MAX_PIXELS = 89_000_000
 """More is refused before a pixel is decoded."""
@@ -103,18 +107,23 @@ def _damage_told(name: str) -> Iterator[None]:
         raise ObjlocError(f"{name}: the image is damaged: {reason}") from None
 
 
-def sample_of_file(path: Path) -> tuple[Sample, Image.Image]:
-    """Any image file as a sample without objects, and its pixels.
-
-    The sample holds the upright image, without loss; its id is the file's stem.
+def images_in(folder: Path) -> list[Path]:
+    """The image files of a folder by their names' endings, sorted; hidden ones are left out.
 
     Raises:
-        ObjlocError: see ``open_image``.
+        ObjlocError: there is none, or the folder cannot be read.
     """
-    image = open_image(path)
-    stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=1)
-    return Sample(path.stem, stream.getvalue(), *image.size, ()), image
+    try:
+        found = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in ENDINGS and path.is_file() and path.name[0] != "."
+        )
+    except OSError as error:
+        raise ObjlocError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    if not found:
+        raise ObjlocError(f"{folder}: expected images ({' '.join(ENDINGS)}); found none")
+    return found
 
 
 def _read(path: Path, name: str) -> bytes:

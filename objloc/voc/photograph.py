@@ -1,6 +1,7 @@
 """Whatever a user calls a picture: path, address, bytes, Pillow image or array."""
 
 import hashlib
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from objloc.errors import ObjlocError
 from objloc.voc.images import as_rgb, open_image
+from objloc.voc.sample import Sample
 
 Source = str | Path | bytes | Image.Image | NDArray[Any]
 """A path, an ``http(s)://`` address, an image file's bytes, a Pillow image, or an
@@ -30,6 +32,13 @@ class Photograph:
 
     name: str
     image: Image.Image
+
+    def sample(self) -> Sample:
+        """As a sample without objects: the upright pixels, without loss."""
+        stream = io.BytesIO()
+        # Hardly packed: it is opened again at once.
+        self.image.save(stream, "PNG", compress_level=0)
+        return Sample(self.name, stream.getvalue(), *self.image.size, ())
 
 
 def photograph(source: Source) -> Photograph:
