@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from objloc import __version__
-from objloc.cli import COMMANDS, app
+from objloc.cli import COMMANDS, program
 from tests.commands import run_objloc
 from tests.imports import ROOT
 
@@ -24,6 +24,11 @@ heavy = {"torch", "mlflow", "numpy", "PIL", "matplotlib", "gradio", "dvc", "rich
 heavy &= set(sys.modules)
 assert not heavy, heavy
 """
+
+
+def test_no_module_takes_the_place_of_what_the_package_defines() -> None:
+    mine = {"main", "program", "COMMANDS"}
+    assert not mine & set(COMMANDS)
 
 
 def test_every_module_of_the_folder_is_a_command_and_has_a_line_in_the_help() -> None:
@@ -53,7 +58,7 @@ def test_the_general_help_loads_no_command() -> None:
 
 @pytest.mark.parametrize("name", HERE)
 def test_every_command_has_a_help_text_and_a_help_for_each_option(name: str) -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(program)
     assert isinstance(group, typer.core.TyperGroup)
     command = group.get_command(typer.Context(group), name)
     assert command is not None
