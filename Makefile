@@ -44,7 +44,7 @@ docs: $(READY)  ## Write pictures and tables of README and docs from the last ru
 	cp data/animate/contact_sheet.png docs/images/searches.png
 	$(BIN)/python -m benchmarks.tables
 
-screenshots: $(READY)  ## Take the pictures of the explorer anew; needs Chromium and its driver.
+screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chromium and its driver.
 	$(BIN)/python -m benchmarks.screenshots
 
 clean:

@@ -1,13 +1,15 @@
-"""Screenshots of the explorer for README and docs, taken by a real Chromium.
+"""Screenshots of explorer and app for README and docs, taken by a real Chromium.
 
 ``python -m benchmarks.screenshots`` reads ``data/explore``, which must be of the
-drawn scenes: photographs of others are not ours to publish.
+drawn scenes: photographs of others are not ours to publish. The app is served
+with ``data/train/checkpoint.pt``; without its extra its picture stays as it is.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,20 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+SCENE = 3
+MOMENT = "search 6 of 6 · step 7 of"
 
 
 def main() -> None:
     """Write the pictures into ``docs/images``."""
     try:
-        for path in screenshots(ROOT / "data" / "explore", ROOT / "docs" / "images"):
+        for path in screenshots(ROOT / "data" / "explore", IMAGES):
             print(path.relative_to(ROOT))
+        if find_spec("gradio"):
+            print(app_screenshot(ROOT / "data" / "train" / "checkpoint.pt").relative_to(ROOT))
+        else:
+            print("docs/images/app.png is not taken anew: the extra app is not installed")
     except ObjlocError as error:
         sys.exit(f"error: {error}")
 
@@ -92,6 +101,25 @@ def take(driver: "Chrome", address: str, path: Path, acts: Sequence[str] = ()) -
     time.sleep(0.6)  # the gliding of the window
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(driver.get_screenshot_as_png())
+    return path
+
+
+def app_screenshot(checkpoint: Path) -> Path:
+    """Let the app search one of its drawn scenes, and take its picture on the way."""
+    from objloc.localiser import Localiser
+    from objloc.view.app.server import served
+
+    path = IMAGES / "app.png"
+    with served(Localiser.load(checkpoint)) as address, browser(1280, 860) as driver:
+        driver.implicitly_wait(30)
+        driver.get(address)
+        # A scene and a step that show much: chosen by looking.
+        driver.find_elements("css selector", "#ob-examples button")[SCENE].click()
+        driver.find_element("xpath", "//*[@id='ob-told'][contains(., 'Ready')]")
+        driver.find_element("id", "ob-start").click()
+        driver.find_element("xpath", f"//*[@id='ob-panel'][contains(., '{MOMENT}')]")
+        driver.execute_script("window.scrollTo(0, 0)")
+        path.write_bytes(driver.get_screenshot_as_png())
     return path
 
 

@@ -25,14 +25,15 @@ def command(
 
     It needs the extra app (Gradio) and no network. Ctrl-C ends it.
     """
+    import threading
     import webbrowser
 
     from objloc.localiser import Localiser
-    from objloc.view.app.page import served
+    from objloc.view.app.server import served
 
     agent = Localiser.load(model)
-    with served(agent, host, port, max_megabytes) as serving:
-        print(f"Serving {serving.address} (Ctrl-C ends it)", flush=True)
+    with served(agent, host, port, max_megabytes) as address:
+        print(f"Serving {address} (Ctrl-C ends it)", flush=True)
         if show:
-            webbrowser.open(serving.address)
-        serving.wait()
+            webbrowser.open(address)
+        threading.Event().wait()

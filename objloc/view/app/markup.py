@@ -97,13 +97,12 @@ def table(result: Result) -> str:
     if not rows:
         return ""
     heads = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("category", "score", "steps", "xmin, ymin, xmax, ymax")
+        f'<th scope="col">{name}</th>' for name in ("category", "score", "steps", "box")
     )
     return (
         f'<table class="ob-table"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody>'
-        "</table><p class='ob-note'>The score is the trigger's Q-value, not a probability; boxes "
-        "are in pixels.</p>"
+        "</table><p class='ob-note'>The score is the trigger's Q-value, not a probability. Box: "
+        "xmin, ymin, xmax, ymax in pixels.</p>"
     )
 
 
@@ -112,11 +111,11 @@ def summary(result: Result) -> str:
     found = {each.category for each in result.found}
     missing = [name for name in dict.fromkeys(s.category for s in result.searches)
                if name not in found]  # fmt: skip
-    looked = f"{_counted(result.windows, 'window')} looked at"
+    looked = f"It looked at {_counted(result.windows, 'window')}"
     if not found:
-        return f"No {_listed(missing, 'or')} found; {looked}."
+        return f"No {_listed(missing, 'or')} found. {looked}."
     told = f"Found {_counted(len(result.found), 'object')}: {_listed(result.labels, 'and')}"
-    return f"{told}; no {_listed(missing, 'or')}; {looked}." if missing else f"{told}; {looked}."
+    return f"{told}; no {_listed(missing, 'or')}. {looked}." if missing else f"{told}. {looked}."
 
 
 def said(sentence: str, wrong: bool = False) -> str:
