@@ -31,8 +31,8 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
         except ObjlocError as error:
             return None, None, "", "", "", markup.said(str(error), wrong=True)
 
-    def take_scene(event: gr.SelectData) -> tuple[Image.Image, str, str, str, str]:
-        return taken(scenes[event.index])
+    def chosen_scene(event: gr.SelectData) -> int:
+        return int(event.index)
 
     def search(
         image: Image.Image | None, categories: list[str], budget: float, pace: str
@@ -46,7 +46,7 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
             "at a time, until it says “here”. Nothing leaves this machine.</p>",
             elem_id="ob-title",
         )
-        image = gr.State()
+        image, scene = gr.State(), gr.State()
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
                 note = f"A photograph of at most {max_megabytes} MB"
@@ -80,9 +80,14 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
             search, [image, categories, budget, pace], [overlay, panel, told],
             concurrency_limit=REQUESTS, **quietly,
         )  # fmt: skip
-        file.change(take_file, file, [file, *shown], cancels=searching, **quietly)
-        gallery.select(take_scene, None, shown, cancels=searching, **quietly)
-        stop.click(lambda: markup.said("Stopped."), None, told, cancels=searching, **quietly)
+        # First the search ends, then something else is shown: else its last step, which
+        # is on its way, might lie over it.
+        ending: dict[str, Any] = {"cancels": searching, "queue": False, **quietly}
+        file.change(None, **ending).then(take_file, file, [file, *shown], **quietly)
+        gallery.select(chosen_scene, None, scene, **ending).then(
+            lambda number: taken(scenes[number]), scene, shown, **quietly
+        )
+        stop.click(None, **ending).then(lambda: markup.said("Stopped."), None, told, **quietly)
     return blocks
 
 
