@@ -4,14 +4,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from selenium.webdriver import Chrome
+from torch import Tensor
 
 from benchmarks.browser import browser, complaints, requested
+from objloc.agent.policy import GreedyPolicy
+from objloc.mdp.environment import Observation
 from objloc.params import Explore
 from objloc.view.explorer.page import PAGE, write_explorer
 from tests.browsers import require_browser
 from tests.view.explorer.pages import CATEGORIES, SETS, mdp_of
 from tests.view.searches import AGENT, make_checkpoint
+
+
+class Dice(GreedyPolicy):
+    """Values drawn by lot: searches of many lengths and windows, which weights as drawn lack."""
+
+    def act(
+        self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        actions, values = super().act(observation, index, sizes, generator)
+        drawn = torch.randn(values.shape, generator=generator)
+        return drawn.argmax(dim=1).to(actions.dtype), drawn
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +37,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory, shards_folder: Path) -> dict
         agent = AGENT.model_copy(update={"mdp": mdp_of(actions)})
         folder = tmp_path_factory.mktemp(actions)
         checkpoint = make_checkpoint(CATEGORIES, agent)
-        write_explorer(shards_folder, checkpoint, "cd" * 32, folder, Explore(images=6))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("objloc.view.searches.GreedyPolicy", Dice)
+            write_explorer(shards_folder, checkpoint, "cd" * 32, folder, Explore(images=6))
         folders[actions] = folder
     return folders
 
