@@ -11,7 +11,7 @@ from objloc.params import Params
 
 Schema = Mapping[str, Any]
 
-_STAGES = ("dataset", "shard", "train", "evaluate", "register", "animate", "layers")
+_STAGES = ("dataset", "shard", "train", "evaluate", "register", "animate", "explore", "layers")
 _BOUNDS = (
     ("minimum", "≥"),
     ("exclusiveMinimum", ">"),

@@ -108,7 +108,7 @@ def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> l
         tasks = _sampled(holds, categories, params, where)
     wanted = {image_id for image_id, _ in tasks}
     samples = [s for s in read_samples(shards, params.image_set) if s.image_id in wanted]
-    return _search(checkpoint, samples, tasks, params.seed, truth_known=True)
+    return run_searches(checkpoint, samples, tasks, params.seed, truth_known=True)
 
 
 def search_photograph(
@@ -141,7 +141,7 @@ def search_photograph(
         item = VocObject(category, _checked(truth, (sample.width, sample.height)))
         sample = replace(sample, objects=(item,))
     tasks = [(sample.image_id, category)]
-    return _search(checkpoint, [sample], tasks, 0, truth_known=truth is not None)[0]
+    return run_searches(checkpoint, [sample], tasks, 0, truth_known=truth is not None)[0]
 
 
 def _checked(truth: Coordinates, size: tuple[float, float]) -> Coordinates:
@@ -209,10 +209,18 @@ def _sampled(
     return tasks
 
 
-def _search(
+def run_searches(
     checkpoint: Checkpoint, samples: list[Sample], tasks: list[Task], seed: int, truth_known: bool
 ) -> list[Search]:
-    """One greedy episode for each task, in the tasks' order."""
+    """One greedy episode for each task, in the tasks' order.
+
+    Args:
+        checkpoint: the agent.
+        samples: the images that tasks name.
+        tasks: at least one.
+        seed: of random choices, if there are any.
+        truth_known: False: the samples' objects say nothing.
+    """
     agent = checkpoint.agent
     store = SampleStore.from_samples(samples, checkpoint.categories, agent.encoder.image_size)
     rows = torch.tensor(
