@@ -73,7 +73,7 @@ def spend(store: SampleStore, searches: Rollout, windows: tuple[int, ...], nms: 
     hit = (overlap >= MATCH_IOU) & mine[:, None] & looked_at[:, :, None]
     first = torch.where(hit.any(dim=1), hit.int().argmax(dim=1) + 1, NEVER)
     table = torch.full(store.object_category.shape, NEVER)
-    table.index_reduce_(0, searches.image, first, "amin")
+    table.scatter_reduce_(0, searches.image[:, None].expand_as(first), first, "amin")
     return Spending(
         triggered={number: triggered(each, store) for number, each in cut.items()},
         attended={number: attended(each, store, nms) for number, each in cut.items()},

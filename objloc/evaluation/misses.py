@@ -16,6 +16,11 @@ from objloc.params import Mdp
 from objloc.voc.store import SampleStore
 
 
+SAME_IOU = 0.9
+"""Windows that overlap so much are one to a search that comes back: no single move
+changes so little."""
+
+
 class Miss(IntEnum):
     """Why an object was missed: the first that applies, in this order."""
 
@@ -35,7 +40,7 @@ class Miss(IntEnum):
     LEFT = 6
     """Looked at a right window, went away and did not come back."""
     CIRCLES = 7
-    """Came back to a window that it had looked at before, and no window was right."""
+    """Came back to a window that it knew, IoU 0.9 or more, and no window was right."""
     OUT_OF_STEPS = 8
     """Was still on new ground when its steps ended."""
 
@@ -135,19 +140,23 @@ def explain_misses(
     final = overlap.gather(1, steps[:, None])[:, 0]
     failed = ~(searches.terminated & (searches.final_iou > threshold))
     # Of the objects that a right window overlaps, the best-matching one is found.
-    found = ~failed[search] & (final == searches.final_iou[search])
+    best = torch.zeros(len(failed), dtype=torch.float64)
+    best = best.scatter_reduce(0, search, final, "amax")
+    found = ~failed[search] & (final == best[search])
     found &= _first_by(search, found)
-    later = iou(continued[search], target) > threshold
+    later = (iou(continued[search], target) > threshold).any(dim=1)
+    looked_at = (right & seen).any(dim=1)
     stay, circled = _last_stay(searches.boxes, searches.steps)
     stay, circled = stay[search], circled[search]
     conditions = (
-        (reach.best[searched] <= threshold, Miss.OUT_OF_REACH),
+        # What the agent reached is within reach, even if the oracle overlooked it.
+        ((reach.best[searched] <= threshold) & ~looked_at & ~later, Miss.OUT_OF_REACH),
         (~failed[search], Miss.ANOTHER_OBJECT),
-        (terminated & ((right & seen) | later).any(dim=1), Miss.MISTIMED),
+        (terminated & (looked_at | later), Miss.MISTIMED),
         (terminated & (final >= BACKGROUND_IOU), Miss.BESIDE),
         (terminated, Miss.ELSEWHERE),
         ((right & seen & (time >= stay[:, None])).any(dim=1), Miss.NEVER_TRIGGERED),
-        ((right & seen).any(dim=1), Miss.LEFT),
+        (looked_at, Miss.LEFT),
         (circled, Miss.CIRCLES),
     )
     reason = torch.full_like(search, Miss.OUT_OF_STEPS)
@@ -176,9 +185,9 @@ def _first_by(group: Tensor, chosen: Tensor) -> Tensor:
 def _last_stay(boxes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     """Since when searches stay where they end, and whether they came back to it.
 
-    A search that ends on a window which it looked at before goes in circles: it
-    stays there since it first came. One that ends on a new window stays there
-    since its last step.
+    A search that ends on a window which it knew, as far as ``SAME_IOU`` tells, goes in
+    circles: it stays there since it first came. One that ends on a new window
+    stays there since its last step.
 
     Args:
         boxes: ``[E, T+1, 4]``.
@@ -188,7 +197,7 @@ def _last_stay(boxes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
         ``[E]`` int64, the index of the first window of the stay, and ``[E]`` bool.
     """
     last = boxes.gather(1, steps[:, None, None].expand(-1, 1, 4))
-    same = (boxes - last).abs().amax(dim=2) < 1e-6
+    same = iou(boxes, last) >= SAME_IOU
     same &= torch.arange(boxes.shape[1]) <= steps[:, None]
     first = same.int().argmax(dim=1)
     return first, first < steps

@@ -6,10 +6,12 @@ what it finds is a lower bound of what is reachable, never the limit itself.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from objloc.box import iou
+from objloc.evaluation.average_precision import MATCH_IOU, Detections
 from objloc.evaluation.baselines import WHOLE_IMAGE
 from objloc.mdp.action import Moves
 from objloc.params import Mdp
@@ -74,10 +76,37 @@ def reach_of(
     image, column = (store.object_category >= 0).nonzero(as_tuple=True)
     parts = [
         beam_search(store.boxes[i, c], store.sizes[i], moves, mdp.max_steps - 1, width, starts)
-        for i, c in zip(image.split(_BATCH), column.split(_BATCH), strict=True)
+        for i, c in zip(torch.split(image, _BATCH), torch.split(column, _BATCH), strict=True)
     ]
-    found = torch.cat(parts) if len(image) else torch.zeros(0, mdp.max_steps, dtype=torch.float64)
-    return Reach(image, column, store.object_category[image, column], found)
+    return Reach(image, column, store.object_category[image, column], torch.cat(parts))
+
+
+def reached_detections(store: SampleStore, reach: Reach, *, one: bool) -> dict[str, Detections]:
+    """What a searcher would claim that finds all that the oracle does, and nothing else.
+
+    Args:
+        store: the images.
+        reach: what the oracle found.
+        one: of each image and category only the object that it came nearest to,
+            since a search triggers once; else all. Difficult ones are left out.
+    """
+    counted = (reach.best >= MATCH_IOU) & ~store.difficult[reach.image, reach.column]
+    best: dict[tuple[int, int], tuple[float, int]] = {}
+    for row in counted.nonzero().flatten().tolist():
+        search = (int(reach.image[row]), int(reach.category[row]))
+        best[search] = max(best.get(search, (0.0, -1)), (float(reach.best[row]), row))
+    if one:
+        counted = torch.zeros_like(counted)
+        counted[[row for _, row in best.values()]] = True
+    claimed = {}
+    for category, name in enumerate(store.categories):
+        rows = (counted & (reach.category == category)).nonzero().flatten()
+        claimed[name] = Detections(
+            np.array(store.image_ids)[reach.image[rows].numpy()],
+            store.boxes[reach.image[rows], reach.column[rows]].numpy(),
+            np.ones(len(rows)),
+        )
+    return claimed
 
 
 def beam_search(

@@ -83,7 +83,8 @@ class Diagnosis:
 
     def of(self, kind: str) -> Flags:
         """``[D]`` bool: the detections that are errors of a kind."""
-        return self.status == Status[kind.upper()]
+        mask: Flags = self.status == Status[kind.upper()]
+        return mask
 
     def number(self, kind: str) -> int:
         """Errors of a kind."""
@@ -111,11 +112,11 @@ def diagnose(
         on_own = np.isin(status, (Status.TRUE, Status.LOCALISATION))
         missed[own[on_own]] = False
         found[category] = Diagnosis(one, status, own, own_iou, other, names, other_iou, missed)
-    for each in found.values():
-        wrong = each.of("class")
-        for name, index in zip(each.other_category[wrong], each.other[wrong], strict=True):
-            if str(name) in found:
-                found[str(name)].missed[index] = False
+    for diagnosis in found.values():
+        wrong = diagnosis.of("class")
+        names, on = diagnosis.other_category[wrong].tolist(), diagnosis.other[wrong].tolist()
+        for name, index in zip(names, on, strict=True):
+            found[name].missed[index] = False
     return found
 
 

@@ -60,12 +60,9 @@ def verdict_of(
     share = None
     if ceiling is not None and ceiling > floor:
         share = (success - floor) / (ceiling - floor)
-        text += (
-            f" The oracle succeeds in {ceiling:.1%} at least: the agent has gone {share:.0%} of the "
-            f"way from {BASELINE_NAMES[name]} to it."
-            if share > 0
-            else f" The oracle succeeds in {ceiling:.1%} at least."
-        )
+        text += f" The oracle succeeds in {ceiling:.1%} at least"
+        way = f": the agent has gone {share:.0%} of the way from {BASELINE_NAMES[name]} to it."
+        text += way if share > 0 else "."
     return Verdict(name, floor, share, better, text)
 
 
