@@ -138,7 +138,6 @@ def _read_episodes(path: Path, image_set: str) -> dict[SearchKey, Ended]:
                 success=row["success"] == "1",
             )
         except (ValueError, KeyError, TypeError):
-            raise ObjlocError(
-                f"{path}: expected rows of stages.evaluate; found {','.join(map(str, row.values()))}"
-            ) from None
+            line = ",".join(map(str, row.values()))
+            raise ObjlocError(f"{path}: expected rows of stages.evaluate; found {line}") from None
     return found

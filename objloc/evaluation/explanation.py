@@ -29,8 +29,8 @@ MISS_WORDS = {
         "found another object", "the search ended on another object of the category"
     ),
     Miss.MISTIMED: Words(
-        "triggered at the wrong moment",
-        "an earlier window was right, or a later one would have been had it gone on",
+        "triggered too early or late",
+        "a later window would have been right had it gone on, or an earlier one was",
     ),
     Miss.BESIDE: Words(
         "triggered beside it", "on a wrong window that overlaps the object by IoU 0.1 or more"

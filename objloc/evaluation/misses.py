@@ -15,7 +15,6 @@ from objloc.mdp.environment import Observation
 from objloc.params import Mdp
 from objloc.voc.store import SampleStore
 
-
 SAME_IOU = 0.9
 """Windows that overlap so much are one to a search that comes back: no single move
 changes so little."""
