@@ -1,6 +1,5 @@
 """The report's figures, each with its set, number of images and threshold."""
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from objloc.evaluation.tide import KINDS
+from objloc.view.report.texts import best_blind, short
 from objloc.view.style import (
     AGENT,
     BLIND,
@@ -64,8 +64,7 @@ def between(contents: Mapping[str, Any]) -> Figure:
         "agent": "agent",
     }
     for place, column in zip(places, columns, strict=True):
-        values = (each[column] for each in success["baselines"].values())
-        floor = max((value for value in values if value is not None), default=None)
+        floor = best_blind(success["baselines"], column)
         ceiling, own = success["ceiling"][column], success["agent"][column]
         if floor is not None and ceiling is not None:
             plot.hlines(place, floor, ceiling, color="#DDE3EA", linewidth=7, zorder=1)
@@ -86,7 +85,7 @@ def between(contents: Mapping[str, Any]) -> Figure:
             own, place, "o", color=AGENT, markersize=8, label=names.pop("agent", None), zorder=4
         )
         plot.annotate(
-            _short(own), (own, place), (0, 8), textcoords="offset points", ha="center",
+            short(own, ".2f"), (own, place), (0, 8), textcoords="offset points", ha="center",
             fontsize=8, fontweight="bold", color=INK,
         )  # fmt: skip
     plot.set_yticks(
@@ -191,7 +190,9 @@ def errors(contents: Mapping[str, Any]) -> Figure:
         kinds = explained[name]["kinds"]
         costs = [kinds[kind]["cost"]["voc2007"] or 0.0 for kind in KINDS]
         ap = explained[name]["ap"]["voc2007"]
-        plot.bar(places + shift, costs, 0.38, color=colour, label=f"{name}: mean AP {_short(ap)}")
+        plot.bar(
+            places + shift, costs, 0.38, color=colour, label=f"{name}: mean AP {short(ap, '.2f')}"
+        )
         for place, kind, cost in zip(places + shift, KINDS, costs, strict=True):
             plot.annotate(
                 f"{kinds[kind]['number']}", (place, max(cost, 0.0)), (0, 3),
@@ -258,12 +259,13 @@ def facts(contents: Mapping[str, Any]) -> str:
     return f"{contents['data']['name']}, {contents['image_set']}: {contents['images']} images"
 
 
+def shown_on(contents: Mapping[str, Any], name: str) -> str:
+    """Set, number of images and threshold of a figure, as its caption begins."""
+    if name == "training.png":
+        return f"{contents['data']['name']}, training and validation set."
+    return f"{facts(contents)}; success from IoU > {contents['iou_threshold']:g}."
+
+
 def _categories(contents: Mapping[str, Any]) -> str:
     number = len(contents["categories"])
     return f"{number} categories" if number > 1 else f"category {contents['categories'][0]}"
-
-
-def _short(value: float | None) -> str:
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.2f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"

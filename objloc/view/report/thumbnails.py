@@ -17,7 +17,7 @@ _SIDE = 320
 def thumbnail(
     jpeg: bytes,
     size: tuple[float, float],
-    truth: Sequence[Coordinates],
+    truth: Sequence[tuple[Coordinates, bool]],
     windows: Sequence[Coordinates],
 ) -> bytes:
     """A JPEG file of a search: earlier windows faint, the last one strong.
@@ -25,7 +25,8 @@ def thumbnail(
     Args:
         jpeg: the photograph's file.
         size: its width and height in pixels as annotated.
-        truth: boxes of the objects of the category, in pixels.
+        truth: boxes of the objects of the category, in pixels, and whether each is
+            difficult: those are dashed.
         windows: of the search, in pixels, the last one last.
     """
     with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
@@ -41,8 +42,8 @@ def thumbnail(
 
     for box in windows[:-1]:
         draw(box, colour=AGENT, width=1, opacity=0.25)
-    for box in truth:
-        draw(box, colour=TRUTH, width=3, dashed=True)
+    for box, difficult in truth:
+        draw(box, colour=TRUTH, width=3, dashed=difficult)
     draw(windows[-1], colour=AGENT, width=3)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
@@ -61,7 +62,9 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
     for row in rows:
         image, category = int(searches.image[row]), int(searches.category[row])
         boxes, mine = store.objects_of(searches.image[[row]], searches.category[[row]])
-        truth = [_coordinates(box) for box in boxes[0][mine[0]].tolist()]
+        difficult = store.difficult[image][mine[0]].tolist()
+        objects = [_coordinates(box) for box in boxes[0][mine[0]].tolist()]
+        truth = list(zip(objects, difficult, strict=True))
         steps = int(searches.steps[row])
         windows = [_coordinates(box) for box in searches.boxes[row, : steps + 1].tolist()]
         width, height = store.sizes[image].tolist()
