@@ -60,9 +60,9 @@ def verdict_of(
     share = None
     if ceiling is not None and ceiling > floor:
         share = (success - floor) / (ceiling - floor)
-        text += f" The oracle succeeds in {ceiling:.1%} at least"
-        way = f": the agent has gone {share:.0%} of the way from {BASELINE_NAMES[name]} to it."
-        text += way if share > 0 else "."
+        reached = f"the oracle, which reaches {100 * ceiling:.1f} % at least."
+        way = f"{100 * share:.0f} % of the way" if share > 0 else "no part of the way"
+        text += f" It has gone {way} from {BASELINE_NAMES[name]} to {reached}"
     return Verdict(name, floor, share, better, text)
 
 

@@ -9,7 +9,16 @@ from objloc.evaluation.baselines import BASELINES
 from objloc.view.report.figures import facts
 from objloc.view.report.parts import bin_of, card, data_uri, figure, table
 from objloc.view.report.stylesheet import STYLE
-from objloc.view.report.texts import BASELINE_TITLES, EXPLORER, best_blind, link, short, span
+from objloc.view.report.texts import (
+    BASELINE_TITLES,
+    EXPLORER,
+    best_blind,
+    counted,
+    link,
+    lost,
+    short,
+    span,
+)
 
 _SECTIONS = (
     ("scores", "Scores"),
@@ -19,6 +28,10 @@ _SECTIONS = (
     ("images", "Best and worst"),
     ("training", "Training"),
     ("made", "How it was made"),
+)
+_NO_COMMIT = (
+    "Not told here, so that the same inputs give the same page: <code>objloc report</code> and "
+    "the page kept by MLflow tell it."
 )
 
 
@@ -165,8 +178,8 @@ def _misses(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
         bin_of(
             each["title"],
             each["text"],
-            f"-{short(each['cost'])} <small>success, {each['searches']} searches, "
-            f"{each['objects']} objects</small>",
+            f"{lost(each['cost'])} <small>success, {counted(each['searches'], 'search', 'es')}, "
+            f"{counted(each['objects'], 'object')}</small>",
             [(entry, short(entry["nearest_iou"], ".2f")) for entry in each["listed"]],
             explorer,
         )
@@ -174,8 +187,8 @@ def _misses(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
     )
     return (
         f"<p>{explained['failed_searches']} of {explained['searches']} searches failed. Each "
-        "missed object has exactly one reason: the first of these that applies. Behind an image stands "
-        "the best IoU that its search came to; a link opens the search in the explorer.</p>"
+        "missed object has exactly one reason: the first of these that applies. Behind an image "
+        "stands the best IoU that its search came to; a link opens the search in the explorer.</p>"
         f"{note}{figure(contents, folder, 'misses.png')}<h3>Images by reason</h3>{bins}"
     )
 
@@ -187,8 +200,8 @@ def _errors(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
             bin_of(
                 each["title"],
                 each["text"],
-                f"-{short(each['cost']['voc2007'])} <small>AP, {each['number']} "
-                f"{'objects' if kind == 'missed' else 'detections'}</small>",
+                f"{lost(each['cost']['voc2007'])} <small>AP, "
+                f"{counted(each['number'], 'object' if kind == 'missed' else 'detection')}</small>",
                 [
                     (entry, short(entry["score"], ".2f") if "score" in entry else "")
                     for entry in each["listed"]
@@ -226,21 +239,20 @@ def _shot(each: dict[str, Any], folder: Path, explorer: str) -> str:
     ending = "triggered" if each["terminated"] else "no trigger"
     return (
         f'<li><a href="{escape(link(explorer, each))}">'
-        f'<img src="{data_uri(folder / each["file"])}" alt="{image_id}, search for {category}" '
-        f'loading="lazy">{category}, IoU {short(each["iou"], ".2f")}'
+        f'<img src="{data_uri(folder / each["file"])}" alt="{image_id}, search for {category}">'
+        f"{category}, IoU {short(each['iou'], '.2f')}"
         f"<small>{image_id}, {each['steps']} steps, {ending}</small></a></li>"
     )
 
 
 def _made(contents: Mapping[str, Any], commit: str | None) -> str:
     data = contents["data"]
-    told = commit or "not told here, so that the same inputs give the same page; objloc report does"
     rows = [
         ("Data", f"{escape(data['name'])}, image set {escape(contents['image_set'])}"),
         ("Data hash", f'<span class="hash">{data["hash"]}</span>'),
         ("Model (SHA-256)", f'<span class="hash">{contents["model"]}</span>'),
         ("Command", f"<code>{escape(contents['command'] or 'unknown')}</code>"),
-        ("Commit", f'<span class="hash">{escape(told)}</span>'),
+        ("Commit", f'<span class="hash">{escape(commit)}</span>' if commit else _NO_COMMIT),
         ("Made with", escape((contents["environment"] or "unknown").replace("\n", ", "))),
     ]
     facts_table = "".join(f'<tr><th scope="row">{a}</th><td>{b}</td></tr>' for a, b in rows)

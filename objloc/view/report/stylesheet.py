@@ -17,7 +17,7 @@ a { color: var(--agent); text-decoration-thickness: 1px; text-underline-offset: 
 a:focus-visible, summary:focus-visible { outline: 3px solid var(--amber); outline-offset: 2px; }
 code, .hash { font: .86em/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   overflow-wrap: anywhere; }
-.muted, figcaption, caption, .note { color: var(--muted); }
+.muted, figcaption, .note { color: var(--muted); }
 .note { font-size: .9rem; }
 nav { position: sticky; top: 0; z-index: 2; background: rgb(245 246 248 / .95);
   border-bottom: 1px solid var(--line); margin-top: 1.25rem; }
@@ -51,11 +51,11 @@ section { background: var(--paper); border: 1px solid var(--line); border-radius
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem;
   font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-size: .88rem; caption-side: bottom; padding-top: .5rem; }
 th, td { padding: .38rem .6rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-thead th { font-weight: 600; color: var(--muted); vertical-align: bottom; }
+thead th { font-weight: 600; color: var(--muted); vertical-align: bottom; white-space: normal;
+  line-height: 1.25; }
 tbody tr.mean td { font-weight: 650; border-top: 2px solid var(--ink); }
 td.words, table.facts td { text-align: left; white-space: normal; }
 table.facts th { text-align: left; font-weight: 600; width: 11rem; white-space: normal;
@@ -80,7 +80,7 @@ summary .cost small { color: var(--muted); font-size: .85rem; }
 .images a { display: block; padding: .12rem .5rem; background: var(--ground); border-radius: .4rem;
   border: 1px solid var(--line); text-decoration: none; }
 .images a:hover { border-color: var(--agent); }
-.shots { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr));
+.shots { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr));
   list-style: none; padding: 0; margin: .5rem 0 0; }
 .shots img { width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: #16181c;
   display: block; border-radius: .45rem; }
@@ -94,7 +94,7 @@ footer { color: var(--muted); font-size: .88rem; padding-bottom: 3rem; }
   section { padding: 1rem .9rem 1.1rem; } h1 { font-size: 1.5rem; }
   summary { grid-template-columns: 1rem 1fr; } summary .cost { grid-column: 2; text-align: left; }
   .images { padding-left: 0; } nav ul { padding: .5rem .85rem; }
-  figure.wide { overflow-x: auto; } figure.wide img { width: 46rem; max-width: none; }
+  figure img { width: 38rem; max-width: none; } figure.wide img { width: 48rem; }
   table.facts th { width: 7.5rem; } .shots { grid-template-columns: repeat(2, 1fr); }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }

@@ -112,6 +112,18 @@ def span(reach: Any) -> str:
     return "-" if reach is None else f"{short(reach[0])} to {short(reach[1])}"
 
 
+def lost(cost: float | None) -> str:
+    """What something costs: ``-.131``; 0 where it is nothing, to the last digit shown."""
+    if cost is None or abs(cost) < 0.0005:
+        return "0"
+    return short(-cost)
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """``1 search``, ``2 searches``."""
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
 def best_blind(baselines: Mapping[str, Mapping[str, float | None]], column: str) -> float | None:
     """The best figure of the searchers that look at nothing."""
     known = (each[column] for each in baselines.values())
