@@ -15,6 +15,7 @@ ROWS = (
     ("evaluation",),
     ("view",),
     ("experiment", "run_folder"),
+    ("cli",),
 )
 """Rooms of ``objloc``, the lowest first: each may import its own row and those below."""
 

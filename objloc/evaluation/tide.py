@@ -143,7 +143,10 @@ def _nearest(
     names = np.full(len(detections), "", dtype=object)
     order = np.argsort(detections.image_ids, kind="stable")
     image_ids, starts = np.unique(detections.image_ids[order], return_index=True)
-    for image_id, rows in zip(image_ids.tolist(), np.split(order, starts[1:]), strict=True):
+    # Without a detection there is an end and no start.
+    ends = [*starts[1:].tolist(), len(order)]
+    for image_id, start, end in zip(image_ids.tolist(), starts.tolist(), ends, strict=False):
+        rows = order[start:end]
         boxes = torch.from_numpy(detections.boxes[rows])
         for category in categories:
             held = groups[category].get(image_id)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from objloc.agent.checkpoint import load_checkpoint
+from objloc.agent.checkpoint import Checkpoint, load_checkpoint
 from objloc.errors import ObjlocError
-from objloc.evaluation.analysis import analyse, load_images, spending_curves
+from objloc.evaluation.analysis import Analysis, analyse, load_images, spending_curves
 from objloc.evaluation.evaluated import read_evaluated
 from objloc.evaluation.explanation import best_and_worst
 from objloc.files import file_hash, folder_written_whole, write_atomically, write_json
@@ -18,8 +18,10 @@ from objloc.view.report import figures
 from objloc.view.report.contents import contents_of
 from objloc.view.report.markdown import markdown_of
 from objloc.view.report.page import page_of
+from objloc.view.report.texts import EXPLORER
 from objloc.view.report.thumbnails import thumbnails
 from objloc.view.style import save_figure
+from objloc.voc.store import SampleStore
 
 Say = Callable[[str], None]
 
@@ -27,6 +29,37 @@ VALUES = "report.json"
 """What every folder of a report holds."""
 _COPIED = ("precision_recall.png", "steps.png")
 """Figures of the evaluation that the report shows as they are."""
+
+
+def analyse_run(
+    shards: Path,
+    train: Path,
+    evaluate: Path,
+    image_set: str,
+    *,
+    beam_width: int,
+    seed: int,
+    say: Say,
+) -> tuple[Analysis, SampleStore, Checkpoint]:
+    """Take a run's evaluation apart.
+
+    Returns:
+        The analysis, the images with their pixels, the model.
+
+    Raises:
+        ObjlocError: files that are missing, damaged or do not belong together.
+    """
+    checkpoint = load_checkpoint(train / "checkpoint.pt")
+    evaluated = read_evaluated(evaluate, image_set)
+    sha256 = file_hash(train / "checkpoint.pt")
+    if evaluated.metrics["model"]["sha256"] != sha256:
+        raise ObjlocError(
+            f"{evaluate}: expected an evaluation of {train / 'checkpoint.pt'} ({sha256[:12]}); "
+            f"found one of another model ({evaluated.metrics['model']['sha256'][:12]})"
+        )
+    store = load_images(shards, checkpoint, evaluated)
+    analysis = analyse(store, checkpoint, evaluated, width=beam_width, seed=seed, say=say)
+    return analysis, store, checkpoint
 
 
 def write_report(
@@ -50,17 +83,14 @@ def write_report(
     Raises:
         ObjlocError: files that are missing, damaged or do not belong together.
     """
-    checkpoint = load_checkpoint(train / "checkpoint.pt")
-    evaluated = read_evaluated(evaluate, params.image_set)
-    sha256 = file_hash(train / "checkpoint.pt")
-    if evaluated.metrics["model"]["sha256"] != sha256:
-        raise ObjlocError(
-            f"{evaluate}: expected an evaluation of {train / 'checkpoint.pt'} ({sha256[:12]}); "
-            f"found one of another model ({evaluated.metrics['model']['sha256'][:12]})"
-        )
-    store = load_images(shards, checkpoint, evaluated)
-    analysis = analyse(
-        store, checkpoint, evaluated, width=params.beam_width, seed=params.seed, say=say
+    analysis, store, checkpoint = analyse_run(
+        shards,
+        train,
+        evaluate,
+        params.image_set,
+        beam_width=params.beam_width,
+        seed=params.seed,
+        say=say,
     )
     curves = spending_curves(store, checkpoint, analysis, seed=params.seed, say=say)
     contents = contents_of(analysis, curves, checkpoint, train, params)
@@ -112,3 +142,47 @@ def _draw(folder: Path, contents: Mapping[str, Any], evaluated: Path) -> None:
         }
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         training_curves(rows, folder / "training.png")
+
+
+def copy_with_commit(folder: Path, to: Path, commit: str | None, explorer: str = EXPLORER) -> Path:
+    """Copy a report, its page and text telling the commit.
+
+    Args:
+        folder: of a report.
+        to: the folder to write.
+        commit: None if nobody knows.
+        explorer: address of the explorer, seen from the copy.
+
+    Returns:
+        The copy's page.
+
+    Raises:
+        ObjlocError: no report, a damaged one, or the copy cannot be written.
+    """
+    contents = read_report(folder)
+    told = commit or "unknown"
+    with folder_written_whole(to, VALUES) as copy:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            write_atomically(copy / path.relative_to(folder), path.read_bytes())
+        page = page_of(contents, folder, commit=told, explorer=explorer)
+        text = markdown_of(contents, folder, commit=told, explorer=explorer)
+        write_atomically(copy / "report.html", page)
+        write_atomically(copy / "report.md", text)
+    return to / "report.html"
+
+
+def logged_figures(contents: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of MLflow keeps of a report, beside what the evaluation logs."""
+    explained = contents["explanation"]
+    return {
+        contents["image_set"]: {
+            "oracle": {
+                name: score["ceiling"]["mean"] for name, score in contents["scores"].items()
+            },
+            "miss_cost": {name: each["cost"] for name, each in explained["misses"].items()},
+            "error_cost": {
+                kind: {name: each["cost"]["voc2007"] for name, each in errors["kinds"].items()}
+                for kind, errors in explained["errors"].items()
+            },
+        }
+    }

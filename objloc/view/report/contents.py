@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from objloc.agent.checkpoint import Checkpoint
 from objloc.errors import ObjlocError
@@ -20,6 +18,7 @@ from objloc.evaluation.average_precision import (
 from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.explanation import explanation_of
 from objloc.evaluation.oracle import reached_detections
+from objloc.evaluation.run_parameters import agent_parameters, read_parameters
 from objloc.evaluation.success import by_iou, interval, replicated_rates
 from objloc.evaluation.verdict import verdict_of
 from objloc.params import Report
@@ -149,28 +148,8 @@ def _text(path: Path) -> str | None:
 
 
 def _parameters(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Parameters under dotted keys: of the run folder, else those in the checkpoint."""
-    text = _text(path)
-    if text is None:
-        return flat({"agent": checkpoint.agent.model_dump(mode="json")})
-    try:
-        tree = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        tree = None
-    if not isinstance(tree, dict):
-        raise ObjlocError(f"{path}: expected the parameters of a training; found another file")
-    return flat(tree)
-
-
-def flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested parameters under dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{before}{key}.")
-        else:
-            found[f"{before}{key}"] = value
-    return found
+    """Of the run folder, else those in the checkpoint."""
+    return read_parameters(path) if path.is_file() else agent_parameters(checkpoint)
 
 
 def _history(path: Path) -> dict[str, list[float | None]] | None:
