@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs
+.PHONY: run test test-slow lint types check clean lock docs screenshots
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -34,7 +34,7 @@ $(READY): requirements.lock pyproject.toml
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml.
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0" setuptools
-	$(BIN)/python -m pip install --quiet --editable ".[dev,video]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,video,onnx,supervision]"
 	@# A local version such as 2.13.0+cpu exists on no other machine.
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
 
@@ -43,6 +43,9 @@ docs: $(READY)  ## Write pictures and tables of README and docs from the last ru
 	cp data/animate/scenes_300293_person.webp docs/images/search.webp
 	cp data/animate/contact_sheet.png docs/images/searches.png
 	$(BIN)/python -m benchmarks.tables
+
+screenshots: $(READY)  ## Take the pictures of the explorer anew; needs Chromium and its driver.
+	$(BIN)/python -m benchmarks.screenshots
 
 clean:
 	rm -rf $(VENV)

@@ -12,7 +12,7 @@ from objloc.params import Params
 Schema = Mapping[str, Any]
 
 _STAGES = (
-    "dataset", "shard", "train", "evaluate", "register", "report", "animate", "layers",
+    "dataset", "shard", "train", "evaluate", "register", "report", "animate", "explore", "layers",
 )  # fmt: skip
 _BOUNDS = (
     ("minimum", "≥"),

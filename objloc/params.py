@@ -430,6 +430,28 @@ class Animate(Section):
     """Height of the photograph in the picture, in pixels."""
 
 
+class Explore(Section):
+    """Which searches the page shows; the ``explore`` stage."""
+
+    image_set: str = "test"
+    """Where the images are taken from."""
+    image_ids: Names = ()
+    """Empty: ``images`` images drawn by ``seed``, successes and failures of each
+    category in equal parts as far as there are so many."""
+    categories: Categories = "all"
+    """What is searched for, in the images that hold it."""
+    images: Annotated[int, Field(ge=1, le=2000)] = 100
+    """Number of images drawn."""
+    absent: Annotated[int, Field(ge=0)] = 1
+    """So many categories that an image does not hold are searched for there too."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the draws."""
+    max_side: Annotated[int, Field(ge=64, le=4096)] = 480
+    """Longest side of a photograph in the page, in pixels; larger ones are scaled."""
+    quality: Annotated[int, Field(ge=10, le=95)] = 80
+    """Of the photographs' JPEG."""
+
+
 class Layers(Section):
     """Which activations are drawn; the ``layers`` stage."""
 
@@ -453,6 +475,7 @@ class Params(Section):
     registration: Annotated[Register, Field(alias="register")] = Register()
     report: Report = Report()
     animate: Animate = Animate()
+    explore: Explore = Explore()
     layers: Layers = Layers()
 
     @model_validator(mode="after")

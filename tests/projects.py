@@ -26,6 +26,7 @@ TINY: dict[str, Any] = {
     },
     "evaluate": {"episodes": 2},
     "animate": {"samples": 1, "height": 100},
+    "explore": {"images": 3, "max_side": 100},
 }
 
 

@@ -118,5 +118,6 @@ def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
     names = {field.alias or name for name, field in Params.model_fields.items()}
     assert names == {
         "dataset", "shard", "train", "agents", "evaluate", "register", "report", "animate",
+        "explore",
         "layers",
     }  # fmt: skip

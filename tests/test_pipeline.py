@@ -16,8 +16,10 @@ from objloc.voc.datasets import local_mirror
 from tests.imports import ROOT, closure
 from tests.projects import Project, edit, yaml_in
 
-STAGES = ("download", "shard", "train", "evaluate", "register", "report", "animate", "layers")
-AFTER_TRAINING = "train evaluate register report animate layers"
+STAGES = (
+    "download", "shard", "train", "evaluate", "register", "report", "animate", "explore", "layers",
+)  # fmt: skip
+AFTER_TRAINING = "train evaluate register report animate explore layers"
 
 WITHOUT_EFFECT = {
     "objloc/__init__.py": "the version is not written anywhere",
@@ -178,6 +180,7 @@ def test_every_stage_runs_in_a_fresh_clone_even_if_git_holds_what_it_would_write
         ({"register": {"model_name": "other"}}, "register"),
         ({"report": {"thumbnails": 7}}, "report"),
         ({"animate": {"samples": 7}}, "animate"),
+        ({"explore": {"images": 7}}, "explore"),
         ({"layers": {"layer": 2}}, "layers"),
     ],
     ids=str,

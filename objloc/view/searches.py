@@ -14,7 +14,8 @@ from objloc.errors import ObjlocError
 from objloc.evaluation.rollout import Trajectory, rollout, trajectory
 from objloc.params import Animate
 from objloc.voc.categories import resolve_categories
-from objloc.voc.images import open_image, sample_of_file
+from objloc.voc.images import open_image
+from objloc.voc.photograph import Photograph
 from objloc.voc.sample import Coordinates, Sample, VocObject
 from objloc.voc.shard_index import read_index
 from objloc.voc.shard_reader import read_samples
@@ -107,26 +108,26 @@ def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> l
         tasks = _sampled(holds, categories, params, where)
     wanted = {image_id for image_id, _ in tasks}
     samples = [s for s in read_samples(shards, params.image_set) if s.image_id in wanted]
-    return _search(checkpoint, samples, tasks, params.seed, truth_known=True)
+    return run_searches(checkpoint, samples, tasks, params.seed, truth_known=True)
 
 
 def search_photograph(
-    path: Path,
+    picture: Photograph,
     checkpoint: Checkpoint,
     category: str | None,
     truth: Coordinates | None,
 ) -> Search:
-    """Let a trained agent search any image file.
+    """Let a trained agent search any picture.
 
     Args:
-        path: of the image; shown and searched upright.
+        picture: shown and searched upright.
         checkpoint: the agent.
         category: None: the agent's only one.
         truth: the object, in one-based inclusive pixels of the upright image.
 
     Raises:
-        ObjlocError: not an image; a category the agent does not know, or none
-            given where it knows several; a box outside the image.
+        ObjlocError: a category the agent does not know, or none given where it
+            knows several; a box outside the image.
     """
     known = ", ".join(checkpoint.categories)
     if category is None and len(checkpoint.categories) == 1:
@@ -135,12 +136,12 @@ def search_photograph(
         raise ObjlocError(f"--category: expected one of {known}; found none")
     if category not in checkpoint.categories:
         raise ObjlocError(f"--category: expected one of {known}; found '{category}'")
-    sample, _ = sample_of_file(path)
+    sample = picture.sample()
     if truth is not None:
         item = VocObject(category, _checked(truth, (sample.width, sample.height)))
         sample = replace(sample, objects=(item,))
     tasks = [(sample.image_id, category)]
-    return _search(checkpoint, [sample], tasks, 0, truth_known=truth is not None)[0]
+    return run_searches(checkpoint, [sample], tasks, 0, truth_known=truth is not None)[0]
 
 
 def _checked(truth: Coordinates, size: tuple[float, float]) -> Coordinates:
@@ -208,10 +209,18 @@ def _sampled(
     return tasks
 
 
-def _search(
+def run_searches(
     checkpoint: Checkpoint, samples: list[Sample], tasks: list[Task], seed: int, truth_known: bool
 ) -> list[Search]:
-    """One greedy episode for each task, in the tasks' order."""
+    """One greedy episode for each task, in the tasks' order.
+
+    Args:
+        checkpoint: the agent.
+        samples: the images that tasks name.
+        tasks: at least one.
+        seed: of random choices, if there are any.
+        truth_known: False: the samples' objects say nothing.
+    """
     agent = checkpoint.agent
     store = SampleStore.from_samples(samples, checkpoint.categories, agent.encoder.image_size)
     rows = torch.tensor(

@@ -134,9 +134,9 @@ class Stubborn:
     def act(
         self,
         observation: Observation,
-        index: torch.Tensor,
-        sizes: torch.Tensor,
-        generator: torch.Generator,
+        index: torch.Tensor,  # noqa: ARG002 - it looks at nothing
+        sizes: torch.Tensor,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
     ) -> tuple[torch.Tensor, torch.Tensor]:
         values = torch.zeros(len(observation.image), 9)
         values[:, 6], values[:, 8] = 1.0, 2.0  # smaller; the trigger

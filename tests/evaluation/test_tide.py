@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from objloc.evaluation.average_precision import Detections, Objects, area, precision_recall
+from objloc.evaluation.average_precision import Detections, Objects, precision_recall
 from objloc.evaluation.tide import KINDS, Status, costs, diagnose
 from objloc.voc.sample import Coordinates
 
@@ -44,9 +44,7 @@ ONE_EACH = [
 
 
 @pytest.mark.parametrize(("box", "status"), ONE_EACH)
-def test_a_detection_is_of_the_kind_that_its_overlaps_say(
-    box: Coordinates, status: Status
-) -> None:
+def test_a_detection_is_of_the_kind_that_its_overlaps_say(box: Coordinates, status: Status) -> None:
     objects = {"cat": truth(("i", A)), "dog": truth(("i", B))}
     found = diagnose({"cat": claims(("i", 1, box)), "dog": claims()}, objects)
     assert found["cat"].status.tolist() == [status]

@@ -1,0 +1,101 @@
+"""A headless Chromium without a network, for screenshots and for tests of pages."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb",
+)  # fmt: skip
+
+
+def missing() -> str | None:
+    """What is not installed here and would be needed; None if all is there."""
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        return "selenium (the extra dev)"
+    if not any(map(shutil.which, _BROWSERS)):
+        return "Chromium"
+    return None if shutil.which("chromedriver") else "chromedriver"
+
+
+@contextmanager
+def browser(
+    width: int = 1280,
+    height: int = 800,
+    *,
+    scale: float = 1,
+    touch: bool = False,
+    online: bool = False,
+    dark: bool = False,
+    calm: bool = False,
+) -> Iterator["Chrome"]:
+    """A browser window, closed at the end.
+
+    Args:
+        width: of the page, in CSS pixels.
+        height: of the page, in CSS pixels.
+        scale: pixels of a screenshot to one of CSS.
+        touch: a phone's: touched, not pointed at.
+        online: False: every request to a network fails.
+        dark: what the reader's machine prefers.
+        calm: the reader prefers reduced motion.
+    """
+    from selenium.webdriver import Chrome, ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = ChromeOptions()
+        options.binary_location = next(filter(None, map(shutil.which, _BROWSERS)))
+        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        if not online:
+            # No name resolves and no address is reached, but for this machine's own.
+            options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        try:
+            metrics = {
+                "width": width, "height": height, "deviceScaleFactor": scale, "mobile": touch,
+            }  # fmt: skip
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+            features = [
+                {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
+            ]
+            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            yield driver
+        finally:
+            driver.quit()
+
+
+def requested(driver: "Chrome") -> list[str]:
+    """Addresses asked for since this was last called: none of them data or blob."""
+    found = []
+    for entry in _log(driver, "performance"):
+        message: dict[str, Any] = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            found.append(message["params"]["request"]["url"])
+    return [url for url in found if not url.startswith(("data:", "blob:"))]
+
+
+def complaints(driver: "Chrome") -> list[str]:
+    """Errors and warnings that the page made in the browser's console."""
+    return [entry["message"] for entry in _log(driver, "browser")]
+
+
+def _log(driver: "Chrome", kind: str) -> list[dict[str, Any]]:
+    """Entries of one of the browser's logs since it was last read."""
+    entries: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]
+    return entries

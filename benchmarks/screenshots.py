@@ -1,0 +1,99 @@
+"""Screenshots of the explorer for README and docs, taken by a real Chromium.
+
+``python -m benchmarks.screenshots`` reads ``data/explore``, which must be of the
+drawn scenes: photographs of others are not ours to publish.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.browser import browser, missing
+from objloc.errors import ObjlocError
+from objloc.view.explorer.page import PAGE, TRAJECTORIES
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    """Write the pictures into ``docs/images``."""
+    try:
+        for path in screenshots(ROOT / "data" / "explore", ROOT / "docs" / "images"):
+            print(path.relative_to(ROOT))
+    except ObjlocError as error:
+        sys.exit(f"error: {error}")
+
+
+def screenshots(explored: Path, output: Path) -> Iterator[Path]:
+    """Take all pictures.
+
+    Args:
+        explored: what the stage ``explore`` wrote.
+        output: folder to write to.
+
+    Yields:
+        Each picture's file.
+
+    Raises:
+        ObjlocError: no Chromium, nothing explored, or not of the drawn scenes.
+    """
+    if lacking := missing():
+        raise ObjlocError(f"screenshots: expected a browser; not installed: {lacking}")
+    try:
+        known = json.loads((explored / TRAJECTORIES).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ObjlocError(f"{explored}: no {TRAJECTORIES}; dvc repro explore writes it") from None
+    if known["data"]["name"] != "scenes":
+        raise ObjlocError(f"{explored}: expected the drawn scenes; found {known['data']['name']}")
+    page = (explored / PAGE).as_uri()
+    image, search = telling(known)
+    place = f"image={image['id']}&search={search['key']}&step={len(search['steps']) * 3 // 4}"
+    for name, mode, dark in (("explorer", "watch", False), ("explorer_together", "together", True)):
+        with browser(1280, 800, dark=dark) as driver:
+            yield take(driver, f"{page}#{place}&mode={mode}", output / f"{name}.png")
+    with browser(390, 844, scale=2, touch=True) as driver:
+        # A visitor who has begun as the agent did.
+        acts = [step["action"] for step in search["steps"][:-1]]
+        yield take(driver, f"{page}#{place}&mode=turn", output / "explorer_phone.png", acts)
+
+
+def telling(known: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An image and a search that show much: some steps, a good end, others beside it."""
+    return max(
+        (
+            (image, search)
+            for image in known["images"]
+            if image["width"] > image["height"] and len(image["searches"]) > 2
+            for search in image["searches"]
+            if search["success"] and 7 <= len(search["steps"]) <= 14
+        ),
+        key=lambda pair: (
+            sum(each["success"] for each in pair[0]["searches"]),
+            pair[1]["final_iou"],
+        ),
+    )
+
+
+def take(driver: "Chrome", address: str, path: Path, acts: Sequence[str] = ()) -> Path:
+    """Open an address, act in "your turn", let it come to rest, write what is seen."""
+    driver.get("about:blank")
+    driver.get(address)
+    driver.execute_async_script(
+        "document.getElementById('photograph').decode().then(arguments[0], arguments[0])"
+    )
+    for action in acts:
+        driver.find_element("css selector", f"#pad [data-action={action}]").click()
+    time.sleep(0.6)  # the gliding of the window
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(driver.get_screenshot_as_png())
+    return path
+
+
+if __name__ == "__main__":
+    main()

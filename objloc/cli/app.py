@@ -1,0 +1,38 @@
+"""``objloc app``: a local page where photographs are searched."""
+
+from typing import Annotated
+
+import typer
+
+from objloc.cli._options import Model
+
+
+def command(
+    model: Model = "champion",
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="To listen on; else the first free from 7860."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    max_megabytes: Annotated[
+        int, typer.Option(min=1, max=500, help="A larger upload is refused.")
+    ] = 20,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
+) -> None:
+    """Open a local page: drop a photograph, watch the search.
+
+    It needs the extra app (Gradio) and no network. Ctrl-C ends it.
+    """
+    import webbrowser
+
+    from objloc.localiser import Localiser
+    from objloc.view.app.page import served
+
+    agent = Localiser.load(model)
+    with served(agent, host, port, max_megabytes) as serving:
+        print(f"Serving {serving.address} (Ctrl-C ends it)", flush=True)
+        if show:
+            webbrowser.open(serving.address)
+        serving.wait()

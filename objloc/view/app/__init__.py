@@ -1,0 +1,1 @@
+"""The app: a local page where a dropped photograph is searched before one's eyes."""

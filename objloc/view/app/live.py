@@ -1,0 +1,79 @@
+"""What the app answers: a photograph looked at, a search told step by step."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from objloc.errors import ObjlocError
+from objloc.localiser import Localiser
+from objloc.result import Result
+from objloc.view.app import markup
+from objloc.view.app.markup import Moment
+from objloc.voc.images import open_image
+from objloc.voc.scenes.write import scene
+
+PACES = {"slow": 0.5, "normal": 0.15, "fast": 0.04, "at once": 0.0}
+"""Seconds for which a step is shown."""
+INVITATION = "Drop a photograph, or choose a drawn scene."
+
+Shown = tuple[str, str, str]
+"""HTML of the boxes, of the panel, and the sentence to the visitor."""
+
+
+def examples(number: int) -> list[Image.Image]:
+    """Scenes drawn for the app: none of an image set, so none the agent has learned from."""
+    return [scene(0, "app", index).image for index in range(number)]
+
+
+def opened(path: str | Path) -> Image.Image:
+    """An uploaded file as a picture; messages call it as the visitor does.
+
+    Raises:
+        ObjlocError: see ``open_image``.
+    """
+    return open_image(Path(path), Path(path).name)
+
+
+def moments(result: Result) -> Iterator[Moment]:
+    """All steps of all searches, one search after another."""
+    windows = 0
+    for number, search in enumerate(result.searches):
+        for look in range(search.steps):
+            windows += 1
+            yield Moment(result, number, look, windows)
+
+
+def watch(
+    agent: Localiser,
+    image: Image.Image | None,
+    categories: Sequence[str],
+    budget: float,
+    pace: str,
+) -> Iterator[Shown]:
+    """Search a picture and show each step.
+
+    The agent is faster than the eye: its steps are shown at the pace asked for.
+    A mistake of the visitor's is a sentence, not an exception.
+
+    Args:
+        agent: searches.
+        image: None: none was chosen yet.
+        categories: what to search for.
+        budget: windows that may be looked at.
+        pace: one of ``PACES``.
+    """
+    if image is None:
+        yield "", "", markup.said(f"There is no photograph yet. {INVITATION}", wrong=True)
+        return
+    try:
+        result = agent(image, list(categories), int(budget))
+    except ObjlocError as error:
+        yield "", "", markup.said(str(error), wrong=True)
+        return
+    delay = PACES[pace]
+    for moment in moments(result) if delay else ():
+        yield markup.watched(moment), markup.thoughts(moment), markup.said("Searching …")
+        time.sleep(delay)
+    yield markup.ended(result), markup.table(result), markup.said(markup.summary(result))

@@ -1,0 +1,37 @@
+"""Explore: an agent and shards in; one page with its searches out, to be played."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+from stages._viewing import log_pictures, resolve_paths
+
+
+def main(
+    shards: Annotated[str, typer.Argument(help="Folder of shards.")],
+    model: Annotated[str, typer.Argument(help="A checkpoint, or models:/NAME/VERSION.")],
+    output: Annotated[str, typer.Argument(help="Folder: explorer.html, trajectories.json.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Write searches as a page for any browser, no network needed.
+
+    Open explorer.html. An address may name a place in it:
+    explorer.html#image=ID&search=CATEGORY&step=3 (mode=together, mode=turn).
+    """
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.files import file_hash
+    from objloc.params import load_params
+    from objloc.view.explorer.page import write_explorer
+
+    params = load_params(params_file, overrides).explore
+    folder, path, out = resolve_paths([shards, model, output], None)
+    checkpoint = load_checkpoint(path)
+    files = write_explorer(folder, checkpoint, file_hash(path), out, params)
+    log_pictures(files, "explore", folder, path, checkpoint)
+
+
+if __name__ == "__main__":
+    run_command(main)

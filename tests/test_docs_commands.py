@@ -1,0 +1,215 @@
+"""Every command and program of docs/cli.md, docs/python.md and docs/serving.md is run."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from objloc.served import example
+from tests.commands import run_objloc, run_stage, write_params
+from tests.imports import ROOT
+from tests.runs import make_run
+from tests.servers import Files, serving
+from tests.stores import make_samples
+
+PAGES = ("cli", "python", "serving")
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SERVE = "mlflow models serve -m models:/objloc@champion --env-manager local -p 5001"
+NEEDS = {"objloc export": "onnxruntime", "to_supervision": "supervision"}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+    return [body for kind, body in BLOCK.findall(text) if kind == language]
+
+
+COMMANDS = [
+    line.partition(" # ")[0].strip()
+    for page in PAGES
+    for body in blocks(page, "sh")
+    for line in body.splitlines()
+]
+
+
+def needed(text: str) -> None:
+    """Skip where an optional package is not installed."""
+    for words, package in NEEDS.items():
+        if words in text and importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+
+
+def environment() -> dict[str, str]:
+    """That of a user with the virtual environment activated; one thread gives the same sums."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("MLFLOW_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"PATH": path, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, shards_folder: Path, empty_store: Path
+) -> Path:
+    """What `make run` leaves, as far as commands look at it, and a photograph."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(empty_store, root / "mlflow.db")
+    make_run(root / "data", trigger=1000.0)
+    (root / "data" / "shards").symlink_to(shards_folder)
+    jpeg = make_samples(1)[0].jpeg
+    (root / "photos").mkdir()
+    for path in (root / "photo.jpg", root / "photos" / "one.jpg"):
+        path.write_bytes(jpeg)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        patch.chdir(root)
+        params = write_params(root)
+        data = root / "data"
+        told = run_stage(
+            "register", data / "train", data / "evaluate", data / "register", "--params", params
+        )
+        assert told.status == 0, told.err
+    return root
+
+
+@pytest.fixture
+def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.setenv("HOME", str(project / "home"))
+    return project
+
+
+@pytest.fixture(scope="module")
+def service(project: Path) -> Iterator[str]:
+    """The documented command, on a free port of its own; gives the address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (project / "service.log").open("w") as log:
+        process = subprocess.Popen(
+            shlex.split(SERVE.replace("5001", str(port))),
+            cwd=project, env=environment(), stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, (project / "service.log").read_text()
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(f"{address}/ping", timeout=10)
+                break
+            time.sleep(0.1)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def ask(address: str, body: Any) -> tuple[int, Any]:
+    """Status and JSON of an answer."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(f"{address}/invocations", data, headers=headers, timeout=60)
+    return response.status_code, response.json()
+
+
+def test_pages_have_commands_and_programs() -> None:
+    assert len(COMMANDS) > 10
+    assert all(line.startswith("objloc ") or line == SERVE for line in COMMANDS)
+    assert blocks("python", "python")
+    assert blocks("serving", "python")
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("objloc ")])
+def test_a_documented_command_runs(
+    inside: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed(line)
+    arguments = shlex.split(line)[1:]
+    if arguments == ["--install-completion"]:
+        # What shell the tests are run from is nobody's business.
+        monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+        arguments.append("bash")
+        (inside / "home").mkdir(exist_ok=True)
+    content = (inside / "photo.jpg").read_bytes()
+    with serving(Files({"/photo.jpg": content})) as files:
+        told = run_objloc(*(a.replace("http://localhost:8000", files.url) for a in arguments))
+    assert told.status == 0, told.err
+    assert told.out
+
+
+def test_the_documented_files_are_written(inside: Path) -> None:
+    assert run_objloc("predict", "photo.jpg", "--output", "three").status == 0
+    assert sorted(path.name for path in (inside / "three").iterdir()) == [
+        "photo.jpg", "photo.json", "photo.xml",
+    ]  # fmt: skip
+    page = (ROOT / "docs" / "serving.md").read_text("utf-8")
+    answer = json.loads((inside / "three" / "photo.json").read_text())
+    names = {*answer, *answer["boxes"][0], *answer["boxes"][0]["trajectory"][0]}
+    names |= set(answer["without_box"][0])
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_the_programs_of_the_python_page_run(inside: Path) -> None:
+    program = "\n".join(blocks("python", "python"))
+    needed(program)
+    checks = "assert result.labels == ['cat']\nassert annotation.startswith('<annotation>')\n"
+    run_program(program + checks, inside)
+    assert (inside / "found.png").is_file()
+
+
+def test_the_programs_of_the_serving_page_run(inside: Path, service: str) -> None:
+    program = "\n".join(blocks("serving", "python")).replace("http://localhost:5001", service)
+    checks = "ours, theirs = answers[0]['boxes'], answer['predictions'][0]['boxes']\n"
+    checks += "assert {box['category'] for box in ours} == {'cat'}\n"
+    checks += "assert ours == theirs\n"
+    told = run_program(program + checks, inside)
+    assert told.startswith("cat ")
+
+
+def run_program(program: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_service_survives_bad_requests_and_answers_several_at_once(service: str) -> None:
+    image = str(example()["image"][0])
+    good = {"dataframe_records": [{"image": image}]}
+    status, expected = ask(service, good)
+    assert (status, expected["predictions"][0]["boxes"][0]["category"]) == (200, "cat")
+    for body, told in (
+        (
+            {"dataframe_records": [{"image": "dGV4dA=="}]},
+            "image 0: expected an image (",
+        ),
+        ({"dataframe_records": [{"image": "?"}]}, "image 0: expected base64 of an image file"),
+        ({"dataframe_records": [{"image": image, "categories": "zebra"}]}, "image 0: categories:"),
+        (good | {"params": {"max_windows": -1}}, "image 0: max_windows: expected at least 1"),
+    ):
+        status, answer = ask(service, body)
+        assert status == 200
+        assert answer["predictions"][0]["error"].startswith(told)
+    for bad in (b"{", {"x": 1}, {"dataframe_records": [{"photo": image}]},
+                good | {"params": {"max_windows": "many"}}):  # fmt: skip
+        status, answer = ask(service, bad)
+        assert status == 400
+        assert answer["message"]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: ask(service, good), range(8)))
+    assert answers == [(200, expected)] * 8

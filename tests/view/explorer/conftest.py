@@ -1,0 +1,45 @@
+"""The pages, and the browser that shows them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+
+from benchmarks.browser import browser, complaints, requested
+from objloc.params import Explore
+from objloc.view.explorer.page import PAGE, write_explorer
+from tests.browsers import require_browser
+from tests.view.explorer.pages import CATEGORIES, SETS, mdp_of
+from tests.view.searches import AGENT, make_checkpoint
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory, shards_folder: Path) -> dict[str, Path]:
+    """A folder with page and trajectories for each action set."""
+    folders = {}
+    for actions in SETS:
+        agent = AGENT.model_copy(update={"mdp": mdp_of(actions)})
+        folder = tmp_path_factory.mktemp(actions)
+        checkpoint = make_checkpoint(CATEGORIES, agent)
+        write_explorer(shards_folder, checkpoint, "cd" * 32, folder, Explore(images=6))
+        folders[actions] = folder
+    return folders
+
+
+@pytest.fixture(scope="session")
+def shared_chrome() -> Iterator[Chrome]:
+    require_browser()
+    with browser(1280, 800) as driver:
+        yield driver
+
+
+@pytest.fixture
+def chrome(shared_chrome: Chrome, pages: dict[str, Path]) -> Iterator[Chrome]:
+    """The browser; the page makes no complaint and asks for nothing but itself."""
+    requested(shared_chrome), complaints(shared_chrome)
+    yield shared_chrome
+    assert complaints(shared_chrome) == []
+    ours = {(folder / PAGE).as_uri() for folder in pages.values()}
+    asked_for = {url.partition("#")[0] for url in requested(shared_chrome)}
+    assert asked_for <= ours | {"about:blank"}

@@ -1,0 +1,180 @@
+"""Your turn, in a real Chromium: the same windows as the program's own environment."""
+
+import itertools
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from benchmarks.browser import browser
+from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.environment import Environment
+from objloc.view.explorer.page import PAGE
+from objloc.voc.shard_reader import read_samples
+from objloc.voc.store import SampleStore
+from tests.browsers import asked, open_page, press, require_browser
+from tests.view.explorer.pages import (
+    CATEGORIES,
+    SETS,
+    known,
+    mdp_of,
+    present_search,
+    shown,
+    window,
+)
+
+pytestmark = pytest.mark.browser
+
+KEYS = {
+    "→": Keys.ARROW_RIGHT, "←": Keys.ARROW_LEFT, "↑": Keys.ARROW_UP, "↓": Keys.ARROW_DOWN,
+    "⏎": Keys.ENTER,
+}  # fmt: skip
+ACTION_OF_KEY = {
+    "→": "move_right", "←": "move_left", "↑": "move_up", "↓": "move_down", "+": "bigger",
+    "b": "bigger", "-": "smaller", "s": "smaller", "t": "taller", "f": "fatter",
+    "h": "split_horizontal", "v": "split_vertical", "⏎": "trigger",
+}  # fmt: skip
+TYPED = {"paper": "ss→f↓t-←↑b→→→→→+⏎", "dissertation": "hsv→f↓t-←↑bh↓⏎"}
+"""Each key, moves into the border, and windows refused as too small."""
+
+
+def environment_of(shards: Path, actions: str, image_id: str, category: str) -> Environment:
+    """An environment of the program, at the start of a search."""
+    samples = [each for each in read_samples(shards, "test") if each.image_id == image_id]
+    store = SampleStore.from_samples(samples, CATEGORIES, 32)
+    environment = Environment(store, mdp_of(actions))
+    environment.reset(torch.tensor([[0, CATEGORIES.index(category)]]))
+    return environment
+
+
+@pytest.mark.parametrize("actions", SETS)
+def test_keys_in_your_turn_give_the_boxes_of_the_environment(
+    chrome: Chrome, pages: dict[str, Path], shards_folder: Path, actions: str
+) -> None:
+    image_id, category = present_search(pages[actions])
+    environment = environment_of(shards_folder, actions, image_id, category)
+    open_page(chrome, pages[actions] / PAGE, f"#image={image_id}&search={category}&mode=turn")
+    names = [action.value for action in ACTION_SETS[actions]]
+    assert shown(chrome, "figure-iou") == "?"
+    for count, key in enumerate(TYPED[actions], 1):
+        press(chrome, KEYS.get(key, key))
+        outcome = environment.step(torch.tensor([names.index(ACTION_OF_KEY[key])]))
+        box = environment.observation().boxes[0, -1].tolist()
+        np.testing.assert_allclose(window(chrome, "you"), box, rtol=0, atol=1e-6)
+        turn = asked(
+            chrome, "{iou: explorer.turn().ious.at(-1), r: explorer.turn().rewards.at(-1)}"
+        )
+        assert abs(turn["iou"] - outcome.iou.item()) <= 1e-6
+        assert turn["r"] == outcome.reward.item()
+        assert shown(chrome, "figure-step").startswith(f"{count} ")
+    you, agent = chrome.find_elements(By.CSS_SELECTOR, "#result tbody tr")
+    assert abs(float(you.find_element(By.CLASS_NAME, "iou").text) - outcome.iou.item()) <= 0.0005
+    assert you.find_element(By.CLASS_NAME, "steps").text == str(len(TYPED[actions]))
+    (search,) = (
+        each
+        for image in known(pages[actions])["images"] if image["id"] == image_id
+        for each in image["searches"] if each["category"] == category
+    )  # fmt: skip
+    assert agent.find_element(By.CLASS_NAME, "steps").text == str(len(search["steps"]))
+    press(chrome, "r")
+    assert asked(chrome, "explorer.turn().actions") == []
+
+
+@pytest.mark.parametrize("actions", SETS)
+def test_random_actions_give_the_boxes_of_the_environment(
+    chrome: Chrome, pages: dict[str, Path], shards_folder: Path, actions: str
+) -> None:
+    open_page(chrome, pages[actions] / PAGE)
+    names = [action.value for action in ACTION_SETS[actions]]
+    dice = random.Random(7)
+    play = """
+    const { DATA, newTurn, takeAction } = explorer;
+    const [image, search] = arguments[0];
+    const turn = newTurn(DATA.images[image], DATA.images[image].searches[search]);
+    for (const action of arguments[1]) takeAction(turn, action);
+    return [turn.boxes, turn.ious, turn.rewards, turn.done, turn.terminated];
+    """
+    worst, moved = 0.0, 0
+    for image_number, image in enumerate(known(pages[actions])["images"]):
+        for number, search in enumerate(image["searches"]):
+            environment = environment_of(shards_folder, actions, image["id"], search["category"])
+            drawn = [dice.randrange(len(names) - 1) for _ in range(39)] + [len(names) - 1]
+            boxes = [environment.observation().boxes[0, -1].tolist()]
+            ious, rewards = [environment.iou.item()], []
+            for action in drawn:
+                outcome = environment.step(torch.tensor([action]))
+                boxes.append(environment.observation().boxes[0, -1].tolist())
+                ious.append(outcome.iou.item())
+                rewards.append(outcome.reward.item())
+            sequence = [names[action] for action in drawn]
+            answer = chrome.execute_script(play, [image_number, number], sequence)
+            worst = max(worst, float(np.abs(np.array(answer[0]) - boxes).max()))
+            worst = max(worst, float(np.abs(np.array(answer[1]) - ious).max()))
+            assert answer[2] == rewards
+            assert answer[3:] == [True, True]
+            moved += sum(a != b for a, b in itertools.pairwise(boxes))
+    assert worst <= 1e-6
+    assert moved > 100
+
+
+def test_the_step_limit_ends_a_turn(chrome: Chrome, pages: dict[str, Path]) -> None:
+    image_id, category = present_search(pages["paper"])
+    open_page(chrome, pages["paper"] / PAGE, f"#image={image_id}&search={category}&mode=turn")
+    chrome.execute_script(
+        "const smaller = document.querySelector('#pad [data-action=smaller]');"
+        "for (let i = 0; i < 39; i += 1) smaller.click();"
+    )
+    assert not asked(chrome, "explorer.turn().done")
+    press(chrome, "s")
+    assert asked(chrome, "[explorer.turn().done, explorer.turn().terminated]") == [True, False]
+    assert "No trigger within 40 steps" in shown(chrome, "turn-lead")
+
+
+def test_a_phone_shows_all_of_your_turn_at_once_and_is_steered_by_touch(
+    pages: dict[str, Path],
+) -> None:
+    image_id, category = present_search(pages["paper"])
+    require_browser()
+    with browser(390, 844, touch=True, calm=True) as driver:
+        open_page(driver, pages["paper"] / PAGE, f"#image={image_id}&search={category}&mode=turn")
+        bottom = "document.getElementById('pad').getBoundingClientRect().bottom"
+        assert asked(driver, bottom) <= 844
+        for mode in ("watch", "together", "turn"):
+            chosen = driver.find_element(By.CSS_SELECTOR, f".modes [data-mode={mode}]")
+            chosen.click()
+            assert asked(driver, "document.documentElement.scrollWidth") <= 390
+        assert asked(driver, "getComputedStyle(layer.firstChild).transitionDuration") == "0s"
+        swipe(driver, 0.3, 0.5, 0.6, 0.5)
+        assert asked(driver, "explorer.turn().actions") == ["move_right"]
+        pinch(driver)
+        assert asked(driver, "explorer.turn().actions") == ["move_right", "smaller"]
+
+
+def touch(driver: Chrome, kind: str, *places: tuple[float, float]) -> None:
+    """Fingers on the photograph, at shares of its sides."""
+    read = "document.getElementById('frame').getBoundingClientRect().toJSON()"
+    area = asked(driver, read)
+    points = [
+        {"x": area["x"] + x * area["width"], "y": area["y"] + y * area["height"], "id": number}
+        for number, (x, y) in enumerate(places)
+    ]
+    driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def swipe(driver: Chrome, x: float, y: float, to_x: float, to_y: float) -> None:
+    touch(driver, "touchStart", (x, y))
+    touch(driver, "touchMove", ((x + to_x) / 2, (y + to_y) / 2))
+    touch(driver, "touchMove", (to_x, to_y))
+    touch(driver, "touchEnd")
+
+
+def pinch(driver: Chrome) -> None:
+    touch(driver, "touchStart", (0.2, 0.5))
+    touch(driver, "touchStart", (0.2, 0.5), (0.8, 0.5))
+    touch(driver, "touchMove", (0.4, 0.5), (0.6, 0.5))
+    touch(driver, "touchEnd")
