@@ -1,7 +1,10 @@
 """``objloc explain``, ``objloc report`` and ``objloc compare``."""
 
 import json
+import re
+import shlex
 import shutil
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from objloc.files import file_hash
 from objloc.tracking.run import create_run
 from objloc.tracking.store import connect
 from tests.analyses import make_evaluated_run
-from tests.commands import Result, run_objloc
+from tests.commands import Result, run_objloc, run_stage, write_params
+from tests.imports import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +23,15 @@ def other_run(shards_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A run whose agent triggers more readily. Read only."""
     folder = tmp_path_factory.mktemp("other") / "other"
     return make_evaluated_run(folder, shards_folder, bias=1.0, seed=3, image_sets="[test]")
+
+
+COMMANDS = [
+    line.partition(" # ")[0].strip()
+    for body in re.findall(
+        r"^```sh\n(.*?)^```$", (ROOT / "docs" / "report.md").read_text("utf-8"), re.M | re.S
+    )
+    for line in body.splitlines()
+]
 
 
 def succeeded(result: Result) -> Result:
@@ -140,3 +153,40 @@ def test_compare_refuses_other_data_by_name(evaluated_run: Path, tmp_path: Path)
     assert "image set 'train'" in run_objloc(
         "compare", evaluated_run, run, "--image-set", "train"
     ).error  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(
+    evaluated_run: Path,
+    other_run: Path,
+    empty_store: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """What the pipeline leaves, another run, and the model registered."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(empty_store, root / "mlflow.db")
+    for name, run in (("data", evaluated_run), ("other", other_run)):
+        shutil.copytree(run, root / name, ignore=shutil.ignore_patterns("shards"))
+        (root / name / "shards").symlink_to((run / "shards").resolve())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        patch.chdir(root)
+        params = write_params(root)
+        folders = [root / "data" / name for name in ("train", "evaluate", "register")]
+        succeeded(run_stage("register", *folders, "--params", params))
+    return root
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_documented_command_runs(
+    project: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    program, *arguments = shlex.split(line)
+    assert program == "objloc"
+    assert succeeded(run_objloc(*arguments)).out
+    page = (project / ".objloc" / "report" / "report.html").as_uri()
+    assert opened == ([page] if arguments[0] == "report" else [])

@@ -188,7 +188,8 @@ def _misses(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
     return (
         f"<p>{explained['failed_searches']} of {explained['searches']} searches failed. Each "
         "missed object has exactly one reason: the first of these that applies. Behind an image "
-        "stands the best IoU that its search came to; a link opens the search in the explorer.</p>"
+        "stands the best IoU that its search came to; a link opens the search in the explorer, "
+        "if its page holds the image.</p>"
         f"{note}{figure(contents, folder, 'misses.png')}<h3>Images by reason</h3>{bins}"
     )
 

@@ -93,6 +93,8 @@ footer { color: var(--muted); font-size: .88rem; padding-bottom: 3rem; }
   body { font-size: 15px; } header, main, footer { padding-left: .85rem; padding-right: .85rem; }
   section { padding: 1rem .9rem 1.1rem; } h1 { font-size: 1.5rem; }
   summary { grid-template-columns: 1rem 1fr; } summary .cost { grid-column: 2; text-align: left; }
+  .scroll td:first-child, .scroll th:first-child { position: sticky; left: 0;
+    background: var(--paper); }
   .images { padding-left: 0; } nav ul { padding: .5rem .85rem; }
   figure img { width: 38rem; max-width: none; } figure.wide img { width: 48rem; }
   table.facts th { width: 7.5rem; } .shots { grid-template-columns: repeat(2, 1fr); }
