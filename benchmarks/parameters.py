@@ -11,7 +11,9 @@ from objloc.params import Params
 
 Schema = Mapping[str, Any]
 
-_STAGES = ("dataset", "shard", "train", "evaluate", "register", "animate", "explore", "layers")
+_STAGES = (
+    "dataset", "shard", "train", "evaluate", "register", "report", "animate", "explore", "layers",
+)  # fmt: skip
 _BOUNDS = (
     ("minimum", "≥"),
     ("exclusiveMinimum", ">"),

@@ -495,6 +495,19 @@ class Register(Section):
     """Compared on the image set that training validated on."""
 
 
+class Report(Section):
+    """What the report tells; the ``report`` stage."""
+
+    image_set: str = "test"
+    """Reported; one of ``evaluate.image_sets``."""
+    beam_width: PositiveInt = 16
+    """Windows that the oracle keeps after each move; wider finds more, slower."""
+    thumbnails: Annotated[int, Field(ge=1, le=60)] = 6
+    """Searches shown of the best, and of the worst."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the intervals of average precision, and of the random agent."""
+
+
 class Animate(Section):
     """Which searches are drawn; the ``animate`` stage."""
 
@@ -560,6 +573,7 @@ class Params(Section):
     encode: Encode = Encode()
     evaluate: Evaluate = Evaluate()
     registration: Annotated[Register, Field(alias="register")] = Register()
+    report: Report = Report()
     animate: Animate = Animate()
     explore: Explore = Explore()
     layers: Layers = Layers()

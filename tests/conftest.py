@@ -37,6 +37,14 @@ def shards_folder(devkit_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
+def evaluated_run(shards_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder: a model that finds a few objects, evaluated on val and test. Read only."""
+    from tests.analyses import make_evaluated_run  # noqa: PLC0415 - slow, and few tests need it
+
+    return make_evaluated_run(tmp_path_factory.mktemp("run") / "run", shards_folder)
+
+
+@pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new MLflow database without a run: making one takes seconds. To be copied."""
     from mlflow import MlflowClient  # noqa: PLC0415 - slow, and most tests need none

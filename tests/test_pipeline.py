@@ -16,8 +16,10 @@ from objloc.voc.datasets import local_mirror
 from tests.imports import ROOT, closure
 from tests.projects import Project, edit, yaml_in
 
-STAGES = ("download", "shard", "train", "evaluate", "register", "animate", "explore", "layers")
-AFTER_TRAINING = "train evaluate register animate explore layers"
+STAGES = (
+    "download", "shard", "train", "evaluate", "register", "report", "animate", "explore", "layers",
+)  # fmt: skip
+AFTER_TRAINING = "train evaluate register report animate explore layers"
 
 WITHOUT_EFFECT = {
     "objloc/__init__.py": "the version is not written anywhere",
@@ -174,8 +176,9 @@ def test_every_stage_runs_in_a_fresh_clone_even_if_git_holds_what_it_would_write
         ({"train": {"agent": "dqn2018"}}, AFTER_TRAINING),
         ({"agents": {"scenes": {"learning": {"discount": 0.7}}}}, AFTER_TRAINING),
         ({"agents": {"dqn2018": {"learning": {"discount": 0.7}}}}, ""),
-        ({"evaluate": {"episodes": 7}}, "evaluate register"),
+        ({"evaluate": {"episodes": 7}}, "evaluate register report"),
         ({"register": {"model_name": "other"}}, "register"),
+        ({"report": {"thumbnails": 7}}, "report"),
         ({"animate": {"samples": 7}}, "animate"),
         ({"explore": {"images": 7}}, "explore"),
         ({"layers": {"layer": 2}}, "layers"),

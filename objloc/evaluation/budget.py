@@ -1,146 +1,129 @@
-"""What a search with a budget found: detections, and how much each look was worth."""
+"""What is reached by the number of windows that a search may look at."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from objloc.box import best_iou
+from objloc.box import iou
 from objloc.evaluation.average_precision import (
+    MATCH_IOU,
     Detections,
+    Objects,
     mean_known,
     precision_recall,
     voc2007,
 )
-from objloc.evaluation.detections import by_category, joined, objects_of, suppress
-from objloc.evaluation.search import Looks
+from objloc.evaluation.detections import attended, joined, triggered
+from objloc.evaluation.rollout import Rollout
 from objloc.voc.store import SampleStore
 
-BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
-"""Looks in an image at which curves are measured; 31 and 63 are those of Tree-RL."""
-
-RECALL_THRESHOLDS = (0.5, 0.6, 0.7)
+_BUDGETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500)
 
 
-def detections_of(
-    looks: Looks,
-    store: SampleStore,
-    images: Tensor,
-    nms: float,
-    most: int,
-    budget: int | None = None,
-) -> dict[str, dict[str, Detections]]:
-    """``triggered`` and ``attended`` detections of some images, by category.
-
-    Every window looked at is scored for every category by the trigger's Q-value.
-
-    Args:
-        looks: of N images.
-        store: all images.
-        images: ``[N]`` int64, which of them were searched.
-        nms: of two windows of a category that overlap by a higher IoU the lesser goes.
-        most: detections kept of an image, the best over all categories.
-        budget: as if the search had ended after so many looks.
-    """
-    limit = budget or looks.boxes.shape[1]
-    pulled = (looks.triggered > 0) & (looks.triggered <= limit)
-    real = looks.real(budget)[..., None]
-    return {
-        "triggered": _kept(looks, store, images, pulled & real, nms, most),
-        "attended": _kept(looks, store, images, real.expand_as(pulled), nms, most),
-    }
+def budgets(limit: int) -> tuple[int, ...]:
+    """Numbers of windows to measure at, the step limit the last."""
+    return (*(each for each in _BUDGETS if each < limit), limit)
 
 
-def _kept(
-    looks: Looks, store: SampleStore, images: Tensor, valid: Tensor, nms: float, most: int
-) -> dict[str, Detections]:
-    number, windows, categories = looks.values.shape
-    scores = looks.values.transpose(1, 2).reshape(-1, windows)
-    flat = valid.transpose(1, 2).reshape(-1, windows)
-    boxes = looks.boxes[:, None].expand(-1, categories, -1, -1).reshape(-1, windows, 4)
-    kept = suppress(boxes, scores, flat, nms).view(number, categories * windows)
-    ranks = torch.where(kept, scores.view(number, -1), -torch.inf)
-    best, place = ranks.topk(min(most, ranks.shape[1]), dim=1)
-    row, column = best.isfinite().nonzero(as_tuple=True)
-    place = place[row, column]
-    return by_category(
-        store,
-        place // windows,
-        images[row],
-        looks.boxes[row, place % windows],
-        best[row, column],
+def limited(searches: Rollout, windows: int) -> Rollout:
+    """The same searches, ended after so many windows if they had not triggered by then."""
+    return replace(
+        searches,
+        steps=searches.steps.clamp(max=windows),
+        terminated=searches.terminated & (searches.steps <= windows),
     )
 
 
-class Ledger:
-    """Adds up what the batches of a search found.
+@dataclass(frozen=True)
+class Spending:
+    """Parts of the curves that one batch of searches contributes.
+
+    Attributes:
+        triggered, attended: detections by budget, then by category.
+        first_hit: ``[N, K]`` int64, number of windows that the search of an
+            object's category looked at until one overlapped it by 0.5 or more;
+            a number beyond every budget if none did.
+    """
+
+    triggered: dict[int, dict[str, Detections]]
+    attended: dict[int, dict[str, Detections]]
+    first_hit: Tensor
+
+
+NEVER = 1 << 40
+"""More windows than any search looks at."""
+
+
+def spend(store: SampleStore, searches: Rollout, windows: tuple[int, ...], nms: float) -> Spending:
+    """What one batch of searches finds with each number of windows.
 
     Args:
         store: the images.
-        nms: see ``detections_of``.
-        most: likewise.
-        max_windows: the search's budget.
+        searches: greedy episodes.
+        windows: the budgets.
+        nms: see ``objloc.evaluation.detections.attended``.
     """
+    cut = {number: limited(searches, number) for number in windows}
+    objects = store.boxes[searches.image]
+    mine = store.object_category[searches.image] == searches.category[:, None]
+    overlap = iou(searches.boxes[:, :, None], objects[:, None])
+    looked_at = torch.arange(overlap.shape[1]) < searches.steps[:, None]
+    hit = (overlap >= MATCH_IOU) & mine[:, None] & looked_at[:, :, None]
+    first = torch.where(hit.any(dim=1), hit.int().argmax(dim=1) + 1, NEVER)
+    table = torch.full(store.object_category.shape, NEVER)
+    table.scatter_reduce_(0, searches.image[:, None].expand_as(first), first, "amin")
+    return Spending(
+        triggered={number: triggered(each, store) for number, each in cut.items()},
+        attended={number: attended(each, store, nms) for number, each in cut.items()},
+        first_hit=table,
+    )
 
-    def __init__(self, store: SampleStore, nms: float, most: int, max_windows: int) -> None:
-        self._store, self._nms, self._most = store, nms, most
-        self.budgets = (*(each for each in BUDGETS if each < max_windows), max_windows)
-        self.parts: dict[int, list[Mapping[str, Mapping[str, Detections]]]] = {
-            budget: [] for budget in self.budgets
-        }
-        self._overlaps: dict[int, list[Tensor]] = {budget: [] for budget in self.budgets}
-        self._windows: list[Tensor] = []
-        self._steps: list[Tensor] = []
-        self._done = 0
 
-    def add(self, looks: Looks) -> None:
-        """Add the next images of the store."""
-        store = self._store
-        images = torch.arange(self._done, self._done + len(looks.number))
-        self._done += len(images)
-        self._windows.append(looks.number)
-        image, window, _ = (looks.triggered > 0).nonzero(as_tuple=True)
-        self._steps.append(looks.depth[image, window])
-        objects, mine = store.boxes[images], store.object_category[images] >= 0
-        counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
-        for budget in self.budgets:
-            found = detections_of(looks, store, images, self._nms, self._most, budget)
-            self.parts[budget].append(found)
-            row = counted[0]
-            overlap = best_iou(objects[counted], looks.boxes[row], looks.real(budget)[row])
-            self._overlaps[budget].append(overlap)
+def curves_of(
+    store: SampleStore, objects: Mapping[str, Objects], parts: list[Spending]
+) -> dict[str, list[float | None]]:
+    """Mean AP and recall by number of windows, over the categories.
 
-    def detections(self, budget: int) -> dict[str, dict[str, Detections]]:
-        """Of all images, as if the search had ended after so many looks."""
-        return {
-            kind: joined([part[kind] for part in self.parts[budget]])
-            for kind in ("triggered", "attended")
-        }
+    Args:
+        store: the images.
+        objects: by category.
+        parts: of all searches, every category in every image.
 
-    def summary(self) -> dict[str, Any]:
-        """Figures for ``metrics.json``; see ``docs/metrics.md``."""
-        objects = objects_of(self._store)
-        curve = []
-        for budget in self.budgets:
-            overlaps = torch.cat(self._overlaps[budget])
-            windows = torch.cat(self._windows).clamp(max=budget).double()
-            row: dict[str, Any] = {"budget": budget, "windows": float(windows.mean())}
-            for threshold in RECALL_THRESHOLDS:
-                row[f"recall_{threshold}"] = float((overlaps >= threshold).double().mean())
-            for kind, parts in self.detections(budget).items():
-                values = []
-                for category, detections in parts.items():
-                    found = precision_recall(detections, objects[category])
-                    values.append(None if found is None else voc2007(found))
-                row[f"ap_{kind}"] = mean_known(values)
-            curve.append(row)
-        steps = torch.cat(self._steps).double()
-        return {
-            "curve": curve,
-            "triggers_per_image": len(steps) / max(1, self._done),
-            "steps_to_trigger": {
-                "median": float(steps.median()) if len(steps) else None,
-                "mean": float(steps.mean()) if len(steps) else None,
-            },
-        }
+    Returns:
+        ``windows``, ``ap_triggered``, ``ap_attended`` (VOC2007) and ``recall``:
+        the share of the objects that are not difficult on which a window was.
+    """
+    windows = list(parts[0].triggered)
+    hit = torch.stack([part.first_hit for part in parts]).amin(dim=0)
+    return {
+        "windows": [float(number) for number in windows],
+        "ap_triggered": [
+            _mean_ap(joined(part.triggered[number] for part in parts), objects)
+            for number in windows
+        ],
+        "ap_attended": [
+            _mean_ap(joined(part.attended[number] for part in parts), objects) for number in windows
+        ],
+        "recall": [mean_recall(store, hit <= number) for number in windows],
+    }
+
+
+def _mean_ap(detections: Mapping[str, Detections], objects: Mapping[str, Objects]) -> float | None:
+    curves = [precision_recall(each, objects[name]) for name, each in detections.items()]
+    return mean_known(None if curve is None else voc2007(curve) for curve in curves)
+
+
+def mean_recall(store: SampleStore, hit: Tensor) -> float | None:
+    """Share of the objects hit, mean over the categories; difficult ones do not count.
+
+    Args:
+        store: the images.
+        hit: ``[N, K]`` bool.
+    """
+    shares: list[float | None] = []
+    for category in range(len(store.categories)):
+        counted = (store.object_category == category) & ~store.difficult
+        shares.append(float(hit[counted].double().mean()) if counted.any() else None)
+    return mean_known(shares)

@@ -24,7 +24,7 @@ from objloc.evaluation.baselines import (
     fixed_detections,
     fixed_outcomes,
 )
-from objloc.evaluation.budget import Ledger
+from objloc.evaluation.ledger import Ledger
 from objloc.evaluation.detections import attended, joined, objects_of, triggered
 from objloc.evaluation.episodes import Episodes
 from objloc.evaluation.rollout import Rollout, rollout

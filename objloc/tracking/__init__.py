@@ -1,8 +1,8 @@
 """Runs and registered models: the only room that knows MLflow.
 
 ``run`` follows a training and finds its run again by the model's hash;
-``restore`` fills a run from files; ``registry`` versions models and moves
-aliases; ``models`` fetches them back.
+``provenance`` tells its commit; ``restore`` fills a run from files; ``registry``
+versions models and moves aliases; ``models`` fetches them back.
 """
 
 import os
@@ -16,6 +16,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from objloc.tracking.contest import Contest, Entry, read_entry
 from objloc.tracking.models import download_model, resolve_init
+from objloc.tracking.provenance import commit_of
 from objloc.tracking.registry import Package, Registration, register
 from objloc.tracking.restore import log_to_run_of
 from objloc.tracking.run import TrainingRun, find_run
@@ -26,6 +27,7 @@ __all__ = [
     "Package",
     "Registration",
     "TrainingRun",
+    "commit_of",
     "download_model",
     "find_run",
     "log_to_run_of",

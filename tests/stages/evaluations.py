@@ -52,7 +52,7 @@ def make_checkpoint(
     biases = state["values.bias"].view(len(categories), -1)
     biases[:, 6] += 1
     biases[:, -1] = bias - 2
-    info = {"image_set": image_set}
+    info = {"image_set": image_set, "val_image_set": "val"}
     save_checkpoint(path, Checkpoint(AGENT, categories, "mini", data_hash, state, info))
     return path
 

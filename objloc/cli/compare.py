@@ -1,0 +1,147 @@
+"""``objloc compare``: two runs, evaluations or models, image by image."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from objloc.evaluation.comparison import Side
+
+_LISTED = 20
+"""Images named of those gained and lost; --json has all."""
+
+SidePath = Annotated[
+    str,
+    typer.Argument(
+        help="A run folder, an evaluation's folder, a checkpoint or models:/NAME/VERSION.",
+        show_default=False,
+    ),
+]
+
+
+def command(
+    a: SidePath,
+    b: SidePath,
+    *,
+    shards: Annotated[
+        Path, typer.Option(help="Folder of shards: for average precision, and to measure a model.")
+    ] = Path("data/shards"),
+    image_set: Annotated[
+        str | None,
+        typer.Option(help="Default: the first that both were measured on.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of text meant for people.")
+    ] = False,
+) -> None:
+    """Hold B against A on the same images: differences with intervals, images won and lost."""
+    import json
+    from tempfile import TemporaryDirectory
+
+    from objloc.evaluation.comparison import common_image_set, compare, read_side
+    from objloc.voc.store import SampleStore
+
+    with TemporaryDirectory() as temporary:
+        folders = [_evaluated(name, shards, image_set, Path(temporary, str(place)))
+                   for place, name in enumerate((a, b))]  # fmt: skip
+        chosen = common_image_set(folders, image_set)
+        sides = [
+            _with_parameters(read_side(name, folder, chosen), name)
+            for name, folder in zip((a, b), folders, strict=True)
+        ]
+        store = None
+        if (shards / "index.json").is_file():
+            store = SampleStore.load(shards, chosen, sides[0].evaluated.categories, 16)
+            if store.data_hash != sides[0].evaluated.metrics["data"]["hash"]:
+                store = None
+        result = compare(sides[0], sides[1], store, seed)
+    if as_json:
+        print(json.dumps(result, indent=2))
+    else:
+        _tell(result)
+
+
+def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) -> Path:
+    """The evaluation that a side names; a bare model is measured first."""
+    import sys
+
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.evaluation.comparison import evaluation_folder
+    from objloc.evaluation.measurement import measure_sets
+    from objloc.evaluation.outputs import write_outputs
+    from objloc.evaluation.report import metrics_of
+    from objloc.files import file_hash
+    from objloc.params import Evaluate
+    from objloc.tracking import download_model
+
+    found = evaluation_folder(Path(name))
+    if found is not None:
+        return found
+    path = download_model(name)
+    checkpoint = load_checkpoint(path)
+    params = Evaluate(image_sets=(image_set or "val",))
+    trained_on = checkpoint.info.get("image_set", "train")
+    measured = measure_sets(
+        shards, checkpoint, params, trained_on, lambda line: print(line, file=sys.stderr)
+    )
+    metrics = {each.store.image_set: metrics_of(each, params, file_hash(path)) for each in measured}
+    write_outputs(temporary, measured, metrics, params.iou_threshold)
+    return temporary
+
+
+def _with_parameters(side: "Side", name: str) -> "Side":
+    """A side whose parameters lie in no run folder tells those in its checkpoint."""
+    from dataclasses import replace
+
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.evaluation.comparison import evaluation_folder
+    from objloc.evaluation.run_parameters import agent_parameters
+    from objloc.tracking import download_model
+
+    if side.parameters or evaluation_folder(Path(name)) is not None:
+        return side
+    return replace(side, parameters=agent_parameters(load_checkpoint(download_model(name))))
+
+
+def _tell(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    facts = (
+        f"{result['data']['name']}, {result['image_set']}: {result['images']} images, "
+        f"IoU > {result['iou_threshold']:g}"
+    )
+    print(result["verdict"])
+    scores = {"success": result["success"]}
+    scores |= {f"AP of {kind} windows": part for kind, part in (result["ap"] or {}).items()}
+    for name, part in scores.items():
+        table = Table(title=f"{name} ({facts})", title_justify="left")
+        table.add_column("category", no_wrap=True)
+        for heading in ("A", "B", "B - A", "95 % interval"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for column, each in part.items():
+            reach = each["interval"]
+            table.add_row(
+                column,
+                *(_number(each[key]) for key in ("a", "b")),
+                _number(each["difference"], "+.3f"),
+                f"{reach[0]:+.3f} to {reach[1]:+.3f}" if reach else "-",
+                style="bold" if column == "mean" else None,
+            )
+        Console(width=100).print(table)
+    print(f"steps of a search: {result['steps']['a']:.1f} A, {result['steps']['b']:.1f} B")
+    for name in ("gained", "lost"):
+        entries = [f"{each['image_id']} {each['category']}" for each in result[name]]
+        more = f" and {len(entries) - _LISTED} more" if len(entries) > _LISTED else ""
+        print(
+            f"{name} by B: {len(entries)} searches: {', '.join(entries[:_LISTED]) or 'none'}{more}"
+        )
+    print("parameters that differ:" if result["parameters"] else "no parameter known to differ")
+    for key, (one, other) in result["parameters"].items():
+        print(f"  {key}: {one} A, {other} B")
+
+
+def _number(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None else format(value, form)

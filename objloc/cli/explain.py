@@ -1,0 +1,105 @@
+"""``objloc explain``: why objects were missed, and what kinds of errors cost."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def command(
+    run: Annotated[
+        Path, typer.Argument(metavar="[RUN]", help="A folder with train/, evaluate/ and shards/.")
+    ] = Path("data"),
+    *,
+    shards: Annotated[
+        Path | None, typer.Option(help="Folder of shards, if not RUN/shards.", show_default=False)
+    ] = None,
+    image_set: Annotated[str, typer.Option(help="One that was evaluated.")] = "val",
+    beam_width: Annotated[
+        int, typer.Option(min=1, help="Windows that the oracle keeps after each move.")
+    ] = 16,
+    images: Annotated[
+        bool, typer.Option("--images", help="List the images of each bin, with links.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of text meant for people.")
+    ] = False,
+) -> None:
+    """Say why searches failed, and what each kind of error costs average precision."""
+    import json
+    import sys
+
+    from rich.console import Console
+
+    from objloc.evaluation.explanation import explanation_of
+    from objloc.view.report.build import analyse_run
+    from objloc.view.report.texts import link
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    analysis, _, _ = analyse_run(
+        shards or run / "shards",
+        run / "train",
+        run / "evaluate",
+        image_set,
+        beam_width=beam_width,
+        seed=0,
+        say=say,
+    )
+    explained = explanation_of(analysis)
+    if as_json:
+        print(json.dumps(explained, indent=2))
+        return
+    console = Console(width=110)
+    tables = [(_misses(explained), explained["misses"])]
+    tables += [
+        (_errors(explained, kind), errors["kinds"]) for kind, errors in explained["errors"].items()
+    ]
+    explorer = str(run / "explore" / "explorer.html")
+    for table, bins in tables:
+        console.print(table)
+        for each in bins.values() if images else ():
+            print(f"\n{each['title']}:")
+            for entry in each["listed"]:
+                print(f"  {entry['image_id']} {entry['category']}  {link(explorer, entry)}")
+
+
+def _misses(explained: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table(
+        title=f"{explained['image_set']}: {explained['failed_searches']} of "
+        f"{explained['searches']} searches failed (IoU > {explained['iou_threshold']:g}), "
+        f"{explained['objects'] - explained['objects_found']} of {explained['objects']} objects "
+        "were missed; each has the first reason that applies",
+        title_justify="left",
+    )
+    for heading in ("reason", "success it costs", "searches", "objects"):
+        table.add_column(heading, justify="left" if heading == "reason" else "right")
+    for each in explained["misses"].values():
+        cost = "-" if each["cost"] is None else f"{each['cost']:.3f}"
+        name = f"{each['title']}: {each['text']}"
+        table.add_row(name, cost, str(each["searches"]), str(each["objects"]))
+    return table
+
+
+def _errors(explained: dict[str, Any], kind: str) -> "Table":
+    from rich.table import Table
+
+    errors = explained["errors"][kind]
+    shown = {name: "-" if value is None else f"{value:.3f}" for name, value in errors["ap"].items()}
+    table = Table(
+        title=f"{explained['image_set']}: errors of {kind} windows; mean AP {shown['voc2007']} "
+        f"(VOC2007), {shown['area']} (area)",
+        title_justify="left",
+    )
+    for heading in ("error", "VOC2007 AP it costs", "area AP it costs", "number"):
+        table.add_column(heading, justify="left" if heading == "error" else "right")
+    for each in errors["kinds"].values():
+        costs = ["-" if cost is None else f"{cost:.3f}" for cost in each["cost"].values()]
+        table.add_row(f"{each['title']}: {each['text']}", *costs, str(each["number"]))
+    return table

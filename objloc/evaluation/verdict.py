@@ -1,0 +1,82 @@
+"""What a success rate is worth, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BASELINE_NAMES = {
+    "random": "a random agent",
+    "whole_image": "the whole image",
+    "fixed_box": "the best fixed box",
+}
+"""The blind searchers as sentences call them."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A success rate between floor and ceiling.
+
+    Attributes:
+        floor_name: the best blind searcher's key; None where no image counts.
+        floor: its success rate.
+        share: how much of the way from floor to ceiling is gone; None where
+            there is no way between them.
+        better: True or False as far as the interval tells; None if it does not.
+        text: one or two sentences.
+    """
+
+    floor_name: str | None
+    floor: float | None
+    share: float | None
+    better: bool | None
+    text: str
+
+
+def verdict_of(
+    success: float | None,
+    baselines: Mapping[str, float | None],
+    gain: tuple[float, float] | None,
+    ceiling: float | None,
+    images: int,
+) -> Verdict:
+    """Judge a mean success rate.
+
+    Args:
+        success: the agent's.
+        baselines: of the blind searchers; None where one could not be measured.
+        gain: 95 % interval of the agent's rate minus the best blind one's.
+        ceiling: what the oracle reaches.
+        images: in the set.
+    """
+    known = {name: value for name, value in baselines.items() if value is not None}
+    if success is None or not known:
+        return Verdict(None, None, None, None, "No image counts, so there is nothing to judge.")
+    name = max(known, key=lambda each: known[each])
+    floor = known[name]
+    better = None if gain is None or gain[0] <= 0 <= gain[1] else gain[0] > 0
+    text = _sentence(name, success - floor, gain, better, images)
+    if len(known) < len(baselines):
+        missing = ", ".join(BASELINE_NAMES[each] for each in baselines if each not in known)
+        text += f" It was not held against {missing}, so the floor may be higher."
+    share = None
+    if ceiling is not None and ceiling > floor:
+        share = (success - floor) / (ceiling - floor)
+        reached = f"the oracle, which reaches {100 * ceiling:.1f} % at least."
+        way = f"{100 * share:.0f} % of the way" if share > 0 else "no part of the way"
+        text += f" It has gone {way} from {BASELINE_NAMES[name]} to {reached}"
+    return Verdict(name, floor, share, better, text)
+
+
+def _sentence(
+    name: str, gain: float, reach: tuple[float, float] | None, better: bool | None, images: int
+) -> str:
+    blind = BASELINE_NAMES[name]
+    if reach is None:
+        return f"No interval is known, so it cannot be said whether it is better than {blind}."
+    points = (
+        f"{100 * gain:+.1f} points, 95 % interval {100 * reach[0]:+.1f} to {100 * reach[1]:+.1f}"
+    )
+    if better:
+        return f"Better than {blind} ({points})."
+    if better is None:
+        return f"Not better than {blind}, as far as {images} images can tell ({points})."
+    return f"Worse than {blind} ({points})."

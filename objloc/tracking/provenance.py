@@ -1,0 +1,39 @@
+"""Which commit made a model: what a run of MLflow knows and no file of a stage may hold."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from objloc.files import file_hash
+from objloc.tracking.run import harmless, newest_run
+from objloc.tracking.store import connect, store_uri
+
+
+def commit_of(model: Path) -> str | None:
+    """The commit that trained a model, and whether the code was changed since.
+
+    Nothing is created: where there is no store, nobody knows.
+
+    Args:
+        model: a checkpoint.
+
+    Returns:
+        None if no run of this model tells.
+    """
+    uri = store_uri()
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        return None
+    found: list[str | None] = []
+    with harmless("this command"):
+        client = connect()
+        run_id = newest_run(client, model_sha256=file_hash(model))
+        found.append(None if run_id is None else _told(client.get_run(run_id).data.tags))
+    return found[0] if found else None
+
+
+def _told(tags: Mapping[str, str]) -> str | None:
+    if "git_commit" not in tags:
+        return None
+    changed = " with changes" if tags.get("git_dirty") == "true" else ""
+    # Made anew from files: it tells the commit of that moment.
+    restored = ", of a run restored from files" if tags.get("restored") == "true" else ""
+    return f"{tags['git_commit']}{changed}{restored}"

@@ -1,0 +1,188 @@
+"""A report's files: values, figures and thumbnails, then page and text made of them."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from objloc.agent.checkpoint import Checkpoint, load_checkpoint
+from objloc.errors import ObjlocError
+from objloc.evaluation.analysis import Analysis, analyse, load_images, spending_curves
+from objloc.evaluation.evaluated import read_evaluated
+from objloc.evaluation.explanation import best_and_worst
+from objloc.files import file_hash, folder_written_whole, write_atomically, write_json
+from objloc.params import Report
+from objloc.view.plots import training_curves
+from objloc.view.report import figures
+from objloc.view.report.contents import contents_of
+from objloc.view.report.markdown import markdown_of
+from objloc.view.report.page import page_of
+from objloc.view.report.texts import EXPLORER
+from objloc.view.report.thumbnails import thumbnails
+from objloc.view.style import save_figure
+from objloc.voc.store import SampleStore
+
+Say = Callable[[str], None]
+
+VALUES = "report.json"
+"""What every folder of a report holds."""
+_COPIED = ("precision_recall.png", "steps.png")
+"""Figures of the evaluation that the report shows as they are."""
+
+
+def analyse_run(
+    shards: Path,
+    train: Path,
+    evaluate: Path,
+    image_set: str,
+    *,
+    beam_width: int,
+    seed: int,
+    say: Say,
+) -> tuple[Analysis, SampleStore, Checkpoint]:
+    """Take a run's evaluation apart.
+
+    Returns:
+        The analysis, the images with their pixels, the model.
+
+    Raises:
+        ObjlocError: files that are missing, damaged or do not belong together.
+    """
+    checkpoint = load_checkpoint(train / "checkpoint.pt")
+    evaluated = read_evaluated(evaluate, image_set)
+    sha256 = file_hash(train / "checkpoint.pt")
+    if evaluated.metrics["model"]["sha256"] != sha256:
+        raise ObjlocError(
+            f"{evaluate}: expected an evaluation of {train / 'checkpoint.pt'} ({sha256[:12]}); "
+            f"found one of another model ({evaluated.metrics['model']['sha256'][:12]})"
+        )
+    store = load_images(shards, checkpoint, evaluated)
+    analysis = analyse(store, checkpoint, evaluated, width=beam_width, seed=seed, say=say)
+    return analysis, store, checkpoint
+
+
+def write_report(
+    shards: Path, train: Path, evaluate: Path, output: Path, params: Report, say: Say
+) -> dict[str, Any]:
+    """Compute a report and write its folder, whole or not at all.
+
+    Nothing in it tells of time, host or commit: the same inputs give the same bytes.
+
+    Args:
+        shards: folder of shards.
+        train: a training's run folder, with the model that was evaluated.
+        evaluate: what was measured.
+        output: the folder to write.
+        params: of the report.
+        say: takes a line of progress.
+
+    Returns:
+        The values of ``report.json``.
+
+    Raises:
+        ObjlocError: files that are missing, damaged or do not belong together.
+    """
+    analysis, store, checkpoint = analyse_run(
+        shards,
+        train,
+        evaluate,
+        params.image_set,
+        beam_width=params.beam_width,
+        seed=params.seed,
+        say=say,
+    )
+    curves = spending_curves(store, checkpoint, analysis, seed=params.seed, say=say)
+    contents = contents_of(analysis, curves, checkpoint, train, params)
+    with folder_written_whole(output, VALUES) as folder:
+        _draw(folder, contents, evaluate / "plots" / params.image_set)
+        shown = {}
+        for name, rows in best_and_worst(analysis, params.thumbnails).items():
+            pictures = thumbnails(analysis, rows)
+            shown[name] = [told for told, _ in pictures]
+            for told, picture in pictures:
+                write_atomically(folder / told["file"], picture)
+        contents["thumbnails"] = shown
+        write_json(folder / VALUES, contents)
+        write_atomically(folder / "report.md", markdown_of(contents, folder))
+        write_atomically(folder / "report.html", page_of(contents, folder))
+    return contents
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """The values of a report.
+
+    Raises:
+        ObjlocError: no report, or a damaged one.
+    """
+    path = folder / VALUES
+    try:
+        contents = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ObjlocError(f"{folder}: expected a report; found no {VALUES}") from None
+    except (OSError, ValueError) as error:
+        raise ObjlocError(f"{path}: not a readable report: {error}") from None
+    if not isinstance(contents, dict) or contents.get("format") != "objloc report 1":
+        raise ObjlocError(f"{path}: expected the values of a report; found another file")
+    return contents
+
+
+def _draw(folder: Path, contents: Mapping[str, Any], evaluated: Path) -> None:
+    """Write the figures; those of the evaluation are copied where it has them."""
+    for name in ("between", "success_by_iou", "by_windows", "errors", "misses"):
+        save_figure(getattr(figures, name)(contents), folder / f"{name}.png")
+    for name in _COPIED:
+        if (evaluated / name).is_file():
+            write_atomically(folder / name, (evaluated / name).read_bytes())
+    history = contents["history"]
+    if history is not None:
+        columns = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in history.items()
+        }
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        training_curves(rows, folder / "training.png")
+
+
+def copy_with_commit(folder: Path, to: Path, commit: str | None, explorer: str = EXPLORER) -> Path:
+    """Copy a report, its page and text telling the commit.
+
+    Args:
+        folder: of a report.
+        to: the folder to write.
+        commit: None if nobody knows.
+        explorer: address of the explorer, seen from the copy.
+
+    Returns:
+        The copy's page.
+
+    Raises:
+        ObjlocError: no report, a damaged one, or the copy cannot be written.
+    """
+    contents = read_report(folder)
+    told = commit or "unknown"
+    with folder_written_whole(to, VALUES) as copy:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            write_atomically(copy / path.relative_to(folder), path.read_bytes())
+        page = page_of(contents, folder, commit=told, explorer=explorer)
+        text = markdown_of(contents, folder, commit=told, explorer=explorer)
+        write_atomically(copy / "report.html", page)
+        write_atomically(copy / "report.md", text)
+    return to / "report.html"
+
+
+def logged_figures(contents: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of MLflow keeps of a report, beside what the evaluation logs."""
+    explained = contents["explanation"]
+    return {
+        contents["image_set"]: {
+            "oracle": {
+                name: score["ceiling"]["mean"] for name, score in contents["scores"].items()
+            },
+            "miss_cost": {name: each["cost"] for name, each in explained["misses"].items()},
+            "error_cost": {
+                kind: {name: each["cost"]["voc2007"] for name, each in errors["kinds"].items()}
+                for kind, errors in explained["errors"].items()
+            },
+        }
+    }

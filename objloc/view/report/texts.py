@@ -1,0 +1,130 @@
+"""What a report says of its figures, and how it writes numbers."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+
+class Caption(NamedTuple):
+    """A figure of the report.
+
+    Attributes:
+        file: its picture.
+        title: what it shows.
+        how: how to read it.
+    """
+
+    file: str
+    title: str
+    how: str
+
+
+FIGURES = {
+    each.file: each
+    for each in (
+        Caption(
+            "between.png",
+            "Success between floor and ceiling",
+            "Each grey bar runs from the best searcher that looks at nothing to the oracle, which "
+            "sees the truth. The dot is the agent, its line the 95 % interval over images. A line "
+            "that reaches the left mark means: not better than blind, as far as these images tell.",
+        ),
+        Caption(
+            "success_by_iou.png",
+            "Success against the IoU asked for",
+            "Further right a window must fit tighter to count. The agent is worth as much as it "
+            "stays above the blind searchers; a steep fall means that it finds objects but frames "
+            "them loosely.",
+        ),
+        Caption(
+            "precision_recall.png",
+            "Precision and recall",
+            "Detections are taken in, the surest first: to the right more objects are found, "
+            "upwards fewer claims are false. The higher and the further right, the better.",
+        ),
+        Caption(
+            "by_windows.png",
+            "What more windows bring",
+            "To the right a search may look at more windows before it must end. Where a curve is "
+            "flat, more steps bring nothing. Recall: share of the objects on which a window was, "
+            "triggered or not; between recall and success lie windows that it did not trigger on.",
+        ),
+        Caption(
+            "steps.png",
+            "Length of the searches",
+            "How many actions a search took, by how it ended. A pile at the right end are searches "
+            "that never triggered.",
+        ),
+        Caption(
+            "errors.png",
+            "What kinds of errors cost",
+            "Mean average precision that would be gained if errors of one kind alone were put "
+            "right. Kinds do not add up to what is lacking. Many errors may cost little, if they "
+            "are ranked low.",
+        ),
+        Caption(
+            "misses.png",
+            "Why searches failed",
+            "Success rate lost to each reason, mean over the categories; the bars add up to what "
+            "is lacking to 1. Each missed object has one reason, the first that applies from the "
+            "top; a failed search has that of the object it came nearest to.",
+        ),
+        Caption(
+            "training.png",
+            "Training",
+            "What was measured while it learned. The model is the one of the period with the "
+            "highest success on the validation set.",
+        ),
+    )
+}
+"""By file, in the order of the page."""
+
+EXPLORER = "../explore/explorer.html"
+"""Where the explorer lies, seen from the report's folder in the pipeline."""
+
+BASELINE_TITLES = {
+    "random": "random agent",
+    "whole_image": "whole image",
+    "fixed_box": "best fixed box",
+}
+
+
+def link(explorer: str, entry: dict[str, Any]) -> str:
+    """Address of a search's end in the explorer."""
+    place = urlencode({"image": entry["image_id"], "search": entry["category"], "step": "end"})
+    return f"{explorer}#{place}"
+
+
+def short(value: float | None, form: str = ".3f") -> str:
+    """``.512`` as in the tables of the literature; a dash where there is none."""
+    if value is None:
+        return "-"
+    text = format(value, form)
+    return (
+        text.replace("0.", ".", 1)
+        if abs(value) < 1 and text.lstrip("+-").startswith("0.")
+        else text
+    )
+
+
+def span(reach: Any) -> str:
+    """``.276 to .479``; a dash where there is none."""
+    return "-" if reach is None else f"{short(reach[0])} to {short(reach[1])}"
+
+
+def lost(cost: float | None) -> str:
+    """What something costs: ``-.131``; 0 where it is nothing, to the last digit shown."""
+    if cost is None or abs(cost) < 0.0005:
+        return "0"
+    return short(-cost)
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """``1 search``, ``2 searches``."""
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
+def best_blind(baselines: Mapping[str, Mapping[str, float | None]], column: str) -> float | None:
+    """The best figure of the searchers that look at nothing."""
+    known = (each[column] for each in baselines.values())
+    return max((value for value in known if value is not None), default=None)

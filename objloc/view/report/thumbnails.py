@@ -1,0 +1,87 @@
+"""Small pictures of searches: the photograph, the truth, the windows and the last one."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from objloc.evaluation.analysis import Analysis
+from objloc.view.canvas import AGENT, TRUTH, outline
+from objloc.voc.sample import Coordinates
+
+_SIDE = 320
+"""Longer side of a thumbnail, in pixels."""
+
+
+def thumbnail(
+    jpeg: bytes,
+    size: tuple[float, float],
+    truth: Sequence[tuple[Coordinates, bool]],
+    windows: Sequence[Coordinates],
+) -> bytes:
+    """A JPEG file of a search: earlier windows faint, the last one strong.
+
+    Args:
+        jpeg: the photograph's file.
+        size: its width and height in pixels as annotated.
+        truth: boxes of the objects of the category, in pixels, and whether each is
+            difficult: those are dashed.
+        windows: of the search, in pixels, the last one last.
+    """
+    with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
+        image = file.convert("RGB")
+    scale = _SIDE / max(size)
+    image = image.resize(
+        (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), Image.Resampling.LANCZOS
+    )
+
+    def draw(box: Coordinates, **style: Any) -> None:
+        xmin, ymin, xmax, ymax = (scale * corner for corner in box)
+        outline(image, (xmin, ymin, xmax, ymax), **style)
+
+    for box in windows[:-1]:
+        draw(box, colour=AGENT, width=1, opacity=0.25)
+    for box, difficult in truth:
+        draw(box, colour=TRUTH, width=3, dashed=difficult)
+    draw(windows[-1], colour=AGENT, width=3)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, Any], bytes]]:
+    """Thumbnails of some searches: what each is of, and its file's bytes.
+
+    Args:
+        analysis: holds the searches and their photographs.
+        rows: of ``analysis.searches``.
+    """
+    searches, store = analysis.searches, analysis.store
+    pictures = []
+    for row in rows:
+        image, category = int(searches.image[row]), int(searches.category[row])
+        boxes, mine = store.objects_of(searches.image[[row]], searches.category[[row]])
+        difficult = store.difficult[image][mine[0]].tolist()
+        objects = [_coordinates(box) for box in boxes[0][mine[0]].tolist()]
+        truth = list(zip(objects, difficult, strict=True))
+        steps = int(searches.steps[row])
+        windows = [_coordinates(box) for box in searches.boxes[row, : steps + 1].tolist()]
+        width, height = store.sizes[image].tolist()
+        picture = thumbnail(store.jpegs[image], (width, height), truth, windows)
+        image_id, name = store.image_ids[image], store.categories[category]
+        told = {
+            "image_id": image_id,
+            "category": name,
+            "iou": round(float(searches.final_iou[row]), 4),
+            "steps": steps,
+            "terminated": bool(searches.terminated[row]),
+            "file": f"thumbnails/{image_id}_{name}.jpg",
+        }
+        pictures.append((told, picture))
+    return pictures
+
+
+def _coordinates(box: Sequence[float]) -> Coordinates:
+    xmin, ymin, xmax, ymax = box
+    return (xmin, ymin, xmax, ymax)

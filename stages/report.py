@@ -1,0 +1,48 @@
+"""Report: a run in, one page of its scores, curves, errors and images out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._command import Overrides, ParamsFile, run_command
+
+
+def main(
+    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    train: Annotated[Path, typer.Argument(help="The training's run folder.")],
+    evaluate: Annotated[Path, typer.Argument(help="What was measured of its model.")],
+    output: Annotated[Path, typer.Argument(help="Folder: report.html, .md, .json, pictures.")],
+    params_file: ParamsFile = Path("params.yaml"),
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+) -> None:
+    """Tell a run on one page: scores between floor and ceiling, and why it missed."""
+    from tempfile import TemporaryDirectory
+
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.params import load_params
+    from objloc.tracking import commit_of, log_to_run_of
+    from objloc.view.report.build import copy_with_commit, logged_figures, write_report
+
+    params = load_params(params_file, overrides).report
+    contents = write_report(shards, train, evaluate, output, params, print)
+    print(contents["verdict"]["mean"]["text"])
+    model = train / "checkpoint.pt"
+    checkpoint = load_checkpoint(model)
+    # A run's figures are those of its own data.
+    if contents["data"]["hash"] == checkpoint.data_hash:
+        with TemporaryDirectory() as temporary:
+            copy = Path(temporary, "report")
+            copy_with_commit(output, copy, commit_of(model))
+            log_to_run_of(
+                model,
+                metrics=logged_figures(contents),
+                artifacts=[copy],
+                data=checkpoint.data,
+                data_hash=checkpoint.data_hash,
+                categories=checkpoint.categories,
+            )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,78 @@
+"""The report in Chromium, without a network: on a desk, on a phone, and on to the explorer."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from benchmarks.browser import browser, complaints, requested
+from objloc.agent.checkpoint import load_checkpoint
+from objloc.params import Explore, Report
+from objloc.view.explorer.page import write_explorer
+from objloc.view.report.build import write_report
+from tests.browsers import asked, open_page, require_browser
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def run(evaluated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with its report and its explorer."""
+    require_browser()
+    run = tmp_path_factory.mktemp("seen")
+    for name in ("train", "evaluate"):
+        shutil.copytree(evaluated_run / name, run / name)
+    shards = evaluated_run / "shards"
+    params = Report(beam_width=2, thumbnails=2)
+    write_report(shards, run / "train", run / "evaluate", run / "report", params, lambda _: None)
+    checkpoint = load_checkpoint(run / "train" / "checkpoint.pt")
+    write_explorer(shards, checkpoint, "cd" * 32, run / "explore", Explore(images=6))
+    return run
+
+
+@pytest.fixture(params=[1200, 390], ids=["desk", "phone"])
+def chrome(request: pytest.FixtureRequest, run: Path) -> Iterator[Chrome]:
+    with browser(request.param, 800, calm=True) as driver:
+        # Chromium's own first page asks for parts of itself.
+        requested(driver), complaints(driver)
+        open_page(driver, run / "report" / "report.html")
+        yield driver
+
+
+def test_the_page_fits_its_window_and_asks_for_nothing_but_itself(
+    chrome: Chrome, run: Path
+) -> None:
+    assert complaints(chrome) == []
+    assert set(requested(chrome)) <= {
+        (run / "report" / "report.html").as_uri(), "about:blank",
+    }  # fmt: skip
+    width = asked(chrome, "innerWidth")
+    assert asked(chrome, "document.documentElement.scrollWidth") <= width
+    pictures = chrome.find_elements(By.TAG_NAME, "img")
+    assert pictures
+    for picture in pictures:
+        assert asked(chrome, "arguments[0].naturalWidth", picture) > 100
+
+
+def test_a_bin_opens_and_its_link_leads_to_the_search_in_the_explorer(chrome: Chrome) -> None:
+    bins = [
+        each
+        for each in chrome.find_elements(By.CSS_SELECTOR, "#misses details")
+        if each.find_elements(By.CSS_SELECTOR, ".images a")
+    ]
+    link = bins[0].find_element(By.CSS_SELECTOR, ".images a")
+    assert not link.is_displayed()
+    asked(chrome, "arguments[0].scrollIntoView({block: 'center'})", bins[0])
+    bins[0].find_element(By.TAG_NAME, "summary").click()
+    assert link.is_displayed()
+    image_id, category = link.text.split()[:2]
+    link.click()
+    assert f"image={image_id}&search={category}" in chrome.current_url
+    # The explorer writes into its address what it shows, the step as a number.
+    shown = rf"#image={image_id}&search={category}&step=\d+$"
+    WebDriverWait(chrome, 10).until(lambda driver: re.search(shown, driver.current_url))
