@@ -14,6 +14,7 @@ ROWS = (
     ("agent",),
     ("evaluation",),
     ("view",),
+    ("gym",),
     ("experiment", "run_folder"),
 )
 """Rooms of ``objloc``, the lowest first: each may import its own row and those below."""
