@@ -42,6 +42,7 @@ def main(
     from objloc.params import load_params
     from objloc.view.film import require_encoder, write_animation, write_animations
     from objloc.view.searches import search_image_set, search_photograph
+    from objloc.voc.photograph import photograph
 
     params = load_params(params_file, overrides).animate
     require_encoder(params.format)
@@ -51,7 +52,7 @@ def main(
         files = write_animations(search_image_set(shards, checkpoint, params), output, params)
         log_pictures(files, "animate", shards, model, checkpoint)
     else:
-        search = search_photograph(image, checkpoint, category, truth)
+        search = search_photograph(photograph(image), checkpoint, category, truth)
         write_animation(search, output, name, params)
 
 

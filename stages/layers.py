@@ -30,18 +30,20 @@ def main(
     from objloc.params import load_params
     from objloc.view.layers import layer_pictures, one_sample
     from objloc.view.output import write_files
-    from objloc.voc.images import open_image, sample_of_file
+    from objloc.voc.images import open_image
+    from objloc.voc.photograph import photograph
 
     params = load_params(params_file, overrides).layers
     shards, model, output = resolve_paths(paths, image)
     checkpoint = load_checkpoint(model)
     if image is None:
         sample = one_sample(shards, params.image_set, params.image_id)
-        photograph = open_image(sample.jpeg, sample.image_id, upright=False)
+        shown = open_image(sample.jpeg, sample.image_id, upright=False)
     else:
-        sample, photograph = sample_of_file(image)
+        picture = photograph(image)
+        sample, shown = picture.sample(), picture.image
     asked = params.layer if layer is None else layer
-    write_files(output, layer_pictures(checkpoint, sample, photograph, asked))
+    write_files(output, layer_pictures(checkpoint, sample, shown, asked))
 
 
 if __name__ == "__main__":

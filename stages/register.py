@@ -11,7 +11,7 @@ from stages._command import Overrides, ParamsFile, run_command
 def main(
     train: Annotated[Path, typer.Argument(help="Run folder of the training.")],
     evaluate: Annotated[Path, typer.Argument(help="What evaluate wrote of its model.")],
-    output: Annotated[Path, typer.Argument(help="Folder: model.json.")],
+    output: Annotated[Path, typer.Argument(help="Folder: model.json, model_card.md.")],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
@@ -19,10 +19,13 @@ def main(
 
     Registering twice makes one version. Run by hand it restores a lost store.
     """
+    import json
+
     import objloc
+    from objloc import served
     from objloc.agent.checkpoint import load_checkpoint
-    from objloc.evaluation import served
-    from objloc.files import file_hash, write_json
+    from objloc.evaluation.model_card import model_card
+    from objloc.files import file_hash, write_atomically, write_json
     from objloc.params import load_params
     from objloc.tracking import Package, read_entry, register
 
@@ -36,11 +39,20 @@ def main(
         image_set=checkpoint.info["val_image_set"],
         metric=params.metric,
     )
+    figures = json.loads((evaluate / "metrics.json").read_text("utf-8"))
+    command = train / "command.txt"
+    told = command.read_text("utf-8") if command.is_file() else ""
+    card = model_card(checkpoint, entry.sha256, figures, told)
     package = Package(
-        Path(served.__file__), Path(objloc.__file__).parent, served.SIGNATURE, served.example()
+        Path(served.__file__),
+        Path(objloc.__file__).parent,
+        served.SIGNATURE,
+        served.example(),
+        card,
     )
     registration = register(train, evaluate, params.model_name, entry, package)
     write_json(output / "model.json", {"model": params.model_name, **entry.summary()})
+    write_atomically(output / "model_card.md", card)
     print(f"models:/{params.model_name}/{registration.version}", end=": ")
     print("new" if registration.created else "registered before")
     print(*registration.aliases, sep="\n")

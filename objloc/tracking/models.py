@@ -11,7 +11,18 @@ from mlflow.exceptions import MlflowException
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
-from objloc.tracking.store import connect, shown_uri, state_folder, store_error, store_uri
+from objloc.params import Register
+from objloc.tracking.store import (
+    connect,
+    shown_uri,
+    state_folder,
+    store_error,
+    store_uri,
+    visit,
+)
+
+REMEDY = "`make run` registers one; a checkpoint's path will do as well"
+"""What helps whoever asks for a model where none is registered."""
 
 CHECKPOINT = "artifacts/checkpoint.pt"
 """Where the checkpoint lies in a registered model."""
@@ -34,6 +45,29 @@ def download_model(model: str) -> Path:
         return Path(model)
     client = connect()
     return checkpoint_of(client, find_version(client, model))
+
+
+def find_model(name: str) -> Path:
+    """The checkpoint of a registered model by a short name; makes no store.
+
+    Args:
+        name: an alias or a number of the default model, as ``champion`` or ``3``;
+            or a whole address, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+
+    Raises:
+        ObjlocError: no store or no such model, with what to do; its files are
+            gone or damaged.
+    """
+    address = name
+    if not name.startswith("models:"):
+        sign = "/" if name.isdecimal() else "@"
+        address = f"models:/{Register().model_name}{sign}{name}"
+    try:
+        client = visit()
+        version = find_version(client, address)
+    except ObjlocError as error:
+        raise ObjlocError(f"model '{name}': {error} ({REMEDY})") from None
+    return checkpoint_of(client, version)
 
 
 def resolve_init(init_from: str | None, init_sha256: str | None) -> Path | None:

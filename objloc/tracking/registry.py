@@ -1,6 +1,7 @@
 """Registered versions of models, and the aliases that move to the best."""
 
 import json
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,6 +24,9 @@ from objloc.tracking.store import connect, experiment_id, global_store, store_er
 CHAMPION = "champion"
 """The alias of the first contest there was."""
 
+CARD = "model_card.md"
+"""The card's name: in the run's artifacts, and among the model's."""
+
 REQUIREMENTS = (
     "mlflow", "numpy", "pandas", "pillow", "pydantic", "ruamel.yaml", "torch", "webdataset",
 )  # fmt: skip
@@ -38,12 +42,14 @@ class Package:
         folder: the package that the code imports, which goes with the model.
         signature: of its input and output.
         example: an input.
+        card: what to know of it, in Markdown.
     """
 
     code: Path
     folder: Path
     signature: ModelSignature
     example: Any
+    card: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ def register(
         for path in (metrics, evaluate / "plots"):
             if path.exists():
                 log_file(client, run_id, path, "evaluate")
+        client.log_text(run_id, package.card, CARD)
         # Two processes take turns: neither decides by what the other is changing.
         # MLflow looks a version's source up in its global store, not the client's.
         with store_lock("registry", patience=600.0), global_store():
@@ -193,7 +200,7 @@ class _Registry:
 
 
 def _log_model(client: MlflowClient, run_id: str, checkpoint: Path, package: Package) -> Any:
-    """Keep the model with its run: code, weights, signature, example, requirements."""
+    """Keep the model with its run: code, weights, card, signature, example, requirements."""
     model = client.create_logged_model(
         experiment_id(client),
         "model",
@@ -201,18 +208,21 @@ def _log_model(client: MlflowClient, run_id: str, checkpoint: Path, package: Pac
         params=client.get_run(run_id).data.params,
         model_type="agent",
     )
-    return Model.log(
-        artifact_path=None,
-        flavor=mlflow.pyfunc,
-        run_id=run_id,
-        model_id=model.model_id,
-        python_model=str(package.code),
-        artifacts={"checkpoint": str(checkpoint)},
-        code_paths=[str(package.folder)],
-        signature=package.signature,
-        input_example=package.example,
-        pip_requirements=[f"{name}=={_public_version(name)}" for name in REQUIREMENTS],
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        card = Path(folder, CARD)
+        card.write_text(package.card, encoding="utf-8")
+        return Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=model.model_id,
+            python_model=str(package.code),
+            artifacts={"checkpoint": str(checkpoint), "model_card": str(card)},
+            code_paths=[str(package.folder)],
+            signature=package.signature,
+            input_example=package.example,
+            pip_requirements=[f"{name}=={_public_version(name)}" for name in REQUIREMENTS],
+        )
 
 
 def _public_version(package: str) -> str:

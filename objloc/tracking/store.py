@@ -94,6 +94,23 @@ def connect() -> MlflowClient:
         raise store_error(error) from error
 
 
+def visit() -> MlflowClient:
+    """A client of a store that exists, to read from: nothing is created or mended.
+
+    Raises:
+        ObjlocError: there is no store, or it cannot be opened.
+    """
+    path = _database(store_uri())
+    # SQLite would make an empty file.
+    if path is not None and not path.is_file():
+        raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found none")
+    try:
+        _probe(store_uri())
+        return MlflowClient(store_uri())
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        raise store_error(error) from error
+
+
 def store_error(error: Exception) -> ObjlocError:
     """Whatever the store complains of, in one line."""
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
@@ -125,12 +142,19 @@ def _experiment(client: MlflowClient) -> Experiment:
 
 def _probe(uri: str) -> None:
     """Open a SQLite file once: MLflow retries for 100 seconds what cannot be opened."""
-    if not uri.startswith("sqlite:///"):
+    path = _database(uri)
+    if path is None:
         return
-    path = Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=30)) as database:
         database.execute("PRAGMA schema_version")
+
+
+def _database(uri: str) -> Path | None:
+    """The file of a SQLite store; None for other stores."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def write_animations(searches: list[Search], folder: Path, params: Animate) -> l
     return write_files(folder, contents)
 
 
-def write_animation(search: Search, folder: Path, name: str | None, params: Animate) -> None:
+def write_animation(search: Search, folder: Path, name: str | None, params: Animate) -> Path:
     """Write one search's animation.
 
     Args:
@@ -69,6 +69,9 @@ def write_animation(search: Search, folder: Path, name: str | None, params: Anim
         folder: gets ``<name>.<format>``.
         name: None: ``<image id>_<category>``.
         params: format, height and speed.
+
+    Returns:
+        The file.
 
     Raises:
         ObjlocError: a name that is none; the folder is not writable; see also
@@ -78,7 +81,8 @@ def write_animation(search: Search, folder: Path, name: str | None, params: Anim
     name = f"{run.image_id}_{run.category}" if name is None else name
     if not name or name != Path(name).name or name.startswith("."):
         raise ObjlocError(f"--name: expected a file's name without folders; found '{name}'")
-    write_files(folder, {f"{name}.{params.format}": _film(search, params)})
+    (path,) = write_files(folder, {f"{name}.{params.format}": _film(search, params)})
+    return path
 
 
 def _film(search: Search, params: Animate) -> bytes:

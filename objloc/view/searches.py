@@ -14,7 +14,8 @@ from objloc.errors import ObjlocError
 from objloc.evaluation.rollout import Trajectory, rollout, trajectory
 from objloc.params import Animate
 from objloc.voc.categories import resolve_categories
-from objloc.voc.images import open_image, sample_of_file
+from objloc.voc.images import open_image
+from objloc.voc.photograph import Photograph
 from objloc.voc.sample import Coordinates, Sample, VocObject
 from objloc.voc.shard_index import read_index
 from objloc.voc.shard_reader import read_samples
@@ -111,22 +112,22 @@ def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> l
 
 
 def search_photograph(
-    path: Path,
+    picture: Photograph,
     checkpoint: Checkpoint,
     category: str | None,
     truth: Coordinates | None,
 ) -> Search:
-    """Let a trained agent search any image file.
+    """Let a trained agent search any picture.
 
     Args:
-        path: of the image; shown and searched upright.
+        picture: shown and searched upright.
         checkpoint: the agent.
         category: None: the agent's only one.
         truth: the object, in one-based inclusive pixels of the upright image.
 
     Raises:
-        ObjlocError: not an image; a category the agent does not know, or none
-            given where it knows several; a box outside the image.
+        ObjlocError: a category the agent does not know, or none given where it
+            knows several; a box outside the image.
     """
     known = ", ".join(checkpoint.categories)
     if category is None and len(checkpoint.categories) == 1:
@@ -135,7 +136,7 @@ def search_photograph(
         raise ObjlocError(f"--category: expected one of {known}; found none")
     if category not in checkpoint.categories:
         raise ObjlocError(f"--category: expected one of {known}; found '{category}'")
-    sample, _ = sample_of_file(path)
+    sample = picture.sample()
     if truth is not None:
         item = VocObject(category, _checked(truth, (sample.width, sample.height)))
         sample = replace(sample, objects=(item,))

@@ -4,17 +4,23 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from objloc.errors import ObjlocError
-from objloc.voc.sample import Sample
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """What is opened (JPEG takes MPO along). Pillow would open over forty, some by
 starting other programs."""
+
+ENDINGS = (
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
+)  # fmt: skip
+"""By which the images of a folder are known, in small letters."""
 
 MAX_PIXELS = 89_000_000
 """More is refused before a pixel is decoded."""
@@ -58,16 +64,36 @@ def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Im
     data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise ObjlocError(f"{name}: expected an image; found an empty file")
+    with _damage_told(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        return _decoded(file, name, upright)
+
+
+def as_rgb(image: Image.Image, name: str = "image") -> Image.Image:
+    """An image that is open already, as ``open_image`` gives it: upright, 8-bit RGB.
+
+    Raises:
+        ObjlocError: damaged, cut short, or larger than 89 megapixels.
+    """
+    with _damage_told(name):
+        return _decoded(image, name, upright=True)
+
+
+def _decoded(image: Image.Image, name: str, upright: bool) -> Image.Image:
+    _check_size(image.size, name)
+    # verify() passes half a JPEG; load() does not.
+    image.load()
+    return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
+
+
+@contextmanager
+def _damage_told(name: str) -> Iterator[None]:
+    """Turn whatever Pillow says of an image that is none into one line."""
     try:
         with warnings.catch_warnings():
             # Warnings on a damaged file's metadata are nobody's business here.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-                _check_size(file.size, name)
-                # verify() passes half a JPEG; load() does not.
-                file.load()
-                return _to_rgb(ImageOps.exif_transpose(file) if upright else file)
+            yield
     except UnidentifiedImageError:
         raise ObjlocError(
             f"{name}: expected an image ({', '.join(FORMATS)}); found something else"
@@ -81,18 +107,23 @@ def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Im
         raise ObjlocError(f"{name}: the image is damaged: {reason}") from None
 
 
-def sample_of_file(path: Path) -> tuple[Sample, Image.Image]:
-    """Any image file as a sample without objects, and its pixels.
-
-    The sample holds the upright image, without loss; its id is the file's stem.
+def images_in(folder: Path) -> list[Path]:
+    """The image files of a folder by their names' endings, sorted; hidden ones are left out.
 
     Raises:
-        ObjlocError: see ``open_image``.
+        ObjlocError: there is none, or the folder cannot be read.
     """
-    image = open_image(path)
-    stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=1)
-    return Sample(path.stem, stream.getvalue(), *image.size, ()), image
+    try:
+        found = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in ENDINGS and path.is_file() and path.name[0] != "."
+        )
+    except OSError as error:
+        raise ObjlocError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    if not found:
+        raise ObjlocError(f"{folder}: expected images ({' '.join(ENDINGS)}); found none")
+    return found
 
 
 def _read(path: Path, name: str) -> bytes:

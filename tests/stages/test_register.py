@@ -13,7 +13,7 @@ from tests.commands import Result, run_stage, write_params
 from tests.runs import make_run
 
 ASK = """
-import base64, io
+import base64, io, json
 import mlflow
 import pandas as pd
 from PIL import Image
@@ -23,8 +23,7 @@ stream = io.BytesIO()
 Image.new("RGB", (70, 50), "white").save(stream, "JPEG")
 image = base64.b64encode(stream.getvalue()).decode()
 table = pd.DataFrame({"image": [image, image, image], "categories": [None, "dog", "dog,cat"]})
-answer = model.predict(table)
-print(answer.to_json(orient="records"))
+print(json.dumps(model.predict(table)))
 import objloc
 print(objloc.__file__)
 """
@@ -59,14 +58,27 @@ def test_a_registered_model_loads_anywhere_and_answers(
     answer, package = done.stdout.splitlines()[-2:]
     assert Path(package).is_relative_to(store_root / "mlruns"), "the code goes with the model"
     # The agent triggers at once for a cat and never for a dog.
-    boxes = json.loads(answer)
-    assert [box["image"] for box in boxes] == [0, 2]
-    for box in boxes:
-        assert box.pop("score") == pytest.approx(1000, abs=10)
-        assert box | {"image": 0} == {
-            "image": 0, "category": "cat", "steps": 1,
-            "xmin": 1, "ymin": 1, "xmax": 70, "ymax": 50,
-        }  # fmt: skip
+    rows = json.loads(answer)
+    assert [[box["category"] for box in row["boxes"]] for row in rows] == [["cat"], [], ["cat"]]
+    for row in rows:
+        assert (row["width"], row["height"]) == (70, 50)
+        for box in row["boxes"]:
+            assert box["score"] == pytest.approx(1000, abs=10)
+            assert (box["steps"], box["voc"]) == (1, [1, 1, 70, 50])
+
+
+def test_a_model_has_its_card_with_it(store_root: Path) -> None:
+    folder = make_run(store_root / "data")
+    assert register(store_root).status == 0
+    written = (folder / "register" / "model_card.md").read_text("utf-8")
+    assert "# objloc on scenes: cat, dog" in written
+    assert file_hash(folder / "train" / "checkpoint.pt") in written
+    assert "python -m stages.train data/shards data/train" in written
+    model = download_model("models:/objloc@champion").parent
+    assert (model / "model_card.md").read_text("utf-8") == written
+    run_id = find_run(model_sha256=file_hash(folder / "train" / "checkpoint.pt"))
+    kept = store_root / "mlruns" / "objloc" / str(run_id) / "artifacts" / "model_card.md"
+    assert kept.read_text("utf-8") == written
 
 
 def test_registering_again_changes_nothing_and_restores_what_is_lost(store_root: Path) -> None:
@@ -74,7 +86,8 @@ def test_registering_again_changes_nothing_and_restores_what_is_lost(store_root:
     model = folder / "train" / "checkpoint.pt"
     assert register(store_root).status == 0
     written = (folder / "register" / "model.json").read_bytes()
-    assert list((folder / "register").iterdir()) == [folder / "register" / "model.json"]
+    names = sorted(path.name for path in (folder / "register").iterdir())
+    assert names == ["model.json", "model_card.md"]
     assert json.loads(written) == {
         "model": "objloc",
         "sha256": file_hash(model),

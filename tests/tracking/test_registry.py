@@ -21,6 +21,7 @@ from objloc.tracking import (
     registry,
     resolve_init,
 )
+from objloc.tracking.models import find_model
 from objloc.tracking.store import connect
 from tests.runs import make_run
 
@@ -29,6 +30,7 @@ ANYTHING = Package(
     Path("objloc"),
     ModelSignature(inputs=Schema([ColSpec("string", "image")])),
     pd.DataFrame(),
+    "# A card\n",
 )
 
 
@@ -247,3 +249,24 @@ def test_registering_without_a_store_is_refused_in_one_line(light_models: Path) 
     with pytest.raises(ObjlocError, match=r"mlflow\.db: MLflow's store fails: ") as caught:
         enter(light_models, 0, 0.5)
     assert "\n" not in str(caught.value)
+
+
+def test_a_short_name_means_an_alias_or_a_number_of_the_default_model(light_models: Path) -> None:
+    enter(light_models, 0, 0.5)
+    expected = download_model("models:/objloc/1")
+    for name in ("champion", "1", "models:/objloc@champion", "models:/objloc/1"):
+        assert find_model(name) == expected
+    with pytest.raises(ObjlocError, match=r"model 'victor': models:/objloc@victor: expected one"):
+        find_model("victor")
+
+
+def test_looking_for_a_model_makes_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with pytest.raises(ObjlocError, match=r"expected MLflow's store; found none .*make run"):
+        find_model("champion")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mlflow.db").write_bytes(b"not a database, whatever its name says" * 20)
+    with pytest.raises(ObjlocError, match="store fails: file is not a database"):
+        find_model("champion")

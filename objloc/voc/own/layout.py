@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from objloc.errors import ObjlocError
+from objloc.voc.images import ENDINGS
 from objloc.voc.own.coco import CocoFile, read_coco
 
 Kind = Literal["voc", "coco"]
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm")
-)
 _SETS = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val",
@@ -83,7 +81,7 @@ def find_layout(folder: Path) -> Layout:
         {path.parent for path in _walk(folder, directories=True) if path.name == "JPEGImages"}
     )
     files = list(_devkit_files(devkits) if devkits else _walk(folder))
-    images = tuple(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
+    images = tuple(path for path in files if path.suffix.lower() in ENDINGS)
     annotations = [path for path in files if path.suffix.lower() == ".xml"]
     read = (read_coco(path) for path in files if path.suffix.lower() == ".json")
     coco = tuple(each for each in read if each is not None)

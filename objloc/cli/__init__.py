@@ -1,0 +1,101 @@
+"""The ``objloc`` command: each of its commands is a module, loaded when it is asked for.
+
+A module ``objloc/cli/NAME.py`` has a function ``command`` with typer's annotations,
+or ``app``, a ``typer.Typer`` of several. Heavy imports wait inside them, so that
+help is there at once. Exit status: docs/cli.md.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from objloc import __version__
+from objloc.command import mistakes_told
+
+if TYPE_CHECKING:
+    from typer.core import TyperCommand
+
+COMMANDS = {
+    "predict": "Search pictures: a table, and annotated picture, JSON and VOC XML of each.",
+    "watch": "Write an animation of one search.",
+    "layers": "Draw what a layer of the network answers to a picture.",
+    "app": "Open a local page: drop a photograph, watch the search.",
+    "report": "Write the report of a run.",
+    "explain": "Say why objects were missed.",
+    "compare": "Compare two runs or models, image by image.",
+    "data": "Check a folder of images and annotations.",
+    "export": "Write the network as ONNX files.",
+    "doctor": "Say what is installed, what is there, and what is missing.",
+}
+"""Each command with its line in the help, in the order of the help."""
+
+
+class _Commands(TyperGroup):
+    """Commands that are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's interface
+        """Those whose module is there."""
+        return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> "TyperCommand | TyperGroup | None":
+        """Load a command; None if there is no such."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{__name__}.{cmd_name}")
+        app: typer.Typer | None = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False, rich_markup_mode=None)
+            app.command()(module.command)
+        command: Any = typer.main.get_command(app)
+        command.name = cmd_name
+        return command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in the help, without loading a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; mistakes are told in one line."""
+        with mistakes_told():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    # Rich markup would swallow the brackets of [cat].
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"objloc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Find objects in photographs by moving a window, one action at a time.
+
+    Start with: objloc predict PHOTO.jpg
+
+    Exit status: 0 done; 1 a mistake, told in one line; 2 wrong usage; 3 done for
+    some inputs only; 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="objloc")

@@ -1,0 +1,32 @@
+"""``objloc export``: the network as ONNX files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from objloc.cli._options import Json, Model
+
+
+def command(
+    output: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where files are written.")],
+    model: Model = "champion",
+    as_json: Json = False,
+) -> None:
+    """Write encode.onnx, values.onnx and model.json (needs the extra onnx).
+
+    encode.onnx looks at an image once, values.onnx gives the Q-values of any number
+    of windows of it. They are compared with PyTorch before they are written.
+    """
+    import json
+
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.export import onnx_files
+    from objloc.files import file_hash
+    from objloc.localiser import model_path
+    from objloc.view.output import write_files
+
+    path = model_path(model)
+    contents = onnx_files(load_checkpoint(path), file_hash(path))
+    files = [str(each) for each in write_files(output, contents)]
+    print(json.dumps({"files": files}, indent=2) if as_json else "\n".join(files))

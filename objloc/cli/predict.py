@@ -1,0 +1,145 @@
+"""``objloc predict``: pictures in, boxes out."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from objloc.cli._options import SOME_FAILED, Json, Model, Output, names_in
+from objloc.errors import ObjlocError
+
+if TYPE_CHECKING:
+    from objloc.result import Result
+
+_COLUMNS = (
+    f"{'category':14} {'score':>7} {'steps':>5} {'xmin':>7} {'ymin':>7} {'xmax':>7} {'ymax':>7}"
+)
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE|FOLDER|URL...", help="Pictures, or folders of pictures."),
+    ],
+    model: Model = "champion",
+    categories: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME", help="What to search for; all the agent knows if not given."
+        ),
+    ] = None,
+    max_windows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Windows to look at in a picture, over all categories; the agent searches on "
+            "from other places while some are left. Not given: one search for each category.",
+        ),
+    ] = None,
+    output: Output = Path("predictions"),
+    write: Annotated[
+        bool, typer.Option("--files/--no-files", help="Write NAME.jpg, NAME.json and NAME.xml.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Search pictures for objects: print a table, and write the boxes.
+
+    Of each picture FOLDER gets NAME.jpg (the boxes drawn), NAME.json (boxes,
+    scores and trajectories) and NAME.xml (Pascal VOC). Boxes count in the pixels
+    of the upright picture. A score is the trigger's Q-value, not a probability.
+
+    Exit status 3: some pictures could not be searched, the others were.
+    """
+    from objloc.localiser import Localiser
+
+    pictures = list_pictures(sources, output if write else None)
+    agent = Localiser.load(model)
+    asked = names_in(categories)
+    agent.indices(asked)
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    taken: set[str] = set()
+    width = max(5, *(len(label) for _, label in pictures))
+    if not as_json:
+        print(f"{'image':{width}}  {_COLUMNS}")
+    for source, label in pictures:
+        try:
+            result = agent(source, asked, max_windows)
+            name = _free_name(result.name, taken)
+            files = _written(result, output, name) if write else []
+        except ObjlocError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed.append({"source": str(source), "error": str(error)})
+            continue
+        if as_json:
+            done.append({"source": str(source), "files": files, **result.as_json()})
+        else:
+            done.append({})
+            print("\n".join(_rows(result, f"{label:{width}}")))
+    if as_json:
+        print(json.dumps({"model": model, "images": done, "failed": failed}, indent=2))
+    elif write and done:
+        print(f"{3 * len(done)} files in {output}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(SOME_FAILED if done else 1)
+
+
+def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | Path, str]]:
+    """The pictures that arguments mean, each with what a table calls it.
+
+    Args:
+        sources: paths of files and folders, and addresses.
+        output: where files will be written; None: nowhere.
+
+    Raises:
+        ObjlocError: a folder without pictures, or the one that would be written to.
+    """
+    from objloc.voc.fetch import is_url, name_in
+    from objloc.voc.images import images_in
+
+    found: list[tuple[str | Path, str]] = []
+    for source in sources:
+        path = Path(source)
+        if is_url(source):
+            found.append((source, name_in(source) or source))
+        elif path.is_dir():
+            found += [(each, each.name) for each in images_in(path)]
+        else:
+            found.append((path, path.name))
+    for each, _ in found:
+        # NAME.jpg would take the place of the picture, NAME.xml that of its truth.
+        if output and isinstance(each, Path) and each.parent.resolve() == output.resolve():
+            raise ObjlocError(
+                f"--output: expected another folder than the pictures'; found {output}"
+            )
+    return found
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name that no other picture of this call has."""
+    free, number = name, 1
+    while free.lower() in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free.lower())
+    return free
+
+
+def _written(result: "Result", output: Path, name: str) -> list[str]:
+    from objloc.view.output import write_files
+    from objloc.view.prediction import files_of
+
+    return [str(path) for path in write_files(output, files_of(result, name))]
+
+
+def _rows(result: "Result", label: str) -> list[str]:
+    if not result.found:
+        return [f"{label}  nothing found in {result.windows} windows"]
+    return [
+        f"{label}  {each.category:14} {each.score:7.2f} {each.search.steps:5d} "
+        + " ".join(f"{corner:7.1f}" for corner in each.box)
+        for each in result.found
+    ]

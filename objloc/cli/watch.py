@@ -1,0 +1,80 @@
+"""``objloc watch``: an animation of one search."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from objloc.cli._options import Json, Model, Output
+
+Corners = tuple[float, float, float, float]
+
+
+class Format(StrEnum):
+    """Of the animation."""
+
+    webp = "webp"
+    gif = "gif"
+    mp4 = "mp4"
+
+
+def command(
+    image: Annotated[str, typer.Argument(metavar="IMAGE|URL", help="The picture.")],
+    model: Model = "champion",
+    category: Annotated[
+        str | None,
+        typer.Option(help="What to search for; if not given, what the agent is surest of."),
+    ] = None,
+    truth: Annotated[
+        Corners | None,
+        typer.Option(
+            metavar="XMIN YMIN XMAX YMAX",
+            help="Where the object is, in VOC's one-based pixels: its IoU is shown.",
+        ),
+    ] = None,
+    output: Output = Path("predictions"),
+    kind: Annotated[Format, typer.Option("--format", help="mp4 needs the extra video.")] = (
+        Format.webp
+    ),
+    frames_per_second: Annotated[
+        float, typer.Option("--fps", min=0.1, max=60, help="Steps shown in a second.")
+    ] = 2.0,
+    height: Annotated[
+        int, typer.Option(min=64, max=2160, help="Of the photograph, in pixels.")
+    ] = 360,
+    as_json: Json = False,
+) -> None:
+    """Write an animation of one search: the window, the Q-values, how it ended.
+
+    FOLDER gets IMAGE_CATEGORY.webp.
+    """
+    import json
+
+    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.localiser import Localiser, model_path
+    from objloc.params import Animate
+    from objloc.view.film import require_encoder, write_animation
+    from objloc.view.searches import search_photograph
+    from objloc.voc.photograph import photograph
+
+    params = Animate(format=kind.value, frames_per_second=frames_per_second, height=height)
+    require_encoder(params.format)
+    checkpoint = load_checkpoint(model_path(model))
+    picture = photograph(image)
+    if category is None:
+        found = Localiser(checkpoint)(picture.image).found
+        category = found[0].category if found else checkpoint.categories[0]
+    search = search_photograph(picture, checkpoint, category, truth)
+    path = write_animation(search, output, None, params)
+    headline, sentence = search.verdict()
+    if as_json:
+        run = search.trajectory
+        told = {
+            "file": str(path), "category": run.category, "triggered": run.terminated,
+            "steps": len(run.steps), "iou": run.final_iou if truth else None,
+            "verdict": f"{headline}. {sentence}",
+        }  # fmt: skip
+        print(json.dumps(told, indent=2))
+    else:
+        print(f"{path}: {headline}. {sentence}")

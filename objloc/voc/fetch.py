@@ -1,0 +1,79 @@
+"""A picture from the web: small, soon, or one line that says why not."""
+
+import time
+from urllib.parse import urlsplit
+
+import requests
+
+from objloc.errors import ObjlocError
+
+MAX_BYTES = 32 * 2**20
+"""More is not downloaded."""
+PATIENCE = 30.0
+"""Seconds that a picture may take, whatever the server's trickle."""
+_SILENCE = (5.0, 10.0)
+"""Seconds without a connection, and without a byte, after which it is given up."""
+_CHUNK = 64 * 2**10
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is an address of the web rather than a path."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def name_in(url: str) -> str:
+    """The file's name in an address; empty if it has none."""
+    return urlsplit(url).path.rpartition("/")[2]
+
+
+def fetch(url: str, max_bytes: int = MAX_BYTES, patience: float = PATIENCE) -> bytes:
+    """Download a file into memory.
+
+    Args:
+        url: http or https.
+        max_bytes: that it may have.
+        patience: seconds that it may take.
+
+    Raises:
+        ObjlocError: it cannot be had, is too large or too slow.
+    """
+    deadline = time.monotonic() + patience
+    silence = (min(_SILENCE[0], patience), min(_SILENCE[1], patience))
+    content = bytearray()
+    try:
+        with requests.get(
+            url, headers={"User-Agent": "objloc"}, stream=True, timeout=silence
+        ) as response:
+            if response.status_code != requests.codes.ok:
+                raise ObjlocError(f"{url}: expected a picture; found HTTP {response.status_code}")
+            for chunk in response.iter_content(_CHUNK):
+                content += chunk
+                if len(content) > max_bytes:
+                    raise ObjlocError(f"{url}: expected at most {_size(max_bytes)}; found more")
+                if time.monotonic() > deadline:
+                    raise ObjlocError(f"{url}: expected an answer within {patience:g} s; gave up")
+    except (requests.RequestException, UnicodeError) as error:
+        raise ObjlocError(f"{url}: cannot be fetched: {_reason(error)}") from None
+    return bytes(content)
+
+
+def _size(number: int) -> str:
+    return f"{number // 2**20} MiB" if number >= 2**20 else f"{number} bytes"
+
+
+def _reason(error: Exception) -> str:
+    """A failure in a few words: the original runs over several lines."""
+    text = str(error)
+    if isinstance(error, requests.Timeout) or "timed out" in text:
+        return "no answer in time"
+    if isinstance(error, requests.TooManyRedirects):
+        return "it leads in circles"
+    if "refused" in text:
+        return "connection refused"
+    if any(word in text for word in ("resol", "getaddrinfo", "Name or service")):
+        return "no such host"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no secure connection"
+    if isinstance(error, UnicodeError | ValueError):
+        return "not a usable address"
+    return "connection broken"
