@@ -9,7 +9,7 @@ from objloc.voc.check.findings import Convention
 
 Numbers = NDArray[np.float64]
 
-MOST = 0.98
+MOST = 0.9
 """Share of boxes that must make sense in a convention for it to be believed."""
 TOLERANCE = 1.0
 """Pixels by which a box may reach beyond its image."""
