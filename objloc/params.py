@@ -55,8 +55,8 @@ class Dataset(Section):
     """``scenes`` is drawn by the program, ``folder`` lies at ``path``; the others are
     archives of Pascal VOC."""
     path: str | None = None
-    """Of ``folder``: a folder of images with VOC's XML files or COCO's JSON; a relative
-    one counts from the repository root."""
+    """Of ``folder`` (else without effect): a folder of images with VOC's XML files or
+    COCO's JSON; a relative one counts from the repository root."""
     mirror: str | None = None
     """Folder, ``file://`` or http(s) URL that holds the archives; relative folders
     count from the repository root. None: the official addresses."""
@@ -75,14 +75,6 @@ class Dataset(Section):
         if mirror is not None and not mirror.strip():
             raise ValueError("expected a folder or URL, or null")
         return mirror
-
-    @model_validator(mode="after")
-    def _path_of_folder(self) -> "Dataset":
-        if self.name == "folder" and not (self.path or "").strip():
-            raise ValueError(f"path: expected a folder with dataset.name=folder; found {self.path}")
-        if self.name != "folder" and self.path is not None:
-            raise ValueError(f"path: expected null unless dataset.name=folder; found '{self.path}'")
-        return self
 
 
 class Shard(Section):

@@ -123,6 +123,11 @@ def _gather_scenes(section: params.Dataset, folder: Path) -> Source:
 
 def _gather_folder(section: params.Dataset, folder: Path) -> Source:
     """Convert somebody's own folder; its name is told, so that results can't be mistaken."""
+    if not (section.path or "").strip():
+        raise ObjlocError(
+            f"dataset.path: expected a folder of images, as dataset.name=folder; "
+            f"found {section.path!r}"
+        )
     own = repository_root() / Path(section.path or "").expanduser()
     if not own.is_dir():
         raise ObjlocError(f"dataset.path: expected a folder of images; found no folder {own}")

@@ -301,5 +301,10 @@ def test_without_the_package_that_converts_coco_the_extra_is_named(
 
 
 def test_a_folder_that_is_not_there_is_told_by_its_parameter(tmp_path: Path) -> None:
-    with pytest.raises(ObjlocError, match=r"dataset.path: expected a folder of images; found no"):
-        gather(Dataset(name="folder", path="nowhere"), Path("x"), tmp_path / "out")
+    for path, message in (
+        ("nowhere", "dataset.path: expected a folder of images; found no folder"),
+        (None, "dataset.path: expected a folder of images, as dataset.name=folder; found None"),
+        (" ", "dataset.path: expected a folder of images, as dataset.name=folder; found ' '"),
+    ):
+        with pytest.raises(ObjlocError, match=message):
+            gather(Dataset(name="folder", path=path), Path("x"), tmp_path / "out")
