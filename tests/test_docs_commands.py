@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from objloc.files import file_hash
 from tests.devkits import make_devkit
 from tests.docs_commands import PAGES, Shell, commands_of
 from tests.imports import ROOT
@@ -21,6 +22,10 @@ BY_OTHERS = {
     ),
     r"python -m benchmarks\.figures": ("tests/test_site.py", "test_the_figures_are_those_of_the"),
     r"python examples/sb3_dqn\.py": ("tests/gym/test_environment.py", "test_the_example_trains"),
+    r"(objloc data check|dvc exp run -S dataset\.name=folder)": (
+        "tests/test_own_data.py",
+        "test_the_page_leads",
+    ),
     r"dvc exp run -n my-(photos|val|robots)": ("tests/test_own_data.py", "test_the_page_leads"),
     r"mlflow models serve": ("tests/tracking/test_registry.py", "serve"),
 }
@@ -84,6 +89,8 @@ def prepared(folder: Path, empty_store: Path) -> Shell:
     shutil.copy(empty_store, project.folder / "mlflow.db")
     project.dvc("repro")
     project.commit("run")
+    # What models:/objloc/1 holds, whatever is trained later.
+    shutil.copy(project.folder / "data/train/checkpoint.pt", project.folder / "first.pt")
     photograph = next((project.folder / "data/devkit").rglob("*.jpg"))
     for name in ("PHOTO.jpg", "photo.jpg", "cat.jpg", "sheep.jpg"):
         shutil.copy(photograph, project.folder / name)
@@ -100,14 +107,7 @@ def substituted(command: str, shell: Shell) -> str:
     scratch = project.parent / "scratch"
     command = command.replace("/tmp/", f"{scratch}/")  # noqa: S108
     command = command.replace("ANY_DEVKIT", "ANY/VOCdevkit")
-    if "SHA256" in command:
-        import hashlib  # noqa: PLC0415
-
-        weights = (project / "data/train/checkpoint.pt").read_bytes()
-        command = command.replace("models:/objloc/1", "kept.pt")
-        shutil.copy(project / "data/train/checkpoint.pt", project / "kept.pt")
-        command = command.replace("SHA256", hashlib.sha256(weights).hexdigest())
-    return command
+    return command.replace("SHA256", file_hash(project / "first.pt"))
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ _SETS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 """Names of folders and files that say which image set they are."""
+_ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,11 @@ def find_layout(folder: Path) -> Layout:
     if coco:
         return Layout(folder, "coco", images, coco=coco)
     if not annotations:
+        packed = any(path.suffix in _ARCHIVES for path in files)
         raise ObjlocError(
             f"{folder}: expected images with VOC's XML files or COCO's JSON; "
             f"found {len(images)} images and no annotation"
+            + (" (unpack the archives first)" if packed else "")
         )
     lists = tuple(
         path

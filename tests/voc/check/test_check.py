@@ -395,6 +395,12 @@ def test_what_is_no_folder_of_annotated_images_is_refused(
     assert message in str(error.value)
 
 
+def test_a_folder_of_archives_is_told_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "VOCtest.tar").write_bytes(b"")
+    with pytest.raises(ObjlocError, match=r"unpack the archives first"):
+        check_folder(tmp_path)
+
+
 def test_fingerprints_know_an_image_again_but_not_another() -> None:
     generator = np.random.default_rng(0)
 
