@@ -3,11 +3,13 @@
 import contextlib
 import io
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
+from objloc.cli import main as objloc_main
 from stages._command import run_command
 
 
@@ -33,14 +35,23 @@ class Result:
 def run_stage(name: str, *arguments: str | Path) -> Result:
     """Run ``python -m stages.<name> <arguments>``."""
     main = import_module(f"stages.{name}").main
+    return _run(lambda: run_command(main), f"stages.{name}", *arguments)
+
+
+def run_objloc(*arguments: str | Path) -> Result:
+    """Run ``objloc <arguments>``."""
+    return _run(objloc_main, "objloc", *arguments)
+
+
+def _run(main: Callable[[], None], name: str, *arguments: str | Path) -> Result:
     out, err = io.StringIO(), io.StringIO()
     with (
-        mock.patch.object(sys, "argv", [f"stages.{name}", *map(str, arguments)]),
+        mock.patch.object(sys, "argv", [name, *map(str, arguments)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         try:
-            run_command(main)
+            main()
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1

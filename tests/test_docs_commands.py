@@ -1,122 +1,215 @@
-"""Every shell command of README and docs is run by a test, or there is a reason why not."""
+"""Every command and program of docs/cli.md, docs/python.md and docs/serving.md is run."""
 
+import contextlib
+import importlib.util
+import json
+import os
 import re
+import shlex
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
-from objloc.files import file_hash
-from tests.devkits import make_devkit
-from tests.docs_commands import PAGES, Shell, commands_of
+from objloc.served import example
+from tests.commands import run_objloc, run_stage, write_params
 from tests.imports import ROOT
-from tests.owns import make_coco
-from tests.projects import Project
+from tests.runs import make_run
+from tests.servers import Files, serving
+from tests.stores import make_samples
 
-BY_OTHERS = {
-    r"make (run|test|check)$": ("tests/test_pipeline.py", "test_the_pipeline_runs_to_its_end"),
-    r"make site$": ("tests/test_site.py", "test_the_site_is_built_strictly"),
-    r"python -m benchmarks\.tables": (
-        "tests/test_docs.py",
-        "test_the_tables_say_what_the_files_say",
-    ),
-    r"python -m benchmarks\.figures": ("tests/test_site.py", "test_the_figures_are_those_of_the"),
-    r"python examples/sb3_dqn\.py": ("tests/gym/test_environment.py", "test_the_example_trains"),
-    r"(objloc data check|dvc exp run -S dataset\.name=folder)": (
-        "tests/test_own_data.py",
-        "test_the_page_leads",
-    ),
-    r"dvc exp run -n my-(photos|val|robots)": ("tests/test_own_data.py", "test_the_page_leads"),
-    r"mlflow models serve": ("tests/tracking/test_registry.py", "serve"),
-}
-"""Commands that a test of their own runs, or the same thing in small: file and part of its text."""
-
-NOT_RUN = {
-    r"python run_[a-z_]+\.py": "a script of 2018, shown to be translated",
-    r"\. \.venv/bin/activate": "a test has no environment to activate but its own",
-    r"mlflow ui": "a server that does not end",
-    r"curl localhost:5001": "asks the server of `mlflow models serve`, which has a test",
-    r"objloc --install-completion": "writes into the user's shell",
-    r"objloc app": "a server that does not end; its page has tests of its own",
-    r"dvc queue start": "works in the background; queued runs have tests in test_pipeline.py",
-    r"dvc exp run --queue": "only noted, for the queue",
-    r"python -c \"from mlflow import": "names a version that a reader's store has",
-    r"dvc exp run .*dataset\.name=voc20": "needs Pascal VOC's archives; test_docs.py reads -S",
-    r"objloc predict http://localhost": "needs a server; tests/test_localiser.py has one",
-}
-"""Commands that no test runs, and why."""
-
-OWN = ("own-data.md",)
-"""Pages whose commands their own tests run in order."""
+PAGES = ("cli", "python", "serving")
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SERVE = "mlflow models serve -m models:/objloc@champion --env-manager local -p 5001"
+NEEDS = {"objloc export": "onnxruntime", "to_supervision": "supervision"}
 
 
-def all_commands() -> list[tuple[str, str]]:
-    return [(page.name, command) for page in PAGES for command in commands_of(page)]
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+    return [body for kind, body in BLOCK.findall(text) if kind == language]
 
 
-def run_here() -> list[tuple[str, str]]:
-    """What ``test_the_commands_of_the_pages_do_their_work`` runs."""
-    return [
-        (page, command)
-        for page, command in all_commands()
-        if page not in OWN
-        and not any(re.match(pattern, command) for pattern in {**BY_OTHERS, **NOT_RUN})
-    ]
+COMMANDS = [
+    line.partition(" # ")[0].strip()
+    for page in PAGES
+    for body in blocks(page, "sh")
+    for line in body.splitlines()
+]
 
 
-def test_commands_are_found() -> None:
-    names = {page for page, _ in all_commands()}
-    assert {"README.md", "start.md", "own-data.md", "mlflow.md"} <= names
-    assert ("README.md", "dvc exp run -S train.agent=dqn2018") in run_here()
+def needed(text: str) -> None:
+    """Skip where an optional package is not installed."""
+    for words, package in NEEDS.items():
+        if words in text and importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
 
 
-@pytest.mark.parametrize("pattern", [*BY_OTHERS, *NOT_RUN])
-def test_every_exception_is_one(pattern: str) -> None:
-    if pattern.startswith((r"objloc --install", r"objloc app", r"objloc predict http", r"make site",
-                           r"python -m benchmarks\.figures")):  # fmt: skip
-        return  # on pages that another branch brings
-    assert any(re.match(pattern, command) for _, command in all_commands())
+def environment() -> dict[str, str]:
+    """That of a user with the virtual environment activated; one thread gives the same sums."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("MLFLOW_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"PATH": path, "OMP_NUM_THREADS": "1"}
 
 
-@pytest.mark.parametrize(("file", "name"), BY_OTHERS.values())
-def test_the_tests_that_run_commands_exist(file: str, name: str) -> None:
-    assert name in (ROOT / file).read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, shards_folder: Path, empty_store: Path
+) -> Path:
+    """What `make run` leaves, as far as commands look at it, and a photograph."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(empty_store, root / "mlflow.db")
+    make_run(root / "data", trigger=1000.0)
+    (root / "data" / "shards").symlink_to(shards_folder)
+    jpeg = make_samples(1)[0].jpeg
+    (root / "photos").mkdir()
+    for path in (root / "photo.jpg", root / "photos" / "one.jpg"):
+        path.write_bytes(jpeg)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        patch.chdir(root)
+        params = write_params(root)
+        data = root / "data"
+        told = run_stage(
+            "register", data / "train", data / "evaluate", data / "register", "--params", params
+        )
+        assert told.status == 0, told.err
+    return root
 
 
-def prepared(folder: Path, empty_store: Path) -> Shell:
-    """A small project as its reader has it after ``make run``, with the files that pages name."""
-    project = Project(folder)
-    shutil.copy(empty_store, project.folder / "mlflow.db")
-    project.dvc("repro")
-    project.commit("run")
-    # What models:/objloc/1 holds, whatever is trained later.
-    shutil.copy(project.folder / "data/train/checkpoint.pt", project.folder / "first.pt")
-    photograph = next((project.folder / "data/devkit").rglob("*.jpg"))
-    for name in ("PHOTO.jpg", "photo.jpg", "cat.jpg", "sheep.jpg"):
-        shutil.copy(photograph, project.folder / name)
-    (project.folder / "photos").mkdir()
-    shutil.copy(photograph, project.folder / "photos" / "a.jpg")
-    make_devkit(project.folder / "ANY", {"train": 12, "val": 6, "test": 6})
-    make_coco(project.folder / "my-coco")
-    return Shell(project)
+@pytest.fixture
+def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.setenv("HOME", str(project / "home"))
+    return project
 
 
-def substituted(command: str, shell: Shell) -> str:
-    """A command with what stands for a reader's own put in, and scratch folders of the test."""
-    project = shell.project.folder
-    scratch = project.parent / "scratch"
-    command = command.replace("/tmp/", f"{scratch}/")  # noqa: S108
-    command = command.replace("ANY_DEVKIT", "ANY/VOCdevkit")
-    return command.replace("SHA256", file_hash(project / "first.pt"))
+@pytest.fixture(scope="module")
+def service(project: Path) -> Iterator[str]:
+    """The documented command, on a free port of its own; gives the address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (project / "service.log").open("w") as log:
+        process = subprocess.Popen(
+            shlex.split(SERVE.replace("5001", str(port))),
+            cwd=project, env=environment(), stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, (project / "service.log").read_text()
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(f"{address}/ping", timeout=10)
+                break
+            time.sleep(0.1)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
 
 
-@pytest.mark.slow
-def test_the_commands_of_the_pages_do_their_work(tmp_path: Path, empty_store: Path) -> None:
-    shell = prepared(tmp_path, empty_store)
-    failed = []
-    for page, command in run_here():
-        try:
-            shell(substituted(command, shell))
-        except AssertionError as error:
-            failed.append(f"{page}: {error}")
-    assert failed == []
+def ask(address: str, body: Any) -> tuple[int, Any]:
+    """Status and JSON of an answer."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(f"{address}/invocations", data, headers=headers, timeout=60)
+    return response.status_code, response.json()
+
+
+def test_pages_have_commands_and_programs() -> None:
+    assert len(COMMANDS) > 10
+    assert all(line.startswith("objloc ") or line == SERVE for line in COMMANDS)
+    assert blocks("python", "python")
+    assert blocks("serving", "python")
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("objloc ")])
+def test_a_documented_command_runs(
+    inside: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed(line)
+    arguments = shlex.split(line)[1:]
+    if arguments == ["--install-completion"]:
+        # What shell the tests are run from is nobody's business.
+        monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+        arguments.append("bash")
+        (inside / "home").mkdir(exist_ok=True)
+    content = (inside / "photo.jpg").read_bytes()
+    with serving(Files({"/photo.jpg": content})) as files:
+        told = run_objloc(*(a.replace("http://localhost:8000", files.url) for a in arguments))
+    assert told.status == 0, told.err
+    assert told.out
+
+
+def test_the_documented_files_are_written(inside: Path) -> None:
+    assert run_objloc("predict", "photo.jpg", "--output", "three").status == 0
+    assert sorted(path.name for path in (inside / "three").iterdir()) == [
+        "photo.jpg", "photo.json", "photo.xml",
+    ]  # fmt: skip
+    page = (ROOT / "docs" / "serving.md").read_text("utf-8")
+    answer = json.loads((inside / "three" / "photo.json").read_text())
+    names = {*answer, *answer["boxes"][0], *answer["boxes"][0]["trajectory"][0]}
+    names |= set(answer["without_box"][0])
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_the_programs_of_the_python_page_run(inside: Path) -> None:
+    program = "\n".join(blocks("python", "python"))
+    needed(program)
+    checks = "assert result.labels == ['cat']\nassert annotation.startswith('<annotation>')\n"
+    run_program(program + checks, inside)
+    assert (inside / "found.png").is_file()
+
+
+def test_the_programs_of_the_serving_page_run(inside: Path, service: str) -> None:
+    program = "\n".join(blocks("serving", "python")).replace("http://localhost:5001", service)
+    checks = "ours, theirs = answers[0]['boxes'], answer['predictions'][0]['boxes']\n"
+    checks += "assert {box['category'] for box in ours} == {'cat'}\n"
+    checks += "assert ours == theirs\n"
+    told = run_program(program + checks, inside)
+    assert told.startswith("cat ")
+
+
+def run_program(program: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_service_survives_bad_requests_and_answers_several_at_once(service: str) -> None:
+    image = str(example()["image"][0])
+    good = {"dataframe_records": [{"image": image}]}
+    status, expected = ask(service, good)
+    assert (status, expected["predictions"][0]["boxes"][0]["category"]) == (200, "cat")
+    for body, told in (
+        (
+            {"dataframe_records": [{"image": "dGV4dA=="}]},
+            "image 0: expected an image (",
+        ),
+        ({"dataframe_records": [{"image": "?"}]}, "image 0: expected base64 of an image file"),
+        ({"dataframe_records": [{"image": image, "categories": "zebra"}]}, "image 0: categories:"),
+        (good | {"params": {"max_windows": -1}}, "image 0: max_windows: expected at least 1"),
+    ):
+        status, answer = ask(service, body)
+        assert status == 200
+        assert answer["predictions"][0]["error"].startswith(told)
+    for bad in (b"{", {"x": 1}, {"dataframe_records": [{"photo": image}]},
+                good | {"params": {"max_windows": "many"}}):  # fmt: skip
+        status, answer = ask(service, bad)
+        assert status == 400
+        assert answer["message"]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: ask(service, good), range(8)))
+    assert answers == [(200, expected)] * 8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs_commands import Shell, commands_of
+from tests.docs_shell import Shell, commands_of
 from tests.imports import ROOT
 from tests.owns import CATEGORIES, make_flat
 from tests.projects import Project, edit

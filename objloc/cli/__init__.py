@@ -64,7 +64,8 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(
+# Not `app`: the module of that name, once imported, would take its place.
+program = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     # Rich markup would swallow the brackets of [cat].
@@ -80,7 +81,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@program.callback()
 def _options(
     _version: Annotated[
         bool,
@@ -98,4 +99,4 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="objloc")
+    program(prog_name="objloc")

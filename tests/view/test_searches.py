@@ -9,6 +9,7 @@ from objloc.errors import ObjlocError
 from objloc.params import Animate
 from objloc.view.searches import search_image_set, search_photograph
 from objloc.voc.devkit import open_devkit
+from objloc.voc.photograph import Photograph
 from objloc.voc.sample import Sample, VocObject
 from objloc.voc.shard_reader import read_samples
 from tests.view.searches import make_checkpoint, make_search
@@ -143,13 +144,11 @@ def test_an_image_that_holds_nothing_known_wants_a_category(shards_folder: Path)
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "holiday.png"
-    Image.new("RGB", (60, 40), (10, 200, 30)).save(path)
-    return path
+def photo() -> Photograph:
+    return Photograph("holiday", Image.new("RGB", (60, 40), (10, 200, 30)))
 
 
-def test_any_photograph_can_be_searched(photo: Path) -> None:
+def test_any_photograph_can_be_searched(photo: Photograph) -> None:
     search = search_photograph(photo, make_checkpoint(), "dog", (11.0, 6.0, 50.0, 35.5))
     assert search.objects == (VocObject("dog", (10.0, 5.0, 50.0, 35.5)),)
     assert search.size == (60.0, 40.0)
@@ -158,7 +157,7 @@ def test_any_photograph_can_be_searched(photo: Path) -> None:
     assert search.trajectory.steps[0].iou == pytest.approx(40 * 30.5 / 2400)
 
 
-def test_without_a_truth_there_is_no_judgement(photo: Path) -> None:
+def test_without_a_truth_there_is_no_judgement(photo: Photograph) -> None:
     assert search_photograph(photo, make_checkpoint(("cat",)), None, None).objects is None
 
 
@@ -175,7 +174,7 @@ def test_without_a_truth_there_is_no_judgement(photo: Path) -> None:
     ],
 )
 def test_mistakes_about_a_photograph_are_told_in_one_line(
-    photo: Path,
+    photo: Photograph,
     category: str | None,
     truth: tuple[float, float, float, float] | None,
     expected: str,

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from objloc.errors import ObjlocError
-from objloc.voc.images import open_image, sample_of_file
+from objloc.voc.images import as_rgb, images_in, open_image
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -166,8 +166,30 @@ def test_bytes_are_called_by_the_name_given() -> None:
         open_image(b"text", "image 000007")
 
 
-def test_any_file_becomes_a_sample_without_loss(tmp_path: Path) -> None:
-    (tmp_path / "holiday.bmp").write_bytes(saved(halves(), "BMP"))
-    sample, image = sample_of_file(tmp_path / "holiday.bmp")
-    assert (sample.image_id, sample.width, sample.height, sample.objects) == ("holiday", 8, 4, ())
-    assert open_image(sample.jpeg).tobytes() == image.tobytes() == halves().tobytes()
+def test_an_open_image_is_made_upright_and_colourful_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(io.BytesIO(saved(halves(), "PNG", exif=exif))) as file:
+        assert as_rgb(file).size == (4, 8)
+    assert as_rgb(Image.new("CMYK", (4, 4))).getpixel((0, 0)) == (255, 255, 255)
+    short = io.BytesIO(saved(halves().resize((300, 200)), "JPEG")[:2000])
+    with (
+        Image.open(short) as file,
+        pytest.raises(ObjlocError, match="photo: the image is damaged"),
+    ):
+        as_rgb(file, "photo")
+
+
+def test_the_images_of_a_folder_are_known_by_their_names(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "c.tiff"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    assert [path.name for path in images_in(tmp_path)] == ["a.png", "b.JPG", "c.tiff"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ObjlocError, match=r"expected images \(.jpg .*\); found none"):
+        images_in(tmp_path)
+    with pytest.raises(ObjlocError, match="cannot be read"):
+        images_in(tmp_path / "nothing")

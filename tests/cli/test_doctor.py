@@ -1,0 +1,60 @@
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from objloc import doctor
+from tests.commands import run_objloc
+from tests.runs import make_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def found(out: str) -> dict[str, dict[str, str]]:
+    return {each["what"]: each for each in json.loads(out)["findings"]}
+
+
+def test_an_empty_folder_misses_model_and_data_and_stays_empty(folder: Path) -> None:
+    told = run_objloc("doctor", "--json")
+    assert told.status == 1
+    assert json.loads(told.out)["missing"] == ["checkpoint", "champion", "data"]
+    findings = found(told.out)
+    assert findings["torch"]["found"] == version("torch")
+    assert findings["champion"]["remedy"] == "make run"
+    assert "expected MLflow's store; found none" in findings["champion"]["found"]
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_there_is_told(
+    folder: Path, shards_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(folder / "data")
+    (folder / "data" / "shards").symlink_to(shards_folder)
+    # A real registry takes seconds: that of the registered model's tests does.
+    checkpoint = folder / "data" / "train" / "checkpoint.pt"
+    monkeypatch.setattr("objloc.tracking.models.find_model", lambda _name: checkpoint)
+    told = run_objloc("doctor")
+    assert told.status == 0, told.out
+    assert "MISSING" not in told.out
+    lines = {line[8:24].strip(): line[24:] for line in told.out.splitlines()}
+    assert lines["checkpoint"] == f"{checkpoint}: learned cat, dog from scenes"
+    assert lines["champion"] == lines["checkpoint"]
+    assert lines["data"].endswith("images: test 6, train 12, val 6")
+
+
+def test_a_missing_package_is_named_with_what_brings_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not list(folder.iterdir())
+    monkeypatch.setattr(doctor, "PACKAGES", ("torch", "no-such-package"))
+    monkeypatch.setattr(doctor, "EXTRAS", {"video": "no-such-encoder"})
+    told = run_objloc("doctor", "--json")
+    assert "no-such-package" in json.loads(told.out)["missing"]
+    assert "no-such-encoder" not in json.loads(told.out)["missing"]
+    assert found(told.out)["no-such-encoder"]["remedy"] == "pip install 'objloc[video]'"

@@ -1,0 +1,75 @@
+"""``objloc watch`` and ``objloc layers``."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.commands import run_objloc
+from tests.runs import make_run
+from tests.stores import make_samples
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with an agent that is surest of cats, and a photograph."""
+    make_run(tmp_path / "data", trigger=1000.0)
+    (tmp_path / "model.pt").write_bytes((tmp_path / "data/train/checkpoint.pt").read_bytes())
+    (tmp_path / "photo.jpg").write_bytes(make_samples(1)[0].jpeg)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_watch_writes_an_animation_of_the_category_the_agent_is_surest_of(folder: Path) -> None:
+    told = run_objloc("watch", "photo.jpg", "--model", "model.pt", "--height", "64")
+    assert told.status == 0, told.err
+    path = folder / "predictions" / "photo_cat.webp"
+    assert told.out == (
+        f"{path.relative_to(folder)}: Triggered. After 1 step. No truth was given to judge it by.\n"
+    )
+    with Image.open(path) as film:
+        assert film.n_frames == 2  # type: ignore[attr-defined]
+
+
+def test_watch_judges_by_the_truth_and_takes_other_options(folder: Path) -> None:
+    told = run_objloc(
+        "watch", "photo.jpg", "--model", "model.pt", "--category", "cat", "--truth", "1", "1",
+        "120", "90", "--format", "gif", "--fps", "10", "--output", "films", "--json",
+    )  # fmt: skip
+    assert told.status == 0, told.err
+    document = json.loads(told.out)
+    assert document == {
+        "file": "films/photo_cat.gif", "category": "cat", "triggered": True, "steps": 1,
+        "iou": 1.0, "verdict": "Found the cat. Triggered after 1 step, at IoU 1.00.",
+    }  # fmt: skip
+    assert (folder / "films" / "photo_cat.gif").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["watch", "photo.jpg", "--category", "cow"], "--category: expected one of cat, dog"),
+        (["watch", "photo.jpg", "--truth", "0", "0", "9", "9"], "--truth: expected 1 <= XMIN"),
+        (["watch", "none.jpg"], "none.jpg: cannot be read"),
+        (["layers", "model.pt"], "model.pt: expected an image"),
+        (["layers", "photo.jpg", "--layer", "9"], "expected one of 1 conv1, .*; found '9'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line_and_leave_nothing(
+    folder: Path, arguments: list[str], told: str
+) -> None:
+    result = run_objloc(*arguments, "--model", "model.pt")
+    assert re.search(told, result.error)
+    assert not (folder / "predictions").exists()
+
+
+def test_layers_writes_contact_sheets_and_a_picture_of_each_filter(folder: Path) -> None:
+    told = run_objloc("layers", "photo.jpg", "--model", "model.pt", "--layer", "conv2")
+    assert told.status == 0, told.err
+    sheets = ["activations_conv2.png", "filters_conv1.png"]
+    assert told.out.splitlines() == [f"predictions/{name}" for name in sheets]
+    assert (folder / "predictions" / "activations_conv2" / "001.png").is_file()
+    again = run_objloc("layers", "photo.jpg", "--model", "model.pt", "--layer", "2", "--json")
+    assert json.loads(again.out)["files"] == told.out.splitlines()

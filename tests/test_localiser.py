@@ -1,0 +1,162 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from objloc.agent.checkpoint import Checkpoint, load_checkpoint
+from objloc.agent.network import build_network
+from objloc.agent.policy import GreedyPolicy
+from objloc.box import iou
+from objloc.errors import ObjlocError
+from objloc.evaluation.rollout import rollout, trajectory
+from objloc.localiser import NMS, STARTS, Localiser
+from objloc.params import Agent, Encoder, Head
+from objloc.voc.images import open_image
+from objloc.voc.photograph import Photograph
+from objloc.voc.store import SampleStore
+from tests.runs import make_run
+from tests.stores import make_samples
+
+CATEGORIES = ("cat", "dog")
+
+
+def agent_in(folder: Path, trigger: float = 0.21, seed: int = 2) -> Localiser:
+    """An agent with fresh weights, of which some searches end in a trigger."""
+    make_run(folder, trigger=trigger, seed=seed)
+    return Localiser.load(folder / "train" / "checkpoint.pt")
+
+
+def pictures(number: int) -> list[Image.Image]:
+    return [open_image(sample.jpeg) for sample in make_samples(number)]
+
+
+@pytest.mark.parametrize("kind", ["map", "crops"])
+def test_without_a_budget_a_search_is_the_rollout_of_the_evaluation(
+    tmp_path: Path, kind: str
+) -> None:
+    make_run(tmp_path, trigger=0.21, seed=2)
+    checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
+    if kind == "crops":
+        encoder = Encoder(kind="crops", image_size=32, window_size=36, frames=3)
+        agent = Agent(mdp=checkpoint.agent.mdp, encoder=encoder, head=Head(hidden=(8,)))
+        network = build_network(agent, CATEGORIES, torch.Generator().manual_seed(5))
+        checkpoint = Checkpoint(agent, CATEGORIES, "", "", network.state_dict())
+    images = pictures(6)
+    samples = [Photograph(str(row), image).sample() for row, image in enumerate(images)]
+    mdp = checkpoint.agent.mdp
+    store = SampleStore.from_samples(samples, CATEGORIES, 32)
+    tasks = torch.cartesian_prod(torch.arange(6), torch.arange(2))
+    policy = GreedyPolicy(checkpoint.network())
+    episodes = rollout(store, policy, mdp, tasks, torch.Generator())
+    ends = set()
+    for row, image in enumerate(images):
+        result = Localiser(checkpoint)(image)
+        assert [each.category for each in result.searches] == list(CATEGORIES)
+        for column, found in enumerate(result.searches):
+            expected = trajectory(episodes, store, 2 * row + column, mdp)
+            assert [look.box for look in found.looks] == [step.box for step in expected.steps]
+            assert [look.action for look in found.looks] == [
+                step.action.value for step in expected.steps
+            ]
+            values = torch.tensor([look.values for look in found.looks])
+            wanted = torch.tensor([step.q_values for step in expected.steps])
+            # One image at a time sums in another order than six together.
+            torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-5)
+            assert found.final_box == expected.final_box
+            assert found.triggered == expected.terminated
+            ends.add(found.final_box)
+    assert len(ends) > 1, "the windows have moved"
+
+
+def test_boxes_are_the_windows_triggered_on_best_first(tmp_path: Path) -> None:
+    # It triggers at once for a cat, on each first window.
+    result = agent_in(tmp_path, trigger=1000.0)(pictures(1)[0], ["cat"], max_windows=60)
+    triggers = [each for each in result.searches if each.triggered]
+    assert len(triggers) > len(result.found) > 1, "some overlap, and go"
+    assert result.scores.tolist() == sorted(result.scores.tolist(), reverse=True)
+    for each in triggers:
+        box = torch.tensor(each.final_box)
+        rivals = [f for f in result.found if f.category == each.category and f.score >= each.score]
+        assert any(f.search is each or iou(box, torch.tensor(f.box)) > NMS for f in rivals), (
+            "kept, or overlapped by a better one"
+        )
+    for one in result.found:
+        for other in result.found:
+            if one is not other and one.category == other.category:
+                assert iou(torch.tensor(one.box), torch.tensor(other.box)) <= NMS
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 9, 25, 10_000])
+def test_a_budget_is_kept_to_the_window(tmp_path: Path, budget: int) -> None:
+    agent = agent_in(tmp_path)
+    result = agent(pictures(1)[0], max_windows=budget)
+    most = sum(each.steps for each in agent(pictures(1)[0], max_windows=10_000).searches)
+    assert result.windows == min(budget, most)
+    assert all(each.steps > 0 for each in result.searches)
+
+
+def test_a_budget_is_spent_from_one_first_window_after_the_other(tmp_path: Path) -> None:
+    result = agent_in(tmp_path)(pictures(1)[0], max_windows=10_000)
+    sides = torch.tensor([120.0, 90.0, 120.0, 90.0], dtype=torch.float64)
+    firsts = [each.looks[0].box for each in result.searches]
+    expected = [tuple((torch.tensor(s, dtype=torch.float64) * sides).tolist()) for s in STARTS]
+    assert firsts == [box for box in expected for _ in CATEGORIES]
+
+
+def test_only_the_categories_asked_are_searched_each_once(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    image = pictures(1)[0]
+    for asked, searched in (
+        (["dog"], ["dog"]), ("cat", ["cat"]), (["dog", "cat", "dog"], ["dog", "cat"]),
+        (None, ["cat", "dog"]),
+    ):  # fmt: skip
+        assert [each.category for each in agent(image, asked).searches] == searched
+
+
+def test_a_box_of_a_photograph_of_one_pixel_lies_within_it(tmp_path: Path) -> None:
+    result = agent_in(tmp_path, trigger=1000.0)(Image.new("RGB", (1, 1)), ["cat"])
+    assert result.xyxy.tolist() == [[0, 0, 1, 1]]
+    assert result.voc.tolist() == [[1, 1, 1, 1]]
+
+
+def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    image = pictures(1)[0]
+    for told, asked, budget in (
+        ("categories: expected some of cat, dog; found 'zebra'", ["cat", "zebra"], None),
+        ("categories: expected some of cat, dog; found none", [], None),
+        ("max_windows: expected at least 1; found 0", None, 0),
+    ):
+        with pytest.raises(ObjlocError, match=told):
+            agent(image, asked, budget)
+    with pytest.raises(ObjlocError, match="no such checkpoint"):
+        Localiser.load(tmp_path / "none.pt")
+    with pytest.raises(ObjlocError, match="not a readable checkpoint"):
+        Localiser.load(tmp_path / "train" / "history.csv")
+
+
+def test_nothing_is_written_and_the_picture_is_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = agent_in(tmp_path)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    image = pictures(1)[0]
+    before = image.tobytes()
+    agent(image, max_windows=30)
+    with pytest.raises(ObjlocError, match=r"model 'champion': .*expected MLflow's store"):
+        Localiser.load()
+    assert os.listdir(folder) == []  # noqa: PTH208
+    assert image.tobytes() == before
+
+
+def test_the_same_picture_gives_the_same_result(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    image = pictures(1)[0]
+    first, second = (agent(image, max_windows=40) for _ in range(2))
+    assert replace(first, image=image).as_json() == replace(second, image=image).as_json()
