@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from objloc.cli import app
 from objloc.view.checked import TILES, sheet_of
 from objloc.voc.check.check import check_folder
+from tests.commands import run_objloc
 from tests.owns import make_flat
 
 
@@ -19,8 +18,8 @@ def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, ["data", "check", *map(str, arguments)])
-    return done.exit_code, done.stdout, done.stderr
+    told = run_objloc("data", "check", *arguments)
+    return told.status, told.out, told.err
 
 
 def test_a_folder_in_order_is_told_so_with_status_0(pets: Path) -> None:
