@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs screenshots
+.PHONY: run test test-slow lint types check clean lock docs screenshots site
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -43,6 +43,10 @@ docs: $(READY)  ## Write pictures and tables of README and docs from the last ru
 	cp data/animate/scenes_300293_person.webp docs/images/search.webp
 	cp data/animate/contact_sheet.png docs/images/searches.png
 	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.figures
+
+site: $(READY)  ## Build the documentation's site in site/; nothing is fetched.
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict
 
 screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chromium and its driver.
 	$(BIN)/python -m benchmarks.screenshots

@@ -51,8 +51,12 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which photographs; the ``download`` stage."""
 
-    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012"] = "scenes"
-    """``scenes`` is drawn by the program; the others are archives of Pascal VOC."""
+    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012", "folder"] = "scenes"
+    """``scenes`` is drawn by the program, ``folder`` lies at ``path``; the others are
+    archives of Pascal VOC."""
+    path: str | None = None
+    """Of ``folder`` (else without effect): a folder of images with VOC's XML files or
+    COCO's JSON; a relative one counts from the repository root."""
     mirror: str | None = None
     """Folder, ``file://`` or http(s) URL that holds the archives; relative folders
     count from the repository root. None: the official addresses."""

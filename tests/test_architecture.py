@@ -15,6 +15,7 @@ ROWS = (
     ("evaluation",),
     ("doctor", "export", "localiser", "result", "served"),
     ("view",),
+    ("gym",),
     ("experiment", "run_folder"),
     ("cli",),
 )

@@ -33,7 +33,7 @@ def refused(*overrides: str) -> str:
         ("train.curriculum=[cat,cat]", "curriculum: a category is named twice"),
         ("train.init_sha256=abc", "train.init_sha256: expected 64 hexadecimal digits"),
         ("train.init_from=models:/x/y", "train.init_from: expected a path or models:/NAME/VERSION"),
-        ("dataset.name=coco", "dataset.name: expected 'scenes', 'voc2007', 'voc2012' or"),
+        ("dataset.name=coco", "dataset.name: expected 'scenes', 'voc2007', 'voc2012',"),
         ("dataset.mirror=''", "dataset.mirror: expected a folder or URL, or null"),
         ("dataset.scenes_images.foo=3", "dataset.scenes_images.foo"),
         ("shard.fractions.train=0.9", "fractions: expected a sum of 1, found 1.25"),

@@ -20,7 +20,7 @@ BORDER_TOLERANCE = 1.0
 Boxes of scaled images and of tools that count from zero do, by less than that.
 """
 
-_CATEGORY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*")
+CATEGORY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -49,7 +49,7 @@ def read_annotation(content: bytes, place: str, *, official: bool) -> Annotation
         ObjlocError: not well-formed, a DTD, a missing or impossible value, an
             unknown category, a box outside the image or without area.
     """
-    root = _parse(content, place)
+    root = parse_annotation(content, place)
     size = root.find("size")
     if size is None:
         raise ObjlocError(f"{place}: expected the image's size; found no <size>")
@@ -61,7 +61,8 @@ def read_annotation(content: bytes, place: str, *, official: bool) -> Annotation
     return Annotation(width, height, objects)
 
 
-def _parse(content: bytes, place: str) -> etree._Element:
+def parse_annotation(content: bytes, place: str) -> etree._Element:
+    """The root of an annotation, whatever is in it; see ``read_annotation``."""
     # A parser of its own for each file: one that met an error keeps its log.
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
@@ -87,7 +88,7 @@ def _read_object(
     place = f"{place} '{_short(category)}'"
     if official and category not in VOC_CATEGORIES:
         raise ObjlocError(f"{place}: unknown class; expected one of {', '.join(VOC_CATEGORIES)}")
-    if not _CATEGORY_NAME.fullmatch(category):
+    if not CATEGORY_NAME.fullmatch(category):
         raise ObjlocError(
             f"{place}: expected a category of letters, digits, spaces and _.+-; found another sign"
         )

@@ -15,6 +15,7 @@ from objloc import params
 from objloc.errors import ObjlocError
 from objloc.files import folder_written_whole, repository_root
 from objloc.voc.download import Download, Patience, download
+from objloc.voc.own.convert import write_own_devkit
 from objloc.voc.progress import progress
 from objloc.voc.scenes import draw_devkit
 from objloc.voc.source import (
@@ -55,7 +56,7 @@ class Manifest(Checked):
 
 
 def gather(section: params.Dataset, manifest: Path, folder: Path) -> Source:
-    """Bring a dataset into a folder: its archives, or a drawn devkit, and ``source.json``.
+    """Bring a dataset into a folder: archives, or a devkit drawn or converted; ``source.json``.
 
     Args:
         section: the parameters ``dataset``.
@@ -66,10 +67,13 @@ def gather(section: params.Dataset, manifest: Path, folder: Path) -> Source:
         What ``source.json`` says.
 
     Raises:
-        ObjlocError: an archive is nowhere to be had or not the one expected.
+        ObjlocError: an archive is nowhere to be had or not the one expected; a folder
+            of one's own is not as it should be.
     """
     if section.name == "scenes":
         return _gather_scenes(section, folder)
+    if section.name == "folder":
+        return _gather_folder(section, folder)
     known = parse_json(Manifest, manifest)
     if section.name not in known.datasets:
         raise ObjlocError(
@@ -113,6 +117,23 @@ def _gather_scenes(section: params.Dataset, folder: Path) -> Source:
     with folder_written_whole(folder, SOURCE_FILE) as temporary:
         images = {str(name): number for name, number in section.scenes_images.items()}
         draw_devkit(temporary, images, section.scenes_seed)
+        write_source(temporary, source)
+    return source
+
+
+def _gather_folder(section: params.Dataset, folder: Path) -> Source:
+    """Convert somebody's own folder; its name is told, so that results can't be mistaken."""
+    if not (section.path or "").strip():
+        raise ObjlocError(
+            f"dataset.path: expected a folder of images, as dataset.name=folder; "
+            f"found {section.path!r}"
+        )
+    own = repository_root() / Path(section.path or "").expanduser()
+    if not own.is_dir():
+        raise ObjlocError(f"dataset.path: expected a folder of images; found no folder {own}")
+    source = Source(name=f"folder {own.resolve().name}", archives=())
+    with folder_written_whole(folder, SOURCE_FILE) as temporary:
+        write_own_devkit(own, temporary)
         write_source(temporary, source)
     return source
 

@@ -1,0 +1,99 @@
+"""``objloc data``: a look at somebody's folder of images and annotations."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from objloc.cli._options import Json
+
+if TYPE_CHECKING:
+    from objloc.voc.check.findings import Report
+
+SHOWN = 10
+"""Findings of one kind that are printed; --json and --all have the rest."""
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look at data."
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Look at a folder of images and annotations."""
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="Images with VOC's XML files or COCO's JSON.")],
+    *,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Write a contact sheet with the boxes drawn."),
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help=f"Print every finding, not {SHOWN} of each kind.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a folder of annotated images holds, and what is wrong with it.
+
+    Layout (VOC or COCO), missing, empty and corrupt files, how boxes are written,
+    sizes, cameras' orientation, the same image twice, too few images. Changes nothing.
+
+    Exit status 1: something would be refused, or spoil the figures.
+    """
+    from objloc.voc.check.check import check_folder
+
+    checked = check_folder(folder)
+    if sheet is not None:
+        from objloc.files import write_atomically
+        from objloc.view.checked import sheet_of
+        from objloc.view.sheet import png
+
+        write_atomically(sheet, png(sheet_of(checked)))
+    if as_json:
+        print(json.dumps(checked.report.as_json(), indent=2))
+    else:
+        _print(checked.report, show_all)
+        if sheet is not None:
+            print(f"sheet       {sheet}")
+    if not checked.report.passed:
+        raise typer.Exit(1)
+
+
+def _print(report: "Report", show_all: bool) -> None:
+    from objloc.voc.check.findings import SEVERITIES
+
+    print(f"layout      {report.layout.upper()}")
+    print(f"images      {report.images}, {report.annotated} of them annotated")
+    print(f"objects     {report.objects} of {len(report.categories)} categories")
+    sets = ", ".join(f"{name} {number}" for name, number in report.image_sets.items())
+    print(f"image sets  {sets or 'none'}")
+    if report.convention:
+        print(f"boxes       {report.convention.words}")
+        print(f"            ({report.convention.evidence})")
+    for category, by_set in report.categories.items():
+        counts = ", ".join(f"{name} {number}" for name, number in by_set.items())
+        print(f"  {category:<18}{counts}")
+    for severity in SEVERITIES:
+        found = report.of(severity)
+        kinds: dict[str, list[str]] = {}
+        for each in found:
+            line = f"{each.place}: {each.message}" if each.place else each.message
+            kinds.setdefault(each.kind, []).append(line)
+        for kind, lines in kinds.items():
+            shown = lines if show_all else lines[:SHOWN]
+            for line in shown:
+                print(f"{severity:<8}{kind:<12}{line}")
+            if len(lines) > len(shown):
+                print(f"{severity:<8}{kind:<12}… and {len(lines) - len(shown)} more (--all)")
+    counts = ", ".join(
+        f"{number} {name}{'' if number == 1 else 's'}"
+        for name in SEVERITIES
+        if (number := len(report.of(name)))
+    )
+    print(
+        f"result      {'in order' if report.passed else 'NOT in order'}: {counts or 'no findings'}"
+    )

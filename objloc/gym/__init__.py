@@ -1,0 +1,34 @@
+"""The search as a Gymnasium environment; importing this registers it.
+
+``gymnasium.make("objloc.gym:objloc/Localisation-v0")`` imports it by itself. The
+package also declares the entry point group ``gymnasium.envs``, by which Gymnasium
+before 1.0 finds environments; later versions ask for the import.
+"""
+
+from objloc.errors import ObjlocError
+
+ENVIRONMENT_ID = "objloc/Localisation-v0"
+
+
+def register() -> None:
+    """Make the environment known to Gymnasium; once is enough, more does no harm.
+
+    Raises:
+        ObjlocError: Gymnasium is not installed.
+    """
+    try:
+        import gymnasium  # noqa: PLC0415 - an extra, and the error names it
+    except ModuleNotFoundError:
+        raise ObjlocError(
+            "objloc.gym: expected the package gymnasium; found none (install the extra `gym`)"
+        ) from None
+    if ENVIRONMENT_ID in gymnasium.registry:
+        return
+    gymnasium.register(
+        ENVIRONMENT_ID,
+        entry_point="objloc.gym.environment:LocalisationEnv",
+        vector_entry_point="objloc.gym.environment:LocalisationVectorEnv",
+    )
+
+
+register()

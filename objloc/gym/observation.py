@@ -1,0 +1,103 @@
+"""What a Gymnasium agent is given: the environment's observation as arrays."""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor
+
+from objloc.agent.encoder import sampling_grid
+from objloc.errors import ObjlocError
+from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.environment import Observation
+from objloc.params import Mdp
+from objloc.voc.store import SampleStore
+
+Kind = Literal["dict", "box"]
+Arrays = dict[str, NDArray[Any]] | NDArray[Any]
+"""Of ``kind`` dict, or box."""
+
+
+class Observer:
+    """Turns observations of B slots into arrays of one space.
+
+    ``dict``: ``window``, ``[S, S, 3]`` uint8, what the window shows, squashed to a
+    square; ``box``, ``[4]`` float32, the window as shares of the image's sides;
+    ``category``, the number of what is searched; ``actions``, ``[H]``, the last H
+    actions, newest last, each one more than its number, 0 for none (left out if
+    H is 0).
+
+    ``box``: the same in one vector of float32 from 0 to 1: pixels row by row as
+    shares of 255, the box, then category and actions as ones among zeros.
+
+    Args:
+        store: the images.
+        mdp: whose actions are remembered.
+        kind: of the space.
+        window_size: S, in pixels.
+        action_history: H.
+    """
+
+    def __init__(
+        self, store: SampleStore, mdp: Mdp, kind: Kind, window_size: int, action_history: int
+    ) -> None:
+        if kind not in ("dict", "box"):
+            raise ObjlocError(f"observation: expected dict or box; found {kind!r}")
+        if window_size < 1:
+            raise ObjlocError(f"window_size: expected at least one pixel; found {window_size}")
+        if action_history < 0:
+            raise ObjlocError(f"action_history: expected 0 or more; found {action_history}")
+        self._store, self._kind, self._size = store, kind, window_size
+        self._categories = len(store.categories)
+        self._history = action_history
+        self._choices = len(ACTION_SETS[mdp.actions]) + 1
+        self.space = self._box_space() if kind == "box" else self._dict_space()
+
+    def __call__(self, observation: Observation) -> Arrays:
+        """Arrays with B as their first dimension."""
+        boxes = observation.boxes[:, -1]
+        shares = (boxes / self._store.sizes[observation.image].repeat(1, 2)).clamp(0, 1).float()
+        parts: dict[str, NDArray[Any]] = {
+            "window": self._windows(observation.image, shares).numpy(),
+            "box": shares.numpy(),
+            "category": observation.category.numpy(),
+        }
+        if self._history:
+            parts["actions"] = (observation.actions + 1).numpy()
+        return self._vectors(parts) if self._kind == "box" else parts
+
+    def _windows(self, image: Tensor, shares: Tensor) -> Tensor:
+        """``[B, S, S, 3]`` uint8."""
+        grid = sampling_grid(shares, self._size)
+        pixels = self._store.images[image].float()
+        crops = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+        return crops.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+    def _vectors(self, parts: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        number = len(parts["box"])
+        columns = [
+            parts["window"].reshape(number, -1).astype(np.float32) / 255,
+            parts["box"],
+            np.eye(self._categories, dtype=np.float32)[parts["category"]],
+        ]
+        if self._history:
+            ones = np.eye(self._choices, dtype=np.float32)[parts["actions"]]
+            columns.append(ones.reshape(number, -1))
+        return np.concatenate(columns, axis=1)
+
+    def _dict_space(self) -> spaces.Space[Any]:
+        parts: dict[str, spaces.Space[Any]] = {
+            "window": spaces.Box(0, 255, (self._size, self._size, 3), np.uint8),
+            "box": spaces.Box(0.0, 1.0, (4,), np.float32),
+            "category": spaces.Discrete(self._categories),
+        }
+        if self._history:
+            parts["actions"] = spaces.MultiDiscrete([self._choices] * self._history)
+        return spaces.Dict(parts)
+
+    def _box_space(self) -> spaces.Space[Any]:
+        length = self._size**2 * 3 + 4 + self._categories + self._history * self._choices
+        return spaces.Box(0.0, 1.0, (length,), np.float32)

@@ -1,0 +1,41 @@
+"""An episode's state as a picture: what ``render`` gives."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from objloc.view.canvas import AGENT, TRUTH, outline
+from objloc.voc.images import open_image
+from objloc.voc.sample import Coordinates
+from objloc.voc.store import SampleStore
+
+HEIGHT = 360
+"""Of every picture, in pixels; its width follows from the photograph's shape."""
+
+
+def picture_of(store: SampleStore, image: int, category: int, box: Tensor) -> NDArray[np.uint8]:
+    """A photograph with the truth, dashed, and the window.
+
+    Args:
+        store: the images.
+        image: which of them.
+        category: whose objects are the truth.
+        box: the window, ``[4]`` in the image's pixels.
+
+    Returns:
+        ``[360, W, 3]``.
+    """
+    photograph = open_image(store.jpegs[image], store.image_ids[image], upright=False)
+    width, height = store.sizes[image].tolist()
+    scale = HEIGHT / height
+    picture = photograph.resize((max(1, round(width * scale)), HEIGHT), Image.Resampling.BILINEAR)
+    for row in (store.object_category[image] == category).nonzero()[:, 0].tolist():
+        outline(picture, _scaled(store.boxes[image, row], scale), TRUTH, 2, dashed=True)
+    outline(picture, _scaled(box, scale), AGENT, 3)
+    return np.asarray(picture).copy()
+
+
+def _scaled(box: Tensor, scale: float) -> Coordinates:
+    xmin, ymin, xmax, ymax = (box * scale).tolist()
+    return (xmin, ymin, xmax, ymax)

@@ -1,0 +1,105 @@
+"""The images that an environment searches: of a folder of shards, or drawn in memory."""
+
+import io
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from objloc.errors import ObjlocError
+from objloc.voc.categories import resolve_categories
+from objloc.voc.sample import Sample, VocObject
+from objloc.voc.scenes.compose import DRAWERS
+from objloc.voc.scenes.write import scene
+from objloc.voc.shard_index import read_index
+from objloc.voc.store import SampleStore
+
+_QUALITY = 85
+_KEPT = 4
+"""Image sets kept in memory: environments made after each other share them."""
+
+
+def open_store(
+    shards: str | Path | None,
+    image_set: str,
+    categories: Literal["all"] | str | Sequence[str],
+    image_size: int,
+    scenes: int,
+) -> SampleStore:
+    """The images of one set.
+
+    Args:
+        shards: a folder that the ``shard`` stage wrote; None: scenes drawn now.
+        image_set: of the shards; of the scenes it stands for another draw.
+        categories: ``all``, one, or several.
+        image_size: pixels a side to which images are squashed.
+        scenes: number of scenes drawn where there are no shards.
+
+    Raises:
+        ObjlocError: no shards there, no such image set, an unknown category.
+    """
+    asked: Literal["all"] | tuple[str, ...]
+    if categories == "all":
+        asked = "all"
+    else:
+        asked = (categories,) if isinstance(categories, str) else tuple(categories)
+    if not asked:
+        raise ObjlocError("categories: expected all, or at least one; found none")
+    if shards is None:
+        if scenes < 1:
+            raise ObjlocError(f"scenes: expected at least one image; found {scenes}")
+        chosen = resolve_categories(asked, DRAWERS, "categories")
+        return _drawn(image_set, chosen, image_size, scenes)
+    folder = Path(shards).expanduser().resolve()
+    index = read_index(folder)
+    chosen = resolve_categories(asked, index.categories, "categories")
+    return _packed(folder, index.data_hash, image_set, chosen, image_size)
+
+
+@lru_cache(_KEPT)
+def _packed(
+    folder: Path,
+    data_hash: str,  # noqa: ARG001 - shards written anew are read anew
+    image_set: str,
+    categories: tuple[str, ...],
+    image_size: int,
+) -> SampleStore:
+    return SampleStore.load(folder, image_set, categories, image_size)
+
+
+@lru_cache(_KEPT)
+def _drawn(
+    image_set: str, categories: tuple[str, ...], image_size: int, number: int
+) -> SampleStore:
+    return SampleStore.from_samples(
+        _samples(image_set, categories, number),
+        categories,
+        image_size,
+        data="scenes",
+        image_set=image_set,
+    )
+
+
+def _samples(image_set: str, categories: tuple[str, ...], number: int) -> Iterator[Sample]:
+    """The first so many scenes of a set that hold one of the categories."""
+    index = found = 0
+    while found < number:
+        drawn = scene(0, image_set, index)
+        index += 1
+        if not any(each.category in categories for each in drawn.objects):
+            continue
+        found += 1
+        stream = io.BytesIO()
+        drawn.image.save(stream, "JPEG", quality=_QUALITY)
+        objects = tuple(
+            VocObject(
+                each.category,
+                (float(each.box[0]), float(each.box[1]), float(each.box[2]), float(each.box[3])),
+                difficult=each.difficult,
+                truncated=each.truncated,
+                occluded=each.occluded,
+                pose=each.pose,
+            )
+            for each in drawn.objects
+        )
+        yield Sample(f"{image_set}_{index:05d}", stream.getvalue(), *drawn.image.size, objects)
