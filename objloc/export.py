@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from objloc.agent.checkpoint import Checkpoint
 from objloc.agent.network import QNetwork
 from objloc.errors import ObjlocError
-from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.action import actions_of
 
 OPSET = 17
 """Of ONNX operators: one that runtimes of the last years know."""
@@ -202,7 +202,7 @@ def _embedding_bag(
 def _description(checkpoint: Checkpoint, sha256: str, views: list[int]) -> dict[str, Any]:
     agent = checkpoint.agent
     size, frames = agent.encoder.image_size, agent.encoder.frames
-    actions = [action.value for action in ACTION_SETS[agent.mdp.actions]]
+    actions = [action.value for action in actions_of(agent.mdp)]
     inputs: dict[str, Any] = {
         "views": {"shape": views, "type": "float32", "meaning": "output of encode.onnx"},
         "boxes": {

@@ -13,7 +13,7 @@ from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy
 from objloc.box import non_maximum_suppression
 from objloc.errors import ObjlocError
-from objloc.mdp.action import ACTION_SETS, Moves
+from objloc.mdp.action import Moves, actions_of
 from objloc.mdp.environment import Observation
 from objloc.params import Agent
 from objloc.result import Found, Look, Result, Search
@@ -49,7 +49,7 @@ class Localiser:
         self.source = source
         self.agent = checkpoint.agent
         self.categories = checkpoint.categories
-        self.actions = tuple(action.value for action in ACTION_SETS[checkpoint.agent.mdp.actions])
+        self.actions = tuple(action.value for action in actions_of(checkpoint.agent.mdp))
         self._network = checkpoint.network()
 
     @classmethod
@@ -156,7 +156,7 @@ def search(
     sample = Photograph("image", image).sample()
     store = SampleStore.from_samples([sample], network.categories, agent.encoder.image_size)
     policy = GreedyPolicy(network)
-    policy.look(store.images)
+    policy.look(store.images[torch.arange(len(store))])
     searches: list[Search] = []
     left = len(categories) * agent.mdp.max_steps if max_windows is None else max_windows
     for start in STARTS[:1] if max_windows is None else STARTS:

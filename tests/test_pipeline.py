@@ -17,7 +17,8 @@ from tests.imports import ROOT, closure
 from tests.projects import Project, edit, yaml_in
 
 STAGES = (
-    "download", "shard", "train", "evaluate", "register", "report", "animate", "explore", "layers",
+    "download", "shard", "encode", "train", "evaluate", "register", "report", "animate", "explore",
+    "layers",
 )  # fmt: skip
 AFTER_TRAINING = "train evaluate register report animate explore layers"
 
@@ -85,6 +86,10 @@ def test_the_stages_are_those_of_the_folder_and_have_their_parameters() -> None:
     assert set(stages) == commands == set(STAGES)
     sections = {
         "download": ["dataset"], "train": ["train", "agents.${train.agent}"],
+        "encode": [
+            "encode.batch", "train.image_set", "train.val_image_set", "evaluate.image_sets",
+            "agents.${train.agent}.encoder", "agents.${train.agent}.learning.flip",
+        ],
     }  # fmt: skip
     for name, stage in stages.items():
         assert stage["cmd"].startswith(f"python -m stages.{name} data/")

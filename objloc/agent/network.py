@@ -82,21 +82,22 @@ class QNetwork(nn.Module):
             ``[B, C, A]``, or ``[B, C, A + 1]`` with presence; the same for every
             category unless ``per_category``.
         """
+        together: Tensor | None = None
         with self._precision(views.device):
-            pooled = None
             if isinstance(self.encoder, MapEncoder):
                 pooled = self.encoder.pool(views, index, boxes)
                 features = self.encoder.features_of_all(pooled)
+                if self.joint is not None:
+                    together = self.joint(self.encoder.shared_of(pooled))
             else:
                 features = self.encoder.observe(views, index, boxes)
             if self.action_history:
                 past = self._past(action_history)[:, None]
                 features = torch.cat([features, past.expand(-1, features.shape[1], -1)], dim=2)
             outputs: Tensor = self.values(self.hidden(features))
-            outputs = outputs.float().view(boxes.shape[0], -1, self.num_outputs)
-            if self.joint is not None and pooled is not None:
-                together = self.joint(self.encoder.shared_of(pooled)).float()
-                outputs = outputs + together.view(outputs.shape)
+        outputs = outputs.float().view(boxes.shape[0], -1, self.num_outputs)
+        if together is not None:
+            outputs = outputs + together.float().view(outputs.shape)
         return outputs.expand(-1, len(self.categories), -1)
 
     def values_of(self, outputs: Tensor) -> Tensor:

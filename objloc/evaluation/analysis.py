@@ -118,7 +118,7 @@ def analyse(
         kind: diagnose(evaluated.detections(kind), objects) for kind in KINDS_OF_DETECTIONS
     }
     return Analysis(
-        store=replace(store, images=store.images[:0]),
+        store=replace(store, images=torch.empty(0), mirrored=None),
         evaluated=evaluated,
         searches=searches,
         differing=_differing(store, searches, evaluated),

@@ -24,9 +24,9 @@ from objloc.evaluation.baselines import (
     fixed_detections,
     fixed_outcomes,
 )
-from objloc.evaluation.ledger import Ledger
 from objloc.evaluation.detections import attended, joined, objects_of, triggered
 from objloc.evaluation.episodes import Episodes
+from objloc.evaluation.ledger import Ledger
 from objloc.evaluation.rollout import Rollout, rollout
 from objloc.evaluation.search import search
 from objloc.evaluation.success import Outcomes, counted_images

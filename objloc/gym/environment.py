@@ -19,7 +19,7 @@ from objloc.errors import ObjlocError
 from objloc.gym.observation import Arrays, Kind, Observer
 from objloc.gym.picture import picture_of
 from objloc.gym.stores import open_store
-from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.action import actions_of
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
 
@@ -46,7 +46,7 @@ class _Searches:
     ) -> None:
         self.slots = slots
         process = _mdp(mdp)
-        self.actions = ACTION_SETS[process.actions]
+        self.actions = actions_of(process)
         self.store = open_store(shards, image_set, categories, image_size, scenes)
         self.observer = Observer(self.store, process, observation, window_size, action_history)
         self._environment = Environment(self.store, process, 1, action_history)

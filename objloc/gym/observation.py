@@ -9,9 +9,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
-from objloc.agent.encoder import sampling_grid
+from objloc.agent.pooling import sampling_grid
 from objloc.errors import ObjlocError
-from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.action import actions_of
 from objloc.mdp.environment import Observation
 from objloc.params import Mdp
 from objloc.voc.store import SampleStore
@@ -53,7 +53,7 @@ class Observer:
         self._store, self._kind, self._size = store, kind, window_size
         self._categories = len(store.categories)
         self._history = action_history
-        self._choices = len(ACTION_SETS[mdp.actions]) + 1
+        self._choices = len(actions_of(mdp)) + 1
         self.space = self._box_space() if kind == "box" else self._dict_space()
 
     def __call__(self, observation: Observation) -> Arrays:

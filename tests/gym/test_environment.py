@@ -118,7 +118,8 @@ def test_the_window_shows_what_lies_in_the_box(shards_folder: Path) -> None:
     environment = make(shards_folder, window_size=24)
     observation, info = environment.reset(seed=0)
     store = SampleStore.load(shards_folder, "train", ("cat", "dog"), 24)
-    image = store.images[store.image_ids.index(info["image_id"])].permute(1, 2, 0)
+    row = store.image_ids.index(info["image_id"])
+    image = store.images[torch.tensor([row])][0].permute(1, 2, 0)
     # A window of the whole image, as large as the image: the image itself.
     np.testing.assert_array_equal(observation["window"], image.numpy())
     while observation["box"][2] - observation["box"][0] > 0.5:

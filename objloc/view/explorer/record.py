@@ -5,7 +5,7 @@ from typing import Any
 
 from objloc.agent.checkpoint import Checkpoint
 from objloc.evaluation.rollout import Step
-from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.action import actions_of
 from objloc.view.explorer.selection import Shown
 from objloc.view.searches import SUCCESS_IOU, Search
 
@@ -39,7 +39,7 @@ def record(
         "image_set": image_set,
         "model": {"sha256": model_hash},
         "categories": list(checkpoint.categories),
-        "actions": [action.value for action in ACTION_SETS[mdp.actions]],
+        "actions": [action.value for action in actions_of(mdp)],
         "mdp": mdp.model_dump(mode="json"),
         "success_iou": SUCCESS_IOU,
         "images": [_image(each) for each in shown],
