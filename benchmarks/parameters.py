@@ -12,7 +12,8 @@ from objloc.params import Params
 Schema = Mapping[str, Any]
 
 _STAGES = (
-    "dataset", "shard", "train", "evaluate", "register", "report", "animate", "explore", "layers",
+    "dataset", "shard", "encode", "train", "evaluate", "register", "report", "animate",
+    "explore", "layers",
 )  # fmt: skip
 _BOUNDS = (
     ("minimum", "≥"),
@@ -40,6 +41,11 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
         section = definitions[_referred(schema["properties"][name])]
         parts += [f"## `{name}`", _prose(section["description"])]
         parts.append(_table(section, {"value": values[name]}))
+        for key, field in section["properties"].items():
+            if "$ref" in field:
+                inner = definitions[_referred(field)]
+                parts += [f"### `{name}.{key}`", _prose(inner["description"])]
+                parts.append(_table(inner, {"value": values[name][key]}))
         if name == "train":
             parts += _agents(definitions, values["agents"])
     return "\n\n".join(parts)
@@ -68,6 +74,8 @@ def _table(section: Schema, columns: Mapping[str, Any], default: bool = False) -
     headings = ["key", "allowed", *(["default"] if default else []), *columns, "meaning"]
     rows = [headings, ["---"] * len(headings)]
     for key, field in section["properties"].items():
+        if "$ref" in field:
+            continue  # a section of its own
         row = [f"`{key}`", _allowed(field)]
         if default:
             row.append(_value(field["default"]))
@@ -88,6 +96,8 @@ def _allowed(field: Schema) -> str:
         return ", ".join(f"`{each}`" for each in field["enum"])
     kind = field["type"]
     if kind == "array":
+        if "prefixItems" in field:
+            return f"[{', '.join(_allowed(each) for each in field['prefixItems'])}]"
         return f"list of {_allowed(field['items'])}"
     if kind == "object":
         return f"{_allowed(field['propertyNames'])}: each {_allowed(field['additionalProperties'])}"

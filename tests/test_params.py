@@ -21,13 +21,13 @@ def refused(*overrides: str) -> str:
     [
         ("train.sed=3", "train.sed: unknown key; allowed: agent, categories, curriculum"),
         ("agents.scenes.mdp.alpha=0.2", "agents.scenes.mdp.alpha: unknown key; allowed: actions,"),
-        ("foo=1", "foo: unknown key; allowed: dataset, shard, train, agents, evaluate, register"),
+        ("foo=1", "foo: unknown key; allowed: dataset, shard, train, agents, encode, evaluate, register"),
         ("train.seed=x", "train.seed: expected a valid integer; found 'x'"),
         ("train.seed=true", "train.seed: expected a valid integer; found True"),
         ("train.seed='3'", "train.seed: expected a valid integer; found '3'"),
         ("train.seed=-1", "train.seed: expected greater than or equal to 0; found -1"),
         ("train.max_minutes=0", "train.max_minutes: expected greater than 0; found 0"),
-        ("train.agent=foo", "train.agent: expected one of scenes, dqn2018; found 'foo'"),
+        ("train.agent=foo", "train.agent: expected one of scenes, pretrained, dqn2018; found 'foo'"),
         ("train.categories=[]", "categories: expected at least one category, or all"),
         ("train.categories=[cat,cat]", "categories: a category is named twice"),
         ("train.curriculum=[cat,cat]", "curriculum: a category is named twice"),
@@ -117,7 +117,7 @@ def test_parameters_cannot_be_changed_after_reading() -> None:
 def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
     names = {field.alias or name for name, field in Params.model_fields.items()}
     assert names == {
-        "dataset", "shard", "train", "agents", "evaluate", "register", "report", "animate",
+        "dataset", "shard", "train", "agents", "encode", "evaluate", "register", "report", "animate",
         "explore",
         "layers",
     }  # fmt: skip

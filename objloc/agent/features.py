@@ -8,6 +8,7 @@ stands in ``index.json``.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,12 @@ def load_store(
 
 
 def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
+    """A file's rows; loaded once for all image sets that share it."""
+    return _opened(path.resolve(), path.stat().st_mtime_ns if path.exists() else 0, shape, whole)
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> Tensor:
     try:
         # Copy on write: torch wants what it could write to; the file stays as it is.
         values = np.load(path, mmap_mode=None if whole else "c")

@@ -203,6 +203,12 @@ class _Frontier:
 
     def _pull(self, image: Tensor, window: Tensor, category: Tensor) -> None:
         """Trigger; searches of the category near the found object end there."""
+        # So do those that would trigger beside a more promising one in this round.
+        beside = iou(self._boxes[image, window][:, None], self._boxes[image, window])
+        same = (image[:, None] == image) & (category[:, None] == category)
+        later = torch.ones_like(same).tril(-1)
+        alone = ~(same & later & (beside > self._params.inhibition)).any(dim=1)
+        image, window, category = image[alone], window[alone], category[alone]
         self._triggered[image, window, category] = self._number[image]
         overlap = iou(self._boxes[image, window][:, None], self._boxes[image])
         near = (overlap > self._params.inhibition).nonzero(as_tuple=True)

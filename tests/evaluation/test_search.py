@@ -1,0 +1,169 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from objloc.agent.network import QNetwork, build_network
+from objloc.box import iou
+from objloc.evaluation.ledger import Ledger, detections_of
+from objloc.evaluation.search import Looks, joined, search
+from objloc.mdp.action import actions_of, start_windows
+from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
+from objloc.voc.store import SampleStore
+from tests.stores import make_store
+
+MDP = Mdp(step_size=0.3, zooms=True, starts=((1, 1.0), (2, 0.6)), min_side=0.05)
+AGENT = Agent(
+    mdp=MDP,
+    encoder=Encoder(image_size=64, widths=(4, 8), cell_width=4, category_channels=2, pool=3),
+    head=Head(hidden=(8,), joint=(8,), presence=True),
+    learning=Learning(backup="all_actions", discount=0.0, loss="logistic"),
+)
+BUDGET = 30
+
+
+@pytest.fixture(scope="module")
+def store() -> SampleStore:
+    return make_store(6)
+
+
+@pytest.fixture(scope="module")
+def network() -> QNetwork:
+    made = build_network(AGENT, ("cat", "dog"), torch.Generator().manual_seed(1)).eval()
+    with torch.no_grad():
+        made.values.weight *= 8  # so that windows differ in what they promise
+    return made
+
+
+def looks_of(
+    store: SampleStore, network: QNetwork, budget: int = BUDGET, batch: int = 64, **changes: float
+) -> Looks:
+    params = Search().model_copy(update={"least_presence": 0.0} | changes)
+    return joined(list(search(store, network, MDP, params, budget, batch)))
+
+
+def test_the_first_looks_are_the_start_windows(store: SampleStore, network: QNetwork) -> None:
+    looks = looks_of(store, network)
+    starts = start_windows(MDP)
+    assert len(starts) == 5
+    limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
+    torch.testing.assert_close(looks.boxes[:, :5] / limit, starts.expand(6, -1, -1))
+    assert (looks.depth[:, :5] == 1).all()
+    assert (looks.parent[:, :5] == -1).all()
+
+
+def test_a_search_keeps_to_its_budget_and_never_looks_twice_at_a_window(
+    store: SampleStore, network: QNetwork
+) -> None:
+    looks = looks_of(store, network)
+    assert (looks.number <= BUDGET).all()
+    assert (looks.number > 5).all()
+    for boxes, number in zip(looks.boxes, looks.number.tolist(), strict=True):
+        mine = boxes[:number]
+        overlap = iou(mine[5:, None], mine[None]) - torch.eye(number)[5:]
+        assert float(overlap.max()) <= 0.9
+
+
+def test_every_window_is_reached_from_one_looked_at_before(
+    store: SampleStore, network: QNetwork
+) -> None:
+    looks = looks_of(store, network)
+    for image in range(6):
+        for window in range(5, int(looks.number[image])):
+            parent = int(looks.parent[image, window])
+            assert 0 <= parent < window
+            assert looks.depth[image, window] == looks.depth[image, parent] + 1
+
+
+def test_one_image_is_searched_as_many_are(store: SampleStore, network: QNetwork) -> None:
+    together, alone = looks_of(store, network), looks_of(store, network, batch=1)
+    assert torch.equal(together.number, alone.number)
+    torch.testing.assert_close(together.boxes, alone.boxes)
+    assert torch.equal(together.triggered, alone.triggered)
+
+
+def test_a_smaller_budget_gives_the_first_looks_of_a_larger(
+    store: SampleStore, network: QNetwork
+) -> None:
+    # One search at a time: a round of several may be cut in its middle.
+    large = looks_of(store, network, searches_per_round=1)
+    small = looks_of(store, network, budget=12, searches_per_round=1)
+    number = small.number
+    for image in range(6):
+        mine = slice(0, int(number[image]))
+        torch.testing.assert_close(small.boxes[image, mine], large.boxes[image, mine])
+
+
+def test_values_are_those_of_the_network(store: SampleStore, network: QNetwork) -> None:
+    looks = looks_of(store, network)
+    limit = torch.cat([store.sizes, store.sizes], dim=1)
+    with torch.no_grad():
+        views = network.encode(store.images[torch.arange(6)])
+        shares = (looks.boxes[:, 7] / limit).float()[:, None]
+        values = network(views, torch.arange(6), shares, torch.empty(6, 0, dtype=torch.int64))
+    real = looks.number > 7
+    torch.testing.assert_close(looks.values[real, 7], values[real][..., -1])
+
+
+def test_a_found_object_inhibits_searches_of_its_category_near_it(
+    store: SampleStore, network: QNetwork
+) -> None:
+    with torch.no_grad():
+        before = network.values.bias.clone()
+        network.values.bias[len(actions_of(MDP)) - 1] += 50  # always triggers
+    try:
+        looks = looks_of(store, network, inhibition=0.2)
+    finally:
+        with torch.no_grad():
+            network.values.bias.copy_(before)
+    for image in range(6):
+        for category in range(2):
+            found = looks.boxes[image, (looks.triggered[image, :, category] > 0)]
+            overlap = iou(found[:, None], found[None]) - torch.eye(len(found))
+            assert float(overlap.max()) <= 0.2 or len(found) == 1
+
+
+def hand_made(store: SampleStore) -> Looks:
+    """Of two images: the object itself at the second look, and the whole image."""
+    boxes = torch.zeros(2, 3, 4, dtype=torch.float64)
+    boxes[:, 0] = torch.tensor([0.0, 0.0, 120.0, 90.0])
+    boxes[:, 1] = store.boxes[:2, 0]
+    values = torch.full((2, 3, 2), -3.0)
+    values[0, 1, 0], values[1, 1, 1] = 2.0, 1.0  # the first is a cat, the second a dog
+    triggered = torch.zeros(2, 3, 2, dtype=torch.int64)
+    triggered[0, 1, 0] = 2
+    depth = torch.tensor([[1, 2, 0], [1, 2, 0]])
+    return Looks(boxes, torch.tensor([2, 2]), values, triggered, depth, depth - 2)
+
+
+def test_detections_are_scored_by_the_triggers_value(store: SampleStore) -> None:
+    found = detections_of(hand_made(store), store, torch.tensor([0, 1]), 0.3, 100)
+    assert found["triggered"]["cat"].scores.tolist() == [2.0]
+    assert len(found["triggered"]["dog"]) == 0
+    assert found["attended"]["dog"].scores.tolist()[0] == 1.0
+    one = detections_of(hand_made(store), store, torch.tensor([0, 1]), 0.3, 1)
+    assert sum(len(each) for each in one["attended"].values()) == 2  # one an image
+
+
+def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleStore) -> None:
+    two = replace(
+        store,
+        image_ids=store.image_ids[:2],
+        sizes=store.sizes[:2],
+        boxes=store.boxes[:2],
+        object_category=store.object_category[:2],
+        difficult=store.difficult[:2],
+    )
+    ledger = Ledger(two, 0.3, 100, 3)
+    ledger.add(hand_made(two))
+    summary = ledger.summary()
+    (row,) = summary["curve"]
+    assert row["budget"] == 3
+    assert row["windows"] == 2.0
+    assert row["recall_0.7"] == 1.0
+    assert row["ap_triggered"] == 0.5  # the cat is found, the dog is not triggered on
+    assert row["ap_attended"] == 1.0
+    assert summary["triggers_per_image"] == 0.5
+    assert summary["steps_to_trigger"] == {"median": 2.0, "mean": 2.0}
+    first = detections_of(hand_made(two), two, torch.tensor([0, 1]), 0.3, 100, budget=1)
+    assert len(first["triggered"]["cat"]) == 0
