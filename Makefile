@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs screenshots site
+.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -50,6 +50,9 @@ site: $(READY)  ## Build the documentation's site in site/; nothing is fetched.
 
 screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chromium and its driver.
 	$(BIN)/python -m benchmarks.screenshots
+
+benchmark-voc2007: $(READY)  ## Train and measure the pretrained agent on VOC2007; MIRROR=folder of archives.
+	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)"
 
 clean:
 	rm -rf $(VENV)

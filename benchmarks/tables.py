@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks import voc2007
 from benchmarks.parameters import parameter_tables
 
 ROOT = Path(__file__).parent.parent
@@ -171,6 +172,18 @@ def published(name: str) -> Callable[[Read], str]:
     return table
 
 
+def detector(read: Read) -> str:
+    """Average precision of the pretrained agent beside the paper's."""
+    text = read(f"{RESULTS}/{voc2007.NAME}.json")
+    if text is None:
+        return f"*Not measured yet: there is no `{RESULTS}/{voc2007.NAME}.json`.*"
+    metrics = json.loads(text)["test"]
+    parts = [f"Data: {data_name(metrics)}. Model: `{_model(metrics)}`."]
+    parts += [*_how(read, voc2007.NAME), voc2007.detection_table(metrics)]
+    parts += [measured_on(metrics, "test"), success_table(metrics)]
+    return "\n\n".join(parts)
+
+
 def _embedded(read: Read) -> Json | None:
     """Metrics of the embedded data; None if there are none, empty if they are of other data."""
     text = read(METRICS)
@@ -203,6 +216,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scenes-success": embedded_success,
     "scenes": embedded_all,
     "voc2007-cat-dqn2018": published("voc2007_cat_dqn2018"),
+    "voc2007-pretrained": detector,
     "parameters": parameter_tables,
 }
 

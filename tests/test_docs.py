@@ -207,7 +207,9 @@ def test_parameters_named_in_the_text_exist(page: Path) -> None:
     unknown = [
         f"{section}.{key}"
         for section, key in MENTION.findall(page.read_text(encoding="utf-8"))
-        if section in keys and key not in keys[section] and key not in ("py", "pt", "json", "csv", "onnx")
+        if section in keys
+        and key not in keys[section]
+        and key not in ("py", "pt", "json", "csv", "onnx")
     ]
     assert unknown == []
 

@@ -21,13 +21,19 @@ def refused(*overrides: str) -> str:
     [
         ("train.sed=3", "train.sed: unknown key; allowed: agent, categories, curriculum"),
         ("agents.scenes.mdp.alpha=0.2", "agents.scenes.mdp.alpha: unknown key; allowed: actions,"),
-        ("foo=1", "foo: unknown key; allowed: dataset, shard, train, agents, encode, evaluate, register"),
+        (
+            "foo=1",
+            "foo: unknown key; allowed: dataset, shard, train, agents, encode, evaluate, register",
+        ),
         ("train.seed=x", "train.seed: expected a valid integer; found 'x'"),
         ("train.seed=true", "train.seed: expected a valid integer; found True"),
         ("train.seed='3'", "train.seed: expected a valid integer; found '3'"),
         ("train.seed=-1", "train.seed: expected greater than or equal to 0; found -1"),
         ("train.max_minutes=0", "train.max_minutes: expected greater than 0; found 0"),
-        ("train.agent=foo", "train.agent: expected one of scenes, pretrained, dqn2018; found 'foo'"),
+        (
+            "train.agent=foo",
+            "train.agent: expected one of scenes, pretrained, dqn2018; found 'foo'",
+        ),
         ("train.categories=[]", "categories: expected at least one category, or all"),
         ("train.categories=[cat,cat]", "categories: a category is named twice"),
         ("train.curriculum=[cat,cat]", "curriculum: a category is named twice"),

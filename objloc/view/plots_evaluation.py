@@ -49,6 +49,37 @@ def write_plots(folder: Path, measurement: Measurement, metrics: Mapping[str, An
     save_figure(success_by_category(measurement, metrics), own / "success_by_category.png")
     save_figure(precision_recall(measurement, metrics), own / "precision_recall.png")
     save_figure(steps(measurement, metrics), own / "steps.png")
+    if metrics["search"]:
+        save_figure(budget(measurement, metrics), own / "budget.png")
+
+
+def budget(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+    """Recall and mean average precision against the looks in an image."""
+    curve = metrics["search"]["curve"]
+    looks = [row["budget"] for row in curve]
+    figure, axes = new_figure()
+    plot = axes[0, 0]
+    label(plot, "", "looks in an image, at most", "share of objects, or mean AP")
+    for key, text, colour, line in (
+        ("recall_0.5", "recall at IoU .5", BLIND, "-"),
+        ("recall_0.6", "recall at IoU .6", BLIND, "--"),
+        ("recall_0.7", "recall at IoU .7", BLIND, ":"),
+        ("ap_attended", "mAP, windows attended", AGENT, "-"),
+        ("ap_triggered", "mAP, windows triggered on", AGENT, "--"),
+    ):
+        plot.plot(
+            looks, [row[key] or 0.0 for row in curve], line, color=colour, label=text, marker="o",
+            markersize=4,
+        )  # fmt: skip
+    plot.set(xlim=(0, None), ylim=(0, 1))
+    legend(plot, loc="upper left")
+    _caption(
+        figure,
+        f"What looks are worth — {measurement.store.image_set}",
+        f"{_set(measurement)}; {_categories(measurement)}. One search for all categories; a "
+        "smaller budget is the beginning of a larger.",
+    )
+    return figure
 
 
 def success_by_iou(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
