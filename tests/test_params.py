@@ -123,7 +123,6 @@ def test_parameters_cannot_be_changed_after_reading() -> None:
 def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
     names = {field.alias or name for name, field in Params.model_fields.items()}
     assert names == {
-        "dataset", "shard", "train", "agents", "encode", "evaluate", "register", "report", "animate",
-        "explore",
-        "layers",
+        "dataset", "shard", "train", "agents", "encode", "evaluate", "register", "report",
+        "animate", "explore", "layers",
     }  # fmt: skip
