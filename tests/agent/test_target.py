@@ -7,6 +7,7 @@ from objloc.agent.target import (
     Batch,
     EveryAction,
     bootstrap,
+    coverage_by_label,
     crop_randomly,
     jitter_colours,
     make_batch,
@@ -203,3 +204,28 @@ def test_cropping_teaches_only_objects_that_are_seen() -> None:
         assert (boxes[..., 2:] > boxes[..., :2]).all()
         lost += int((batch.labels < 0).sum())
     assert 0 < lost < 60
+
+
+def test_coverage_is_the_greatest_share_of_an_object_of_each_category() -> None:
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]], dtype=torch.float64)
+    objects = torch.tensor([[[5, 0, 15, 10], [0, 0, 40, 10], [0, 0, 4, 4]]], dtype=torch.float64)
+    labels = torch.tensor([[1, 1, -1]])
+    assert coverage_by_label(boxes, objects, labels, 3).tolist() == [[0.0, 0.5, 0.0]]
+
+
+@pytest.mark.parametrize(("discount", "moves"), [(0.0, 1.0), (0.5, 2.5), (0.9, 10.0)])
+def test_bounded_values_reach_every_possible_return(discount: float, moves: float) -> None:
+    learning = Learning(backup="all_actions", discount=discount, loss="logistic")
+    network = build_network(Agent(learning=learning), ("cat",))
+    assert network.bounds is not None
+    assert network.bounds.tolist() == pytest.approx([moves] * 8 + [3.0])
+    outputs = torch.tensor([-100.0, 0.0, 100.0] * 3)
+    values = network.values_of(outputs)
+    assert values[:3].tolist() == pytest.approx([-moves, 0, moves])
+    assert values[-1] == 3.0
+
+
+def test_values_have_no_bounds_with_another_loss() -> None:
+    network = build_network(Agent(learning=Learning(loss="huber")), ("cat",))
+    assert network.bounds is None
+    assert network.values_of(torch.full((9,), 77.0)).tolist() == [77.0] * 9

@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from objloc.mdp.action import ACTION_SETS, Action, Moves, whole_image
+from objloc.mdp.action import (
+    ACTION_SETS,
+    Action,
+    Moves,
+    actions_of,
+    axes_of,
+    start_windows,
+    whole_image,
+)
 from objloc.params import Mdp
 
 SIZES = torch.tensor([[200.0, 100.0]], dtype=torch.float64)
@@ -107,3 +115,53 @@ def test_the_trigger_is_the_last_action_of_both_sets() -> None:
 
 def test_an_episode_starts_at_the_whole_image() -> None:
     assert whole_image(SIZES).tolist() == [[0, 0, 200, 100]]
+
+
+def test_moves_come_again_for_each_further_step_size() -> None:
+    mdp = Mdp(step_size=0.1, further_step_sizes=(0.3,), zooms=True)
+    actions = actions_of(mdp)
+    assert len(actions) == 8 + 8 + 5 + 1
+    assert actions[0] is actions[8] is Action.MOVE_RIGHT
+    assert actions[-1] is Action.TRIGGER
+    box = torch.tensor([[20.0, 20.0, 60.0, 60.0]], dtype=torch.float64)
+    moved = Moves(mdp).every(box, torch.tensor([[100.0, 100.0]], dtype=torch.float64))[0]
+    assert moved[0].tolist() == pytest.approx([24, 20, 64, 60])
+    assert moved[8].tolist() == pytest.approx([32, 20, 72, 60])
+
+
+@pytest.mark.parametrize(
+    ("action", "after"),
+    [
+        (Action.ZOOM_UPPER_LEFT, [20, 20, 42, 42]),
+        (Action.ZOOM_UPPER_RIGHT, [38, 20, 60, 42]),
+        (Action.ZOOM_LOWER_LEFT, [20, 38, 42, 60]),
+        (Action.ZOOM_LOWER_RIGHT, [38, 38, 60, 60]),
+        (Action.ZOOM_CENTRE, [29, 29, 51, 51]),
+    ],
+)
+def test_a_zoom_keeps_a_corner_or_the_centre(action: Action, after: list[float]) -> None:
+    mdp = Mdp(zooms=True)
+    box = torch.tensor([[20.0, 20.0, 60.0, 60.0]], dtype=torch.float64)
+    sizes = torch.tensor([[100.0, 100.0]], dtype=torch.float64)
+    index = torch.tensor([actions_of(mdp).index(action)])
+    assert Moves(mdp).apply(box, sizes, index)[0].tolist() == pytest.approx(after)
+
+
+def test_axes_pair_opposite_moves_and_leave_cuts_out() -> None:
+    axes = axes_of(Mdp(zooms=True)).tolist()
+    assert axes == [0, 1, 2, 3, 0, 1, 2, 3, -1, -1, -1, -1, -1]
+
+
+def test_start_windows_are_grids_that_reach_the_borders() -> None:
+    windows = start_windows(Mdp(starts=((1, 1.0), (2, 0.6))))
+    assert windows.tolist() == [
+        pytest.approx(each)
+        for each in (
+            [0, 0, 1, 1],
+            [0, 0, 0.6, 0.6],
+            [0.4, 0, 1, 0.6],
+            [0, 0.4, 0.6, 1],
+            [0.4, 0.4, 1, 1],
+        )
+    ]
+    assert start_windows(Mdp(starts=((1, 0.5),))).tolist() == [[0.25, 0.25, 0.75, 0.75]]
