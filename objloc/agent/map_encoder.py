@@ -82,7 +82,7 @@ class MapEncoder(nn.Module):
             self._pool,
             self._context,
         )
-        return Pooled(F.relu(pooled).view(len(boxes), -1, views.shape[1]), boxes.flatten(1))
+        return Pooled(F.relu(pooled).view(boxes.shape[0], -1, views.shape[1]), boxes.flatten(1))
 
     def shared_of(self, pooled: Pooled) -> Tensor:
         """The shared channels and the place: ``[B, shared_features]``."""

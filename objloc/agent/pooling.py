@@ -67,4 +67,4 @@ def pool_windows(views: Tensor, index: Tensor, boxes: Tensor, cells: int, contex
         per_sample_weights=torch.stack(weights, dim=-1).view(-1, 4).to(flat.dtype),
         mode="sum",
     )
-    return pooled.view(len(boxes), cells * cells, channels)
+    return pooled.view(boxes.shape[0], cells * cells, channels)
