@@ -32,14 +32,14 @@ def test_rows_hold_maps_to_within_half_a_level() -> None:
 
 def test_a_frozen_backbone_is_neither_trained_nor_saved() -> None:
     pyramid = PretrainedPyramid(FROZEN)
-    pyramid(IMAGES).sum().backward()  # type: ignore[no-untyped-call]
+    pyramid(IMAGES).sum().backward()
     assert not any("backbone" in name for name in pyramid.state_dict())
     assert all(each.grad is not None for each in pyramid.parameters())
 
 
 def test_a_fine_tuned_backbone_is_trained_and_saved() -> None:
     pyramid = PretrainedPyramid(FROZEN.model_copy(update={"fine_tune": True}))
-    pyramid(IMAGES).sum().backward()  # type: ignore[no-untyped-call]
+    pyramid(IMAGES).sum().backward()
     learned = dict(pyramid.named_parameters())
     stem = learned["backbone.stem.weight"]
     assert stem.grad is not None
