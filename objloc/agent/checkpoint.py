@@ -18,6 +18,9 @@ from objloc.files import write_atomically
 from objloc.params import Agent
 
 _FORMAT = "objloc checkpoint 1"
+_OF_THE_PYRAMID = (
+    "stem", "stem_norm", "stages", "lateral", "image_wide", "smooth", "smooth_norm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,15 +96,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
         categories=tuple(content["categories"]),
         data=content["data"],
         data_hash=content["data_hash"],
-        state=content["state"],
+        state={_renamed(name): value for name, value in content["state"].items()},
         info=content["info"],
     )
     try:
         checkpoint.network()
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = str(error).splitlines()[-1].strip()[:160]
         raise ObjlocError(f"{path}: weights do not fit its encoder: {reason}") from None
     return checkpoint
+
+
+def _renamed(name: str) -> str:
+    """A weight's name today; once the pyramid was not a module of its own."""
+    part, _, rest = name.partition(".")
+    moved = part == "encoder" and rest.split(".")[0] in _OF_THE_PYRAMID
+    return f"encoder.pyramid.{rest}" if moved else name
 
 
 def load_tensors(path: Path) -> Any:

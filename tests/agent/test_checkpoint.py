@@ -122,3 +122,11 @@ def test_a_model_of_another_kind_is_refused_by_name(agent: Agent, expected: str)
     with pytest.raises(ObjlocError, match=expected) as error:
         warm_start(network, make(), "earlier.pt")
     assert "earlier.pt" in str(error.value)
+
+
+def test_weights_of_before_the_pyramid_had_a_name_of_its_own_are_read(tmp_path: Path) -> None:
+    state = build_network(AGENT, ("cat",)).state_dict()
+    old = {name.replace("encoder.pyramid.", "encoder."): value for name, value in state.items()}
+    assert old.keys() != state.keys()
+    save_checkpoint(tmp_path / "old.pt", Checkpoint(AGENT, ("cat",), "mini", "0" * 64, old))
+    assert load_checkpoint(tmp_path / "old.pt").state.keys() == state.keys()
