@@ -9,7 +9,6 @@ they need are in ``model.json``.
 import io
 import json
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -71,7 +70,7 @@ def onnx_files(checkpoint: Checkpoint, sha256: str) -> dict[str, bytes]:
     size = checkpoint.agent.encoder.image_size
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
-    with torch.no_grad(), _traceable(network):
+    with torch.no_grad(), _traceable():
         views = network.encode(image)
         encode = _graph(_Encode(network), {"image": image}, "views", several=False)
         asked = {"views": views, **_questions(network, 3, generator)}
@@ -161,33 +160,21 @@ def _graph(module: nn.Module, inputs: dict[str, Tensor], output: str, several: b
 
 
 @contextmanager
-def _traceable(network: QNetwork) -> Iterator[None]:
+def _traceable() -> Iterator[None]:
     """Let the network be traced for any number of windows, without advice for programmers.
 
-    Tracing takes ``len`` of a tensor for a constant, but follows its shape; and
-    ONNX has a slow loop only for ``embedding_bag``. Both are replaced in the
-    network's own modules, while tracing.
+    ONNX has a slow loop only for ``embedding_bag``: it is replaced while tracing.
+    (Tracing takes ``len`` of a tensor for a constant; the network asks for shapes.)
     """
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    ours = {type(module).__module__ for module in network.modules()}
     with ExitStack() as stack:
         stack.callback(logger.setLevel, level)
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(mock.patch.object(F, "embedding_bag", _embedding_bag))
-        for name in ours:
-            if name.startswith("objloc."):
-                module = sys.modules[name]
-                stack.enter_context(mock.patch.object(module, "len", _rows, create=True))
         yield
-
-
-def _rows(values: Any) -> int:
-    """``len``, of a tensor too while it is traced."""
-    rows: int = values.shape[0] if isinstance(values, Tensor) else len(values)
-    return rows
 
 
 def _embedding_bag(
@@ -195,7 +182,7 @@ def _embedding_bag(
 ) -> Tensor:
     """``F.embedding_bag`` as ``pool_windows`` uses it; ONNX has none, only a slow loop."""
     if mode != "sum":
-        raise NotImplementedError(mode)
+        raise ValueError(f"mode: expected sum; found {mode}")
     return (F.embedding(index, weight) * per_sample_weights[..., None]).sum(dim=1)
 
 
