@@ -120,6 +120,7 @@ def test_what_is_no_photograph_is_refused_in_a_sentence_and_the_next_one_taken(
     wait_for(page, "empty.png: expected an image; found an empty file")
     upload(page, photo)
     wait_for(page, "Ready: 40 by 50 pixels")
+    assert "Ready: 40 by 50 pixels" in told(page)
 
 
 def test_a_file_above_the_limit_is_refused(page: Chrome, tmp_path: Path) -> None:
@@ -148,6 +149,9 @@ def test_two_visitors_search_at_once(
         for window in windows:
             page.switch_to.window(window)
             wait_for(page, words)
+    for window in windows:
+        page.switch_to.window(window)
+        assert "It looked at" in told(page)
 
 
 def test_a_search_is_stopped(page: Chrome) -> None:
