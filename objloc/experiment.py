@@ -24,7 +24,8 @@ from objloc.agent.checkpoint import (
 )
 from objloc.agent.features import load_store
 from objloc.agent.network import QNetwork, build_network
-from objloc.agent.training import Report, Tick, Training
+from objloc.agent.period import Report, Tick
+from objloc.agent.training import Training
 from objloc.errors import ObjlocError
 from objloc.evaluation.validation import Validator
 from objloc.files import repository_root, write_atomically

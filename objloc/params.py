@@ -80,9 +80,10 @@ class Dataset(Section):
 class Shard(Section):
     """How samples are split and packed; the ``shard`` stage."""
 
-    split: Literal["devkit", "seeded"] = "devkit"
+    split: Literal["devkit", "seeded", "by_year"] = "devkit"
     """``devkit``: the devkit's own image sets. ``seeded``: train, val and test
-    drawn by image from all images of the devkit."""
+    drawn by image from all images of the devkit. ``by_year``: the sets of each year
+    under names such as ``train_2007``; a year without a test set is seeded."""
     fractions: dict[Literal["train", "val", "test"], Fraction] = {
         "train": 0.65,
         "val": 0.15,
@@ -116,9 +117,9 @@ class Train(Section):
     """Categories learned one after another, each phase warm-started from the
     best model of the one before; empty: all at once."""
     image_set: str = "train"
-    """Learned from."""
+    """Learned from. Several sets are joined as in ``trainval_2007+train_2012``."""
     val_image_set: str = "val"
-    """Chooses the best model, and the champion."""
+    """Chooses the best model, and the champion; likewise."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of everything random in training; the same seed gives the same bytes."""
     init_from: str | None = None
@@ -360,6 +361,12 @@ class Schedule(Section):
     """Validations in a run, evenly spread; the best one's weights are kept."""
     val_images: Annotated[int, Field(ge=1)] | None = 100
     """Validation uses the first so many images of each category; null: all."""
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    """Each validation also measures the first so many training images of each category:
+    what is learned by heart shows; null: none."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Training stops early after so many validations without a better score; null:
+    never."""
     success_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Success on validation is a trigger with IoU above it, whatever ``trigger_iou``
     was trained for."""

@@ -5,16 +5,14 @@ depends on its data, parameters and seed alone.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from objloc.agent.learner import Learner, Update
+from objloc.agent.learner import Learner
 from objloc.agent.network import QNetwork
+from objloc.agent.period import Period, Report, Tick
 from objloc.agent.policy import category_values
 from objloc.agent.replay import ReplayBuffer, Transition
 from objloc.mdp.environment import Environment, Observation, Outcome
@@ -23,88 +21,6 @@ from objloc.voc.store import SampleStore
 
 Validate = Callable[[QNetwork], dict[str, float]]
 """Measures a network in evaluation mode; ``score`` is what the best is chosen by."""
-
-_HISTOGRAM_SAMPLES = 2000
-"""Values kept of each period for its histograms."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a period of training measured.
-
-    Attributes:
-        metrics: see ``docs/metrics.md``.
-        losses, q_values: float32 samples of the period, for histograms.
-        best: the validation score is the best so far.
-    """
-
-    metrics: dict[str, float]
-    losses: NDArray[np.float32]
-    q_values: NDArray[np.float32]
-    best: bool
-
-
-@dataclass
-class Tick:
-    """Where training stands after a lock-step.
-
-    Attributes:
-        progress: share of the episodes that have ended.
-        updates, steps, episodes: counted from the start of the run.
-        loss: running mean; nan before the first update.
-        epsilon: of the last step.
-        reward: mean of the period's episodes; nan before the first has ended.
-        report: at the end of a period.
-    """
-
-    progress: float
-    updates: int
-    steps: int
-    episodes: int
-    loss: float
-    epsilon: float
-    reward: float
-    report: Report | None = None
-
-
-class Period:
-    """Sums since the last report."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.losses: list[Tensor] = []
-        self.q_values: list[Tensor] = []
-        self.q_max = float("-inf")
-
-    def add(self, **values: float) -> None:
-        """Add to the sums."""
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def add_update(self, update: Update) -> None:
-        """Add what an update measured."""
-        self.add(
-            updates=1,
-            loss=update.loss,
-            td_error=update.td_error,
-            q=float(update.q_values.sum()),
-            q_count=len(update.q_values),
-        )
-        self.q_max = max(self.q_max, float(update.q_values.max()))
-        # Every tenth value is enough for a picture.
-        self.losses.append(update.losses[::10].clone())
-        self.q_values.append(update.q_values[::10].clone())
-
-    def ratio(self, name: str, by: str) -> float:
-        """A mean of the period; nan if there was nothing."""
-        count = self.sums.get(by, 0.0)
-        return self.sums.get(name, 0.0) / count if count else float("nan")
-
-    def histogram(self, kept: list[Tensor]) -> NDArray[np.float32]:
-        """Evenly chosen samples of the period."""
-        values = torch.cat(kept) if kept else torch.empty(0)
-        stride = max(1, len(values) // _HISTOGRAM_SAMPLES)
-        return values[::stride].numpy()
 
 
 class Training:
@@ -147,6 +63,7 @@ class Training:
         self.learner = Learner(network, store, agent.mdp, agent.learning, generator)
         self._period = Period()
         self._steps = self._episodes_ended = self._reports = 0
+        self._stale = 0  # validations since the best one
         self._owed = 0.0
         self._episode_reward = torch.zeros(self._slots)
         self.best_score = float("-inf")
@@ -156,7 +73,10 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        """All episodes of the schedule have ended."""
+        """All episodes of the schedule have ended, or it is no longer worth going on."""
+        patience = self._agent.schedule.patience
+        if patience is not None and self._stale >= patience:
+            return True
         return self._episodes_ended >= len(self._queue)
 
     def run(self) -> Iterator[Tick]:
@@ -193,6 +113,7 @@ class Training:
             "train_success": period.ratio("successes", "episodes"),
             **validation,
         }
+        self._stale = 0 if best else self._stale + 1
         if best:
             self.best_score = validation["score"]
             self.best_weights = {
@@ -344,7 +265,7 @@ class Training:
             "active": self._active,
             "views": self._views,
             "episode_reward": self._episode_reward,
-            "counters": [self._steps, self._episodes_ended],
+            "counters": [self._steps, self._episodes_ended, self._stale],
             "owed": self._owed,
             "period": [
                 self._period.sums,
@@ -366,7 +287,7 @@ class Training:
         self._queue = torch.cat([state["queue"], self._queue[played:]])
         self._started, self._active = state["started"], state["active"]
         self._views, self._episode_reward = state["views"], state["episode_reward"]
-        self._steps, self._episodes_ended = state["counters"]
+        self._steps, self._episodes_ended, self._stale = state["counters"]
         self._reports = self._reports_due()
         self._owed = state["owed"]
         self._period = Period()

@@ -5,7 +5,7 @@ once. ``fixed_box``: one box for each category, in shares of the image's sides,
 fitted on the training images.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from objloc.box import best_iou
 from objloc.evaluation.average_precision import Detections, Floats
 from objloc.evaluation.detections import as_written
 from objloc.evaluation.success import Outcomes
-from objloc.voc.sample import Coordinates, Sample
+from objloc.voc.sample import Coordinates
 from objloc.voc.store import SampleStore
 
 BASELINES = ("random", "whole_image", "fixed_box")
@@ -31,33 +31,17 @@ REFINEMENTS = (40, 80)
 """Then each side may move by a fortieth, then by an eightieth."""
 
 
-class ObjectShares:
-    """Where the objects of each category lie in the images of a set.
+def object_shares(store: SampleStore, category: str) -> tuple[Tensor, Tensor]:
+    """Where the objects of a category lie, in the images that hold it.
 
-    Args:
-        samples: the images; their pixels are not looked at.
-        categories: those that are kept.
+    Returns:
+        ``[N, K, 4]`` float64 shares of the image's sides, and ``[N, K]`` bool, True
+        where an object is real.
     """
-
-    def __init__(self, samples: Iterable[Sample], categories: Sequence[str]) -> None:
-        found: dict[str, list[Tensor]] = {category: [] for category in categories}
-        for sample in samples:
-            sides = torch.tensor((sample.width, sample.height) * 2, dtype=torch.float64)
-            boxes: dict[str, list[Coordinates]] = {}
-            for item in sample.objects:
-                boxes.setdefault(item.category, []).append(item.box)
-            for category in found.keys() & boxes.keys():
-                found[category].append(torch.tensor(boxes[category], dtype=torch.float64) / sides)
-        self._found = found
-
-    def __getitem__(self, category: str) -> tuple[Tensor, Tensor]:
-        """Objects by image: ``[N, K, 4]`` float64 shares of the sides, and ``[N, K]`` bool."""
-        images = self._found[category]
-        if not images:
-            return torch.zeros(0, 1, 4, dtype=torch.float64), torch.zeros(0, 1, dtype=torch.bool)
-        boxes = torch.nn.utils.rnn.pad_sequence(images, batch_first=True)
-        counts = torch.tensor([len(image) for image in images])
-        return boxes, torch.arange(boxes.shape[1]) < counts[:, None]
+    mine = store.object_category == store.categories.index(category)
+    images = mine.any(dim=1)
+    limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
+    return (store.boxes / limit)[images], mine[images]
 
 
 def fit_fixed_box(objects: Tensor, present: Tensor, threshold: float) -> Coordinates:
@@ -136,11 +120,10 @@ def _best_of(
 
 
 def fit_fixed_boxes(
-    samples: Iterable[Sample], categories: Sequence[str], threshold: float
+    store: SampleStore, categories: Sequence[str], threshold: float
 ) -> dict[str, Coordinates]:
     """The best fixed box of each category, in shares of the image's sides."""
-    shares = ObjectShares(samples, categories)
-    return {category: fit_fixed_box(*shares[category], threshold) for category in categories}
+    return {name: fit_fixed_box(*object_shares(store, name), threshold) for name in categories}
 
 
 def fixed_boxes(store: SampleStore, shares: dict[str, Coordinates]) -> Tensor:

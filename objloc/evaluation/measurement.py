@@ -33,7 +33,6 @@ from objloc.evaluation.success import Outcomes, counted_images
 from objloc.params import Evaluate, Mdp
 from objloc.voc.sample import Coordinates
 from objloc.voc.shard_index import read_index
-from objloc.voc.shard_reader import read_samples
 from objloc.voc.store import SampleStore
 
 RANDOM_EPISODES = 15
@@ -177,7 +176,7 @@ def measure_sets(
     if not image_sets:
         raise ObjlocError("evaluate.image_sets: expected at least one image set; found none")
     for image_set in image_sets:
-        if image_set not in index.image_sets:
+        if not index.knows(image_set):
             raise ObjlocError(
                 f"evaluate.image_sets: expected image sets of {shards}: "
                 f"{', '.join(index.image_sets)}; found '{image_set}'"
@@ -190,10 +189,10 @@ def measure_sets(
                 f"{', '.join(index.categories)}"
             )
     fixed = None
-    if train_image_set in index.image_sets:
+    if index.knows(train_image_set):
         say(f"{train_image_set}: best fixed box of each category")
-        samples = read_samples(shards, train_image_set)
-        fixed = fit_fixed_boxes(samples, checkpoint.categories, params.iou_threshold)
+        seen = SampleStore.load(shards, train_image_set, checkpoint.categories, None)
+        fixed = fit_fixed_boxes(seen, checkpoint.categories, params.iou_threshold)
     else:
         say(f"no best fixed box: {shards} has no image set '{train_image_set}' to fit it on")
     network = checkpoint.network()

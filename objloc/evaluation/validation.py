@@ -5,10 +5,11 @@ from torch import Tensor
 
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy
-from objloc.evaluation.baselines import fit_fixed_box, fixed_boxes, fixed_outcomes
-from objloc.evaluation.rollout import rollout
+from objloc.evaluation.baselines import WHOLE_IMAGE, fit_fixed_boxes, fixed_boxes, fixed_outcomes
+from objloc.evaluation.rollout import Rollout, rollout
 from objloc.evaluation.success import counted_images
 from objloc.params import Agent
+from objloc.voc.sample import Coordinates
 from objloc.voc.store import SampleStore
 
 
@@ -17,45 +18,87 @@ class Validator:
 
     ``score`` is the mean over categories of the share of images in which one
     greedy episode ends in a trigger with IoU above ``schedule.success_iou``. The best
-    fixed box is fitted on the training images.
+    fixed box is fitted on the training images. With ``schedule.train_images`` the same
+    is measured on some of those: what is learned by heart shows as the difference.
 
     Args:
         train: the training images.
         val: the validation images.
         trained: indices of the categories measured.
         agent: decision process, and how many images to use.
+
+    Raises:
+        ObjlocError: a category without validation images.
     """
 
     def __init__(
         self, train: SampleStore, val: SampleStore, trained: list[int], agent: Agent
     ) -> None:
-        self._store = val
-        self._mdp = agent.mdp
-        wanted = torch.zeros(len(val.categories), dtype=torch.bool)
-        wanted[trained] = True
+        schedule = agent.schedule
         val.tasks()  # complains of a category without images
-        self._counted = counted_images(val.presence(), agent.schedule.val_images) & wanted
-        self._trained = trained
-        self._threshold = threshold = agent.schedule.success_iou
-        boxes = {
-            name: fit_fixed_box(*_objects(train, index), threshold)
-            for index, name in enumerate(train.categories)
-        }
-        blind = fixed_outcomes(val, fixed_boxes(val, boxes), self._counted).rates(threshold)
-        self._blind = [rate for index in trained if (rate := blind[index]) is not None]
+        names = [val.categories[index] for index in trained]
+        boxes = fit_fixed_boxes(train, names, schedule.success_iou)
+        self._val = _Part(val, boxes, trained, agent, schedule.val_images)
+        self._train = None
+        if schedule.train_images:
+            self._train = _Part(train, boxes, trained, agent, schedule.train_images)
 
     @property
     def fixed_box(self) -> float:
-        """Success of the best fixed box, mean over the categories."""
-        return sum(self._blind) / len(self._blind)
+        """Success of the best fixed box on validation, mean over the categories."""
+        return self._val.fixed_box
 
     def __call__(self, network: QNetwork) -> dict[str, float]:
-        """``score``, ``val_success`` by category, ``val_fixed_box`` and ``val_gain``."""
+        """``score``, ``val_success`` by category, ``val_fixed_box`` and ``val_gain``.
+
+        And ``train_gain``, where training images are measured too.
+        """
+        rates, episodes = self._val.rates(network)
+        score = sum(rates.values()) / len(rates)
+        measured = {
+            "score": score,
+            **{f"val_success_{name}": rate for name, rate in rates.items()},
+            "val_length": float(episodes.steps.double().mean()),
+            "val_triggered": float(episodes.terminated.double().mean()),
+            "val_fixed_box": self.fixed_box,
+            "val_gain": score - self.fixed_box,
+        }
+        if self._train is not None:
+            rates, _ = self._train.rates(network)
+            measured["train_gain"] = sum(rates.values()) / len(rates) - self._train.fixed_box
+        return measured
+
+
+class _Part:
+    """Images of one set that are searched, and what the best fixed boxes score there."""
+
+    def __init__(
+        self,
+        store: SampleStore,
+        boxes: dict[str, Coordinates],
+        trained: list[int],
+        agent: Agent,
+        images: int | None,
+    ) -> None:
+        wanted = torch.zeros(len(store.categories), dtype=torch.bool)
+        wanted[trained] = True
+        self._store, self._mdp, self._trained = store, agent.mdp, trained
+        self._threshold = agent.schedule.success_iou
+        counted = counted_images(store.presence(), images) & wanted
+        self._tasks: Tensor = counted.nonzero()
+        everywhere = dict.fromkeys(store.categories, WHOLE_IMAGE) | boxes
+        blind = fixed_outcomes(store, fixed_boxes(store, everywhere), counted)
+        rates = blind.rates(self._threshold)
+        known = [rate for index in trained if (rate := rates[index]) is not None]
+        self.fixed_box = sum(known) / len(known)
+
+    def rates(self, network: QNetwork) -> tuple[dict[str, float], Rollout]:
+        """The share of successes of each category, and the episodes."""
         episodes = rollout(
             self._store,
             GreedyPolicy(network),
             self._mdp,
-            self._counted.nonzero(),
+            self._tasks,
             torch.Generator(),  # a greedy policy draws nothing
         )
         success = episodes.terminated & (episodes.final_iou > self._threshold)
@@ -65,20 +108,4 @@ class Validator:
             )
             for index in self._trained
         }
-        score = sum(rates.values()) / len(rates)
-        return {
-            "score": score,
-            **{f"val_success_{name}": rate for name, rate in rates.items()},
-            "val_length": float(episodes.steps.double().mean()),
-            "val_triggered": float(episodes.terminated.double().mean()),
-            "val_fixed_box": self.fixed_box,
-            "val_gain": score - self.fixed_box,
-        }
-
-
-def _objects(store: SampleStore, category: int) -> tuple[Tensor, Tensor]:
-    """Objects of a category in shares of the image's sides, of the images that hold it."""
-    mine = store.object_category == category
-    images = mine.any(dim=1)
-    limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
-    return (store.boxes / limit)[images], mine[images]
+        return rates, episodes

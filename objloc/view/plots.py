@@ -48,7 +48,7 @@ def training_curves(history: History, path: Path) -> None:
         history: rows of ``update``, ``loss``, ``td_error``, ``q_mean``, ``q_max``,
             ``epsilon``, ``episode_reward``, ``episode_length``, ``train_success``,
             ``score``, ``val_success_<category>``, ``val_length``,
-            ``val_fixed_box``, ``val_gain``, ``phase``.
+            ``val_fixed_box``, ``val_gain``, ``train_gain``, ``phase``.
         path: of the PNG file.
 
     Raises:
@@ -111,7 +111,8 @@ def _gain(plot: Axes, history: History) -> None:
         plot.axhline(0, color=BLIND, linewidth=1.2, linestyle="--")
         plot.fill_between(x, 0, y, where=y >= 0, interpolate=True, color=AGENT, alpha=0.15, lw=0)
         plot.fill_between(x, 0, y, where=y <= 0, interpolate=True, color=BLIND, alpha=0.15, lw=0)
-    _draw(plot, history, "val_gain", AGENT, linewidth=2.2)
+    _draw(plot, history, "train_gain", RANDOM, "training")
+    _draw(plot, history, "val_gain", AGENT, "validation", linewidth=2.2)
 
 
 def _by_category(plot: Axes, history: History) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from objloc.agent.training import Tick
+from objloc.agent.period import Tick
 
 LINE_EVERY = 20.0
 """Seconds between two lines where there is no terminal; pipelines see life in them."""

@@ -73,6 +73,22 @@ class ShardIndex(Checked):
     image_sets: dict[Name, ImageSet]
     statistics: dict[Name, Statistics]
 
+    def knows(self, name: str) -> bool:
+        """There is such an image set, or every set that ``a+b`` joins."""
+        return all(part in self.image_sets for part in name.split("+"))
+
+    def image_set(self, name: str) -> ImageSet:
+        """An image set by name, or the union of those that ``a+b`` joins.
+
+        A shard that several of them hold is there once.
+
+        Raises:
+            KeyError: no such image set.
+        """
+        parts = [self.image_sets[part] for part in name.split("+")]
+        shards = tuple({shard.name: shard for part in parts for shard in part.shards}.values())
+        return ImageSet(samples=sum(shard.samples for shard in shards), shards=shards)
+
 
 def read_index(folder: Path) -> ShardIndex:
     """Read a folder's ``index.json``.

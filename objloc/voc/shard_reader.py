@@ -19,7 +19,7 @@ from objloc.voc.shard_index import Shard, read_index
 
 
 def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
-    """The samples of an image set, in the order of its shards.
+    """The samples of an image set, or of several as ``a+b``, in the order of their shards.
 
     A shard's hash is checked before its first sample is given, its number of
     samples after the last: a damaged or cut shard never passes for a whole one.
@@ -29,12 +29,12 @@ def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
             shard is missing or not the one that the index describes.
     """
     index = read_index(folder)
-    if image_set not in index.image_sets:
+    if not index.knows(image_set):
         raise ObjlocError(
             f"{folder}: unknown image set '{image_set}'; expected one of "
             f"{', '.join(index.image_sets)}"
         )
-    for shard in index.image_sets[image_set].shards:
+    for shard in index.image_set(image_set).shards:
         yield from _read_shard(folder / shard.name, shard)
 
 

@@ -47,14 +47,16 @@ def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIn
         ObjlocError: the devkit has no image sets, a set would be empty, or an
             image or annotation is not as it should be.
     """
-    planned = split(devkit.image_ids, devkit.image_sets, section)
+    years = {image_id: file.year for image_id, file in devkit.images.items()}
+    planned = split(devkit.image_ids, devkit.image_sets, section, years)
     composition = compose(planned)
     simple = [name for name in planned if composition[name] == (name,)]
     for line in overlaps(planned, composition):
         print(f"note: {line}", file=sys.stderr)
     data = devkit.name
-    if section.split == "seeded":
-        data += f", seeded split {section.seed}"
+    if section.split != "devkit":
+        by_year = ", by year" if section.split == "by_year" else ""
+        data += f"{by_year}, seeded split {section.seed}"
     image_sets: dict[str, ImageSet] = {}
     statistics: dict[str, Statistics] = {}
     with folder_written_whole(folder, INDEX_FILE) as temporary:

@@ -11,21 +11,28 @@ ImageSets = Mapping[str, tuple[str, ...]]
 """Name of an image set to its image ids, in order."""
 
 
-def split(image_ids: Iterable[str], image_sets: ImageSets, section: params.Shard) -> ImageSets:
+def split(
+    image_ids: Iterable[str],
+    image_sets: ImageSets,
+    section: params.Shard,
+    years: Mapping[str, str] | None = None,
+) -> ImageSets:
     """The image sets that ``shard.split`` asks for.
 
     Args:
         image_ids: all images.
         image_sets: the devkit's own.
         section: the parameters ``shard``.
+        years: the folder of each image's year, such as ``VOC2007``, by image id.
 
     Raises:
         ObjlocError: the devkit has no image sets, or a seeded set would be empty.
     """
+    fractions = {str(name): share for name, share in section.fractions.items()}
     if section.split == "seeded":
-        return seeded_split(
-            image_ids, {str(name): share for name, share in section.fractions.items()}, section.seed
-        )
+        return seeded_split(image_ids, fractions, section.seed)
+    if section.split == "by_year":
+        return _split_by_year(image_ids, image_sets, years or {}, fractions, section.seed)
     if not image_sets:
         raise ObjlocError(
             "shard.split=devkit: expected image sets in ImageSets/Main of the devkit; found none "
@@ -68,6 +75,31 @@ def seeded_split(
             )
         image_sets[name] = tuple(sorted(shuffled[start:end]))
     return image_sets
+
+
+def _split_by_year(
+    image_ids: Iterable[str],
+    image_sets: ImageSets,
+    years: Mapping[str, str],
+    fractions: Mapping[str, float],
+    seed: int,
+) -> dict[str, tuple[str, ...]]:
+    """Each year's image sets, named ``train_2007`` and so on.
+
+    A year with a test set keeps its own sets. One without (Pascal VOC published none
+    for 2012) is split by seed, exactly as if it were alone.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    by_year: dict[str, list[str]] = {}
+    for image_id in image_ids:
+        by_year.setdefault(years.get(image_id, "").removeprefix("VOC"), []).append(image_id)
+    for year, mine in sorted(by_year.items()):
+        ids = frozenset(mine)
+        own = {name: tuple(i for i in listed if i in ids) for name, listed in image_sets.items()}
+        if not own.get("test"):
+            own = seeded_split(mine, fractions, seed)
+        found |= {f"{name}_{year}": listed for name, listed in own.items() if listed}
+    return found
 
 
 def compose(image_sets: ImageSets) -> dict[str, tuple[str, ...]]:

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from objloc.agent.network import QNetwork, build_network
+from objloc.agent.period import Report
 from objloc.agent.policy import GreedyPolicy
-from objloc.agent.training import Report, Training, epsilon_at
+from objloc.agent.training import Training, epsilon_at
 from objloc.evaluation.rollout import rollout
 from objloc.params import (
     Agent,
@@ -85,6 +86,23 @@ def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
     other = make_training(agent, seed=1)
     finish(other)
     assert not equal(first.best_weights, other.best_weights)
+
+
+def test_training_stops_early_when_validation_grows_no_better() -> None:
+    scores = iter([0.5, 0.6, 0.6, 0.4, 0.9, 1.0])
+    schedule = SMALL.schedule.model_copy(update={"evaluations": 6, "patience": 2})
+    agent = SMALL.model_copy(update={"schedule": schedule})
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(agent, STORE.categories, generator)
+    training = Training(
+        network, STORE, STORE.tasks(), agent, lambda _: {"score": next(scores)}, generator
+    )
+    assert [report.metrics["score"] for report in finish(training)] == [0.5, 0.6, 0.6, 0.4]
+    assert training.best_score == 0.6
+    # What stopped stays stopped when it is taken up again.
+    resumed = Training(network, STORE, STORE.tasks(), agent, lambda _: {"score": 1.0}, generator)
+    resumed.load_state_dict(training.state_dict())
+    assert resumed.finished
 
 
 @pytest.mark.parametrize("agent", [SMALL, DQN], ids=["all_actions", "dqn2018"])

@@ -5,13 +5,13 @@ from objloc.box import best_iou
 from objloc.evaluation.average_precision import area, precision_recall
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
-    ObjectShares,
     _best_on_grid,
     fit_fixed_box,
     fit_fixed_boxes,
     fixed_boxes,
     fixed_detections,
     fixed_outcomes,
+    object_shares,
 )
 from objloc.evaluation.detections import objects_of
 from objloc.voc.sample import Coordinates
@@ -33,18 +33,19 @@ def random_objects(seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_objects_are_kept_in_shares_of_the_sides_by_image() -> None:
-    samples = [
+    store = make_store(
         make_sample("a", ("cat", (10.0, 20.0, 50.0, 60.0)), ("dog", (0.0, 0.0, 100.0, 80.0))),
         make_sample(
             "b", ("?cat", (0.0, 0.0, 20.0, 40.0)), ("cat", (0.0, 0.0, 40.0, 20.0)), size=(40, 80)
         ),
         make_sample("c", ("dog", (0.0, 0.0, 50.0, 80.0))),
-    ]
-    boxes, present = ObjectShares(samples, ["cat", "cow"])["cat"]
+        categories=("cat", "cow", "dog"),
+    )
+    boxes, present = object_shares(store, "cat")
+    assert present.tolist() == [[True, False], [True, True]]
     assert boxes[0, 0].tolist() == [0.1, 0.25, 0.5, 0.75]
     assert boxes[1].tolist() == [[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 1.0, 0.25]]
-    assert present.tolist() == [[True, False], [True, True]]
-    assert len(ObjectShares(samples, ["cow"])["cow"][0]) == 0
+    assert len(object_shares(store, "cow")[0]) == 0
 
 
 def test_the_box_of_identical_objects_is_their_box() -> None:
@@ -83,8 +84,10 @@ def test_the_grid_is_searched_as_if_every_box_were_tried(threshold: float, seed:
 
 
 def test_without_an_object_it_is_the_whole_image() -> None:
-    samples = [make_sample("a", ("cat", (10.0, 20.0, 50.0, 60.0)))]
-    assert fit_fixed_boxes(samples, ["cat", "cow"], 0.5)["cow"] == WHOLE_IMAGE
+    store = make_store(
+        make_sample("a", ("cat", (10.0, 20.0, 50.0, 60.0))), categories=("cat", "cow")
+    )
+    assert fit_fixed_boxes(store, ["cat", "cow"], 0.5)["cow"] == WHOLE_IMAGE
 
 
 def test_fixed_boxes_scale_with_the_image() -> None:

@@ -51,6 +51,17 @@ def test_what_is_read_is_what_the_devkit_holds(devkit: Path, written: Path) -> N
         assert list(read_samples(written, image_set)) == expected
 
 
+def test_sets_are_joined_by_a_plus_and_no_image_comes_twice(devkit: Path, written: Path) -> None:
+    opened = open_devkit(devkit)
+    expected = [*opened.image_sets["test"], *opened.image_sets["val"]]
+    assert [sample.image_id for sample in read_samples(written, "test+val")] == expected
+    twice = [sample.image_id for sample in read_samples(written, "train+trainval")]
+    assert sorted(twice) == sorted(opened.image_sets["trainval"])
+    assert read_index(written).image_set("test+val").samples == 7
+    with pytest.raises(ObjlocError, match=r"unknown image set 'test\+none'"):
+        next(read_samples(written, "test+none"))
+
+
 def test_every_field_survives_the_round_trip() -> None:
     item = VocObject(
         "traffic light",
@@ -188,6 +199,33 @@ def test_a_seeded_split_is_named_and_holds_every_image_once(devkit: Path, tmp_pa
         "val": 2,
         "test": 3,
     }
+
+
+def test_years_are_kept_apart_where_asked(tmp_path: Path) -> None:
+    for year, images in (("VOC2007", {"train": 2, "test": 2}), ("VOC2012", {"train": 20})):
+        made = make_devkit(tmp_path / "made" / year, images)
+        (found,) = made.rglob("Annotations")
+        renamed = tmp_path / "kit" / "VOCdevkit" / year
+        shutil.copytree(found.parent, renamed)
+        for path in [*renamed.glob("*/*.xml"), *renamed.glob("*/*.jpg")]:
+            path.rename(path.with_name(f"{year}_{path.name}"))
+        for path in renamed.glob("ImageSets/Main/*.txt"):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            path.write_text("".join(f"{year}_{line}\n" for line in lines), encoding="utf-8")
+    folder = tmp_path / "out"
+    opened = open_devkit(tmp_path / "kit")
+    index = write_shards(opened, folder, params.Shard(split="by_year", seed=1))
+    assert {name: each.samples for name, each in index.image_sets.items()} == {
+        "test_2007": 2,
+        "test_2012": 4,
+        "train_2007": 2,
+        "train_2012": 13,
+        "val_2012": 3,
+    }
+    assert index.data.endswith("by year, seeded split 1")
+    joined = [sample.image_id for sample in read_samples(folder, "train_2007+train_2012")]
+    assert len(joined) == 15
+    assert joined[0].startswith("VOC2007")
 
 
 def test_other_data_has_another_hash(devkit: Path, written: Path, tmp_path: Path) -> None:

@@ -87,3 +87,24 @@ def test_disjoint_unions_are_found(
 def test_sets_that_share_images_are_told() -> None:
     sets = {"train": ("a", "b"), "test": ("b", "c"), "val": ("d",), "trainval": ("a", "b", "d")}
     assert overlaps(sets, compose(sets)) == ["image sets 'train' and 'test' share 1 images"]
+
+
+def test_by_year_a_year_with_a_test_set_keeps_its_sets_and_another_is_split_by_seed() -> None:
+    old, new = THOUSAND[:30], [f"2008_{number:06}" for number in range(40)]
+    own = {
+        "train": (*old[:10], *new[:20]),
+        "val": tuple(old[10:20]),
+        "test": tuple(old[20:]),
+    }
+    years = dict.fromkeys(old, "VOC2007") | dict.fromkeys(new, "VOC2012")
+    found = split([*old, *new], own, params.Shard(split="by_year"), years)
+    assert {name: ids for name, ids in found.items() if name.endswith("2007")} == {
+        "train_2007": tuple(old[:10]),
+        "val_2007": tuple(old[10:20]),
+        "test_2007": tuple(old[20:]),
+    }
+    # As if the year were alone: figures measured on either agree.
+    alone = seeded_split(new, FRACTIONS, 0)
+    assert {name: ids for name, ids in found.items() if name.endswith("2012")} == {
+        f"{name}_2012": ids for name, ids in alone.items()
+    }
