@@ -87,17 +87,14 @@ class QNetwork(nn.Module):
             if isinstance(self.encoder, MapEncoder):
                 pooled = self.encoder.pool(views, index, boxes)
                 features = self.encoder.features_of_all(pooled)
-                if self.joint is not None:
-                    together = self.joint(self.encoder.shared_of(pooled))
+                together = self._jointly(pooled)
             else:
                 features = self.encoder.observe(views, index, boxes)
-            if self.action_history:
-                past = self._past(action_history)[:, None]
-                features = torch.cat([features, past.expand(-1, features.shape[1], -1)], dim=2)
-            outputs: Tensor = self.values(self.hidden(features))
-        outputs = outputs.float().view(boxes.shape[0], -1, self.num_outputs)
+            past = action_history[:, None].expand(-1, features.shape[1], -1)
+            outputs = self._head(features, past)
+        outputs = outputs.view(boxes.shape[0], -1, self.num_outputs)
         if together is not None:
-            outputs = outputs + together.float().view(outputs.shape)
+            outputs = outputs + together.view(outputs.shape)
         return outputs.expand(-1, len(self.categories), -1)
 
     def values_of(self, outputs: Tensor) -> Tensor:
@@ -149,21 +146,32 @@ class QNetwork(nn.Module):
         with self._precision(views.device):
             pooled = self.encoder.pool(views, index, boxes)
             features = self.encoder.features_of(pooled, window, category)
-            if self.action_history:
-                features = torch.cat([features, self._past(action_history)[window]], dim=1)
-            outputs: Tensor = self.values(self.hidden(features)).float()
-            if self.joint is not None:
-                together = self.joint(self.encoder.shared_of(pooled)).float()
-                rows = together.view(-1, self.num_outputs)
-                outputs = outputs + F.embedding(window * len(self.categories) + category, rows)
+            outputs = self._head(features, action_history[window])
+            together = self._jointly(pooled)
+            if together is not None:
+                outputs = outputs + F.embedding(window * len(self.categories) + category, together)
         return outputs
+
+    def _head(self, features: Tensor, past: Tensor) -> Tensor:
+        """Outputs of the first head, float32: ``[..., F]`` and ``[..., H]`` to ``[..., O]``."""
+        if self.action_history:
+            features = torch.cat([features, self._one_hot(past)], dim=-1)
+        outputs: Tensor = self.values(self.hidden(features))
+        return outputs.float()
+
+    def _jointly(self, pooled: Tensor) -> Tensor | None:
+        """Outputs of the second head, float32: ``[B * C, O]``; None where there is none."""
+        if self.joint is None or not isinstance(self.encoder, MapEncoder):
+            return None
+        outputs: Tensor = self.joint(self.encoder.shared_of(pooled))
+        return outputs.float().view(-1, self.num_outputs)
 
     def _precision(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self._bfloat16)
 
-    def _past(self, action_history: Tensor) -> Tensor:
-        """Past actions one-hot, all zeros for none: ``[B, H]`` to ``[B, H * A]`` float32."""
-        return F.one_hot(action_history + 1, self.num_actions + 1)[..., 1:].flatten(1).float()
+    def _one_hot(self, past: Tensor) -> Tensor:
+        """Past actions one-hot, all zeros for none: ``[..., H]`` to ``[..., H * A]`` float32."""
+        return F.one_hot(past + 1, self.num_actions + 1)[..., 1:].flatten(-2).float()
 
     def layers(self) -> dict[str, nn.Module]:
         """The convolution layers by name, in order: ``conv1``, ``conv2`` and so on."""

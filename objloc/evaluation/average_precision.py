@@ -8,7 +8,7 @@ Challenge", section 4.2, and the devkits of 2007 (11 points) and 2010 onwards
 (area).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,3 +176,14 @@ def mean_known(values: Iterable[float | None]) -> float | None:
     """Mean of those that are not None; None if there is none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def mean_ap(detections: Mapping[str, Detections], objects: Mapping[str, Objects]) -> float | None:
+    """Mean over the categories of the average precision of 2007.
+
+    Args:
+        detections: by category.
+        objects: of at least the same categories.
+    """
+    curves = (precision_recall(each, objects[name]) for name, each in detections.items())
+    return mean_known(None if curve is None else voc2007(curve) for curve in curves)

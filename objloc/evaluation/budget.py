@@ -11,9 +11,8 @@ from objloc.evaluation.average_precision import (
     MATCH_IOU,
     Detections,
     Objects,
+    mean_ap,
     mean_known,
-    precision_recall,
-    voc2007,
 )
 from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.rollout import Rollout
@@ -100,19 +99,13 @@ def curves_of(
     return {
         "windows": [float(number) for number in windows],
         "ap_triggered": [
-            _mean_ap(joined(part.triggered[number] for part in parts), objects)
-            for number in windows
+            mean_ap(joined(part.triggered[number] for part in parts), objects) for number in windows
         ],
         "ap_attended": [
-            _mean_ap(joined(part.attended[number] for part in parts), objects) for number in windows
+            mean_ap(joined(part.attended[number] for part in parts), objects) for number in windows
         ],
         "recall": [mean_recall(store, hit <= number) for number in windows],
     }
-
-
-def _mean_ap(detections: Mapping[str, Detections], objects: Mapping[str, Objects]) -> float | None:
-    curves = [precision_recall(each, objects[name]) for name, each in detections.items()]
-    return mean_known(None if curve is None else voc2007(curve) for curve in curves)
 
 
 def mean_recall(store: SampleStore, hit: Tensor) -> float | None:

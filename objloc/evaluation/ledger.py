@@ -7,12 +7,7 @@ import torch
 from torch import Tensor
 
 from objloc.box import best_iou
-from objloc.evaluation.average_precision import (
-    Detections,
-    mean_known,
-    precision_recall,
-    voc2007,
-)
+from objloc.evaluation.average_precision import Detections, mean_ap
 from objloc.evaluation.detections import by_category, joined, objects_of, suppress
 from objloc.evaluation.search import Looks
 from objloc.voc.store import SampleStore
@@ -129,11 +124,7 @@ class Ledger:
             for threshold in RECALL_THRESHOLDS:
                 row[f"recall_{threshold}"] = float((overlaps >= threshold).double().mean())
             for kind, parts in self.detections(budget).items():
-                values = []
-                for category, detections in parts.items():
-                    found = precision_recall(detections, objects[category])
-                    values.append(None if found is None else voc2007(found))
-                row[f"ap_{kind}"] = mean_known(values)
+                row[f"ap_{kind}"] = mean_ap(parts, objects)
             curve.append(row)
         steps = torch.cat(self._steps).double()
         return {

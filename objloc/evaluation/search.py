@@ -8,11 +8,13 @@ and a category; those that promise most go on first.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from objloc.agent.network import QNetwork
+from objloc.agent.policy import shares
 from objloc.box import iou
 from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.params import Mdp, Search
@@ -21,6 +23,27 @@ from objloc.voc.store import SampleStore
 _SAME = 0.9
 """Windows that overlap by a higher IoU are one: a search that comes to the second
 goes on from the first."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What is searched for where.
+
+    Attributes:
+        images: ``[N]`` int64, indices into the store.
+        searched: ``[N, C]`` bool, the categories searched for in each. Windows are
+            valued for the others too, but none is looked at or triggered on for them.
+    """
+
+    images: Tensor
+    searched: Tensor
+
+    @classmethod
+    def every(cls, store: SampleStore) -> Self:
+        """All categories in all images."""
+        number = len(store)
+        everything = torch.ones(number, len(store.categories), dtype=torch.bool)
+        return cls(torch.arange(number), everything)
 
 
 @dataclass(frozen=True)
@@ -61,8 +84,9 @@ def search(
     params: Search,
     max_windows: int,
     batch: int = 64,
+    tasks: Tasks | None = None,
 ) -> Iterator[Looks]:
-    """Search images for all categories; yields the looks of a batch of images.
+    """Search images for several categories at once; yields the looks of a batch of images.
 
     Args:
         store: the images.
@@ -71,9 +95,13 @@ def search(
         params: what is looked at next.
         max_windows: looks in each image.
         batch: images at once.
+        tasks: which images, and what is searched for in each; None: everything in
+            all of them.
     """
-    for images in torch.split(torch.arange(len(store)), batch):
-        yield _Frontier(store, network, mdp, params, max_windows, images).run()
+    tasks = tasks or Tasks.every(store)
+    for part in torch.split(torch.arange(len(tasks.images)), batch):
+        mine = Tasks(tasks.images[part], tasks.searched[part])
+        yield _Frontier(store, network, mdp, params, max_windows, mine).run()
 
 
 def joined(parts: list[Looks]) -> Looks:
@@ -93,9 +121,14 @@ class _Frontier:
         mdp: Mdp,
         params: Search,
         max_windows: int,
-        images: Tensor,
+        tasks: Tasks,
     ) -> None:
         self._network, self._params = network, params
+        images, self._searched = tasks.images, tasks.searched
+        # The greatest value that a trigger can have.
+        self._trigger_range = (
+            mdp.trigger_reward if network.bounds is None else float(network.bounds[-1])
+        )
         self._device = network.values.weight.device
         self._moves, self._axes = Moves(mdp), axes_of(mdp)
         self._sizes = store.sizes[images]
@@ -113,8 +146,10 @@ class _Frontier:
         # A search may go on from here, and has so many times.
         self._open = torch.zeros(number, windows, categories, dtype=torch.bool)
         self._branch = torch.zeros(number, windows, categories, dtype=torch.int64)
-        # By default the network searches without a memory of what it did.
-        self._history = network.action_history
+        # What the agent remembers at each window of the way that led there first.
+        frames, history = network.frames, network.action_history
+        self._frames = torch.zeros(number, windows, frames, 4, dtype=torch.float64)
+        self._past = torch.full((number, windows, history), -1)
         self._start(start_windows(mdp)[:max_windows])
 
     def run(self) -> Looks:
@@ -134,23 +169,23 @@ class _Frontier:
         number, starts = len(self._number), len(windows)
         limit = torch.cat([self._sizes, self._sizes], dim=1)
         self._boxes[:, :starts] = windows * limit[:, None]
+        self._frames[:, :starts] = self._boxes[:, :starts, None]
         self._number[:] = starts
         self._depth[:, :starts] = 1
         image = torch.arange(number).repeat_interleave(starts)
         window = torch.arange(starts).repeat(number)
         self._look(image, window)
-        self._open[:, :starts] = self._presence[:, :starts] >= self._params.least_presence
+        likely = self._presence[:, :starts] >= self._params.least_presence
+        self._open[:, :starts] = likely & self._searched[:, None]
 
     @torch.no_grad()
     def _look(self, image: Tensor, window: Tensor) -> None:
         """Value windows ``[P]`` for every category."""
-        limit = torch.cat([self._sizes, self._sizes], dim=1)[image]
-        shares = (self._boxes[image, window] / limit).float()[:, None]
         outputs = self._network.outputs(
             self._views,
             image.to(self._device),
-            shares.expand(-1, self._network.frames, -1).to(self._device),
-            torch.full((len(image), self._history), -1, device=self._device),
+            shares(self._frames[image, window], self._sizes[image]).to(self._device),
+            self._past[image, window].to(self._device),
         )
         self._values[image, window] = self._network.values_of(outputs).cpu()
         if self._network.presence:
@@ -181,12 +216,6 @@ class _Frontier:
         self._move(image[moving], window[moving], category[moving], action[moving])
         return True
 
-    @property
-    def _trigger_range(self) -> float:
-        """The greatest value that a trigger can have."""
-        bounds = self._network.bounds
-        return float(bounds[-1]) if bounds is not None else 3.0
-
     def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
         """The best action of each search; of one that went on before, the next best."""
         values = self._values[image, window, category]
@@ -216,7 +245,8 @@ class _Frontier:
 
     def _move(self, image: Tensor, window: Tensor, category: Tensor, action: Tensor) -> None:
         """Move windows and look through those that are new."""
-        boxes = self._destination(image, window, category, action)
+        frames, past = self._way(image, window, category, action)
+        boxes = frames[:, -1]
         known = torch.arange(self._boxes.shape[1]) < self._number[image][:, None]
         overlap = torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
         most, same = overlap.max(dim=1)
@@ -228,7 +258,9 @@ class _Frontier:
         place = self._number[image] + _rank(image, fresh)
         fresh &= place < self._boxes.shape[1]
         new = (image[fresh], place[fresh])
-        self._boxes[new] = boxes[fresh]
+        self._boxes[new], self._frames[new], self._past[new] = (
+            boxes[fresh], frames[fresh], past[fresh],
+        )  # fmt: skip
         self._depth[new] = self._depth[image[fresh], window[fresh]] + 1
         self._parent[new] = window[fresh]
         self._number.index_add_(0, image[fresh], torch.ones(int(fresh.sum()), dtype=torch.int64))
@@ -245,19 +277,25 @@ class _Frontier:
         inhibited = (found & (overlap > self._params.inhibition)).any(dim=1)
         self._open[image, window, category] = ~inhibited
 
-    def _destination(
+    def _way(
         self, image: Tensor, window: Tensor, category: Tensor, action: Tensor
-    ) -> Tensor:
-        """Windows ``[P, 4]`` after a move, and after what else is sure to help.
+    ) -> tuple[Tensor, Tensor]:
+        """Where a move, and what else is sure to help, leads.
 
         A look costs most of a step. Having looked once, the agent also makes the best
         move along each other axis, if it values it above zero: x, y, size and shape
         hardly depend on each other.
+
+        Returns:
+            The last windows ``[P, frames, 4]``, newest last, and the last actions
+            ``[P, H]`` of each search.
         """
         sizes = self._sizes[image]
-        boxes = self._moves.apply(self._boxes[image, window], sizes, action)
+        frames, past = self._frames[image, window], self._past[image, window]
+        boxes = self._moves.apply(frames[:, -1], sizes, action)
+        frames, past = _with(frames, boxes), _with(past, action)
         if not self._params.moves_per_look > 1:
-            return boxes
+            return frames, past
         values = self._values[image, window, category][:, :-1]
         cut = self._axes < 0
         done = torch.zeros(len(image), 4, dtype=torch.bool)
@@ -268,9 +306,16 @@ class _Frontier:
             barred = done[:, self._axes.clamp(min=0)] | cut
             best, move = torch.where(barred, -torch.inf, values).max(dim=1)
             going = best > 0
-            boxes = torch.where(going[:, None], self._moves.apply(boxes, sizes, move), boxes)
+            boxes = self._moves.apply(frames[:, -1], sizes, move)
+            frames = torch.where(going[:, None, None], _with(frames, boxes), frames)
+            past = torch.where(going[:, None], _with(past, move), past)
             done[torch.arange(len(done)), self._axes[move].clamp(min=0)] = True
-        return boxes
+        return frames, past
+
+
+def _with(series: Tensor, newest: Tensor) -> Tensor:
+    """A window's memory ``[P, L, ...]`` after one more: the oldest goes."""
+    return torch.cat([series, newest[:, None]], dim=1)[:, 1:]
 
 
 def _rank(image: Tensor, fresh: Tensor) -> Tensor:

@@ -170,8 +170,3 @@ class Moves:
             & (ratio <= self._max_ratio + 1e-9)
         )
         return torch.where(allowed[..., None], moved, boxes.expand_as(moved))
-
-
-def whole_image(sizes: Tensor) -> Tensor:
-    """The first window of an episode. Shapes: ``[B, 2]`` to ``[B, 4]``."""
-    return torch.cat([torch.zeros_like(sizes), sizes], dim=-1)

@@ -12,6 +12,7 @@ from objloc.evaluation.average_precision import (
     Detections,
     Objects,
     area,
+    mean_ap,
     mean_known,
     precision_recall,
     ranked,
@@ -261,3 +262,16 @@ def test_it_equals_the_mean_average_precision_package(seed: int, positives: int)
     assert voc2007(curve) == pytest.approx(float(eleven["mAP"]), abs=1e-6)
     assert area(curve) == pytest.approx(float(metric.value(iou_thresholds=0.5)["mAP"]), abs=1e-6)
     assert 0.05 < area(curve) < 0.95
+
+
+def test_the_mean_over_categories_leaves_out_those_without_objects() -> None:
+    found = {name: as_detections([("a", 1.0, CAT)]) for name in ("cat", "dog", "cow")}
+    truths = [("a", CAT, False), ("b", CAT, False)]
+    objects = {
+        "cat": as_objects(truths[:1]),
+        "dog": as_objects(truths),
+        "cow": as_objects([]),
+    }
+    # The dog: precision 1 up to recall 0.5, that is at six of eleven points.
+    assert mean_ap(found, objects) == pytest.approx((1 + 6 / 11) / 2)
+    assert mean_ap({"cow": found["cow"]}, objects) is None

@@ -6,8 +6,8 @@ import torch
 from objloc.agent.network import QNetwork, build_network
 from objloc.box import iou
 from objloc.evaluation.ledger import Ledger, detections_of
-from objloc.evaluation.search import Looks, joined, search
-from objloc.mdp.action import actions_of, start_windows
+from objloc.evaluation.search import Looks, Tasks, joined, search
+from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.voc.store import SampleStore
 from tests.stores import make_store
@@ -121,6 +121,110 @@ def test_a_found_object_inhibits_searches_of_its_category_near_it(
             found = looks.boxes[image, (looks.triggered[image, :, category] > 0)]
             overlap = iou(found[:, None], found[None]) - torch.eye(len(found))
             assert float(overlap.max()) <= 0.2 or len(found) == 1
+
+
+def test_only_what_is_searched_for_is_looked_for_and_triggered_on(
+    store: SampleStore, network: QNetwork
+) -> None:
+    searched = torch.tensor([[True, False], [False, True], [False, False]])
+    tasks = Tasks(torch.tensor([4, 1, 2]), searched)
+    params = Search(least_presence=0.0)
+    looks = joined(list(search(store, network, MDP, params, BUDGET, 2, tasks)))
+    assert looks.number.tolist()[2] == 5, "the starts alone"
+    assert min(looks.number.tolist()[:2]) > 5
+    pulled = (looks.triggered > 0).any(dim=1)
+    assert not (pulled & ~searched).any()
+    # As if the other category were nowhere: its mask alone makes the difference.
+    other = Tasks(tasks.images[:1], torch.tensor([[False, True]]))
+    (otherwise,) = search(store, network, MDP, params, BUDGET, 2, other)
+    assert not torch.equal(otherwise.boxes[0], looks.boxes[0])
+    sizes = torch.cat([store.sizes, store.sizes], dim=1)[tasks.images]
+    assert (looks.boxes[:, 0] == sizes * torch.tensor([0, 0, 1, 1])).all(), "the images asked for"
+    # Values are for all categories, whatever is searched for.
+    assert looks.values[0, :10].isfinite().all()
+
+
+def test_everything_is_searched_for_unless_told(store: SampleStore, network: QNetwork) -> None:
+    tasks = Tasks(torch.arange(6), torch.ones(6, 2, dtype=torch.bool))
+    params = Search(least_presence=0.0)
+    told = joined(list(search(store, network, MDP, params, BUDGET, tasks=tasks)))
+    assert torch.equal(told.boxes, looks_of(store, network).boxes)
+
+
+def remembering(frames: int, history: int) -> tuple[Agent, QNetwork]:
+    encoder = AGENT.encoder.model_copy(update={"frames": frames})
+    head = AGENT.head.model_copy(update={"action_history": history})
+    agent = AGENT.model_copy(update={"encoder": encoder, "head": head})
+    made = build_network(agent, ("cat", "dog"), torch.Generator().manual_seed(1)).eval()
+    with torch.no_grad():
+        made.values.weight *= 8
+    return agent, made
+
+
+@pytest.mark.parametrize("moves", [1, 4])
+def test_each_look_remembers_the_windows_and_actions_that_led_to_it(
+    store: SampleStore, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    frames, history = 3, 5
+    agent, network = remembering(frames, history)
+    asked: list[tuple[torch.Tensor, torch.Tensor]] = []
+    outputs = network.outputs
+
+    def spied(*given: torch.Tensor) -> torch.Tensor:
+        asked.append((given[2], given[3]))
+        return outputs(*given)
+
+    monkeypatch.setattr(network, "outputs", spied)
+    tasks = Tasks(torch.tensor([0]), torch.tensor([[True, True]]))
+    params = Search(least_presence=0.0, moves_per_look=moves, searches_per_round=1)
+    (looks,) = search(store, network, agent.mdp, params, BUDGET, tasks=tasks)
+    boxes, past = (torch.cat(each) for each in zip(*asked, strict=True))
+    assert (past[:5] == -1).all(), "a start has done nothing"
+    limit = store.sizes[0].repeat(2)
+    size = store.sizes[:1]
+    step = Moves(agent.mdp)
+    lengths = set()
+    for window in range(5, int(looks.number[0])):
+        parent = int(looks.parent[0, window])
+        # The parent's memory is the beginning of the window's; the rest leads from there.
+        made = next(
+            number
+            for number in range(1, moves + 1)
+            if torch.equal(past[window, : history - number], past[parent, number:])
+            and torch.equal(_led(step, looks.boxes[0, parent], size, past[window, -number:]),
+                            looks.boxes[0, window])
+        )  # fmt: skip
+        lengths.add(made)
+        way = [*boxes[parent], *[
+            (_led(step, looks.boxes[0, parent], size, past[window, history - made:][:done])
+             / limit).float()
+            for done in range(1, made + 1)
+        ]]  # fmt: skip
+        torch.testing.assert_close(boxes[window], torch.stack(way[-frames:]))
+    assert lengths == {1} if moves == 1 else max(lengths) > 1
+
+
+def _led(step: Moves, box: torch.Tensor, size: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    for action in actions:
+        box = step.apply(box[None], size, action[None])[0]
+    return box
+
+
+def test_a_trigger_without_bounds_is_measured_by_its_reward(store: SampleStore) -> None:
+    # Its share of the reward counts beside presence: the greater the reward, the less
+    # a difference of values weighs, and the order of looking follows presence.
+    learning = AGENT.learning.model_copy(update={"loss": "huber"})
+    agent = AGENT.model_copy(update={"learning": learning})
+    network = build_network(agent, ("cat", "dog"), torch.Generator().manual_seed(1)).eval()
+    assert network.bounds is None
+    params = Search(least_presence=0.0, presence_weight=0.5)
+
+    def boxes(reward: float) -> torch.Tensor:
+        mdp = MDP.model_copy(update={"trigger_reward": reward})
+        return joined(list(search(store, network, mdp, params, BUDGET))).boxes
+
+    assert torch.equal(boxes(3.0), boxes(3.0))
+    assert not torch.equal(boxes(3.0), boxes(0.01))
 
 
 def hand_made(store: SampleStore) -> Looks:

@@ -8,7 +8,6 @@ from objloc.mdp.action import (
     actions_of,
     axes_of,
     start_windows,
-    whole_image,
 )
 from objloc.params import Mdp
 
@@ -111,10 +110,6 @@ def test_the_trigger_is_the_last_action_of_both_sets() -> None:
     assert len(ACTION_SETS["dissertation"]) == 11
     assert len(ACTION_SETS["paper"]) == 9
     assert all(actions[-1] is Action.TRIGGER for actions in ACTION_SETS.values())
-
-
-def test_an_episode_starts_at_the_whole_image() -> None:
-    assert whole_image(SIZES).tolist() == [[0, 0, 200, 100]]
 
 
 def test_moves_come_again_for_each_further_step_size() -> None:
