@@ -147,7 +147,7 @@ class Experiment:
             chosen = dict(training.best_metrics)
             chosen["update"] += self._offset(phase)
             last = self._checkpoint(
-                training.learner.online.state_dict(), self.record.rows[-1], phase, cut
+                training.learner.kept.state_dict(), self.record.rows[-1], phase, cut
             )
             best = last
             if self.params.train.keep == "best":

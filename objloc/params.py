@@ -307,6 +307,9 @@ class Learning(Section):
     """Updates between two copies of the online network to the target network."""
     target_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the online weights in a copy; below 1, a soft update."""
+    kept: Literal["online", "target"] = "online"
+    """Which network is validated and kept. With a small ``target_rate`` the target
+    network's weights are a running mean of the online one's (Polyak averaging)."""
     absent_reward: Annotated[float, Field(le=0)] = -3.0
     """Reward of a trigger for a category that the image does not hold
     (``per_category`` with ``all_actions``)."""
@@ -483,6 +486,9 @@ class Evaluate(Section):
     that search. null: from one greedy episode for each category."""
     search: Search = Search()
     """How a search with a budget goes on."""
+    answer_windows: Annotated[int, Field(ge=1)] | None = None
+    """Budget of looks for one category in one image, after which the agent answers with
+    the best window it saw; null: not measured."""
     max_images: Annotated[int, Field(ge=1)] | None = None
     """The success rate uses the first so many images of each category (2018:
     200); null: all."""

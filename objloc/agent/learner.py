@@ -95,6 +95,11 @@ class Learner:
         self._optimiser = _optimiser(network, learning)
         self._drops = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in network.modules())
 
+    @property
+    def kept(self) -> QNetwork:
+        """The network that is validated and kept."""
+        return self.target if self._learning.kept == "target" else self.online
+
     def update(self, memory: ReplayBuffer) -> Update:
         """Draw a batch, follow the gradient once, and update the target network."""
         for group in self._optimiser.param_groups:

@@ -95,7 +95,7 @@ class Training:
 
     def report(self) -> Report:
         """Close a period: validate, keep the weights if they are the best so far."""
-        period, network = self._period, self.learner.online
+        period, network = self._period, self.learner.kept
         network.eval()
         validation = self._validate(network)
         best = validation["score"] > self.best_score

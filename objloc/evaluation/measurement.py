@@ -16,6 +16,7 @@ from objloc.agent.features import load_store
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.errors import ObjlocError
+from objloc.evaluation.answer import answers
 from objloc.evaluation.average_precision import Curve, Detections, precision_recall
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
@@ -55,7 +56,8 @@ class Measurement:
         sampled: the epsilon-greedy episodes of the same.
         detections: ``triggered`` and ``attended``, of greedy searches for every
             category in every image, by category.
-        outcomes: success of ``greedy``, ``episodes15`` and of each baseline.
+        outcomes: success of ``greedy``, ``episodes15``, of ``answer`` where it is
+            measured, and of each baseline.
         baseline_detections: of each baseline, by category.
         fixed: the fixed boxes in shares of the image's sides; None if there was
             no training image to fit them on.
@@ -116,6 +118,12 @@ def measure(
         )
     searches = _Searches(store, mdp, params.seed, say)
     spent = None
+    answered = {}
+    if params.answer_windows is not None:
+        searches.tell("answers", f"{int(counted.sum())} searches of {params.answer_windows} looks")
+        answered["answer"] = answers(
+            store, network, mdp, params.search, params.answer_windows, counted
+        )
     if params.max_windows is None:
         greedy, detections = _search_greedily(searches, network, counted, params.nms)
     else:
@@ -133,6 +141,7 @@ def measure(
         "greedy": greedy.outcomes(counted),
         "episodes15": sampled.outcomes(counted, params.episodes),
         "random": wandering.outcomes(counted, RANDOM_EPISODES),
+        **answered,
     }
     baseline_detections = {"random": _search_blindly(searches, blind)}
     whole = dict.fromkeys(store.categories, WHOLE_IMAGE)

@@ -44,6 +44,7 @@ def metrics_of(measurement: Measurement, params: Evaluate, model_hash: str) -> d
         "steps": {"mean": float(np.mean(steps)), "median": float(np.median(steps))},
         "success_by_iou": by_iou(measurement.outcomes["greedy"]),
         "interval": _intervals(measurement, params, rates),
+        "answer": _answer(measurement, params, rates),
         "images_by_category": dict(
             zip(
                 categories,
@@ -87,14 +88,29 @@ def _baseline(measurement: Measurement, name: str, rates: Mapping[str, Figures])
     }
 
 
-def gain_over_best_baseline(rates: Mapping[str, Figures]) -> Figures:
-    """The agent's greedy success rate minus the best baseline's, in each column.
+def _answer(
+    measurement: Measurement, params: Evaluate, rates: Mapping[str, Figures]
+) -> dict[str, Any] | None:
+    """Figures of the answers at the end of a budget; None where not measured."""
+    if "answer" not in rates:
+        return None
+    return {
+        "windows": params.answer_windows,
+        "success_rate": rates["answer"],
+        "gain_over_best_baseline": gain_over_best_baseline(rates, "answer"),
+        "interval": _intervals(measurement, params, rates, "answer"),
+        "success_by_iou": by_iou(measurement.outcomes["answer"]),
+    }
+
+
+def gain_over_best_baseline(rates: Mapping[str, Figures], rule: str = "greedy") -> Figures:
+    """The agent's success rate minus the best baseline's, in each column.
 
     For ``mean`` the best baseline is the one with the highest mean. Null where
     the images or a baseline are missing: less than the best would flatter.
     """
     gain: Figures = {}
-    for column, own in rates["greedy"].items():
+    for column, own in rates[rule].items():
         others = [rates[name][column] for name in BASELINES if name in rates]
         known = [other for other in others if other is not None]
         complete = own is not None and len(known) == len(BASELINES)
@@ -103,20 +119,23 @@ def gain_over_best_baseline(rates: Mapping[str, Figures]) -> Figures:
 
 
 def _intervals(
-    measurement: Measurement, params: Evaluate, rates: Mapping[str, Figures]
+    measurement: Measurement,
+    params: Evaluate,
+    rates: Mapping[str, Figures],
+    rule: str = "greedy",
 ) -> dict[str, dict[str, tuple[float, float] | None]]:
-    """95 % intervals over images: of the greedy rate, and of its gain."""
+    """95 % intervals over images: of a rule's success rate, and of its gain."""
     outcomes = measurement.outcomes
-    names = ("greedy", *(name for name in BASELINES if name in outcomes))
+    names = (rule, *(name for name in BASELINES if name in outcomes))
     replicates = replicated_rates(
         np.stack([outcomes[name].share(params.iou_threshold).numpy() for name in names]),
-        outcomes["greedy"].counted.double().numpy(),
+        outcomes[rule].counted.double().numpy(),
         np.random.default_rng(params.seed),
     )
-    gain = gain_over_best_baseline(rates)
+    gain = gain_over_best_baseline(rates, rule)
     of_rate: dict[str, tuple[float, float] | None] = {}
     of_gain: dict[str, tuple[float, float] | None] = {}
-    for index, column in enumerate(rates["greedy"]):
+    for index, column in enumerate(rates[rule]):
         own = replicates[0, :, index]
         of_rate[column] = interval(own)
         of_gain[column] = None
@@ -131,7 +150,7 @@ def summary_of(metrics: Mapping[str, Any]) -> Figures:
     baselines = {
         name: part["success_rate"]["greedy"]["mean"] for name, part in metrics["baselines"].items()
     }
-    return {
+    summary: Figures = {
         "success": metrics["success_rate"]["greedy"]["mean"],
         "gain": metrics["gain_over_best_baseline"]["mean"],
         "fixed_box": baselines["fixed_box"],
@@ -140,6 +159,9 @@ def summary_of(metrics: Mapping[str, Any]) -> Figures:
         "ap_attended": metrics["ap"]["attended"]["voc2007"]["mean"],
         "steps": metrics["steps"]["mean"],
     }
+    if metrics["answer"]:
+        summary["answer"] = metrics["answer"]["success_rate"]["mean"]
+    return summary
 
 
 def table_of(image_set: str, metrics: Mapping[str, Any]) -> Table:

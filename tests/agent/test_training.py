@@ -88,6 +88,18 @@ def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
     assert not equal(first.best_weights, other.best_weights)
 
 
+def test_the_target_network_is_validated_and_kept_where_asked() -> None:
+    learning = SMALL.learning.model_copy(update={"kept": "target", "target_rate": 0.1})
+    agent = SMALL.model_copy(update={"learning": learning})
+    training = make_training(agent)
+    reports = finish(training)
+    target, online = training.learner.target, training.learner.online
+    assert reports[-1].metrics["score"] == steady(target)["score"]
+    assert steady(target)["score"] != steady(online.eval())["score"]
+    assert training.learner.kept is target
+    assert make_training(SMALL).learner.kept is not target
+
+
 def test_training_stops_early_when_validation_grows_no_better() -> None:
     scores = iter([0.5, 0.6, 0.6, 0.4, 0.9, 1.0])
     schedule = SMALL.schedule.model_copy(update={"evaluations": 6, "patience": 2})

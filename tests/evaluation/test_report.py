@@ -92,3 +92,27 @@ def test_the_summary_is_of_the_means() -> None:
     assert summary["success"] == metrics["success_rate"]["greedy"]["mean"]
     assert summary["gain"] == pytest.approx(metrics["gain_over_best_baseline"]["mean"])
     assert all(isinstance(value, float) for value in summary.values())
+
+
+def test_answers_stand_beside_greedy_episodes_where_they_are_measured() -> None:
+    assert measured_metrics()["answer"] is None
+    assert "answer" not in summary_of(measured_metrics())
+    params = PARAMS.model_copy(update={"answer_windows": 1})
+    store = make_store(10)
+    done = measure(
+        store, make_network(trigger=100.0), AGENT.mdp, params, fixed=FIXED, say=lambda _: None
+    )
+    metrics = metrics_of(done, params, "a" * 64)
+    # One look is a trigger on the whole image, whatever the agent thinks of it.
+    answer, blind = metrics["answer"], metrics["baselines"]["whole_image"]["success_rate"]["greedy"]
+    assert answer["windows"] == 1
+    assert answer["success_rate"] == blind
+    best = max(
+        metrics["baselines"][name]["success_rate"]["greedy"]["mean"]
+        for name in ("random", "whole_image", "fixed_box")
+    )
+    gain = answer["gain_over_best_baseline"]["mean"]
+    assert gain == pytest.approx(blind["mean"] - best)
+    low, high = answer["interval"]["success_rate"]["mean"]
+    assert low <= blind["mean"] <= high
+    assert summary_of(metrics)["answer"] == blind["mean"]
