@@ -360,6 +360,9 @@ class Schedule(Section):
     """Episodes in a row on each image (and category) of a pass."""
     passes: PositiveInt = 1
     """Passes over the training images."""
+    max_updates: Annotated[int, Field(ge=1)] | None = None
+    """Training ends after so many updates, within a pass too; null: when all passes
+    are done."""
     evaluations: PositiveInt = 10
     """Validations in a run, evenly spread; the best one's weights are kept."""
     val_images: Annotated[int, Field(ge=1)] | None = 100

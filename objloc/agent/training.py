@@ -73,11 +73,20 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        """All episodes of the schedule have ended, or it is no longer worth going on."""
+        """The schedule has come to its end, or it is no longer worth going on."""
         patience = self._agent.schedule.patience
-        if patience is not None and self._stale >= patience:
-            return True
-        return self._episodes_ended >= len(self._queue)
+        return self.progress >= 1 or (patience is not None and self._stale >= patience)
+
+    @property
+    def progress(self) -> float:
+        """Share of the schedule that is done, by episodes or by updates."""
+        return max(self._episodes_ended / len(self._queue), self._updates_spent)
+
+    @property
+    def _updates_spent(self) -> float:
+        """Share of the updates that the schedule allows; 0 if there is no limit."""
+        most = self._agent.schedule.max_updates
+        return 0.0 if most is None else self.learner.updates / most
 
     def run(self) -> Iterator[Tick]:
         """Train to the end of the schedule, from wherever it stands."""
@@ -91,7 +100,8 @@ class Training:
             yield self._tick(report)
 
     def _reports_due(self) -> int:
-        return self._agent.schedule.evaluations * self._episodes_ended // len(self._queue)
+        # Rounded: 0.1 + 0.2 must not miss a validation.
+        return int(round(self._agent.schedule.evaluations * min(self.progress, 1.0), 9))
 
     def report(self) -> Report:
         """Close a period: validate, keep the weights if they are the best so far."""
@@ -221,7 +231,7 @@ class Training:
         if len(self._memory) < min(self._agent.replay.init_size, self._memory_limit()):
             self._owed = 0.0
             return
-        while self._owed >= 1:
+        while self._owed >= 1 and self._updates_spent < 1:
             self._owed -= 1
             self._period.add_update(self.learner.update(self._memory))
 
@@ -243,7 +253,7 @@ class Training:
     def _tick(self, report: Report | None) -> Tick:
         metrics = report.metrics if report else {}
         return Tick(
-            progress=self._episodes_ended / len(self._queue),
+            progress=min(self.progress, 1.0),
             updates=self.learner.updates,
             steps=self._steps,
             episodes=self._episodes_ended,

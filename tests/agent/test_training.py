@@ -100,6 +100,15 @@ def test_the_target_network_is_validated_and_kept_where_asked() -> None:
     assert make_training(SMALL).learner.kept is not target
 
 
+def test_training_ends_after_so_many_updates_with_all_its_validations() -> None:
+    schedule = SMALL.schedule.model_copy(update={"max_updates": 7, "evaluations": 3})
+    training = make_training(SMALL.model_copy(update={"schedule": schedule}))
+    ticks = list(training.run())
+    assert training.learner.updates == 7
+    assert ticks[-1].progress == 1
+    assert [tick.updates for tick in ticks if tick.report is not None] == [3, 5, 7]
+
+
 def test_training_stops_early_when_validation_grows_no_better() -> None:
     scores = iter([0.5, 0.6, 0.6, 0.4, 0.9, 1.0])
     schedule = SMALL.schedule.model_copy(update={"evaluations": 6, "patience": 2})
