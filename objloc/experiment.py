@@ -100,6 +100,15 @@ class Experiment:
         self.phases: tuple[tuple[str, ...], ...] = (
             tuple((name,) for name in curriculum) if curriculum else (self.categories,)
         )
+        self._measured = resolve_categories(
+            train.val_categories, self.categories, "train.val_categories"
+        )
+        for phase in self.phases:
+            if not set(phase) & set(self._measured):
+                raise ObjlocError(
+                    f"train.val_categories: expected some of {', '.join(phase)}, which are "
+                    f"trained together; found {', '.join(self._measured)}"
+                )
         memory = params.encode.memory_mb
         self._store, self._val = (
             load_store(shards, name, self.categories, agent.encoder, features, memory)
@@ -216,7 +225,8 @@ class Experiment:
         trained = [self.categories.index(name) for name in self.phases[phase]]
         mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
         generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
-        validate = Validator(self._store, self._val, trained, self.params.agent)
+        measured = [each for each in trained if self.categories[each] in self._measured]
+        validate = Validator(self._store, self._val, measured, self.params.agent)
         return Training(
             network, self._store, self._tasks[mine], self.params.agent, validate, generator
         )

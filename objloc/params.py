@@ -120,6 +120,9 @@ class Train(Section):
     """Learned from. Several sets are joined as in ``trainval_2007+train_2012``."""
     val_image_set: str = "val"
     """Chooses the best model, and the champion; likewise."""
+    val_categories: Categories = "all"
+    """Those of the categories trained that validation measures: where its images hold
+    too few of the others."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of everything random in training; the same seed gives the same bytes."""
     init_from: str | None = None

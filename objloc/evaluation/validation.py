@@ -14,7 +14,7 @@ from objloc.voc.store import SampleStore
 
 
 class Validator:
-    """Measures a network on the validation images of the categories trained.
+    """Measures a network on the validation images of some categories.
 
     ``score`` is the mean over categories of the share of images in which one
     greedy episode ends in a trigger with IoU above ``schedule.success_iou``. The best
@@ -24,7 +24,7 @@ class Validator:
     Args:
         train: the training images.
         val: the validation images.
-        trained: indices of the categories measured.
+        measured: indices of the categories measured.
         agent: decision process, and how many images to use.
 
     Raises:
@@ -32,16 +32,16 @@ class Validator:
     """
 
     def __init__(
-        self, train: SampleStore, val: SampleStore, trained: list[int], agent: Agent
+        self, train: SampleStore, val: SampleStore, measured: list[int], agent: Agent
     ) -> None:
         schedule = agent.schedule
-        val.tasks()  # complains of a category without images
-        names = [val.categories[index] for index in trained]
+        val.tasks(measured)  # complains of a category without images
+        names = [val.categories[index] for index in measured]
         boxes = fit_fixed_boxes(train, names, schedule.success_iou)
-        self._val = _Part(val, boxes, trained, agent, schedule.val_images)
+        self._val = _Part(val, boxes, measured, agent, schedule.val_images)
         self._train = None
         if schedule.train_images:
-            self._train = _Part(train, boxes, trained, agent, schedule.train_images)
+            self._train = _Part(train, boxes, measured, agent, schedule.train_images)
 
     @property
     def fixed_box(self) -> float:
@@ -55,7 +55,7 @@ class Validator:
         """
         rates, episodes = self._val.rates(network)
         score = sum(rates.values()) / len(rates)
-        measured = {
+        found = {
             "score": score,
             **{f"val_success_{name}": rate for name, rate in rates.items()},
             "val_length": float(episodes.steps.double().mean()),
@@ -65,8 +65,8 @@ class Validator:
         }
         if self._train is not None:
             rates, _ = self._train.rates(network)
-            measured["train_gain"] = sum(rates.values()) / len(rates) - self._train.fixed_box
-        return measured
+            found["train_gain"] = sum(rates.values()) / len(rates) - self._train.fixed_box
+        return found
 
 
 class _Part:
@@ -76,20 +76,20 @@ class _Part:
         self,
         store: SampleStore,
         boxes: dict[str, Coordinates],
-        trained: list[int],
+        measured: list[int],
         agent: Agent,
         images: int | None,
     ) -> None:
         wanted = torch.zeros(len(store.categories), dtype=torch.bool)
-        wanted[trained] = True
-        self._store, self._mdp, self._trained = store, agent.mdp, trained
+        wanted[measured] = True
+        self._store, self._mdp, self._measured = store, agent.mdp, measured
         self._threshold = agent.schedule.success_iou
         counted = counted_images(store.presence(), images) & wanted
         self._tasks: Tensor = counted.nonzero()
         everywhere = dict.fromkeys(store.categories, WHOLE_IMAGE) | boxes
         blind = fixed_outcomes(store, fixed_boxes(store, everywhere), counted)
         rates = blind.rates(self._threshold)
-        known = [rate for index in trained if (rate := rates[index]) is not None]
+        known = [rate for index in measured if (rate := rates[index]) is not None]
         self.fixed_box = sum(known) / len(known)
 
     def rates(self, network: QNetwork) -> tuple[dict[str, float], Rollout]:
@@ -106,6 +106,6 @@ class _Part:
             self._store.categories[index]: float(
                 success[episodes.category == index].double().mean()
             )
-            for index in self._trained
+            for index in self._measured
         }
         return rates, episodes

@@ -136,20 +136,26 @@ class SampleStore:
         index = torch.arange(len(self.categories))
         return (self.object_category[:, :, None] == index).any(dim=1)
 
-    def tasks(self) -> Tensor:
+    def tasks(self, wanted: Iterable[int] | None = None) -> Tensor:
         """``[M, 2]`` int64 (image, category) of each category present, by image.
+
+        Args:
+            wanted: indices of categories; None: all.
 
         Raises:
             ObjlocError: a category is in no image of the set.
         """
         presence = self.presence()
-        for category, found in zip(self.categories, presence.any(dim=0).tolist(), strict=True):
-            if not found:
+        indices = sorted(range(len(self.categories)) if wanted is None else wanted)
+        for index in indices:
+            if not presence[:, index].any():
                 raise ObjlocError(
                     f"image set '{self.image_set}' of {self.data}: expected images that hold "
-                    f"'{category}'; found none among {len(self)}"
+                    f"'{self.categories[index]}'; found none among {len(self)}"
                 )
-        return presence.nonzero()
+        others = torch.ones(len(self.categories), dtype=torch.bool)
+        others[indices] = False
+        return (presence & ~others).nonzero()
 
     def objects_of(self, image: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes of a category's objects.
