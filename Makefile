@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007
+.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -53,6 +53,9 @@ screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chro
 
 benchmark-voc2007: $(READY)  ## Train and measure the pretrained agent on VOC2007; MIRROR=folder of archives.
 	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)"
+
+benchmark-scratch: $(READY)  ## Train and measure the agent from scratch on VOC, three seeds; MIRROR=folder of archives.
+	$(BIN)/python -m benchmarks.scratch --mirror "$(or $(MIRROR),null)"
 
 clean:
 	rm -rf $(VENV)

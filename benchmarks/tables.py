@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import voc2007
+from benchmarks import scratch, voc2007
 from benchmarks.parameters import parameter_tables
 
 ROOT = Path(__file__).parent.parent
@@ -184,6 +184,18 @@ def detector(read: Read) -> str:
     return "\n\n".join(parts)
 
 
+def from_scratch(name: str) -> Callable[[Read], str]:
+    """Figures of the agents that learn photographs from scratch, over seeds."""
+
+    def table(read: Read) -> str:
+        text = read(f"{RESULTS}/{name}.json")
+        if text is None:
+            return f"*Not measured yet: there is no `{RESULTS}/{name}.json`.*"
+        return "\n\n".join([*_how(read, name), scratch.TABLES[name](json.loads(text))])
+
+    return table
+
+
 def _embedded(read: Read) -> Json | None:
     """Metrics of the embedded data; None if there are none, empty if they are of other data."""
     text = read(METRICS)
@@ -217,6 +229,8 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scenes": embedded_all,
     "voc2007-cat-dqn2018": published("voc2007_cat_dqn2018"),
     "voc2007-pretrained": detector,
+    "voc-scratch": from_scratch("voc_scratch"),
+    "voc-scratch-questions": from_scratch("voc_scratch_questions"),
     "parameters": parameter_tables,
 }
 

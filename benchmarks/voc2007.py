@@ -6,15 +6,13 @@ is there is not run again. Then it writes what ``docs/results.md`` shows.
 """
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.running import ROOT, Stage, run_stages
+
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
 _SETTINGS = (
@@ -97,22 +95,14 @@ def main(
     run = folder / f"seed{seed}"
     shards, features, checkpoint = folder / "shards", folder / "features", run / "checkpoint.pt"
     with_features = ["--features", str(features)]
-    stages: list[tuple[str, list[Path | str], Path]] = [
+    stages: list[Stage] = [
         ("download", [ROOT / "data/manifest.json", folder / "devkit"], folder / "devkit"),
         ("shard", [folder / "devkit", shards], shards),
         ("encode", [shards, features], features),
         ("train", [shards, run, *with_features], checkpoint),
         ("evaluate", [shards, checkpoint, run / "evaluate", *with_features], run / "evaluate"),
     ]
-    minutes = {}
-    for stage, arguments, out in stages:
-        if out.exists():
-            continue
-        started = time.monotonic()
-        options = [part for each in settings for part in ("--set", each)]
-        command = [sys.executable, "-m", f"stages.{stage}", *map(str, arguments), *options]
-        subprocess.run(command, cwd=ROOT, check=True)
-        minutes[stage] = round((time.monotonic() - started) / 60, 1)
+    minutes = run_stages(stages, settings)
     metrics = json.loads((run / "evaluate" / "metrics.json").read_text("utf-8"))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{NAME}.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")

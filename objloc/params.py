@@ -227,7 +227,7 @@ class Encoder(Section):
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     """Side in pixels to which every image is squashed."""
     greyscale: bool = False
-    """``crops``: without colours."""
+    """``crops`` and ``map``: without colours."""
     frames: PositiveInt = 1
     """The windows of the last so many steps are seen together."""
     window_size: Annotated[int, Field(ge=36)] = 84
@@ -428,6 +428,11 @@ class Agent(Section):
                 raise ValueError(
                     "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
                     f"found {self.encoder.image_size}"
+                )
+            if self.encoder.greyscale:
+                raise ValueError(
+                    "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
+                    "trained on colours"
                 )
             if not self.encoder.fine_tune and (learning.jitter or learning.crop):
                 raise ValueError(

@@ -6,16 +6,13 @@ windows of them; ``observe`` looks through windows at what came out of it.
 
 from typing import Protocol
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.pooling import sampling_grid
+from objloc.agent.pyramid import luma
 from objloc.params import Encoder as EncoderParams
-
-_GREY = (0.299, 0.587, 0.114)
-"""Luma weights of ITU-R BT.601, what Pillow's greyscale uses."""
 
 
 class Encoder(Protocol):
@@ -68,10 +65,7 @@ class CropEncoder(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """``[N, 3, S, S]`` uint8 to ``[N, 1 or 3, S, S]`` float32, 0 to 1."""
         views = images.float() / 255
-        if self._greyscale:
-            weights = torch.tensor(_GREY, device=views.device).view(1, 3, 1, 1)
-            views = (views * weights).sum(dim=1, keepdim=True)
-        return views
+        return luma(views) if self._greyscale else views
 
     def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
         """See ``Encoder.observe``; ``[B, 1, 64 * side * side]``."""

@@ -10,6 +10,15 @@ from torch import Tensor, nn
 from objloc.agent.backbone import BACKBONES, Backbone, load_backbone, unpack
 from objloc.params import Encoder
 
+_GREY = (0.299, 0.587, 0.114)
+"""Luma weights of ITU-R BT.601, what Pillow's greyscale uses."""
+
+
+def luma(images: Tensor) -> Tensor:
+    """Without colour: ``[N, 3, H, W]`` float32 to ``[N, 1, H, W]``."""
+    weights = torch.tensor(_GREY, device=images.device).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True)
+
 
 class Pointwise(nn.Linear):
     """A 1x1 convolution: ``[N, C, H, W]`` to ``[N, D, H, W]``.
@@ -59,7 +68,9 @@ class ResidualPyramid(nn.Module):
     def __init__(self, params: Encoder) -> None:
         super().__init__()
         stem, *widths = params.widths
-        self.stem = nn.Conv2d(3, stem, 5, stride=2, padding=2, bias=False)
+        self._greyscale = params.greyscale
+        channels = 1 if params.greyscale else 3
+        self.stem = nn.Conv2d(channels, stem, 5, stride=2, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm2d(stem)
         self.stages = nn.ModuleList(
             _Residual(before, width) for before, width in zip(params.widths, widths, strict=False)
@@ -71,7 +82,8 @@ class ResidualPyramid(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, S, S]`` uint8 to ``[N, neck_width, S / 4, S / 4]`` float32."""
-        values = images.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        pixels = luma(images.float()) if self._greyscale else images.float()
+        values = pixels.div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         values = F.relu(self.stem_norm(self.stem(values)))
         maps = []
         for stage in self.stages:

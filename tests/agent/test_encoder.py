@@ -1,8 +1,10 @@
+from typing import Literal
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from objloc.agent.encoder import CropEncoder
+from objloc.agent.encoder import CropEncoder, build_encoder
 from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.pooling import pool_windows, sampling_grid
 from objloc.params import Encoder
@@ -103,3 +105,17 @@ def test_layers_are_numbered_in_order() -> None:
         "conv1", "conv2", "conv3", "conv4", "conv5",
     ]  # fmt: skip
     assert list(CropEncoder(Encoder(kind="crops")).layers()) == ["conv1", "conv2", "conv3"]
+
+
+@pytest.mark.parametrize("kind", ["map", "crops"])
+def test_without_colours_only_brightness_counts(kind: Literal["map", "crops"]) -> None:
+    params = Encoder(kind=kind, image_size=84, greyscale=True, widths=(4, 8), cell_width=4, pool=3)
+    encoder = build_encoder(params, 2).eval()
+    red, grey = torch.zeros(1, 3, 84, 84), torch.zeros(1, 3, 84, 84)
+    red[:, 0, 20:60, 20:60] = 200
+    grey[:, :, 20:60, 20:60] = 200 * 0.299
+    seen = [encoder.encode(each.to(torch.float32)) for each in (red, grey)]
+    torch.testing.assert_close(seen[0], seen[1], atol=1e-5, rtol=1e-4)
+    coloured = build_encoder(params.model_copy(update={"greyscale": False}), 2).eval()
+    seen = [coloured.encode(each) for each in (red, grey)]
+    assert float((seen[0] - seen[1]).detach().abs().max()) > 1e-3

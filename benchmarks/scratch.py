@@ -1,0 +1,278 @@
+"""The agent that learns photographs from scratch: from the archives to figures.
+
+``make benchmark-scratch`` downloads (or takes ``MIRROR``), shards by year, trains the
+headline row with each seed and measures it, below ``.objloc/benchmarks``; a stage whose
+output is there is not run again. ``python -m benchmarks.scratch --rows questions`` does
+the same for the questions of the 2018 dissertation, with a shorter training. What is
+done is written to ``benchmarks/results``, which ``docs/results.md`` shows.
+"""
+
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.running import ROOT, Stage, run_stages
+
+RESULTS = ROOT / "benchmarks" / "results"
+FIVE = ("cat", "dog", "cow", "horse", "person")
+"""The categories of the dissertation."""
+ANIMALS = FIVE[:4]
+UNSEEN = "sheep"
+_DATA = ("dataset.name=voc2007+2012", "shard.split=by_year")
+_LEARNED = (
+    "train.agent=scratch",
+    "train.val_image_set=val_2012",
+    f"train.val_categories=[{','.join(FIVE)}]",
+    "train.keep=last",
+)
+_SHORT = (
+    "agents.scratch.encoder.image_size=96",
+    "agents.scratch.schedule.max_updates=800",
+    "agents.scratch.schedule.passes=50",
+    "agents.scratch.schedule.evaluations=1",
+    "agents.scratch.schedule.train_images=null",
+    "agents.scratch.learning.learning_rate_decay_updates=800",
+)
+_FIVE = ("train.image_set=train_2012", f"train.categories=[{','.join(FIVE)}]", *_SHORT)
+ROWS: dict[str, tuple[str, ...]] = {
+    "headline": ("train.image_set=trainval_2007+train_2012",),
+    "five": _FIVE,
+    "curriculum": (
+        *_FIVE,
+        f"train.curriculum=[{','.join(FIVE)}]",
+        # As many updates over all phases as the others have.
+        "agents.scratch.schedule.max_updates=160",
+        "agents.scratch.learning.learning_rate_decay_updates=160",
+    ),
+    "dropout": (*_FIVE, "agents.scratch.head.dropout=0.5"),
+    "grey": (*_FIVE, "agents.scratch.encoder.greyscale=true"),
+    "with2007": (*_FIVE, "train.image_set=trainval_2007+train_2012"),
+    "four": (*_FIVE, f"train.categories=[{','.join(ANIMALS)}]",
+             f"train.val_categories=[{','.join(ANIMALS)}]"),
+}  # fmt: skip
+"""Settings of each row, beside those that all have."""
+QUESTIONS = {
+    "five": "all five at once, VOC2012 alone, colour, no dropout",
+    "curriculum": "one category after another: cat, dog, cow, horse, person",
+    "dropout": "dropout .5 in the head",
+    "grey": "without colour",
+    "with2007": "VOC2007 added to VOC2012",
+    "four": "four animals; person was not learned",
+}
+LOOKS = 50
+
+
+def settings_of(row: str, mirror: str, seed: int) -> list[str]:
+    """Everything that a row sets."""
+    headline = row == "headline"
+    return [
+        *_DATA,
+        *_LEARNED,
+        *ROWS[row],
+        f"dataset.mirror={mirror}",
+        f"train.seed={seed}",
+        "evaluate.image_sets=[test_2012,test_2007]",
+        f"evaluate.answer_windows={LOOKS}",
+        f"evaluate.max_windows={100 if headline else 1}",
+        "evaluate.episodes=1",
+    ]
+
+
+def run_row(row: str, mirror: str, seed: int, folder: Path) -> dict[str, float]:
+    """Run the stages of one row; minutes of those that ran."""
+    run = folder / (f"seed{seed}" if row == "headline" else f"{row}_seed{seed}")
+    shards, checkpoint = folder / "shards", run / "checkpoint.pt"
+    stages: list[Stage] = [
+        ("download", [ROOT / "data/manifest.json", folder / "devkit"], folder / "devkit"),
+        ("shard", [folder / "devkit", shards], shards),
+        ("train", [shards, run], checkpoint),
+        ("evaluate", [shards, checkpoint, run / "evaluate"], run / "evaluate"),
+    ]
+    return run_stages(stages, settings_of(row, mirror, seed))
+
+
+def collect(row: str, folder: Path) -> dict[str, Any] | None:
+    """The figures of all seeds of a row that were measured; None if none was."""
+    prefix = "seed" if row == "headline" else f"{row}_seed"
+    runs = {
+        path.parent.parent.name.removeprefix(prefix): json.loads(path.read_text("utf-8"))
+        for path in sorted(folder.glob(f"{prefix}*/evaluate/metrics.json"))
+    }
+    if not runs:
+        return None
+    return {
+        seed: {image_set: _kept(part) for image_set, part in metrics.items()}
+        for seed, metrics in runs.items()
+    }
+
+
+def _kept(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of one run on one image set that are published."""
+    return {
+        "images": metrics["images"],
+        "images_by_category": metrics["images_by_category"],
+        "first_trigger": metrics["success_rate"]["greedy"],
+        "answer": metrics["answer"],
+        "interval": metrics["interval"]["success_rate"],
+        "blind": {
+            name: part["success_rate"]["greedy"] for name, part in metrics["baselines"].items()
+        },
+        "ap": {
+            **{kind: metrics["ap"][kind]["voc2007"] for kind in ("triggered", "attended")},
+            "fixed_box": metrics["baselines"]["fixed_box"]["ap"]["voc2007"],
+        },
+        "steps": metrics["steps"],
+        "data": metrics["data"],
+        "model": metrics["model"]["sha256"],
+    }
+
+
+def headline_table(runs: Mapping[str, Any]) -> str:
+    """Both rules beside the blind searchers, category by category, over seeds."""
+    parts = []
+    for image_set, categories in (("test_2012", ANIMALS), ("test_2007", FIVE)):
+        sets = [run[image_set] for run in runs.values()]
+        first = sets[0]
+        rows = [
+            "| category | images | random | whole image | best fixed box | first trigger "
+            f"| **answer after {LOOKS} looks** | 95 % interval over images, seed "
+            f"{next(iter(runs))} | gain over the best blind |",
+            "|---|--:|--:|--:|--:|--:|--:|:-:|--:|",
+        ]
+        for category in categories:
+            blind = [first["blind"][name][category] for name in _BLIND]
+            answers = [each["answer"]["success_rate"][category] for each in sets]
+            low, high = first["answer"]["interval"]["success_rate"][category]
+            rows.append(
+                f"| {category} | {first['images_by_category'][category]} | "
+                + " | ".join(_share(value) for value in blind)
+                + f" | {_spread(each['first_trigger'][category] for each in sets)} "
+                f"| **{_spread(answers)}** | {_share(low)} to {_share(high)} "
+                f"| {statistics.mean(answers) - max(blind):+.2f} |"
+            )
+        rows.append(_mean_row(sets, categories))
+        parts += [f"Image set `{image_set}`.", "\n".join(rows)]
+    sets = [run["test_2007"] for run in runs.values()]
+    parts.append(
+        f"All twenty categories of `test_2007`, ranked (AP of VOC2007, IoU .5, one search of at "
+        f"most 100 looks in each of {sets[0]['images']} images): mAP attended "
+        f"**{_spread((s['ap']['attended']['mean'] for s in sets), 100, 1)}**, triggered "
+        f"**{_spread((s['ap']['triggered']['mean'] for s in sets), 100, 1)}**; best fixed box "
+        f"{100 * sets[0]['ap']['fixed_box']['mean']:.1f}. Success of the twenty in the mean: first "
+        f"trigger {_spread(s['first_trigger']['mean'] for s in sets)}, answer "
+        f"{_spread(s['answer']['success_rate']['mean'] for s in sets)}, best fixed box "
+        f"{_share(sets[0]['blind']['fixed_box']['mean'])}."
+    )
+    return "\n\n".join(parts)
+
+
+_BLIND = ("random", "whole_image", "fixed_box")
+
+
+def _mean_row(sets: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> str:
+    def mean(figures: Mapping[str, float]) -> float:
+        return statistics.mean(figures[category] for category in categories)
+
+    blind = [mean(sets[0]["blind"][name]) for name in _BLIND]
+    answers = [mean(each["answer"]["success_rate"]) for each in sets]
+    return (
+        "| mean |  | "
+        + " | ".join(_share(value) for value in blind)
+        + f" | {_spread(mean(each['first_trigger']) for each in sets)} "
+        f"| **{_spread(answers)}** |  | {statistics.mean(answers) - max(blind):+.2f} |"
+    )
+
+
+def questions_table(rows: Mapping[str, Mapping[str, Any]], unseen: Mapping[str, Any]) -> str:
+    """The answers' success of each variant on ``test_2007``, over seeds."""
+    lines = [
+        "| what was learned | seeds | " + " | ".join((*FIVE, "mean")) + " |",
+        "|---|--:|" + "--:|" * (len(FIVE) + 1),
+    ]
+    blind = next(iter(rows["five"].values()))["test_2007"]["blind"]["fixed_box"]
+    for row, runs in rows.items():
+        sets = [run["test_2007"]["answer"]["success_rate"] for run in runs.values()]
+        known = [category for category in FIVE if category in sets[0]]
+        cells = [
+            _spread(each[category] for each in sets) if category in known else "-"
+            for category in FIVE
+        ]
+        means = [statistics.mean(each[category] for category in known) for each in sets]
+        lines.append(f"| {QUESTIONS[row]} | {len(sets)} | {' | '.join(cells)} | {_spread(means)} |")
+    cells = [_share(blind[category]) for category in FIVE]
+    mean = statistics.mean(blind[category] for category in FIVE)
+    lines.append(f"| *best fixed box* | - | {' | '.join(cells)} | {_share(mean)} |")
+    parts = ["\n".join(lines)]
+    if unseen:
+        searched = [
+            f"{name} {_spread(run['answer'][name] for run in unseen.values())}"
+            for name in next(iter(unseen.values()))["answer"]
+        ]
+        some = next(iter(unseen.values()))
+        parts.append(
+            f"An agent that learned the four animals, sent to find a {UNSEEN}, which it never saw, "
+            f"in the {some['images']} images of `test_2007` that hold one, as if it were a "
+            f"{', '.join(searched)}. Best fixed box of {UNSEEN} (which knows what a {UNSEEN} "
+            f"looks like on average) {_share(some['fixed_box'])}, whole image "
+            f"{_share(some['whole_image'])}."
+        )
+    return "\n\n".join(parts)
+
+
+def _share(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1)
+
+
+def _spread(values: Any, scale: float = 1, digits: int = 2) -> str:
+    """Mean, and the standard deviation over seeds where there are several."""
+    values = [scale * value for value in values]
+    text = f"{statistics.mean(values):.{digits}f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):.{digits}f}"
+    return text.replace("0.", ".") if scale == 1 else text
+
+
+def main(
+    mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
+    rows: Annotated[str, typer.Option(help="headline or questions.")] = "headline",
+    seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
+    folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
+    / ".objloc/benchmarks/scratch",
+    publish_only: Annotated[bool, typer.Option(help="Run nothing.")] = False,
+) -> None:
+    """Reproduce rows of results, or publish them where all is there already."""
+    names = ["headline"] if rows == "headline" else list(QUESTIONS)
+    for seed in [] if publish_only else [int(each) for each in seeds.split(",")]:
+        for row in names:
+            print(f"{row}, seed {seed}: minutes: {run_row(row, mirror, seed, folder)}")
+    found = {row: runs for row in names if (runs := collect(row, folder)) is not None}
+    RESULTS.mkdir(exist_ok=True)
+    if rows == "headline":
+        _write("voc_scratch", found["headline"])
+    else:
+        from benchmarks.unseen import find_unseen
+
+        _write(
+            "voc_scratch_questions",
+            {"rows": found, "unseen": find_unseen(folder, UNSEEN, LOOKS)},
+        )
+
+
+def _write(name: str, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, "utf-8")
+
+
+TABLES: dict[str, Callable[[Any], str]] = {
+    "voc_scratch": headline_table,
+    "voc_scratch_questions": lambda found: questions_table(found["rows"], found["unseen"]),
+}
+"""What each file of results is shown as."""
+
+
+if __name__ == "__main__":
+    typer.run(main)

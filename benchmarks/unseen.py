@@ -1,0 +1,65 @@
+"""Does an agent find a category that it never saw?"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from objloc.agent.checkpoint import load_checkpoint
+from objloc.evaluation.answer import answers
+from objloc.evaluation.baselines import (
+    WHOLE_IMAGE,
+    fit_fixed_boxes,
+    fixed_boxes,
+    fixed_outcomes,
+)
+from objloc.params import Search
+from objloc.voc.store import SampleStore
+
+_IMAGE_SET = "test_2007"
+
+
+def find_unseen(folder: Path, unseen: str, looks: int) -> dict[str, Any]:
+    """Send agents that learned other categories to find one, as if it were each of theirs.
+
+    Args:
+        folder: of the benchmark; the agents are its runs ``four_seed*``.
+        unseen: the category none of them knows.
+        looks: budget of each search.
+
+    Returns:
+        For each seed the share of images answered rightly by the category searched for,
+        and the blind searchers'.
+    """
+    found = {}
+    for path in sorted(folder.glob("four_seed*/checkpoint.pt")):
+        checkpoint = load_checkpoint(path)
+        size = checkpoint.agent.encoder.image_size
+        store = SampleStore.load(folder / "shards", _IMAGE_SET, (unseen,), size)
+        seen = SampleStore.load(folder / "shards", "train_2012", (unseen,), None)
+        counted = store.presence()
+        blind = {
+            "fixed_box": fit_fixed_boxes(seen, [unseen], 0.5),
+            "whole_image": {unseen: WHOLE_IMAGE},
+        }
+        rates: dict[str, Any] = {
+            name: fixed_outcomes(store, fixed_boxes(store, boxes), counted).rates(0.5)[0]
+            for name, boxes in blind.items()
+        }
+        rates["images"] = int(counted.sum())
+        rates["answer"] = {}
+        network = checkpoint.network()
+        for index, category in enumerate(checkpoint.categories):
+            # The truth under another name: what the agent is asked for is one of its own.
+            named = replace(
+                store,
+                categories=checkpoint.categories,
+                object_category=torch.where(store.object_category == 0, index, -1),
+            )
+            outcome = answers(
+                named, network, checkpoint.agent.mdp, Search(), looks, named.presence()
+            )
+            rates["answer"][category] = outcome.rates(0.5)[index]
+        found[path.parent.name.removeprefix("four_seed")] = rates
+    return found
