@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from objloc.agent.encoder import build_encoder
-from objloc.agent.map_encoder import MapEncoder
+from objloc.agent.map_encoder import MapEncoder, Pooled
 from objloc.mdp.action import actions_of
 from objloc.params import Agent
 
@@ -159,7 +159,7 @@ class QNetwork(nn.Module):
         outputs: Tensor = self.values(self.hidden(features))
         return outputs.float()
 
-    def _jointly(self, pooled: Tensor) -> Tensor | None:
+    def _jointly(self, pooled: Pooled) -> Tensor | None:
         """Outputs of the second head, float32: ``[B * C, O]``; None where there is none."""
         if self.joint is None or not isinstance(self.encoder, MapEncoder):
             return None
