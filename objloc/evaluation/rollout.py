@@ -63,6 +63,9 @@ class Step:
         action: name of the one taken.
         iou: of ``box`` with the best-matching object of the category.
         reward: what the action earned.
+        further: moves made after the same look, in a search with a budget.
+        category: for which it was made and the Q-values are, if for another than the
+            one searched: in a search with a budget categories share their ways.
     """
 
     box: Coordinates
@@ -70,6 +73,8 @@ class Step:
     action: str
     iou: float
     reward: float
+    further: tuple[str, ...] = ()
+    category: str | None = None
 
 
 @dataclass(frozen=True)

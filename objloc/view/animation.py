@@ -138,7 +138,9 @@ def _draw_step(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, numbe
     _draw_head(draw, layout, search, f"step {number + 1}", f"of at most {search.max_steps}")
     top = layout.top + layout.px(62)
     write(draw, (layout.left, top + layout.px(11)), "Q-values", layout.px(12), MUTED)
-    words = f"next: {label_of(step.action)}"
+    moves = ", ".join(label_of(action) for action in (step.action, *step.further))
+    aside = f" (for {step.category})" if step.category else ""
+    words = shortened(f"next: {moves}{aside}", layout.px(12), layout.px(195))
     write(
         draw,
         (layout.right, top + layout.px(11)),
@@ -177,7 +179,7 @@ def _draw_values(
         return
     low, high = min(0.0, *seen), max(0.0, *seen)
     room = layout.bottom - px(74) - top
-    shown = _shown(run, step, room // px(_LEAST_ROW))
+    shown = shown_rows(run, step, room // px(_LEAST_ROW))
     row = min(px(24), room // len(shown))
     start, end = layout.left + px(98), layout.right - px(42)
     pixels = (end - start) / max(high - low, 1e-9)
@@ -186,7 +188,7 @@ def _draw_values(
         action, value = run.actions[number], step.q_values[number]
         y = top + line * row
         middle = y + row / 2
-        chosen = action == step.action
+        chosen = action == step.action or action in step.further
         if chosen:
             bar(draw, (layout.left - px(6), y + 1, layout.right + px(6), y + row), TRACK)
             bar(draw, (layout.left - px(6), y + 1, layout.left - px(3), y + row), AGENT)
@@ -218,10 +220,11 @@ def _draw_values(
         write(draw, (layout.right, end_of_rows + px(10)), words, px(10), FAINT, anchor="rs")
 
 
-def _shown(run: Trajectory, step: Step, most: int) -> list[int]:
+def shown_rows(run: Trajectory, step: Step, most: int) -> list[int]:
     """The actions for whose bars there is room, the one taken and the best, in their order."""
+    taken = (step.action, *step.further)
     numbers = range(len(run.actions))
-    ranked = sorted(numbers, key=lambda n: (run.actions[n] != step.action, -step.q_values[n]))
+    ranked = sorted(numbers, key=lambda n: (run.actions[n] not in taken, -step.q_values[n]))
     return sorted(ranked[: max(1, most)])
 
 
