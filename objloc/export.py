@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from objloc.agent.checkpoint import Checkpoint
 from objloc.agent.network import QNetwork
 from objloc.errors import ObjlocError
-from objloc.mdp.action import actions_of
+from objloc.mdp.action import names_of
 
 OPSET = 17
 """Of ONNX operators: one that runtimes of the last years know."""
@@ -189,7 +189,7 @@ def _embedding_bag(
 def _description(checkpoint: Checkpoint, sha256: str, views: list[int]) -> dict[str, Any]:
     agent = checkpoint.agent
     size, frames = agent.encoder.image_size, agent.encoder.frames
-    actions = [action.value for action in actions_of(agent.mdp)]
+    actions = names_of(agent.mdp)
     inputs: dict[str, Any] = {
         "views": {"shape": views, "type": "float32", "meaning": "output of encode.onnx"},
         "boxes": {
@@ -208,7 +208,7 @@ def _description(checkpoint: Checkpoint, sha256: str, views: list[int]) -> dict[
     return {
         "sha256": sha256,
         "categories": list(checkpoint.categories),
-        "actions": actions,
+        "actions": list(actions),
         "mdp": agent.mdp.model_dump(mode="json"),
         "encode.onnx": {
             "image": {

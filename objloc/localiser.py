@@ -1,6 +1,7 @@
 """A trained agent in three lines: load it, show it a picture, read its boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -13,10 +14,13 @@ from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy
 from objloc.box import non_maximum_suppression
 from objloc.errors import ObjlocError
-from objloc.mdp.action import Moves, actions_of
+from objloc.evaluation.search import Looks, Tasks
+from objloc.evaluation.search import search as search_with_budget
+from objloc.mdp.action import Moves, names_of, start_windows
 from objloc.mdp.environment import Observation
 from objloc.params import Agent
-from objloc.result import Found, Look, Result, Search
+from objloc.params import Search as Manner
+from objloc.result import Found, Look, Result, Search, Seen
 from objloc.voc.photograph import Photograph, Source, photograph
 from objloc.voc.sample import Coordinates
 from objloc.voc.store import SampleStore
@@ -24,15 +28,6 @@ from objloc.voc.store import SampleStore
 NMS = 0.3
 """Of two boxes of a category that overlap by a higher IoU the lesser goes; as in
 ``evaluate.nms``."""
-
-STARTS: tuple[Coordinates, ...] = (
-    (0.0, 0.0, 1.0, 1.0),
-    *((x, y, x + 0.75, y + 0.75) for y in (0.0, 0.25) for x in (0.0, 0.25)),
-    (0.25, 0.25, 0.75, 0.75),
-    *((x, y, x + 0.5, y + 0.5) for y in (0.0, 0.5) for x in (0.0, 0.5)),
-)
-"""First windows, as shares of the image's sides: the whole image, four corners of
-three quarters a side (Caicedo & Lazebnik 2015, section 4.1), then halves."""
 
 
 class Localiser:
@@ -49,7 +44,7 @@ class Localiser:
         self.source = source
         self.agent = checkpoint.agent
         self.categories = checkpoint.categories
-        self.actions = tuple(action.value for action in actions_of(checkpoint.agent.mdp))
+        self.actions = names_of(checkpoint.agent.mdp)
         self._network = checkpoint.network()
 
     @classmethod
@@ -78,8 +73,9 @@ class Localiser:
             source: path, address, bytes, Pillow image or array.
             categories: what to search for; None: all the agent knows.
             max_windows: windows that may be looked at, over all categories. None:
-                one search for each category. Otherwise the agent searches on
-                from other first windows as long as there are windows left.
+                one search for each category, which ends with its trigger. Otherwise
+                one search for all of them, which goes on where it promises most,
+                and may find several objects of a category.
 
         Raises:
             ObjlocError: not a picture; an unknown category; no window allowed.
@@ -88,8 +84,11 @@ class Localiser:
         if max_windows is not None and max_windows < 1:
             raise ObjlocError(f"max_windows: expected at least 1; found {max_windows}")
         picture = photograph(source)
-        found, searches = search(self._network, self.agent, picture.image, indices, max_windows)
-        return Result(picture.name, picture.image, self.categories, self.actions, found, searches)
+        searches, seen = search(self._network, self.agent, picture.image, indices, max_windows)
+        return Result(
+            picture.name, picture.image, self.categories, self.actions, _boxes(searches), searches,
+            tuple(self.categories[index] for index in indices), seen,
+        )  # fmt: skip
 
     def indices(self, categories: Sequence[str] | str | None) -> list[int]:
         """Numbers of the categories asked; None: all.
@@ -135,63 +134,116 @@ def search(
     image: Image.Image,
     categories: Sequence[int],
     max_windows: int | None = None,
-) -> tuple[tuple[Found, ...], tuple[Search, ...]]:
-    """Search one image for several categories within a budget of windows.
-
-    First one greedy search for each category from the whole image, side by side;
-    then, with a budget, from each of ``STARTS`` in turn until it is spent. Of a
-    category's overlapping boxes the best-scored stays.
+) -> tuple[tuple[Search, ...], tuple[Seen, ...]]:
+    """Search one image for several categories.
 
     Args:
         network: in evaluation mode.
         agent: its parameters.
         image: upright 8-bit RGB.
         categories: numbers of the network's categories.
-        max_windows: None: the first searches alone, without a limit but the
-            agent's ``max_steps``.
+        max_windows: None: one greedy search for each category, from the agent's first
+            start window, without a limit but its ``max_steps``. Otherwise one search
+            for all of them that looks at so many windows at most, see
+            ``objloc.evaluation.search``.
 
     Returns:
-        Boxes, best first, and all searches in the order they were begun.
+        The searches, and with a budget all windows looked at; see ``Result``.
     """
     sample = Photograph("image", image).sample()
     store = SampleStore.from_samples([sample], network.categories, agent.encoder.image_size)
-    policy = GreedyPolicy(network)
-    policy.look(store.images[torch.arange(len(store))])
-    searches: list[Search] = []
-    left = len(categories) * agent.mdp.max_steps if max_windows is None else max_windows
-    for start in STARTS[:1] if max_windows is None else STARTS:
-        made = _side_by_side(policy, agent, store.sizes, categories, start, left)
-        searches += made
-        left -= sum(each.steps for each in made)
-        if left <= 0:
-            break
-    return _boxes(searches), tuple(searches)
+    if max_windows is None:
+        policy = GreedyPolicy(network)
+        policy.look(store.images[torch.arange(len(store))])
+        return tuple(_side_by_side(policy, agent, store.sizes, categories)), ()
+    searched = torch.zeros(1, len(network.categories), dtype=torch.bool)
+    searched[0, categories] = True
+    tasks = Tasks(torch.tensor([0]), searched)
+    (looks,) = search_with_budget(
+        store, network, agent.mdp, manner_of(agent), max_windows, tasks=tasks
+    )
+    names = names_of(agent.mdp)
+    return (
+        tuple(_ways(looks, names, network.categories)),
+        tuple(_seen(looks, names, network.categories, categories)),
+    )
+
+
+def manner_of(agent: Agent) -> Manner:
+    """How an agent searches with a budget.
+
+    Several moves follow one look only where values are of the next reward alone: a
+    value above zero then says that the move helps. Where values count what comes
+    later, they are above zero of moves that do not, too.
+    """
+    manner = Manner()
+    if agent.learning.discount > 0:
+        return manner.model_copy(update={"moves_per_look": 1})
+    return manner
+
+
+def _seen(
+    looks: Looks, names: tuple[str, ...], known: tuple[str, ...], searched: Sequence[int]
+) -> Iterator[Seen]:
+    """All windows of the first image, in the order of looking."""
+    for window in range(int(looks.number[0])):
+        category = int(looks.category[0, window])
+        pulled = (looks.triggered[0, window] > 0).nonzero()[:, 0].tolist()
+        yield Seen(
+            _coordinates(looks.boxes[0, window]),
+            int(looks.parent[0, window]),
+            None if category < 0 else known[category],
+            _moves(looks, window, names),
+            tuple(looks.values[0, window, list(searched)].tolist()),
+            tuple(known[each] for each in pulled),
+        )
+
+
+def _ways(looks: Looks, names: tuple[str, ...], known: tuple[str, ...]) -> Iterator[Search]:
+    """For each trigger in the first image the way to its window, in their order."""
+    pulled = looks.triggered[0]
+    windows, categories = (pulled > 0).nonzero(as_tuple=True)
+    order = pulled[windows, categories].argsort(stable=True)
+    for window, category in zip(windows[order].tolist(), categories[order].tolist(), strict=True):
+        way = [window]
+        while (before := int(looks.parent[0, way[0]])) >= 0:
+            way.insert(0, before)
+        steps = []
+        for here, there in pairwise(way):
+            led = int(looks.category[0, there])
+            moves = _moves(looks, there, names)
+            steps.append(_step(looks, here, known[led], led, moves))
+        steps.append(_step(looks, window, known[category], category, names[-1:]))
+        box = _coordinates(looks.boxes[0, window])
+        yield Search(known[category], tuple(steps), box, True, int(pulled[window, category]))
+
+
+def _step(looks: Looks, window: int, name: str, category: int, actions: tuple[str, ...]) -> Look:
+    values = tuple(looks.q_values[0, window, category].tolist())
+    return Look(_coordinates(looks.boxes[0, window]), actions[0], values, name, actions[1:])
+
+
+def _moves(looks: Looks, window: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The actions that led to a window."""
+    return tuple(names[move] for move in looks.moves[0, window].tolist() if move >= 0)
 
 
 def _side_by_side(
-    policy: GreedyPolicy,
-    agent: Agent,
-    size: Tensor,
-    categories: Sequence[int],
-    start: Coordinates,
-    budget: int,
+    policy: GreedyPolicy, agent: Agent, size: Tensor, categories: Sequence[int]
 ) -> list[Search]:
-    """One greedy search for each category from one first window.
+    """One greedy search for each category from the first start window.
 
     Args:
         policy: has looked at the image.
         agent: its parameters.
         size: ``[1, 2]`` float64, of the image in pixels.
         categories: numbers.
-        start: as shares of the image's sides.
-        budget: windows that may be looked at; where they do not suffice for all
-            the first categories have them.
     """
-    moves = Moves(agent.mdp)
-    trigger = len(moves.actions) - 1
-    category = torch.tensor(categories[:budget])
+    moves, names = Moves(agent.mdp), names_of(agent.mdp)
+    trigger = len(names) - 1
+    category = torch.tensor(categories)
     number = len(category)
-    box = torch.tensor(start, dtype=torch.float64) * torch.cat([size, size], dim=1)
+    box = start_windows(agent.mdp)[:1] * torch.cat([size, size], dim=1)
     boxes = box[:, None].repeat(number, policy.frames, 1)
     actions = torch.full((number, policy.action_history), -1)
     looks: list[list[Look]] = [[] for _ in range(number)]
@@ -199,7 +251,6 @@ def _side_by_side(
     running = torch.arange(number)
     generator = torch.Generator()
     for _ in range(agent.mdp.max_steps):
-        running = running[: budget - sum(map(len, looks))]
         if len(running) == 0:
             break
         zeros = torch.zeros(len(running), dtype=torch.int64)
@@ -210,8 +261,7 @@ def _side_by_side(
         for row, action, value in zip(
             running.tolist(), chosen.tolist(), values.tolist(), strict=True
         ):
-            seen = _coordinates(boxes[row, -1])
-            looks[row].append(Look(seen, moves.actions[action].value, tuple(value)))
+            looks[row].append(Look(_coordinates(boxes[row, -1]), names[action], tuple(value)))
             triggered[row] = action == trigger
         boxes[running] = torch.cat([boxes[running, 1:], moved[:, None]], dim=1)
         if policy.action_history:
@@ -220,11 +270,10 @@ def _side_by_side(
     return [
         Search(policy.network.categories[index], tuple(seen), _coordinates(last[-1]), said)
         for index, seen, last, said in zip(category.tolist(), looks, boxes, triggered, strict=True)
-        if seen
     ]
 
 
-def _boxes(searches: list[Search]) -> tuple[Found, ...]:
+def _boxes(searches: Sequence[Search]) -> tuple[Found, ...]:
     """The windows triggered on, without the lesser of two that overlap; best first."""
     found: list[Found] = []
     for category in dict.fromkeys(each.category for each in searches):

@@ -25,11 +25,16 @@ class Look:
         box: the window looked at, in pixels.
         action: what the agent did then.
         values: the Q-value of each action, in the order of ``Result.actions``.
+        category: for which it did so and the values are, where that is another than
+            the search's: in a search with a budget categories share their ways.
+        further: moves made after the same look, along other axes.
     """
 
     box: Coordinates
     action: str
     values: tuple[float, ...]
+    category: str | None = None
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,16 @@ class Search:
         category: what was searched for.
         looks: the windows in order; their number is that of the steps.
         final_box: the window at the end.
-        triggered: the agent said "here"; else the steps or the budget ran out.
+        triggered: the agent said "here"; else the steps ran out.
+        after: windows of the picture looked at when it ended, in a search with a
+            budget; else 0.
     """
 
     category: str
     looks: tuple[Look, ...]
     final_box: Coordinates
     triggered: bool
+    after: int = 0
 
     @property
     def score(self) -> float:
@@ -60,6 +68,27 @@ class Search:
     def steps(self) -> int:
         """Windows looked at; the trigger is the last action."""
         return len(self.looks)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One window that a search with a budget looked at, for all categories at once.
+
+    Attributes:
+        box: in pixels.
+        parent: number of the window from which it was reached; -1 for a start window.
+        category: whose search went there; None for a start window.
+        actions: by which it did; several may follow one look.
+        scores: the trigger's Q-value for each of ``Result.searched``.
+        triggered: the categories triggered on here.
+    """
+
+    box: Coordinates
+    parent: int
+    category: str | None
+    actions: tuple[str, ...]
+    scores: tuple[float, ...]
+    triggered: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -89,7 +118,10 @@ class Result:
         categories: those the agent knows.
         actions: the agent's, in the order of the Q-values; the last is the trigger.
         found: best score first.
-        searches: all, in the order they were made.
+        searches: one for each category, in their order; with a budget, one for each
+            trigger, in the order of triggering: the way to its window.
+        searched: the categories asked for.
+        seen: with a budget, all windows looked at, in their order; else empty.
     """
 
     name: str
@@ -98,6 +130,8 @@ class Result:
     actions: tuple[str, ...]
     found: tuple[Found, ...]
     searches: tuple[Search, ...]
+    searched: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
 
     def __len__(self) -> int:
         return len(self.found)
@@ -105,7 +139,12 @@ class Result:
     @property
     def windows(self) -> int:
         """Windows looked at in all searches together."""
-        return sum(search.steps for search in self.searches)
+        return len(self.seen) or sum(search.steps for search in self.searches)
+
+    @property
+    def missing(self) -> list[str]:
+        """The categories asked for of which no object was found."""
+        return [name for name in self.searched if name not in self.labels]
 
     @property
     def labels(self) -> list[str]:
@@ -193,6 +232,18 @@ class Result:
                 for search in self.searches
                 if id(search) not in kept
             ],
+            "searched": list(self.searched),
+            "seen": [
+                {
+                    "xyxy": list(each.box),
+                    "parent": each.parent,
+                    "category": each.category or "",
+                    "actions": list(each.actions),
+                    "scores": [_plain(score) for score in each.scores],
+                    "triggered": list(each.triggered),
+                }
+                for each in self.seen
+            ],
         }
 
 
@@ -200,7 +251,9 @@ def _trajectory(search: Search) -> list[dict[str, Any]]:
     return [
         {
             "xyxy": list(look.box),
+            "category": look.category or search.category,
             "action": look.action,
+            "further": list(look.further),
             "values": [_plain(value) for value in look.values],
         }
         for look in search.looks

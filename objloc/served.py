@@ -3,7 +3,8 @@
 MLflow runs this file to make the model ("models from code"). ``predict`` takes a
 table with a column ``image``, base64 of an image file, and an optional column
 ``categories``, separated by commas (empty: all the agent knows); for all images
-the parameter ``max_windows`` (0: one search for each category). It answers one
+the parameter ``max_windows`` (0: one search for each category; else one for all
+of them within so many windows). It answers one
 mapping for each image: ``objloc.result.Result.as_json``, or ``error``, a
 sentence, where the image could not be searched. The others are answered all the
 same.
@@ -34,8 +35,20 @@ _CORNERS = Array(DataType.double)
 _STEP = Object(
     [
         Property("xyxy", _CORNERS),
+        Property("category", DataType.string),
         Property("action", DataType.string),
+        Property("further", Array(DataType.string)),
         Property("values", Array(DataType.double)),
+    ]
+)
+_SEEN = Object(
+    [
+        Property("xyxy", _CORNERS),
+        Property("parent", DataType.long),
+        Property("category", DataType.string),
+        Property("actions", Array(DataType.string)),
+        Property("scores", Array(DataType.double)),
+        Property("triggered", Array(DataType.string)),
     ]
 )
 _SEARCH = [
@@ -71,6 +84,8 @@ SIGNATURE = ModelSignature(
             ColSpec(Array(DataType.string), "actions", required=False),
             ColSpec(Array(_BOX), "boxes", required=False),
             ColSpec(Array(_WITHOUT_BOX), "without_box", required=False),
+            ColSpec(Array(DataType.string), "searched", required=False),
+            ColSpec(Array(_SEEN), "seen", required=False),
         ]
     ),
     params=ParamSchema([ParamSpec("max_windows", DataType.long, 0)]),

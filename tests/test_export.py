@@ -14,6 +14,7 @@ from objloc.agent.checkpoint import Checkpoint, load_checkpoint
 from objloc.agent.network import build_network
 from objloc.errors import ObjlocError
 from objloc.export import TOLERANCE, largest_difference, onnx_files
+from objloc.mdp.action import names_of
 from objloc.params import Agent, Encoder, Head, Mdp
 from tests.commands import run_objloc
 from tests.runs import make_run
@@ -126,3 +127,11 @@ def test_the_network_is_as_before_after_an_export(tmp_path: Path) -> None:
     assert torch.nn.functional.embedding_bag is before
     assert not hasattr(encoder, "len")
     assert not hasattr(network, "len")
+
+
+def test_a_move_by_a_further_step_size_has_a_name_of_its_own() -> None:
+    pytest.importorskip("onnxruntime")
+    agent = AGENTS["map"].model_copy(update={"mdp": Mdp(further_step_sizes=(0.3,), zooms=True)})
+    told = json.loads(onnx_files(checkpoint_of(agent), "cd" * 32)["model.json"])
+    assert told["actions"] == list(names_of(agent.mdp))
+    assert len(set(told["actions"])) == 22

@@ -12,8 +12,9 @@ from objloc.agent.policy import GreedyPolicy
 from objloc.box import iou
 from objloc.errors import ObjlocError
 from objloc.evaluation.rollout import rollout, trajectory
-from objloc.localiser import NMS, STARTS, Localiser
-from objloc.params import Agent, Encoder, Head
+from objloc.localiser import NMS, Localiser, manner_of
+from objloc.mdp.action import Moves
+from objloc.params import Agent, Encoder, Head, Search
 from objloc.voc.images import open_image
 from objloc.voc.photograph import Photograph
 from objloc.voc.store import SampleStore
@@ -27,6 +28,22 @@ def agent_in(folder: Path, trigger: float = 0.21, seed: int = 2) -> Localiser:
     """An agent with fresh weights, of which some searches end in a trigger."""
     make_run(folder, trigger=trigger, seed=seed)
     return Localiser.load(folder / "train" / "checkpoint.pt")
+
+
+def started(
+    folder: Path,
+    starts: tuple[tuple[int, float], ...],
+    trigger: float = 0.21,
+    discount: float = 0.9,
+) -> Localiser:
+    """The same with start windows of its own."""
+    make_run(folder, trigger=trigger, seed=2)
+    checkpoint = load_checkpoint(folder / "train" / "checkpoint.pt")
+    agent = checkpoint.agent
+    mdp = agent.mdp.model_copy(update={"starts": starts})
+    learning = agent.learning.model_copy(update={"discount": discount})
+    changed = agent.model_copy(update={"mdp": mdp, "learning": learning})
+    return Localiser(replace(checkpoint, agent=changed))
 
 
 def pictures(number: int) -> list[Image.Image]:
@@ -58,9 +75,7 @@ def test_without_a_budget_a_search_is_the_rollout_of_the_evaluation(
         for column, found in enumerate(result.searches):
             expected = trajectory(episodes, store, 2 * row + column, mdp)
             assert [look.box for look in found.looks] == [step.box for step in expected.steps]
-            assert [look.action for look in found.looks] == [
-                step.action.value for step in expected.steps
-            ]
+            assert [look.action for look in found.looks] == [step.action for step in expected.steps]
             values = torch.tensor([look.values for look in found.looks])
             wanted = torch.tensor([step.q_values for step in expected.steps])
             # One image at a time sums in another order than six together.
@@ -72,8 +87,9 @@ def test_without_a_budget_a_search_is_the_rollout_of_the_evaluation(
 
 
 def test_boxes_are_the_windows_triggered_on_best_first(tmp_path: Path) -> None:
-    # It triggers at once for a cat, on each first window.
-    result = agent_in(tmp_path, trigger=1000.0)(pictures(1)[0], ["cat"], max_windows=60)
+    # It triggers at once for a cat, on each first window: those of 0.75 overlap.
+    agent = started(tmp_path, ((1, 1.0), (2, 0.75), (3, 0.3)), trigger=1000.0)
+    result = agent(pictures(1)[0], ["cat"], max_windows=60)
     triggers = [each for each in result.searches if each.triggered]
     assert len(triggers) > len(result.found) > 1, "some overlap, and go"
     assert result.scores.tolist() == sorted(result.scores.tolist(), reverse=True)
@@ -89,21 +105,82 @@ def test_boxes_are_the_windows_triggered_on_best_first(tmp_path: Path) -> None:
                 assert iou(torch.tensor(one.box), torch.tensor(other.box)) <= NMS
 
 
-@pytest.mark.parametrize("budget", [1, 2, 3, 9, 25, 10_000])
+@pytest.mark.parametrize("budget", [1, 2, 3, 9, 25])
 def test_a_budget_is_kept_to_the_window(tmp_path: Path, budget: int) -> None:
+    result = agent_in(tmp_path, trigger=-50.0)(pictures(1)[0], max_windows=budget)
+    assert result.windows == len(result.seen) == budget
+    assert not result.searches
+    assert not result.found
+    assert result.missing == list(CATEGORIES)
+
+
+def test_with_a_budget_each_window_follows_from_its_parent_by_its_actions(tmp_path: Path) -> None:
+    agent = started(tmp_path, ((1, 1.0),), discount=0.0)
+    result = agent(pictures(1)[0], max_windows=60)
+    moves, size = Moves(agent.agent.mdp), torch.tensor([[120.0, 90.0]], dtype=torch.float64)
+    assert result.seen[0].box == (0.0, 0.0, 120.0, 90.0)
+    assert result.seen[0].category is None
+    lengths = set()
+    for number, each in enumerate(result.seen[1:], 1):
+        assert 0 <= each.parent < number
+        assert each.category in CATEGORIES
+        box = torch.tensor([result.seen[each.parent].box], dtype=torch.float64)
+        for action in each.actions:
+            box = moves.apply(box, size, torch.tensor([agent.actions.index(action)]))
+        assert tuple(box[0].tolist()) == each.box
+        lengths.add(len(each.actions))
+    assert max(lengths) > 1
+
+
+def test_with_a_budget_each_search_is_the_way_to_a_trigger(tmp_path: Path) -> None:
     agent = agent_in(tmp_path)
-    result = agent(pictures(1)[0], max_windows=budget)
-    most = sum(each.steps for each in agent(pictures(1)[0], max_windows=10_000).searches)
-    assert result.windows == min(budget, most)
-    assert all(each.steps > 0 for each in result.searches)
+    result = agent(pictures(1)[0], max_windows=60)
+    pulled = {(each.box, name) for each in result.seen for name in each.triggered}
+    assert pulled
+    assert {(each.final_box, each.category) for each in result.searches} == pulled
+    after = [each.after for each in result.searches]
+    assert after == sorted(after)
+    for search in result.searches:
+        assert search.triggered
+        assert search.looks[-1].action == "trigger"
+        assert search.looks[-1].category == search.category
+        place = {each.box: number for number, each in enumerate(result.seen)}
+        numbers = [place[look.box] for look in search.looks]
+        assert numbers[-1] < search.after <= result.windows
+        assert result.seen[numbers[0]].parent == -1
+        for here, there, look in zip(numbers, numbers[1:], search.looks, strict=False):
+            assert result.seen[there].parent == here
+            assert result.seen[there].actions == (look.action, *look.further)
+            assert result.seen[there].category == look.category
+        score = result.seen[numbers[-1]].scores[CATEGORIES.index(search.category)]
+        assert search.score == score
 
 
-def test_a_budget_is_spent_from_one_first_window_after_the_other(tmp_path: Path) -> None:
-    result = agent_in(tmp_path)(pictures(1)[0], max_windows=10_000)
-    sides = torch.tensor([120.0, 90.0, 120.0, 90.0], dtype=torch.float64)
-    firsts = [each.looks[0].box for each in result.searches]
-    expected = [tuple((torch.tensor(s, dtype=torch.float64) * sides).tolist()) for s in STARTS]
-    assert firsts == [box for box in expected for _ in CATEGORIES]
+def test_with_a_budget_only_the_categories_asked_are_searched(tmp_path: Path) -> None:
+    result = agent_in(tmp_path)(pictures(1)[0], ["dog"], max_windows=40)
+    assert result.searched == ("dog",)
+    assert {each.category for each in result.seen[1:]} == {"dog"}
+    assert all(len(each.scores) == 1 for each in result.seen)
+    assert set(result.labels) <= {"dog"}
+
+
+def test_searches_begin_at_the_agents_own_start_windows(tmp_path: Path) -> None:
+    agent, image = started(tmp_path, ((1, 0.5), (2, 0.6))), pictures(1)[0]
+    half = (30.0, 22.5, 90.0, 67.5)
+    assert {each.looks[0].box for each in agent(image).searches} == {half}
+    seen = agent(image, max_windows=9).seen
+    assert [each.parent >= 0 for each in seen] == [False] * 5 + [True] * 4
+    assert seen[0].box == half
+
+
+@pytest.mark.parametrize(("discount", "moves"), [(0.0, 4), (0.5, 1)])
+def test_several_moves_follow_a_look_only_where_values_are_of_one_reward(
+    discount: float, moves: int
+) -> None:
+    agent = Agent()
+    learning = agent.learning.model_copy(update={"discount": discount})
+    manner = manner_of(agent.model_copy(update={"learning": learning}))
+    assert manner == Search(moves_per_look=moves)
 
 
 def test_only_the_categories_asked_are_searched_each_once(tmp_path: Path) -> None:

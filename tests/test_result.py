@@ -1,5 +1,6 @@
 import builtins
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from objloc.errors import ObjlocError
-from objloc.result import Found, Look, Result, Search
+from objloc.result import Found, Look, Result, Search, Seen
 from objloc.voc.sample import Coordinates
 
 ACTIONS = ("smaller", "trigger")
@@ -67,12 +68,41 @@ def test_json_has_each_search_once() -> None:
         "xyxy": [10, 20, 50, 70],
         "voc": [11, 21, 50, 70],
         "trajectory": [
-            {"xyxy": [0, 0, 200, 100], "action": "smaller", "values": [1.5, 0.5]},
-            {"xyxy": [10, 20, 50, 70], "action": "trigger", "values": [0.25, 2.0]},
+            {
+                "xyxy": [0, 0, 200, 100],
+                "category": "cat",
+                "action": "smaller",
+                "further": [],
+                "values": [1.5, 0.5],
+            },
+            {
+                "xyxy": [10, 20, 50, 70],
+                "category": "cat",
+                "action": "trigger",
+                "further": [],
+                "values": [0.25, 2.0],
+            },
         ],
     }
     (other,) = told["without_box"]
     assert (other["category"], other["triggered"], other["steps"]) == ("dog", False, 2)
+    assert (told["searched"], told["seen"]) == ([], [])
+
+
+def test_json_of_a_search_with_a_budget_has_every_window_seen() -> None:
+    first = Seen((0.0, 0.0, 200.0, 100.0), -1, None, (), (0.25,), ())
+    second = Seen((10.0, 20.0, 50.0, 70.0), 0, "cat", ("smaller",), (2.0,), ("cat",))
+    result = replace(RESULT, searched=("cow", "cat"), seen=(first, second))
+    assert (result.windows, result.missing) == (2, ["cow"])
+    told = result.as_json()
+    assert told["windows"] == 2
+    assert told["searched"] == ["cow", "cat"]
+    assert told["seen"] == [
+        {"xyxy": [0, 0, 200, 100], "parent": -1, "category": "", "actions": [], "scores": [0.25],
+         "triggered": []},
+        {"xyxy": [10, 20, 50, 70], "parent": 0, "category": "cat", "actions": ["smaller"],
+         "scores": [2.0], "triggered": ["cat"]},
+    ]  # fmt: skip
 
 
 def test_boxes_go_to_supervision() -> None:

@@ -35,8 +35,9 @@ def command(
         typer.Option(
             min=1,
             metavar="N",
-            help="Windows to look at in a picture, over all categories; the agent searches on "
-            "from other places while some are left. Not given: one search for each category.",
+            help="Windows to look at in a picture, over all categories; the search goes on where "
+            "it promises most, and finds several of a kind. Not given: one search for each "
+            "category.",
         ),
     ] = None,
     output: Output = Path("predictions"),

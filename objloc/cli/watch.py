@@ -33,6 +33,15 @@ def command(
             help="Where the object is, in VOC's one-based pixels: its IoU is shown.",
         ),
     ] = None,
+    max_windows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Show the way to the best box of a search with such a budget, as predict makes "
+            "it. Not given: one search for the category, to its end.",
+        ),
+    ] = None,
     output: Output = Path("predictions"),
     kind: Annotated[Format, typer.Option("--format", help="mp4 needs the extra video.")] = (
         Format.webp
@@ -56,16 +65,20 @@ def command(
     from objloc.params import Animate
     from objloc.view.film import require_encoder, write_animation
     from objloc.view.searches import search_photograph
+    from objloc.view.way import search_within
     from objloc.voc.photograph import photograph
 
     params = Animate(format=kind.value, frames_per_second=frames_per_second, height=height)
     require_encoder(params.format)
     checkpoint = load_checkpoint(model_path(model))
     picture = photograph(image)
-    if category is None:
-        found = Localiser(checkpoint)(picture.image).found
-        category = found[0].category if found else checkpoint.categories[0]
-    search = search_photograph(picture, checkpoint, category, truth)
+    if max_windows is not None:
+        search = search_within(picture, Localiser(checkpoint), category, truth, max_windows)
+    else:
+        if category is None:
+            found = Localiser(checkpoint)(picture.image).found
+            category = found[0].category if found else checkpoint.categories[0]
+        search = search_photograph(picture, checkpoint, category, truth)
     path = write_animation(search, output, None, params)
     headline, sentence = search.verdict()
     if as_json:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from objloc.agent.checkpoint import Checkpoint
-from objloc.mdp.action import actions_of
+from objloc.mdp.action import names_of
 
 _BASELINES = ("random", "whole_image", "fixed_box")
 _HEAD = "| category | images | success | 95 % interval | best blind baseline | AP (VOC2007) |"
@@ -22,7 +22,7 @@ def model_card(
         command: that trained it; empty if it is not known.
     """
     agent, info = checkpoint.agent, checkpoint.info
-    actions = ", ".join(action.value for action in actions_of(agent.mdp))
+    actions = ", ".join(names_of(agent.mdp))
     lines = [
         f"# objloc on {checkpoint.data}: {', '.join(checkpoint.categories)}",
         "",

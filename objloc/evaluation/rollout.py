@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from objloc.agent.policy import Policy
-from objloc.mdp.action import Action, actions_of
+from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
 from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
 from objloc.params import Mdp
@@ -60,16 +60,21 @@ class Step:
     Attributes:
         box: the window looked at, in pixels.
         q_values: one for each action; nan if no network looked.
-        action: the one taken.
+        action: name of the one taken.
         iou: of ``box`` with the best-matching object of the category.
         reward: what the action earned.
+        further: moves made after the same look, in a search with a budget.
+        category: for which it was made and the Q-values are, if for another than the
+            one searched: in a search with a budget categories share their ways.
     """
 
     box: Coordinates
     q_values: tuple[float, ...]
-    action: Action
+    action: str
     iou: float
     reward: float
+    further: tuple[str, ...] = ()
+    category: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class Trajectory:
     Attributes:
         image_id: the devkit's stem.
         category: the one searched.
-        actions: the action set, in the order of the Q-values.
+        actions: names of the agent's, in the order of the Q-values; the trigger is
+            the last.
         steps: at least one.
         final_box: the last window, in pixels.
         final_iou: its IoU with the best-matching object of the category.
@@ -89,7 +95,7 @@ class Trajectory:
 
     image_id: str
     category: str
-    actions: tuple[Action, ...]
+    actions: tuple[str, ...]
     steps: tuple[Step, ...]
     final_box: Coordinates
     final_iou: float
@@ -170,7 +176,7 @@ def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Tr
         index: which of them.
         mdp: the decision process they ran in.
     """
-    actions = actions_of(mdp)
+    actions = names_of(mdp)
     length = int(rollout.steps[index])
     iou = rollout.iou[index]
     moves = move_reward(iou[:-1], iou[1:], reward_scale(mdp))
@@ -178,7 +184,7 @@ def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Tr
     steps = []
     for step in range(length):
         action = actions[int(rollout.actions[index, step])]
-        reward = triggers[step] if action is Action.TRIGGER else moves[step]
+        reward = triggers[step] if action == actions[-1] else moves[step]
         steps.append(
             Step(
                 box=_coordinates(rollout.boxes[index, step]),

@@ -57,18 +57,26 @@ class Looks:
         boxes: ``[N, W, 4]`` float64 pixels.
         number: ``[N]`` int64.
         values: ``[N, W, C]`` float32, the trigger's Q-value for each category.
+        q_values: ``[N, W, C, A]`` float32, of all actions.
         triggered: ``[N, W, C]`` int64, the number of windows looked at when the
             agent triggered on the window for the category; 0 where it did not.
         depth: ``[N, W]`` int64, windows on the way from a start window, itself included.
         parent: ``[N, W]`` int64, the window it was reached from; -1 for a start.
+        category: ``[N, W]`` int64, whose search went there from the parent; -1 for a
+            start.
+        moves: ``[N, W, M]`` int64, the actions by which it did, in their order; -1
+            after the last.
     """
 
     boxes: Tensor
     number: Tensor
     values: Tensor
+    q_values: Tensor
     triggered: Tensor
     depth: Tensor
     parent: Tensor
+    category: Tensor
+    moves: Tensor
 
     def real(self, budget: int | None = None) -> Tensor:
         """``[N, W]`` bool: looked at, within the first ``budget`` looks."""
@@ -143,6 +151,8 @@ class _Frontier:
         self._triggered = torch.zeros(number, windows, categories, dtype=torch.int64)
         self._depth = torch.zeros(number, windows, dtype=torch.int64)
         self._parent = torch.full((number, windows), -1)
+        self._category = torch.full((number, windows), -1)
+        self._made = torch.full((number, windows, params.moves_per_look), -1)
         # A search may go on from here, and has so many times.
         self._open = torch.zeros(number, windows, categories, dtype=torch.bool)
         self._branch = torch.zeros(number, windows, categories, dtype=torch.int64)
@@ -160,9 +170,12 @@ class _Frontier:
             self._boxes,
             self._number,
             self._values[..., -1],
+            self._values,
             self._triggered,
             self._depth,
             self._parent,
+            self._category,
+            self._made,
         )
 
     def _start(self, windows: Tensor) -> None:
@@ -245,7 +258,7 @@ class _Frontier:
 
     def _move(self, image: Tensor, window: Tensor, category: Tensor, action: Tensor) -> None:
         """Move windows and look through those that are new."""
-        frames, past = self._way(image, window, category, action)
+        frames, past, made = self._way(image, window, category, action)
         boxes = frames[:, -1]
         known = torch.arange(self._boxes.shape[1]) < self._number[image][:, None]
         overlap = torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
@@ -262,7 +275,8 @@ class _Frontier:
             boxes[fresh], frames[fresh], past[fresh],
         )  # fmt: skip
         self._depth[new] = self._depth[image[fresh], window[fresh]] + 1
-        self._parent[new] = window[fresh]
+        self._parent[new], self._category[new] = window[fresh], category[fresh]
+        self._made[new] = made[fresh]
         self._number.index_add_(0, image[fresh], torch.ones(int(fresh.sum()), dtype=torch.int64))
         if fresh.any():
             self._look(*new)
@@ -279,7 +293,7 @@ class _Frontier:
 
     def _way(
         self, image: Tensor, window: Tensor, category: Tensor, action: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Where a move, and what else is sure to help, leads.
 
         A look costs most of a step. Having looked once, the agent also makes the best
@@ -287,30 +301,33 @@ class _Frontier:
         hardly depend on each other.
 
         Returns:
-            The last windows ``[P, frames, 4]``, newest last, and the last actions
-            ``[P, H]`` of each search.
+            The last windows ``[P, frames, 4]`` and the last actions ``[P, H]`` of each
+            search, newest last; the moves made, see ``Looks.moves``.
         """
         sizes = self._sizes[image]
         frames, past = self._frames[image, window], self._past[image, window]
         boxes = self._moves.apply(frames[:, -1], sizes, action)
         frames, past = _with(frames, boxes), _with(past, action)
+        made = torch.full((len(image), self._params.moves_per_look), -1)
+        made[:, 0] = action
         if not self._params.moves_per_look > 1:
-            return frames, past
+            return frames, past, made
         values = self._values[image, window, category][:, :-1]
         cut = self._axes < 0
         done = torch.zeros(len(image), 4, dtype=torch.bool)
         axis = self._axes[action]
         done[axis < 0] = True  # after a zoom the other values are of another window
         done[(axis >= 0).nonzero()[:, 0], axis[axis >= 0]] = True
-        for _ in range(self._params.moves_per_look - 1):
+        for number in range(1, self._params.moves_per_look):
             barred = done[:, self._axes.clamp(min=0)] | cut
             best, move = torch.where(barred, -torch.inf, values).max(dim=1)
             going = best > 0
             boxes = self._moves.apply(frames[:, -1], sizes, move)
             frames = torch.where(going[:, None, None], _with(frames, boxes), frames)
             past = torch.where(going[:, None], _with(past, move), past)
+            made[going, number] = move[going]
             done[torch.arange(len(done)), self._axes[move].clamp(min=0)] = True
-        return frames, past
+        return frames, past, made
 
 
 def _with(series: Tensor, newest: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from objloc.errors import ObjlocError
 from objloc.gym.observation import Arrays, Kind, Observer
 from objloc.gym.picture import picture_of
 from objloc.gym.stores import open_store
-from objloc.mdp.action import actions_of
+from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
 
@@ -46,7 +46,7 @@ class _Searches:
     ) -> None:
         self.slots = slots
         process = _mdp(mdp)
-        self.actions = actions_of(process)
+        self.actions = names_of(process)
         self.store = open_store(shards, image_set, categories, image_size, scenes)
         self.observer = Observer(self.store, process, observation, window_size, action_history)
         self._environment = Environment(self.store, process, 1, action_history)
@@ -178,7 +178,7 @@ class LocalisationEnv(gymnasium.Env[Any, np.int64]):
         self._searches = _Searches(1, **arguments)
         self.observation_space = self._searches.observer.space
         self.action_space = spaces.Discrete(len(self._searches.actions))
-        self.actions = tuple(action.value for action in self._searches.actions)
+        self.actions = self._searches.actions
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
         """Start an episode on an image drawn by chance."""
@@ -240,7 +240,7 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self.single_action_space = spaces.Discrete(len(self._searches.actions))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.actions = tuple(action.value for action in self._searches.actions)
+        self.actions = self._searches.actions
         self._generators = [seeding.np_random(None)[0] for _ in range(num_envs)]
         self._ended = torch.zeros(num_envs, dtype=torch.bool)
 

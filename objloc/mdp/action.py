@@ -91,6 +91,23 @@ def actions_of(mdp: Mdp) -> tuple[Action, ...]:
     return (*moves, *again, *(_ZOOMS if mdp.zooms else ()), trigger)
 
 
+def names_of(mdp: Mdp) -> tuple[str, ...]:
+    """A name for each of ``actions_of``, none twice.
+
+    A move by a further step size has it behind its name: ``move_right_0.3``.
+    """
+    sizes = {action: ["", *(f"_{size}" for size in mdp.further_step_sizes)] for action in _AXES}
+    return tuple(
+        action.value + (sizes[action].pop(0) if action in sizes else "")
+        for action in actions_of(mdp)
+    )
+
+
+def label_of(name: str) -> str:
+    """An action's name as people read it: ``move right 0.3``."""
+    return name.replace("_", " ")
+
+
 def axes_of(mdp: Mdp) -> Tensor:
     """``[A - 1]`` int64: what each action but the trigger changes, -1 for a cut."""
     return torch.tensor([_AXES.get(action, -1) for action in actions_of(mdp)[:-1]])
@@ -107,8 +124,12 @@ def start_windows(mdp: Mdp) -> Tensor:
     return torch.tensor(windows, dtype=torch.float64)
 
 
+def effects_of(mdp: Mdp) -> Tensor:
+    """``[A, 4]`` float64: what each action does to a window, in units of its sides."""
+    return torch.tensor(list(_effects(mdp)), dtype=torch.float64)
+
+
 def _effects(mdp: Mdp) -> Iterator[Sequence[float]]:
-    """What each action does to a window, in units of its sides."""
     left = {action: [mdp.step_size, *mdp.further_step_sizes] for action in _AXES}
     for action in actions_of(mdp):
         if action in _CUTS:
@@ -136,7 +157,7 @@ class Moves:
 
     def __init__(self, mdp: Mdp) -> None:
         self.actions = actions_of(mdp)
-        self._effects = torch.tensor(list(_effects(mdp)), dtype=torch.float64)
+        self._effects = effects_of(mdp)
         self._min_side = mdp.min_side
         self._min_ratio = mdp.min_aspect_ratio
         self._max_ratio = mdp.max_aspect_ratio

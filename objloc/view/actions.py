@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from objloc.mdp.action import Moves
+from objloc.mdp.action import Moves, label_of, names_of
 from objloc.params import Mdp
 
 SIZE = (120, 90)
@@ -35,7 +35,7 @@ def actions_figure(mdp: Mdp) -> str:
     """
     moves = Moves(mdp)
     after = moves.every(_row(WINDOW), _row(SIZE))[0]
-    names = [action.value.replace("_", " ") for action in moves.actions[:-1]]
+    names = [label_of(name) for name in names_of(mdp)[:-1]]
     rows = -(-len(names) // COLUMNS)
     width = _GAP + COLUMNS * (SIZE[0] + _GAP)
     height = _GAP + rows * (SIZE[1] + _CAPTION + _GAP)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from objloc.evaluation.rollout import Step, Trajectory
+from objloc.mdp.action import label_of
 from objloc.view.canvas import (
     AGENT,
     CARD,
@@ -29,6 +30,8 @@ from objloc.voc.sample import Coordinates
 TRAIL = 8
 """So many windows before the current one are shown, fading."""
 _TILE = (320, 240)
+_LEAST_ROW = 14
+"""Height of a Q-value's row, below which names could not be read."""
 FINAL_SECONDS = 4.0
 """How long the last frame is held."""
 
@@ -135,7 +138,9 @@ def _draw_step(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, numbe
     _draw_head(draw, layout, search, f"step {number + 1}", f"of at most {search.max_steps}")
     top = layout.top + layout.px(62)
     write(draw, (layout.left, top + layout.px(11)), "Q-values", layout.px(12), MUTED)
-    words = f"next: {_name(step.action.value)}"
+    moves = ", ".join(label_of(action) for action in (step.action, *step.further))
+    aside = f" (for {step.category})" if step.category else ""
+    words = shortened(f"next: {moves}{aside}", layout.px(12), layout.px(195))
     write(
         draw,
         (layout.right, top + layout.px(11)),
@@ -174,14 +179,16 @@ def _draw_values(
         return
     low, high = min(0.0, *seen), max(0.0, *seen)
     room = layout.bottom - px(74) - top
-    row = min(px(24), room // len(run.actions))
+    shown = shown_rows(run, step, room // px(_LEAST_ROW))
+    row = min(px(24), room // len(shown))
     start, end = layout.left + px(98), layout.right - px(42)
     pixels = (end - start) / max(high - low, 1e-9)
     zero = start - low * pixels
-    for line, (action, value) in enumerate(zip(run.actions, step.q_values, strict=True)):
+    for line, number in enumerate(shown):
+        action, value = run.actions[number], step.q_values[number]
         y = top + line * row
         middle = y + row / 2
-        chosen = action is step.action
+        chosen = action == step.action or action in step.further
         if chosen:
             bar(draw, (layout.left - px(6), y + 1, layout.right + px(6), y + row), TRACK)
             bar(draw, (layout.left - px(6), y + 1, layout.left - px(3), y + row), AGENT)
@@ -190,7 +197,7 @@ def _draw_values(
         write(
             draw,
             place,
-            _name(action.value),
+            label_of(action),
             size,
             INK if chosen else MUTED,
             anchor="lm",
@@ -205,9 +212,20 @@ def _draw_values(
             write(
                 draw, (layout.right, middle), words, size - 1, INK if chosen else MUTED, anchor="rm"
             )
-    bar(draw, (zero - 1, top, zero + 1, top + row * len(run.actions)), MUTED)
-    base = (zero, top + row * len(run.actions) + px(10))
-    write(draw, base, "0", px(10), FAINT, anchor="ms")
+    end_of_rows = top + row * len(shown)
+    bar(draw, (zero - 1, top, zero + 1, end_of_rows), MUTED)
+    write(draw, (zero, end_of_rows + px(10)), "0", px(10), FAINT, anchor="ms")
+    if len(shown) < len(run.actions):
+        words = f"the best {len(shown)} of {len(run.actions)}"
+        write(draw, (layout.right, end_of_rows + px(10)), words, px(10), FAINT, anchor="rs")
+
+
+def shown_rows(run: Trajectory, step: Step, most: int) -> list[int]:
+    """The actions for whose bars there is room, the one taken and the best, in their order."""
+    taken = (step.action, *step.further)
+    numbers = range(len(run.actions))
+    ranked = sorted(numbers, key=lambda n: (run.actions[n] not in taken, -step.q_values[n]))
+    return sorted(ranked[: max(1, most)])
 
 
 def _draw_overlap(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, iou: float) -> None:
@@ -287,10 +305,6 @@ def _draw_curve(card: Image.Image, layout: _Layout, search: Search, top: int) ->
     ]
     curve(card, points, TRUTH, px(2))
     curve(card, points[-1:], AGENT, px(8))
-
-
-def _name(action: str) -> str:
-    return action.replace("_", " ")
 
 
 def summary(searches: list[Search]) -> Image.Image:

@@ -138,13 +138,18 @@ def search_photograph(
         raise ObjlocError(f"--category: expected one of {known}; found '{category}'")
     sample = picture.sample()
     if truth is not None:
-        item = VocObject(category, _checked(truth, (sample.width, sample.height)))
+        item = VocObject(category, checked(truth, (sample.width, sample.height)))
         sample = replace(sample, objects=(item,))
     tasks = [(sample.image_id, category)]
     return run_searches(checkpoint, [sample], tasks, 0, truth_known=truth is not None)[0]
 
 
-def _checked(truth: Coordinates, size: tuple[float, float]) -> Coordinates:
+def checked(truth: Coordinates, size: tuple[float, float]) -> Coordinates:
+    """A box of one-based inclusive pixels, as ``Coordinates`` are.
+
+    Raises:
+        ObjlocError: it does not lie within the image.
+    """
     xmin, ymin, xmax, ymax = truth
     if not (1 <= xmin <= xmax <= size[0] and 1 <= ymin <= ymax <= size[1]):
         raise ObjlocError(

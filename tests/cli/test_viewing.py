@@ -47,9 +47,28 @@ def test_watch_judges_by_the_truth_and_takes_other_options(folder: Path) -> None
     assert (folder / "films" / "photo_cat.gif").is_file()
 
 
+def test_watch_with_a_budget_shows_the_way_to_the_best_box(folder: Path) -> None:
+    told = run_objloc(
+        "watch", "photo.jpg", "--model", "model.pt", "--max-windows", "20", "--truth", "1", "1",
+        "120", "90", "--height", "64", "--json",
+    )  # fmt: skip
+    assert told.status == 0, told.err
+    document = json.loads(told.out)
+    assert (document["category"], document["steps"], document["iou"]) == ("cat", 1, 1.0)
+    assert (folder / "predictions" / "photo_cat.webp").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (
+            ["watch", "photo.jpg", "--category", "cow", "--max-windows", "9"],
+            "categories: expected some of cat, dog; found 'cow'",
+        ),
+        (
+            ["watch", "photo.jpg", "--truth", "0", "0", "9", "9", "--max-windows", "9"],
+            "--truth: expected 1 <= XMIN",
+        ),
         (["watch", "photo.jpg", "--category", "cow"], "--category: expected one of cat, dog"),
         (["watch", "photo.jpg", "--truth", "0", "0", "9", "9"], "--truth: expected 1 <= XMIN"),
         (["watch", "none.jpg"], "none.jpg: cannot be read"),

@@ -237,7 +237,11 @@ def hand_made(store: SampleStore) -> Looks:
     triggered = torch.zeros(2, 3, 2, dtype=torch.int64)
     triggered[0, 1, 0] = 2
     depth = torch.tensor([[1, 2, 0], [1, 2, 0]])
-    return Looks(boxes, torch.tensor([2, 2]), values, triggered, depth, depth - 2)
+    none = torch.full((2, 3), -1)
+    return Looks(
+        boxes, torch.tensor([2, 2]), values, values[..., None], triggered, depth, depth - 2,
+        none, none[..., None],
+    )  # fmt: skip
 
 
 def test_detections_are_scored_by_the_triggers_value(store: SampleStore) -> None:

@@ -65,6 +65,13 @@ def test_nothing_need_be_prepared() -> None:
     assert info["category"] == "cat"
 
 
+def test_each_action_has_a_name_of_its_own(shards_folder: Path) -> None:
+    mdp = {"further_step_sizes": (0.3,), "zooms": True}
+    for made in (make(shards_folder, mdp=mdp), make_vector(2, shards_folder, mdp=mdp)):
+        assert len(set(made.actions)) == 22
+        assert {"move_right", "move_right_0.3", "zoom_centre"} <= set(made.actions)
+
+
 def test_the_package_declares_the_entry_point_and_it_registers(tmp_path: Path) -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     group = declared["project"]["entry-points"]["gymnasium.envs"]

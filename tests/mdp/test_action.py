@@ -7,6 +7,8 @@ from objloc.mdp.action import (
     Moves,
     actions_of,
     axes_of,
+    label_of,
+    names_of,
     start_windows,
 )
 from objloc.params import Mdp
@@ -160,3 +162,17 @@ def test_start_windows_are_grids_that_reach_the_borders() -> None:
         )
     ]
     assert start_windows(Mdp(starts=((1, 0.5),))).tolist() == [[0.25, 0.25, 0.75, 0.75]]
+
+
+def test_every_action_has_a_name_of_its_own_and_the_first_step_size_none_in_it() -> None:
+    plain = Mdp()
+    assert names_of(plain) == tuple(action.value for action in actions_of(plain))
+    mdp = Mdp(actions="dissertation", further_step_sizes=(0.3, 0.05), zooms=True)
+    names = names_of(mdp)
+    assert len(set(names)) == len(names) == len(actions_of(mdp))
+    for name, action in zip(names, actions_of(mdp), strict=True):
+        assert name.startswith(action.value)
+    assert names[:11] == (*names_of(Mdp(actions="dissertation"))[:-1], "move_right_0.3")
+    assert names[18] == "move_right_0.05"
+    assert names[-2:] == ("zoom_centre", "trigger")
+    assert label_of(names[18]) == "move right 0.05"

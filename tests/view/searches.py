@@ -8,7 +8,7 @@ from PIL import Image
 from objloc.agent.checkpoint import Checkpoint
 from objloc.agent.network import build_network
 from objloc.evaluation.rollout import Step, Trajectory
-from objloc.mdp.action import ACTION_SETS, Action
+from objloc.mdp.action import names_of
 from objloc.params import Agent, Encoder, Head, Mdp
 from objloc.view.searches import Search
 from objloc.voc.sample import Coordinates, VocObject
@@ -47,13 +47,13 @@ def make_search(
     final_iou: float | None = None,
 ) -> Search:
     """A search with one step for each IoU; the last one triggers or is cut off."""
-    actions = ACTION_SETS["paper"]
+    actions = names_of(Mdp())
     if boxes is None:
         boxes = tuple((10.0 * n, 5.0 * n, 200.0 - 5 * n, 100.0 - 5 * n) for n in range(len(ious)))
     steps = []
     for number, (box, iou) in enumerate(zip(boxes, ious, strict=True)):
         last = number == len(ious) - 1
-        action = Action.TRIGGER if last and triggered else Action.SMALLER
+        action = "trigger" if last and triggered else "smaller"
         values = q_values or tuple((index - 4 + number) / 4 for index in range(len(actions)))
         steps.append(Step(box, values, action, iou, 1.0))
     final = ious[-1] if final_iou is None else final_iou

@@ -1,10 +1,13 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from objloc.view.animation import FINAL_SECONDS, frames, marked, summary
+from objloc.mdp.action import names_of
+from objloc.params import Mdp
+from objloc.view.animation import FINAL_SECONDS, frames, marked, shown_rows, summary
 from objloc.view.canvas import AGENT, QUIET, TRUTH, Colour
 from objloc.voc.sample import VocObject
 from tests.view.searches import NAN, make_search, photograph
@@ -192,3 +195,16 @@ def test_the_summary_shows_every_search_with_its_window() -> None:
     assert sheet.height > 1.5 * single.height
     assert count(sheet, AGENT) > 3 * count(photograph(), AGENT)
     assert sheet.tobytes() == summary(searches).tobytes()
+
+
+def test_where_actions_are_many_the_best_and_the_one_taken_are_shown() -> None:
+    search = make_search((0.3, 0.4))
+    actions = names_of(Mdp(further_step_sizes=(0.1, 0.3), zooms=True))
+    values = tuple(float(number) for number in range(len(actions)))
+    first = replace(search.trajectory.steps[0], q_values=values)
+    run = replace(search.trajectory, actions=actions, steps=(first, first))
+    # The last fourteen have the greatest values, but the first "smaller" was taken.
+    assert shown_rows(run, first, 14) == [6, *range(len(actions) - 13, len(actions))]
+    assert shown_rows(run, first, 99) == list(range(len(actions)))
+    rows = {len(each.image.tobytes()) for each in frames(replace(search, trajectory=run), 240, 2)}
+    assert len(rows) == 1

@@ -10,7 +10,7 @@ from objloc.errors import ObjlocError
 from objloc.localiser import Localiser
 from objloc.result import Result
 from objloc.view.app import markup
-from objloc.view.app.markup import Moment
+from objloc.view.app.markup import Glance, Moment
 from objloc.voc.images import open_image
 from objloc.voc.scenes.write import scene
 
@@ -36,8 +36,12 @@ def opened(path: str | Path) -> Image.Image:
     return open_image(Path(path), Path(path).name)
 
 
-def moments(result: Result) -> Iterator[Moment]:
-    """All steps of all searches, one search after another."""
+def moments(result: Result) -> Iterator[Moment | Glance]:
+    """All windows looked at; without a budget, one category's search after another's."""
+    for number in range(len(result.seen)):
+        yield Glance(result, number)
+    if result.seen:
+        return
     windows = 0
     for number, search in enumerate(result.searches):
         for look in range(search.steps):
@@ -74,6 +78,6 @@ def watch(
         return
     delay = PACES[pace]
     for moment in moments(result) if delay else ():
-        yield markup.watched(moment), markup.thoughts(moment), markup.said("Searching …")
+        yield moment.boxes(), moment.thoughts(), markup.said("Searching …")
         time.sleep(delay)
     yield markup.ended(result), markup.table(result), markup.said(markup.summary(result))

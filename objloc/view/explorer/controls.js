@@ -28,8 +28,9 @@ const EVERY_KEYS = {
 };
 const TURN_KEYS = { r: startTurn, escape: () => setMode("watch") };
 
-function actionOf(key) {
-  return DATA.actions.find((action) => ACTION_KEYS[action].includes(key));
+function actionOf(key, shift) {
+  const base = DATA.actions.map(baseOf).find((each) => ACTION_KEYS[each].includes(key));
+  return base && actionBy(base, shift && takesShift(key) ? 1 : 0);
 }
 
 // Whether the focused control wants this key for itself.
@@ -47,7 +48,7 @@ document.addEventListener("keydown", (event) => {
   const number = Number(key);
   let command = EVERY_KEYS[key];
   if (!command && state.mode === "turn") {
-    const action = actionOf(key);
+    const action = actionOf(key, event.shiftKey);
     command = action ? () => act(action) : TURN_KEYS[key];
   } else if (!command) {
     command = WATCH_KEYS[key];
@@ -94,12 +95,12 @@ frame.addEventListener("pointerup", (event) => {
   if (state.mode !== "turn") {
     if (!moved && two === null) togglePlay();
   } else if (two !== null) {
-    if (two > 1.15) act("bigger");
-    if (two < 0.87) act("smaller");
+    if (two > 1.15) act(actionBy("bigger", stride));
+    if (two < 0.87) act(actionBy("smaller", stride));
   } else if (Math.max(Math.abs(across), Math.abs(down)) >= 24) {
     const sideways = Math.abs(across) > Math.abs(down);
-    if (sideways) act(across > 0 ? "move_right" : "move_left");
-    else act(down > 0 ? "move_down" : "move_up");
+    if (sideways) act(actionBy(across > 0 ? "move_right" : "move_left", stride));
+    else act(actionBy(down > 0 ? "move_down" : "move_up", stride));
   }
 });
 frame.addEventListener("pointercancel", () => {
@@ -131,8 +132,12 @@ function describePage() {
   const { data, image_set: set, model } = DATA;
   byId("about-data").textContent = `${DATA.images.length} images of ${data.name}, ${set}`;
   byId("help-success").textContent = `a search succeeds with a trigger above ${DATA.success_iou}`;
+  byId("help-move").textContent = DATA.mdp.reward === "sign"
+    ? "A move that makes it grow earns +1, any other −1"
+    : `A move earns ${DATA.mdp.reward_scale} times the change of it, within −1 and +1`;
   byId("help-trigger").textContent = `${DATA.mdp.trigger_reward}: it should come above ${DATA.mdp.trigger_iou}`;
-  const actions = DATA.actions.map((action) => [ACTION_KEYS[action].map(keySign).join(" "), words(action)]);
+  const actions = DATA.actions.map((action) => [signsOf(action).join(" "), words(action)])
+    .filter(([keys]) => keys);
   const groups = [["Keys", HELP_KEYS], ["In your turn", [...actions, ["R", "start again"], ["Esc", "leave"]]]];
   byId("keys").replaceChildren(...groups.map(([title, rows]) => element(
     "div",

@@ -1,5 +1,21 @@
 // Small drawings of the actions: the window before, and what becomes of it.
 
+// "move_right_0.3" is "move_right" by a further step size: its number counts the sizes, the
+// first one 0.
+const ACTIONS = new Map(DATA.actions.map((action) => {
+  const [, base, size] = action.match(/^(.*?)(?:_([0-9].*))?$/);
+  const further = DATA.mdp.further_step_sizes ?? [];
+  return [action, { base, number: size === undefined ? 0 : 1 + further.indexOf(Number(size)) }];
+}));
+const baseOf = (action) => ACTIONS.get(action)?.base ?? action;
+const STEP_SIZES = [DATA.mdp.step_size, ...(DATA.mdp.further_step_sizes ?? [])];
+
+// The action of a kind by a step size; of a kind that has one alone, that.
+function actionBy(base, number) {
+  const known = [...ACTIONS].filter(([, each]) => each.base === base);
+  return (known.find(([, each]) => each.number === number) ?? known[0])?.[0];
+}
+
 const GLYPHS = {
   move_right: "M4 7h9v10H4zM15 12h6m-3-3 3 3-3 3",
   move_left: "M11 7h9v10h-9zM9 12H3m3-3-3 3 3 3",
@@ -11,11 +27,16 @@ const GLYPHS = {
   fatter: "M3 9h18v6H3zM12 2v5m-2-2 2 2 2-2M12 22v-5m-2 2 2-2 2 2",
   split_horizontal: "M4 5h8v14H4zM14 5h6v14h-6",
   split_vertical: "M5 4h14v8H5zM5 14v6h14v-6",
+  zoom_upper_left: "M3 3h18v18H3zM3 3h10v10H3z",
+  zoom_upper_right: "M3 3h18v18H3zM11 3h10v10H11z",
+  zoom_lower_left: "M3 3h18v18H3zM3 11h10v10H3z",
+  zoom_lower_right: "M3 3h18v18H3zM11 11h10v10H11z",
+  zoom_centre: "M3 3h18v18H3zM7 7h10v10H7z",
   trigger: "M5 12a7 7 0 1 0 14 0 7 7 0 1 0-14 0M12 2v5M12 17v5M2 12h5M17 12h5",
 };
 
 function glyph(action) {
-  const path = drawn("path", { d: GLYPHS[action] ?? GLYPHS.trigger });
+  const path = drawn("path", { d: GLYPHS[baseOf(action)] ?? GLYPHS.trigger });
   return drawn("svg", { viewBox: "0 0 24 24", class: "glyph", "aria-hidden": "true" }, path);
 }
 
@@ -39,8 +60,19 @@ const MEANINGS = {
   fatter: "lower, so wider in shape",
   split_horizontal: "keep the left half",
   split_vertical: "keep the upper half",
+  zoom_upper_left: "keep the upper left part",
+  zoom_upper_right: "keep the upper right part",
+  zoom_lower_left: "keep the lower left part",
+  zoom_lower_right: "keep the lower right part",
+  zoom_centre: "keep the middle",
   trigger: "here it is: end the search",
 };
+
+function meaningOf(action) {
+  const { base, number } = ACTIONS.get(action);
+  const steps = STEP_SIZES.length > 1 && ACTIONS.has(`${base}_${STEP_SIZES[1]}`);
+  return steps ? `${MEANINGS[base]}, by ${STEP_SIZES[number]} of its side` : MEANINGS[base];
+}
 
 // Keys of "your turn", as KeyboardEvent.key in small letters.
 const ACTION_KEYS = {
@@ -54,9 +86,25 @@ const ACTION_KEYS = {
   fatter: ["f"],
   split_horizontal: ["h"],
   split_vertical: ["v"],
+  zoom_upper_left: ["1"],
+  zoom_upper_right: ["2"],
+  zoom_lower_left: ["3"],
+  zoom_lower_right: ["4"],
+  zoom_centre: ["5"],
   trigger: ["enter"],
 };
 const KEY_SIGNS = {
   arrowright: "→", arrowleft: "←", arrowup: "↑", arrowdown: "↓", enter: "Enter", escape: "Esc", " ": "Space",
 };
 const keySign = (key) => KEY_SIGNS[key] ?? key.toUpperCase();
+
+// Letters and arrows with Shift are moves by the second step size. (A plus sign may need
+// Shift by itself.)
+const takesShift = (key) => key.startsWith("arrow") || /^[a-z]$/.test(key);
+
+function signsOf(action) {
+  const { base, number } = ACTIONS.get(action);
+  if (number === 0) return ACTION_KEYS[base].map(keySign);
+  if (number > 1) return [];
+  return ACTION_KEYS[base].filter(takesShift).map((key) => `⇧${keySign(key)}`);
+}

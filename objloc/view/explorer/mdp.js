@@ -1,31 +1,10 @@
 // The decision process: the same as objloc/mdp/action.py, reward.py and objloc/box.py, in
 // float64 and in the same order of operations. A test compares them.
 
-// What an action does to [xmin, ymin, xmax, ymax], in units of the step size times the
-// window's own side.
-const EFFECTS = {
-  move_right: [1, 0, 1, 0],
-  move_down: [0, 1, 0, 1],
-  bigger: [-0.5, -0.5, 0.5, 0.5],
-  taller: [0.5, 0, -0.5, 0],
-  move_left: [-1, 0, -1, 0],
-  move_up: [0, -1, 0, -1],
-  smaller: [0.5, 0.5, -0.5, -0.5],
-  fatter: [0, 0.5, 0, -0.5],
-  trigger: [0, 0, 0, 0],
-};
-// The share of the width and of the height that is cut off at the far side.
-const SPLITS = { split_horizontal: [0.5, 0], split_vertical: [0, 0.5] };
-
-function effectOf(action, stepSize) {
-  const cut = SPLITS[action];
-  return cut ? [0, 0, -cut[0], -cut[1]] : EFFECTS[action].map((share) => share * stepSize);
-}
-
 // The window after an action. What lies beyond the image is cut off; a window that would be
 // too small or too slim stays as it is.
 function moveBox(box, size, action, mdp) {
-  const effect = effectOf(action, mdp.step_size);
+  const effect = DATA.effects[action]; // in units of the window's own sides
   const side = [box[2] - box[0], box[3] - box[1]];
   const moved = box.map((edge, k) =>
     Math.min(Math.max(edge + effect[k] * side[k % 2], 0), size[k % 2]));
@@ -59,5 +38,6 @@ function rewardOf(action, before, after, mdp) {
   if (action === "trigger") {
     return after > mdp.trigger_iou ? mdp.trigger_reward : -mdp.trigger_reward;
   }
-  return after > before ? 1 : -1;
+  if (mdp.reward === "sign") return after > before ? 1 : -1;
+  return Math.min(Math.max((after - before) * mdp.reward_scale, -1), 1);
 }

@@ -33,7 +33,10 @@ function drawn(tag, attributes = {}, ...children) {
 const words = (name) => name.replaceAll("_", " ");
 const counted = (steps) => (steps === 1 ? "1 step" : `${steps} steps`);
 const fixed = (value) => value.toFixed(3);
-const signed = (value) => (value > 0 ? `+${value}` : `−${Math.abs(value)}`);
+const signed = (value) => {
+  const size = Number(Math.abs(value).toFixed(2));
+  return size === 0 ? "0" : `${value > 0 ? "+" : "−"}${size}`;
+};
 
 // Positions of a search are its steps and, after them, its end.
 const lastPosition = (search) => search.steps.length;

@@ -11,7 +11,6 @@ from typing import Any
 from PIL import Image
 
 from objloc.agent.checkpoint import Checkpoint
-from objloc.errors import ObjlocError
 from objloc.params import Explore
 from objloc.view.explorer.record import record
 from objloc.view.explorer.selection import choose
@@ -43,15 +42,8 @@ def write_explorer(
         The page and the trajectories' file.
 
     Raises:
-        ObjlocError: see ``choose``; the page has no keys for the agent's actions; or
-            the folder can't be written.
+        ObjlocError: see ``choose``; or the folder can't be written.
     """
-    mdp = checkpoint.agent.mdp
-    if mdp.further_step_sizes or mdp.zooms:
-        raise ObjlocError(
-            "explore: expected an agent with the actions of 2015 or 2018 and one step size; "
-            "found zooms or further_step_sizes, which the page has no keys for"
-        )
     index = read_index(shards)
     shown = choose(shards, checkpoint, params)
     data = {"name": index.data, "hash": index.data_hash}

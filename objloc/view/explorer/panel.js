@@ -5,7 +5,7 @@ const barRows = DATA.actions.map((action) => {
   const value = element("span", { class: "value" });
   const row = element(
     "li",
-    { "data-action": action, title: MEANINGS[action] },
+    { "data-action": action, title: meaningOf(action) },
     element("span", { class: "name" }, glyph(action), words(action)),
     element("span", { class: "track" }, element("span", { class: "zero" }), fill),
     value,
@@ -13,6 +13,7 @@ const barRows = DATA.actions.map((action) => {
   return { row, fill, value };
 });
 byId("bars").replaceChildren(...barRows.map((each) => each.row));
+byId("bars").classList.toggle("many", barRows.length > 14);
 
 const scales = new Map();
 
@@ -76,7 +77,7 @@ function caption(search, position) {
   const step = search.steps[position];
   if (!step) return [element("b", { text: `${search.headline}.` }), ` ${search.sentence}`];
   const next = step.action === "trigger" ? "here it is!" : words(step.action);
-  return ["Next: ", element("b", { text: next }), ` — ${MEANINGS[step.action]}`];
+  return ["Next: ", element("b", { text: next }), ` — ${meaningOf(step.action)}`];
 }
 
 // The searches of the image, to choose from.

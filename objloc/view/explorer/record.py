@@ -5,7 +5,7 @@ from typing import Any
 
 from objloc.agent.checkpoint import Checkpoint
 from objloc.evaluation.rollout import Step
-from objloc.mdp.action import actions_of
+from objloc.mdp.action import effects_of, names_of
 from objloc.view.explorer.selection import Shown
 from objloc.view.searches import SUCCESS_IOU, Search
 
@@ -39,7 +39,8 @@ def record(
         "image_set": image_set,
         "model": {"sha256": model_hash},
         "categories": list(checkpoint.categories),
-        "actions": [action.value for action in actions_of(mdp)],
+        "actions": list(names_of(mdp)),
+        "effects": dict(zip(names_of(mdp), effects_of(mdp).tolist(), strict=True)),
         "mdp": mdp.model_dump(mode="json"),
         "success_iou": SUCCESS_IOU,
         "images": [_image(each) for each in shown],
@@ -81,7 +82,7 @@ def _search(search: Search, key: str) -> Json:
         "sentence": sentence,
         "final_box": list(run.final_box),
         "final_iou": run.final_iou,
-        "actions": [action.value for action in run.actions],
+        "actions": list(run.actions),
         "steps": [_step(step) for step in run.steps],
     }
 
@@ -90,7 +91,7 @@ def _step(step: Step) -> Json:
     return {
         "box": list(step.box),
         "iou": step.iou,
-        "action": step.action.value,
+        "action": step.action,
         "reward": step.reward,
         "q_values": [round(q, 6) if math.isfinite(q) else None for q in step.q_values],
     }

@@ -6,6 +6,8 @@ const PAD = [
   "taller", "move_down", "fatter",
   "split_horizontal", "split_vertical",
 ];
+const ZOOMS = ["zoom_upper_left", "zoom_upper_right", "zoom_lower_left", "zoom_lower_right", "zoom_centre"];
+let stride = 0; // number of the step size by which buttons and fingers move
 
 function newTurn(image, search) {
   const start = search.steps[0].box;
@@ -45,14 +47,16 @@ function keepTally(turn) {
   if (!tally.has(key)) tally.set(key, [yourOutcome(turn), turn.search.success]);
 }
 
-function buildPad(act) {
-  const made = PAD.filter((action) => DATA.actions.includes(action)).map((action) => element(
+function padButton(base, act) {
+  const action = actionBy(base, stride);
+  const [sign] = signsOf(action);
+  return element(
     "button",
     {
       type: "button",
-      class: action === "trigger" ? "act trigger" : "act",
+      class: base === "trigger" ? "act trigger" : "act",
       "data-action": action,
-      title: `${MEANINGS[action]} (${ACTION_KEYS[action].map(keySign).join(" or ")})`,
+      title: [meaningOf(action), ...(sign ? [`(${signsOf(action).join(" or ")})`] : [])].join(" "),
       onclick: (event) => {
         act(action);
         // After a click, Enter shall trigger, not repeat the button.
@@ -60,9 +64,34 @@ function buildPad(act) {
       },
     },
     glyph(action),
-    element("span", { text: action === "trigger" ? "here!" : words(action).replace("move ", "") }),
-    element("kbd", { "aria-hidden": "true", text: keySign(ACTION_KEYS[action][0]) }),
+    element("span", { text: base === "trigger" ? "here!" : words(base).replace(/^(move|zoom) /, "") }),
+    element("kbd", { "aria-hidden": "true", text: sign ?? "" }),
+  );
+}
+
+// Where moves have several step sizes, a switch says by which the buttons move.
+function strideSwitch(act) {
+  const choose = (number) => {
+    stride = number;
+    buildPad(act);
+    byId("pad").querySelector(".strides [aria-pressed=true]").focus({ preventScroll: true });
+  };
+  const made = STEP_SIZES.map((size, number) => element(
+    "button",
+    { type: "button", "aria-pressed": String(number === stride), onclick: () => choose(number) },
+    `${size}`,
   ));
+  const group = { class: "strides", role: "group", "aria-label": "Step size" };
+  return element("div", group, element("span", { text: "Step size" }), ...made);
+}
+
+function buildPad(act) {
+  const known = new Set(DATA.actions.map(baseOf));
+  const buttons = (bases) => bases.filter((base) => known.has(base)).map((base) => padButton(base, act));
+  const made = buttons(PAD);
+  const zooms = buttons(ZOOMS);
+  if (zooms.length) made.push(element("div", { class: "zooms", role: "group", "aria-label": "Zoom" }, ...zooms));
+  if (STEP_SIZES.length > 1) made.unshift(strideSwitch(act));
   byId("pad").replaceChildren(...made);
 }
 
@@ -107,7 +136,7 @@ function showTurn(turn, { truth, again, next }) {
   byId("turn-lead").textContent = turn.done
     ? verdictOn(turn)
     : "Move the window until it fits the object closely, then say “here!”.";
-  for (const button of byId("pad").children) button.disabled = turn.done;
+  for (const button of byId("pad").querySelectorAll("button")) button.disabled = turn.done;
   const count = turn.actions.length;
   const reward = seen && count ? turn.rewards.at(-1) : null;
   showFigures(stepFigure(count, DATA.mdp.max_steps), seen ? turn.ious.at(-1) : null, reward);

@@ -12,12 +12,20 @@ from objloc.view.explorer.page import TRAJECTORIES
 from tests.browsers import asked
 from tests.view.searches import AGENT
 
-SETS = ("paper", "dissertation")
+SETS = ("paper", "dissertation", "strides")
+"""Two action sets, and the first with two step sizes and zooms, from another start."""
 CATEGORIES = ("cat", "dog")
 
 
+_STRIDES = {
+    "step_size": 0.1, "further_step_sizes": (0.3,), "zooms": True, "reward": "difference",
+    "starts": ((1, 0.8), (2, 0.6)), "actions": "paper",
+}  # fmt: skip
+
+
 def mdp_of(actions: str) -> Mdp:
-    return Mdp.model_validate({**AGENT.mdp.model_dump(), "actions": actions, "max_steps": 40})
+    changes = _STRIDES if actions == "strides" else {"actions": actions}
+    return Mdp.model_validate({**AGENT.mdp.model_dump(), **changes, "max_steps": 40})
 
 
 def known(folder: Path) -> dict[str, Any]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from benchmarks.browser import browser
-from objloc.mdp.action import ACTION_SETS
+from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
 from objloc.view.explorer.page import PAGE
 from objloc.voc.shard_reader import read_samples
@@ -37,9 +38,12 @@ KEYS = {
 ACTION_OF_KEY = {
     "→": "move_right", "←": "move_left", "↑": "move_up", "↓": "move_down", "+": "bigger",
     "b": "bigger", "-": "smaller", "s": "smaller", "t": "taller", "f": "fatter",
-    "h": "split_horizontal", "v": "split_vertical", "⏎": "trigger",
+    "h": "split_horizontal", "v": "split_vertical", "⏎": "trigger", "⇒": "move_right_0.3",
+    "S": "smaller_0.3", "B": "bigger_0.3", "T": "taller_0.3", "1": "zoom_upper_left",
+    "2": "zoom_upper_right", "3": "zoom_lower_left", "4": "zoom_lower_right", "5": "zoom_centre",
 }  # fmt: skip
-TYPED = {"paper": "ss→f↓t-←↑b→→→→→+⏎", "dissertation": "hsv→f↓t-←↑bh↓⏎"}
+TYPED = {"paper": "ss→f↓t-←↑b→→→→→+⏎", "dissertation": "hsv→f↓t-←↑bh↓⏎",
+         "strides": "sS⇒→BbTt1+3-2f4↓5↑←⏎"}  # fmt: skip
 """Each key, moves into the border, and windows refused as too small."""
 
 
@@ -59,10 +63,15 @@ def test_keys_in_your_turn_give_the_boxes_of_the_environment(
     image_id, category = present_search(pages[actions])
     environment = environment_of(shards_folder, actions, image_id, category)
     open_page(chrome, pages[actions] / PAGE, f"#image={image_id}&search={category}&mode=turn")
-    names = [action.value for action in ACTION_SETS[actions]]
+    names = names_of(mdp_of(actions))
     assert shown(chrome, "figure-iou") == "?"
     for count, key in enumerate(TYPED[actions], 1):
-        press(chrome, KEYS.get(key, key))
+        if key == "⇒":
+            ActionChains(chrome).key_down(Keys.SHIFT).send_keys(Keys.ARROW_RIGHT).key_up(
+                Keys.SHIFT
+            ).perform()
+        else:
+            press(chrome, KEYS.get(key, key))
         outcome = environment.step(torch.tensor([names.index(ACTION_OF_KEY[key])]))
         box = environment.observation().boxes[0, -1].tolist()
         np.testing.assert_allclose(window(chrome, "you"), box, rtol=0, atol=1e-6)
@@ -70,7 +79,7 @@ def test_keys_in_your_turn_give_the_boxes_of_the_environment(
             chrome, "{iou: explorer.turn().ious.at(-1), r: explorer.turn().rewards.at(-1)}"
         )
         assert abs(turn["iou"] - outcome.iou.item()) <= 1e-6
-        assert turn["r"] == outcome.reward.item()
+        assert turn["r"] == pytest.approx(outcome.reward.item(), abs=1e-6)
         assert shown(chrome, "figure-step").startswith(f"{count} ")
     you, agent = chrome.find_elements(By.CSS_SELECTOR, "#result tbody tr")
     assert abs(float(you.find_element(By.CLASS_NAME, "iou").text) - outcome.iou.item()) <= 0.0005
@@ -90,7 +99,7 @@ def test_random_actions_give_the_boxes_of_the_environment(
     chrome: Chrome, pages: dict[str, Path], shards_folder: Path, actions: str
 ) -> None:
     open_page(chrome, pages[actions] / PAGE)
-    names = [action.value for action in ACTION_SETS[actions]]
+    names = names_of(mdp_of(actions))
     dice = random.Random(7)
     play = """
     const { DATA, newTurn, takeAction } = explorer;
@@ -115,11 +124,42 @@ def test_random_actions_give_the_boxes_of_the_environment(
             answer = chrome.execute_script(play, [image_number, number], sequence)
             worst = max(worst, float(np.abs(np.array(answer[0]) - boxes).max()))
             worst = max(worst, float(np.abs(np.array(answer[1]) - ious).max()))
-            assert answer[2] == rewards
+            np.testing.assert_allclose(answer[2], rewards, rtol=0, atol=1e-6)
             assert answer[3:] == [True, True]
             moved += sum(a != b for a, b in itertools.pairwise(boxes))
     assert worst <= 1e-6
     assert moved > 100
+
+
+def test_buttons_move_by_the_step_size_that_is_switched_on(
+    chrome: Chrome, pages: dict[str, Path]
+) -> None:
+    image_id, category = present_search(pages["strides"])
+    open_page(chrome, pages["strides"] / PAGE, f"#image={image_id}&search={category}&mode=turn")
+
+    def click(selector: str) -> None:
+        chrome.find_element(By.CSS_SELECTOR, f"#pad {selector}").click()
+
+    buttons = asked(chrome, "[...document.querySelectorAll('#pad .act')].map(e => e.title)")
+    assert len(buttons) == 14
+    assert "to the right, by 0.1 of its side (→)" in buttons
+    click("[data-action=smaller]")
+    click(".strides button:last-of-type")
+    chosen = asked(
+        chrome, "document.querySelector('#pad .strides [aria-pressed=true]').textContent"
+    )
+    assert chosen == "0.3"
+    click("[data-action='smaller_0.3']")
+    click("[data-action=zoom_centre]")
+    done = asked(chrome, "explorer.turn().actions")
+    assert done == ["smaller", "smaller_0.3", "zoom_centre"]
+
+
+def test_bars_name_each_action_once(chrome: Chrome, pages: dict[str, Path]) -> None:
+    open_page(chrome, pages["strides"] / PAGE)
+    names = asked(chrome, "[...document.querySelectorAll('#bars li')].map(e => e.dataset.action)")
+    assert tuple(names) == names_of(mdp_of("strides"))
+    assert asked(chrome, "document.querySelectorAll('#bars .chosen').length") == 1
 
 
 def test_the_step_limit_ends_a_turn(chrome: Chrome, pages: dict[str, Path]) -> None:
@@ -135,13 +175,16 @@ def test_the_step_limit_ends_a_turn(chrome: Chrome, pages: dict[str, Path]) -> N
     assert "No trigger within 40 steps" in shown(chrome, "turn-lead")
 
 
+@pytest.mark.parametrize(
+    ("actions", "swiped"), [("paper", "move_right"), ("strides", "move_right_0.3")]
+)
 def test_a_phone_shows_all_of_your_turn_at_once_and_is_steered_by_touch(
-    pages: dict[str, Path],
+    pages: dict[str, Path], actions: str, swiped: str
 ) -> None:
-    image_id, category = present_search(pages["paper"])
+    image_id, category = present_search(pages[actions])
     require_browser()
     with browser(390, 844, touch=True, calm=True) as driver:
-        open_page(driver, pages["paper"] / PAGE, f"#image={image_id}&search={category}&mode=turn")
+        open_page(driver, pages[actions] / PAGE, f"#image={image_id}&search={category}&mode=turn")
         bottom = "document.getElementById('pad').getBoundingClientRect().bottom"
         assert asked(driver, bottom) <= 844
         for mode in ("watch", "together", "turn"):
@@ -149,10 +192,13 @@ def test_a_phone_shows_all_of_your_turn_at_once_and_is_steered_by_touch(
             chosen.click()
             assert asked(driver, "document.documentElement.scrollWidth") <= 390
         assert asked(driver, "getComputedStyle(layer.firstChild).transitionDuration") == "0s"
+        for button in driver.find_elements(By.CSS_SELECTOR, "#pad .strides button")[-1:]:
+            button.click()  # fingers move by the step size that the buttons have
         swipe(driver, 0.3, 0.5, 0.6, 0.5)
-        assert asked(driver, "explorer.turn().actions") == ["move_right"]
+        assert asked(driver, "explorer.turn().actions") == [swiped]
         pinch(driver)
-        assert asked(driver, "explorer.turn().actions") == ["move_right", "smaller"]
+        smaller = swiped.replace("move_right", "smaller")
+        assert asked(driver, "explorer.turn().actions") == [swiped, smaller]
 
 
 def touch(driver: Chrome, kind: str, *places: tuple[float, float]) -> None:
