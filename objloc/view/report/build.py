@@ -20,6 +20,7 @@ from objloc.view.report.markdown import markdown_of
 from objloc.view.report.page import page_of
 from objloc.view.report.texts import EXPLORER
 from objloc.view.report.thumbnails import thumbnails
+from objloc.view.report.worst import draw_worst
 from objloc.view.style import save_figure
 from objloc.voc.store import SampleStore
 
@@ -103,6 +104,10 @@ def write_report(
             for told, picture in pictures:
                 write_atomically(folder / told["file"], picture)
         contents["thumbnails"] = shown
+        draw_worst(
+            analysis.store, analysis.evaluated, analysis.diagnoses["triggered"],
+            analysis.objects, folder,
+        )  # fmt: skip
         write_json(folder / VALUES, contents)
         write_atomically(folder / "report.md", markdown_of(contents, folder))
         write_atomically(folder / "report.html", page_of(contents, folder))

@@ -6,7 +6,16 @@ from typing import Any
 
 from objloc.evaluation.baselines import BASELINES
 from objloc.view.report.figures import facts, shown_on
-from objloc.view.report.texts import BASELINE_TITLES, EXPLORER, FIGURES, link, short, span
+from objloc.view.report.texts import (
+    ALARMS,
+    BASELINE_TITLES,
+    EXPLORER,
+    FIGURES,
+    OVERLOOKED,
+    link,
+    short,
+    span,
+)
 
 _LISTED = 12
 """Images named of each bin; the page and the values have all."""
@@ -43,7 +52,10 @@ def markdown_of(
         "## Errors",
         _figure(contents, folder, "errors.png"),
         _errors(contents, explorer),
-        "## Best and worst",
+        "## Worst detections",
+        _figure(contents, folder, ALARMS),
+        _figure(contents, folder, OVERLOOKED),
+        "## Best and worst searches",
         *(_shots(name, shown, explorer) for name, shown in contents["thumbnails"].items()),
         "## Training",
         _figure(contents, folder, "training.png") or "No run folder lay beside.",

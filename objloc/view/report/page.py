@@ -10,8 +10,10 @@ from objloc.view.report.figures import facts
 from objloc.view.report.parts import bin_of, card, data_uri, figure, table
 from objloc.view.report.stylesheet import STYLE
 from objloc.view.report.texts import (
+    ALARMS,
     BASELINE_TITLES,
     EXPLORER,
+    OVERLOOKED,
     best_blind,
     counted,
     link,
@@ -25,7 +27,8 @@ _SECTIONS = (
     ("curves", "Curves"),
     ("misses", "Why it missed"),
     ("errors", "Errors"),
-    ("images", "Best and worst"),
+    ("worst", "Worst detections"),
+    ("images", "Best and worst searches"),
     ("training", "Training"),
     ("made", "How it was made"),
 )
@@ -64,6 +67,7 @@ def page_of(
         ),
         "misses": _misses(contents, folder, explorer),
         "errors": _errors(contents, folder, explorer),
+        "worst": figure(contents, folder, ALARMS) + figure(contents, folder, OVERLOOKED),
         "images": _images(contents, folder, explorer),
         "training": figure(contents, folder, "training.png") or "<p>No run folder lay beside.</p>",
         "made": _made(contents, commit),

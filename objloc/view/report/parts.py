@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from objloc.view.report.figures import shown_on
-from objloc.view.report.texts import FIGURES, best_blind, link, short, span
+from objloc.view.report.texts import ALARMS, FIGURES, OVERLOOKED, best_blind, link, short, span
 
 MEAN = ' class="mean"'
-WIDE = ("by_windows.png", "training.png", "precision_recall.png")
+WIDE = (
+    "by_windows.png",
+    "training.png",
+    "precision_recall.png",
+    ALARMS,
+    OVERLOOKED,
+)
 """Figures that a phone shows in part, to be moved sideways."""
 
 
@@ -61,7 +67,7 @@ def figure(contents: Mapping[str, Any], folder: Path, name: str) -> str:
     caption = FIGURES[name]
     size = ' class="wide"' if name in WIDE else ""
     return (
-        f'<figure id="{name.removesuffix(".png")}"{size}><div class="scroll" tabindex="0">'
+        f'<figure id="{Path(name).stem}"{size}><div class="scroll" tabindex="0">'
         f'<img src="{data_uri(folder / name)}" alt="{escape(caption.title)}"></div>'
         f"<figcaption><b>{escape(caption.title)}.</b> {escape(shown_on(contents, name))} "
         f"{escape(caption.how)}</figcaption></figure>"

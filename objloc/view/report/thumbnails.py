@@ -27,7 +27,7 @@ def thumbnail(
         size: its width and height in pixels as annotated.
         truth: boxes of the objects of the category, in pixels, and whether each is
             difficult: those are dashed.
-        windows: of the search, in pixels, the last one last.
+        windows: of the search, in pixels, the last one last; may be none.
     """
     with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
         image = file.convert("RGB")
@@ -44,7 +44,8 @@ def thumbnail(
         draw(box, colour=AGENT, width=1, opacity=0.25)
     for box, difficult in truth:
         draw(box, colour=TRUTH, width=3, dashed=difficult)
-    draw(windows[-1], colour=AGENT, width=3)
+    for box in windows[-1:]:
+        draw(box, colour=AGENT, width=3)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
