@@ -109,13 +109,14 @@ def _figure(contents: Mapping[str, Any], folder: Path, name: str) -> str:
 
 
 def _misses(contents: Mapping[str, Any], explorer: str) -> str:
+    pictures = _pictures(contents)
     rows = [
         [
             f"{each['title']}: {each['text']}",
             short(each["cost"]),
             str(each["searches"]),
             str(each["objects"]),
-            _listed(each["listed"], explorer),
+            _listed(each["listed"], pictures, explorer),
         ]
         for each in contents["explanation"]["misses"].values()
     ]
@@ -123,12 +124,13 @@ def _misses(contents: Mapping[str, Any], explorer: str) -> str:
 
 
 def _errors(contents: Mapping[str, Any], explorer: str) -> str:
+    pictures = _pictures(contents)
     rows = [
         [
             f"{name}: {each['title']}",
             short(each["cost"]["voc2007"]),
             str(each["number"]),
-            _listed(each["listed"], explorer),
+            _listed(each["listed"], pictures, explorer),
         ]
         for name, errors in contents["explanation"]["errors"].items()
         for each in errors["kinds"].values()
@@ -136,11 +138,20 @@ def _errors(contents: Mapping[str, Any], explorer: str) -> str:
     return _table(["error", "AP it costs", "number", "images"], rows)
 
 
-def _listed(entries: Sequence[dict[str, Any]], explorer: str) -> str:
-    named = [
-        f"[{each['image_id']} {each['category']}]({link(explorer, each)})"
-        for each in entries[:_LISTED]
-    ]
+def _pictures(contents: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Files of the pictures, by image and category."""
+    return {
+        (each["image_id"], each["category"]): each["file"] for each in contents.get("pictures", [])
+    }
+
+
+def _listed(
+    entries: Sequence[dict[str, Any]], pictures: Mapping[tuple[str, str], str], explorer: str
+) -> str:
+    named = []
+    for each in entries[:_LISTED]:
+        file = pictures.get((each["image_id"], each["category"]))
+        named.append(f"[{each['image_id']} {each['category']}]({file or link(explorer, each)})")
     more = len(entries) - len(named)
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 

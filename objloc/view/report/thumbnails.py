@@ -19,6 +19,7 @@ def thumbnail(
     size: tuple[float, float],
     truth: Sequence[tuple[Coordinates, bool]],
     windows: Sequence[Coordinates],
+    side: int = _SIDE,
 ) -> bytes:
     """A JPEG file of a search: earlier windows faint, the last one strong.
 
@@ -28,10 +29,11 @@ def thumbnail(
         truth: boxes of the objects of the category, in pixels, and whether each is
             difficult: those are dashed.
         windows: of the search, in pixels, the last one last; may be none.
+        side: longer side of the picture, in pixels.
     """
     with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
         image = file.convert("RGB")
-    scale = _SIDE / max(size)
+    scale = side / max(size)
     image = image.resize(
         (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), Image.Resampling.LANCZOS
     )
