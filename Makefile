@@ -34,7 +34,7 @@ $(READY): requirements.lock pyproject.toml
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml.
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0" setuptools
-	$(BIN)/python -m pip install --quiet --editable ".[dev,video]"
+	$(BIN)/python -m pip install --quiet --editable ".[app,dev,video]"
 	@# A local version such as 2.13.0+cpu exists on no other machine.
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
 

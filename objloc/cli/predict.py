@@ -64,8 +64,6 @@ def command(
     failed: list[dict[str, str]] = []
     taken: set[str] = set()
     width = max(5, *(len(label) for _, label in pictures))
-    if not as_json:
-        print(f"{'image':{width}}  {_COLUMNS}")
     for source, label in pictures:
         try:
             result = agent(source, asked, max_windows)
@@ -78,6 +76,8 @@ def command(
         if as_json:
             done.append({"source": str(source), "files": files, **result.as_json()})
         else:
+            if not done:
+                print(f"{'image':{width}}  {_COLUMNS}")
             done.append({})
             print("\n".join(_rows(result, f"{label:{width}}")))
     if as_json:

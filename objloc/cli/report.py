@@ -20,6 +20,12 @@ def command(
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = True,
+    worst: Annotated[
+        bool,
+        typer.Option(
+            "--worst", help="Only two contact sheets: surest false alarms, largest misses."
+        ),
+    ] = False,
     params_file: Annotated[
         Path, typer.Option("--params", help="Its section report, for what must be computed.")
     ] = Path("params.yaml"),
@@ -31,6 +37,8 @@ def command(
 
     RUN/report holds the report as the pipeline computes it; it is computed if it is
     missing. The page is a copy of it that also tells which commit made the model.
+    With --worst only pictures of the worst detections are written: from shards/ and
+    evaluate/ alone, in a minute, no model runs.
     """
     import json
     import os
@@ -42,9 +50,16 @@ def command(
     from objloc.view.report.build import VALUES, copy_with_commit, read_report, write_report
     from objloc.view.report.texts import EXPLORER
 
+    params = load_params(params_file).report if params_file.is_file() else Report()
+    if worst:
+        from objloc.view.report.worst import write_worst
+
+        sheets = write_worst(run / "shards", run / "evaluate", output, params.image_set)
+        names = [str(each) for each in sheets]
+        print(json.dumps({"sheets": names}, indent=2) if as_json else "\n".join(names))
+        return
     folder = run / "report"
     if rebuild or not (folder / VALUES).is_file():
-        params = load_params(params_file).report if params_file.is_file() else Report()
         write_report(
             run / "shards",
             run / "train",

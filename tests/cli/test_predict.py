@@ -78,6 +78,16 @@ def test_json_is_one_document_and_nothing_else(folder: Path) -> None:
     assert not (folder / "predictions").exists()
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_table_has_no_head_if_nothing_was_searched() -> None:
+    told = predict("nothing.jpg")
+    assert (told.status, told.out) == (1, "")
+    assert "nothing.jpg: cannot be read" in told.error
+    # What fails first takes the head from none.
+    told = predict("nothing.jpg", "photos/000001.jpg")
+    assert [line.split()[0] for line in told.out.splitlines()] == ["image", "000001.jpg"]
+
+
 def test_an_address_is_searched_too(folder: Path) -> None:
     content = (folder / "photos" / "000000.jpg").read_bytes()
     with serving(Files({"/a/holiday.jpg": content})) as files:

@@ -18,8 +18,10 @@ from objloc.view.report import figures
 from objloc.view.report.contents import contents_of
 from objloc.view.report.markdown import markdown_of
 from objloc.view.report.page import page_of
+from objloc.view.report.pictures import pictures
 from objloc.view.report.texts import EXPLORER
 from objloc.view.report.thumbnails import thumbnails
+from objloc.view.report.worst import draw_worst
 from objloc.view.style import save_figure
 from objloc.voc.store import SampleStore
 
@@ -98,11 +100,19 @@ def write_report(
         _draw(folder, contents, evaluate / "plots" / params.image_set)
         shown = {}
         for name, rows in best_and_worst(analysis, params.thumbnails).items():
-            pictures = thumbnails(analysis, rows)
-            shown[name] = [told for told, _ in pictures]
-            for told, picture in pictures:
+            drawn = thumbnails(analysis, rows)
+            shown[name] = [told for told, _ in drawn]
+            for told, picture in drawn:
                 write_atomically(folder / told["file"], picture)
         contents["thumbnails"] = shown
+        contents["pictures"] = []
+        for told, picture in pictures(analysis, contents["explanation"], params.pictures):
+            contents["pictures"].append(told)
+            write_atomically(folder / told["file"], picture)
+        draw_worst(
+            analysis.store, analysis.evaluated, analysis.diagnoses["triggered"],
+            analysis.objects, folder,
+        )  # fmt: skip
         write_json(folder / VALUES, contents)
         write_atomically(folder / "report.md", markdown_of(contents, folder))
         write_atomically(folder / "report.html", page_of(contents, folder))

@@ -6,7 +6,16 @@ from typing import Any
 
 from objloc.evaluation.baselines import BASELINES
 from objloc.view.report.figures import facts, shown_on
-from objloc.view.report.texts import BASELINE_TITLES, EXPLORER, FIGURES, link, short, span
+from objloc.view.report.texts import (
+    ALARMS,
+    BASELINE_TITLES,
+    EXPLORER,
+    FIGURES,
+    OVERLOOKED,
+    link,
+    short,
+    span,
+)
 
 _LISTED = 12
 """Images named of each bin; the page and the values have all."""
@@ -43,7 +52,10 @@ def markdown_of(
         "## Errors",
         _figure(contents, folder, "errors.png"),
         _errors(contents, explorer),
-        "## Best and worst",
+        "## Worst detections",
+        _figure(contents, folder, ALARMS),
+        _figure(contents, folder, OVERLOOKED),
+        "## Best and worst searches",
         *(_shots(name, shown, explorer) for name, shown in contents["thumbnails"].items()),
         "## Training",
         _figure(contents, folder, "training.png") or "No run folder lay beside.",
@@ -97,13 +109,14 @@ def _figure(contents: Mapping[str, Any], folder: Path, name: str) -> str:
 
 
 def _misses(contents: Mapping[str, Any], explorer: str) -> str:
+    pictures = _pictures(contents)
     rows = [
         [
             f"{each['title']}: {each['text']}",
             short(each["cost"]),
             str(each["searches"]),
             str(each["objects"]),
-            _listed(each["listed"], explorer),
+            _listed(each["listed"], pictures, explorer),
         ]
         for each in contents["explanation"]["misses"].values()
     ]
@@ -111,12 +124,13 @@ def _misses(contents: Mapping[str, Any], explorer: str) -> str:
 
 
 def _errors(contents: Mapping[str, Any], explorer: str) -> str:
+    pictures = _pictures(contents)
     rows = [
         [
             f"{name}: {each['title']}",
             short(each["cost"]["voc2007"]),
             str(each["number"]),
-            _listed(each["listed"], explorer),
+            _listed(each["listed"], pictures, explorer),
         ]
         for name, errors in contents["explanation"]["errors"].items()
         for each in errors["kinds"].values()
@@ -124,11 +138,20 @@ def _errors(contents: Mapping[str, Any], explorer: str) -> str:
     return _table(["error", "AP it costs", "number", "images"], rows)
 
 
-def _listed(entries: Sequence[dict[str, Any]], explorer: str) -> str:
-    named = [
-        f"[{each['image_id']} {each['category']}]({link(explorer, each)})"
-        for each in entries[:_LISTED]
-    ]
+def _pictures(contents: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Files of the pictures, by image and category."""
+    return {
+        (each["image_id"], each["category"]): each["file"] for each in contents.get("pictures", [])
+    }
+
+
+def _listed(
+    entries: Sequence[dict[str, Any]], pictures: Mapping[tuple[str, str], str], explorer: str
+) -> str:
+    named = []
+    for each in entries[:_LISTED]:
+        file = pictures.get((each["image_id"], each["category"]))
+        named.append(f"[{each['image_id']} {each['category']}]({file or link(explorer, each)})")
     more = len(entries) - len(named)
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from objloc.evaluation.baselines import BASELINES
 from objloc.view.report.figures import facts
-from objloc.view.report.parts import bin_of, card, data_uri, figure, table
+from objloc.view.report.parts import bin_of, card, data_uri, figure, overlays, pictured, table
 from objloc.view.report.stylesheet import STYLE
 from objloc.view.report.texts import (
+    ALARMS,
     BASELINE_TITLES,
     EXPLORER,
+    OVERLOOKED,
     best_blind,
     counted,
     link,
@@ -25,7 +27,8 @@ _SECTIONS = (
     ("curves", "Curves"),
     ("misses", "Why it missed"),
     ("errors", "Errors"),
-    ("images", "Best and worst"),
+    ("worst", "Worst detections"),
+    ("images", "Best and worst searches"),
     ("training", "Training"),
     ("made", "How it was made"),
 )
@@ -64,6 +67,7 @@ def page_of(
         ),
         "misses": _misses(contents, folder, explorer),
         "errors": _errors(contents, folder, explorer),
+        "worst": figure(contents, folder, ALARMS) + figure(contents, folder, OVERLOOKED),
         "images": _images(contents, folder, explorer),
         "training": figure(contents, folder, "training.png") or "<p>No run folder lay beside.</p>",
         "made": _made(contents, commit),
@@ -78,6 +82,7 @@ def page_of(
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body><header>{_head(contents)}</header>\n"
         f'<nav aria-label="Sections"><ul>{menu}</ul></nav>\n<main>{sections}</main>\n'
+        f"{overlays(contents, folder, explorer)}\n"
         "<footer>Every figure is defined in docs/metrics.md; how to read this page: "
         "docs/report.md.</footer></body></html>\n"
     )
@@ -166,7 +171,7 @@ def _scores(contents: Mapping[str, Any], folder: Path) -> str:
 
 
 def _misses(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
-    explained = contents["explanation"]
+    explained, links = contents["explanation"], pictured(contents, explorer)
     again = explained["differing_searches"]
     note = (
         f'<p class="note">{again} searches ended otherwise here than when they were evaluated: '
@@ -181,21 +186,20 @@ def _misses(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
             f"{lost(each['cost'])} <small>success, {counted(each['searches'], 'search', 'es')}, "
             f"{counted(each['objects'], 'object')}</small>",
             [(entry, short(entry["nearest_iou"], ".2f")) for entry in each["listed"]],
-            explorer,
+            links,
         )
         for each in explained["misses"].values()
     )
     return (
         f"<p>{explained['failed_searches']} of {explained['searches']} searches failed. Each "
         "missed object has exactly one reason: the first of these that applies. Behind an image "
-        "stands the best IoU that its search came to; a link opens the search in the explorer, "
-        "if its page holds the image.</p>"
+        "stands the best IoU that its search came to; a link shows the search.</p>"
         f"{note}{figure(contents, folder, 'misses.png')}<h3>Images by reason</h3>{bins}"
     )
 
 
 def _errors(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
-    parts = []
+    parts, links = [], pictured(contents, explorer)
     for name, errors in contents["explanation"]["errors"].items():
         bins = "".join(
             bin_of(
@@ -207,7 +211,7 @@ def _errors(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
                     (entry, short(entry["score"], ".2f") if "score" in entry else "")
                     for entry in each["listed"]
                 ],
-                explorer,
+                links,
             )
             for kind, each in errors["kinds"].items()
         )

@@ -1,16 +1,22 @@
 """What the page is put together from: cards, tables, figures, bins."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from objloc.view.report.figures import shown_on
-from objloc.view.report.texts import FIGURES, best_blind, link, short, span
+from objloc.view.report.texts import ALARMS, FIGURES, OVERLOOKED, best_blind, link, short, span
 
 MEAN = ' class="mean"'
-WIDE = ("by_windows.png", "training.png", "precision_recall.png")
+WIDE = (
+    "by_windows.png",
+    "training.png",
+    "precision_recall.png",
+    ALARMS,
+    OVERLOOKED,
+)
 """Figures that a phone shows in part, to be moved sideways."""
 
 
@@ -61,7 +67,7 @@ def figure(contents: Mapping[str, Any], folder: Path, name: str) -> str:
     caption = FIGURES[name]
     size = ' class="wide"' if name in WIDE else ""
     return (
-        f'<figure id="{name.removesuffix(".png")}"{size}><div class="scroll" tabindex="0">'
+        f'<figure id="{Path(name).stem}"{size}><div class="scroll" tabindex="0">'
         f'<img src="{data_uri(folder / name)}" alt="{escape(caption.title)}"></div>'
         f"<figcaption><b>{escape(caption.title)}.</b> {escape(shown_on(contents, name))} "
         f"{escape(caption.how)}</figcaption></figure>"
@@ -75,7 +81,11 @@ def data_uri(path: Path) -> str:
 
 
 def bin_of(
-    title: str, text: str, cost: str, entries: Sequence[tuple[dict[str, Any], str]], explorer: str
+    title: str,
+    text: str,
+    cost: str,
+    entries: Sequence[tuple[dict[str, Any], str]],
+    links: Callable[[dict[str, Any]], str],
 ) -> str:
     """A kind of failure that opens to the images it is of.
 
@@ -84,10 +94,10 @@ def bin_of(
         text: what it means.
         cost: HTML, what it costs.
         entries: ``image_id`` and ``category``, and a word on each.
-        explorer: address of the explorer's page.
+        links: where an entry leads.
     """
     listed = "".join(
-        f'<li><a href="{escape(link(explorer, entry))}">{escape(entry["image_id"])} '
+        f'<li><a href="{escape(links(entry))}">{escape(entry["image_id"])} '
         f"{escape(entry['category'])} {note}</a></li>"
         for entry, note in entries
     )
@@ -96,3 +106,29 @@ def bin_of(
         f'<details><summary><span>{escape(title)}<span class="text">{escape(text)}</span></span>'
         f'<span class="cost">{cost}</span></summary>{images}</details>'
     )
+
+
+def pictured(contents: Mapping[str, Any], explorer: str) -> Callable[[dict[str, Any]], str]:
+    """Where an entry of a bin leads: to its picture in the page, else to the explorer."""
+    places = {
+        (each["image_id"], each["category"]): f"#picture-{number}"
+        for number, each in enumerate(contents.get("pictures", []))
+    }
+    return lambda entry: places.get((entry["image_id"], entry["category"])) or link(explorer, entry)
+
+
+def overlays(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
+    """The pictures behind the bins; each is seen while the page's address names it."""
+    shown = []
+    for number, each in enumerate(contents.get("pictures", [])):
+        image_id, category = escape(each["image_id"]), escape(each["category"])
+        shown.append(
+            f'<figure class="picture" id="picture-{number}">'
+            f'<img src="{data_uri(folder / each["file"])}" '
+            f'alt="{image_id}, search for {category}: windows and truth">'
+            f"<figcaption><b>{image_id}, search for {category}</b> {escape(each['said'])}. "
+            "Amber: windows, the last one strong; blue: truth. "
+            f'<a href="{escape(link(explorer, each))}">Open in the explorer</a> (if its page holds '
+            'the image) · <a class="close" href="#closed">Close</a></figcaption></figure>'
+        )
+    return f'<div id="closed">{"".join(shown)}</div>'

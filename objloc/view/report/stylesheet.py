@@ -88,6 +88,15 @@ summary .cost small { color: var(--muted); font-size: .85rem; }
 .shots small { display: block; color: var(--muted); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .25em;
   vertical-align: -.05em; }
+#closed { position: fixed; top: 0; left: 0; width: 0; height: 0; }
+.picture { display: none; }
+.picture:target { display: flex; flex-direction: column; align-items: center;
+  justify-content: center; gap: .8rem; position: fixed; inset: 0; z-index: 3; margin: 0;
+  padding: 1rem; background: rgb(22 24 28 / .96); }
+.picture img { width: min(100%, 44rem); max-height: 74vh; object-fit: contain; border: 0;
+  background: none; }
+.picture figcaption, .picture figcaption b { color: #f4f6f9; }
+.picture a { color: #8fd3ff; }
 footer { color: var(--muted); font-size: .88rem; padding-bottom: 3rem; }
 @media (max-width: 40rem) {
   body { font-size: 15px; } header, main, footer { padding-left: .85rem; padding-right: .85rem; }
@@ -96,9 +105,9 @@ footer { color: var(--muted); font-size: .88rem; padding-bottom: 3rem; }
   .scroll td:first-child, .scroll th:first-child { position: sticky; left: 0;
     background: var(--paper); }
   .images { padding-left: 0; } nav ul { padding: .5rem .85rem; }
-  figure img { width: 38rem; max-width: none; } figure.wide img { width: 48rem; }
+  figure:not(.picture) img { width: 38rem; max-width: none; } figure.wide img { width: 48rem; }
   table.facts th { width: 7.5rem; } .shots { grid-template-columns: repeat(2, 1fr); }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
-@media print { nav { display: none; } section { break-inside: avoid; } }
+@media print { nav, .picture { display: none; } section { break-inside: avoid; } }
 """

@@ -19,6 +19,9 @@ class Caption(NamedTuple):
     how: str
 
 
+ALARMS = "false_alarms.jpg"
+OVERLOOKED = "missed_objects.jpg"
+
 FIGURES = {
     each.file: each
     for each in (
@@ -68,6 +71,20 @@ FIGURES = {
             "Success rate lost to each reason, mean over the categories; the bars add up to what "
             "is lacking to 1. Each missed object has one reason, the first that applies from the "
             "top; a failed search has that of the object it came nearest to.",
+        ),
+        Caption(
+            ALARMS,
+            "The surest false alarms",
+            "Each picture is a triggered window (amber) that claims its category with a high score "
+            "and is wrong; below it what it truly is on (blue). One kind seen again and again is "
+            "what to mend first; some are objects that nobody annotated.",
+        ),
+        Caption(
+            OVERLOOKED,
+            "The largest missed objects",
+            "Each picture is an annotated object (blue) that no triggered window of its category "
+            "found, with the window that came nearest (amber). Large objects should be easy: what "
+            "repeats here tells which views the agent does not know.",
         ),
         Caption(
             "training.png",

@@ -19,6 +19,7 @@ def thumbnail(
     size: tuple[float, float],
     truth: Sequence[tuple[Coordinates, bool]],
     windows: Sequence[Coordinates],
+    side: int = _SIDE,
 ) -> bytes:
     """A JPEG file of a search: earlier windows faint, the last one strong.
 
@@ -27,11 +28,12 @@ def thumbnail(
         size: its width and height in pixels as annotated.
         truth: boxes of the objects of the category, in pixels, and whether each is
             difficult: those are dashed.
-        windows: of the search, in pixels, the last one last.
+        windows: of the search, in pixels, the last one last; may be none.
+        side: longer side of the picture, in pixels.
     """
     with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
         image = file.convert("RGB")
-    scale = _SIDE / max(size)
+    scale = side / max(size)
     image = image.resize(
         (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), Image.Resampling.LANCZOS
     )
@@ -44,7 +46,8 @@ def thumbnail(
         draw(box, colour=AGENT, width=1, opacity=0.25)
     for box, difficult in truth:
         draw(box, colour=TRUTH, width=3, dashed=difficult)
-    draw(windows[-1], colour=AGENT, width=3)
+    for box in windows[-1:]:
+        draw(box, colour=AGENT, width=3)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()

@@ -24,6 +24,8 @@ from tests.browsers import asked, require_browser
 from tests.view.searches import make_checkpoint
 
 AGENT = Localiser(make_checkpoint())
+PATIENCE = 90
+"""Seconds: a machine that serves the page for the first time, and much else, is slow."""
 pytestmark = pytest.mark.browser
 
 
@@ -60,7 +62,7 @@ def visit(driver: Chrome, address: str) -> None:
     # Each component comes when it is ready.
     for part in ("#ob-examples button", "#ob-file input[type=file]", "#ob-start"):
         there = ec.presence_of_element_located((By.CSS_SELECTOR, part))
-        WebDriverWait(driver, 30).until(there)
+        WebDriverWait(driver, PATIENCE).until(there)
 
 
 def told(driver: Chrome) -> str:
@@ -69,7 +71,7 @@ def told(driver: Chrome) -> str:
 
 
 def wait_for(driver: Chrome, words: str) -> None:
-    wait = WebDriverWait(driver, 30, ignored_exceptions=(Exception,))
+    wait = WebDriverWait(driver, PATIENCE, ignored_exceptions=(Exception,))
     wait.until(lambda page: words in told(page), f"'{words}' was not told")
 
 

@@ -59,7 +59,7 @@ def test_the_page_fits_its_window_and_asks_for_nothing_but_itself(
         assert asked(chrome, "arguments[0].naturalWidth", picture) > 100
 
 
-def test_a_bin_opens_and_its_link_leads_to_the_search_in_the_explorer(chrome: Chrome) -> None:
+def test_a_bin_opens_to_pictures_of_its_searches_and_these_to_the_explorer(chrome: Chrome) -> None:
     bins = [
         each
         for each in chrome.find_elements(By.CSS_SELECTOR, "#misses details")
@@ -71,7 +71,19 @@ def test_a_bin_opens_and_its_link_leads_to_the_search_in_the_explorer(chrome: Ch
     bins[0].find_element(By.TAG_NAME, "summary").click()
     assert link.is_displayed()
     image_id, category = link.text.split()[:2]
+    before = asked(chrome, "scrollY")
     link.click()
+    (picture,) = (
+        each for each in chrome.find_elements(By.CSS_SELECTOR, ".picture") if each.is_displayed()
+    )
+    assert f"{image_id}, search for {category}" in picture.text
+    assert asked(chrome, "arguments[0].getBoundingClientRect().bottom <= innerHeight", picture)
+    picture.find_element(By.CLASS_NAME, "close").click()
+    assert not picture.is_displayed()
+    # One is back where one was.
+    assert asked(chrome, "scrollY") == before
+    link.click()
+    picture.find_element(By.PARTIAL_LINK_TEXT, "explorer").click()
     assert f"image={image_id}&search={category}" in chrome.current_url
     # The explorer writes into its address what it shows, the step as a number.
     shown = rf"#image={image_id}&search={category}&step=\d+$"

@@ -14,6 +14,7 @@ from objloc.errors import ObjlocError
 from objloc.params import Report
 from objloc.view.report.build import copy_with_commit, read_report, write_report
 from objloc.view.report.page import page_of
+from objloc.view.report.pictures import named_pairs
 from objloc.view.report.texts import FIGURES
 from tests.stages.evaluations import bytes_in
 
@@ -84,7 +85,8 @@ def test_the_page_needs_nothing_beside_it(report: Path) -> None:
     page = Page(text)
     assert not page.open
     assert not page.alone
-    assert len(page.sources) == len(FIGURES) + len(list(report.glob("thumbnails/*")))
+    pictures = [*report.glob("thumbnails/*"), *report.glob("pictures/*")]
+    assert len(page.sources) == len(FIGURES) + len(pictures)
     assert all(each.startswith("data:image/") for each in page.sources)
     inside = {each.removeprefix("#") for each in page.links if each.startswith("#")}
     assert inside <= page.ids
@@ -94,8 +96,9 @@ def test_the_page_needs_nothing_beside_it(report: Path) -> None:
     assert "python -m stages.train data/shards <data/train>" in page.words
 
 
-def test_every_bin_links_its_images_to_the_explorer(report: Path) -> None:
+def test_every_bin_leads_to_pictures_and_from_them_to_the_explorer(report: Path) -> None:
     contents = read_report(report)
+    assert contents["pictures"]
     links = Page((report / "report.html").read_text("utf-8")).links
     text = (report / "report.md").read_text("utf-8")
     bins = [*contents["explanation"]["misses"].values()]
@@ -106,8 +109,37 @@ def test_every_bin_links_its_images_to_the_explorer(report: Path) -> None:
     for entry in entries:
         place = f"#image={entry['image_id']}&search={entry['category']}&step=end"
         assert f"../explore/explorer.html{place}" in links
+    places = {(each["image_id"], each["category"]): each for each in contents["pictures"]}
+    # So few searches that none is left out.
+    assert set(places) == {(each["image_id"], each["category"]) for each in entries}
+    assert {f"#picture-{number}" for number in range(len(places))} <= set(links)
     first = next(each["listed"][0] for each in bins if each["listed"])
-    assert f"#image={first['image_id']}&search={first['category']}" in text
+    file = places[first["image_id"], first["category"]]["file"]
+    assert f"[{first['image_id']} {first['category']}]({file})" in text
+
+
+def test_of_too_many_pictures_every_bin_has_its_first_and_the_rest_leads_to_the_explorer(
+    evaluated_run: Path, report: Path, tmp_path: Path
+) -> None:
+    whole = read_report(report)["pictures"]
+    few = write(evaluated_run, tmp_path / "few", PARAMS.model_copy(update={"pictures": 2}))
+    assert few["pictures"] == whole[:2]
+    links = Page((tmp_path / "few" / "report.html").read_text("utf-8")).links
+    assert {each for each in links if each.startswith("#picture-")} == {"#picture-0", "#picture-1"}
+    left = whole[-1]
+    place = f"#image={left['image_id']}&search={left['category']}&step=end"
+    assert f"../explore/explorer.html{place}" in links
+    explanation = {
+        "misses": {"one": {"listed": [_entry("a"), _entry("b")]}},
+        "errors": {"triggered": {"kinds": {"two": {"listed": [_entry("c")]}}}},
+    }
+    assert named_pairs(explanation, 2) == [("a", "cat"), ("c", "cat")]
+    assert named_pairs(explanation, 9) == [("a", "cat"), ("c", "cat"), ("b", "cat")]
+    assert named_pairs(explanation, 0) == []
+
+
+def _entry(image_id: str) -> dict[str, str]:
+    return {"image_id": image_id, "category": "cat"}
 
 
 def test_scores_are_the_evaluations_and_lie_below_the_ceiling(

@@ -1,0 +1,87 @@
+"""Pictures of the searches that a report's bins name, whether or not the explorer has them."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain, zip_longest
+from typing import Any
+
+from objloc.evaluation.analysis import Analysis
+from objloc.evaluation.worst import coordinates
+from objloc.view.report.thumbnails import thumbnail
+from objloc.voc.sample import Coordinates
+
+Pair = tuple[str, str]
+"""Image id and category."""
+_SIDE = 240
+
+
+def named_pairs(explanation: Mapping[str, Any], number: int) -> list[Pair]:
+    """Image and category of what bins list: the first of each bin, then the second of each.
+
+    Args:
+        explanation: see ``objloc.evaluation.explanation.explanation_of``.
+        number: at most so many.
+    """
+    kinds = (errors["kinds"].values() for errors in explanation["errors"].values())
+    bins = [each["listed"] for each in chain(explanation["misses"].values(), *kinds)]
+    pairs: dict[Pair, None] = {}
+    for entry in chain.from_iterable(zip_longest(*bins)):
+        if len(pairs) == number:
+            break
+        if entry is not None:
+            pairs[entry["image_id"], entry["category"]] = None
+    return list(pairs)
+
+
+def pictures(
+    analysis: Analysis, explanation: Mapping[str, Any], number: int
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """What each picture is of and its file's bytes.
+
+    Args:
+        analysis: holds the searches, the detections and the photographs.
+        explanation: names them.
+        number: at most so many.
+    """
+    store, searches = analysis.store, analysis.searches
+    images = {image_id: row for row, image_id in enumerate(store.image_ids)}
+    columns = {name: column for column, name in enumerate(store.categories)}
+    ran = zip(searches.image.tolist(), searches.category.tolist(), strict=True)
+    rows = {pair: row for row, pair in enumerate(ran)}
+    for place, (image_id, category) in enumerate(named_pairs(explanation, number)):
+        image, column = images[image_id], columns[category]
+        mine = store.object_category[image] == column
+        truth = [
+            (coordinates(box), difficult)
+            for box, difficult in zip(
+                store.boxes[image][mine].tolist(), store.difficult[image][mine].tolist(),
+                strict=True,
+            )
+        ]  # fmt: skip
+        row = rows.get((image, column))
+        if row is None:
+            windows, said = _claimed(analysis, image_id, category)
+        else:
+            steps = int(searches.steps[row])
+            windows = [coordinates(box) for box in searches.boxes[row, : steps + 1].tolist()]
+            ending = "triggered" if searches.terminated[row] else "no trigger"
+            said = f"final IoU {float(searches.final_iou[row]):.2f}, {steps} steps, {ending}"
+        width, height = store.sizes[image].tolist()
+        told = {
+            "image_id": image_id,
+            "category": category,
+            "said": said,
+            "file": f"pictures/{place:04}.jpg",
+        }
+        yield told, thumbnail(store.jpegs[image], (width, height), truth, windows, _SIDE)
+
+
+def _claimed(analysis: Analysis, image_id: str, category: str) -> tuple[list[Coordinates], str]:
+    """The surest detection of a search that does not count, and what is said of it."""
+    for kind, diagnoses in analysis.diagnoses.items():
+        detections = diagnoses[category].detections
+        found = (detections.image_ids == image_id).nonzero()[0]
+        if len(found):
+            box = coordinates(detections.boxes[found[0]].tolist())
+            score = float(detections.scores[found[0]])
+            return [box], f"surest {kind} window, score {score:.2f}"
+    return [], "no window"

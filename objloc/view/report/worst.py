@@ -1,0 +1,155 @@
+"""Two contact sheets of a run's worst: its surest false alarms, its largest misses."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from objloc.errors import ObjlocError
+from objloc.evaluation.average_precision import MATCH_IOU, Objects
+from objloc.evaluation.detections import objects_of
+from objloc.evaluation.evaluated import Evaluated, read_evaluated
+from objloc.evaluation.tide import BACKGROUND_IOU, Diagnosis, Status, diagnose
+from objloc.evaluation.worst import Alarm, Overlooked, largest_overlooked, surest_alarms
+from objloc.files import write_atomically
+from objloc.view.report.texts import ALARMS, OVERLOOKED, short
+from objloc.view.report.thumbnails import thumbnail
+from objloc.view.sheet import Tile, contact_sheet
+from objloc.voc.sample import Coordinates
+from objloc.voc.store import SampleStore
+
+NUMBER = 20
+"""Pictures of each sheet."""
+_COLUMNS = 5
+_TILE = (300, 225)
+
+
+def write_worst(shards: Path, evaluate: Path, output: Path, image_set: str) -> list[Path]:
+    """Write both sheets of any evaluation, from its detections alone: no model runs.
+
+    Args:
+        shards: folder of shards.
+        evaluate: what was measured.
+        output: the folder to write into.
+        image_set: of the evaluation.
+
+    Returns:
+        The sheets' files; a sheet with nothing to show is not written.
+
+    Raises:
+        ObjlocError: no such evaluation, a damaged one, or one of other data.
+    """
+    evaluated = read_evaluated(evaluate, image_set)
+    store = SampleStore.load(shards, image_set, evaluated.categories, None)
+    if store.data_hash != evaluated.metrics["data"]["hash"]:
+        raise ObjlocError(
+            f"{evaluate}: expected an evaluation on the data in {shards}, "
+            f"{store.data} ({store.data_hash[:12]}); found one on {evaluated.data}"
+        )
+    objects = objects_of(store)
+    diagnoses = diagnose(evaluated.detections("triggered"), objects)
+    return draw_worst(store, evaluated, diagnoses, objects, output)
+
+
+def draw_worst(
+    store: SampleStore,
+    evaluated: Evaluated,
+    diagnoses: dict[str, Diagnosis],
+    objects: dict[str, Objects],
+    output: Path,
+) -> list[Path]:
+    """Write both sheets; see ``write_worst``.
+
+    Args:
+        store: the photographs.
+        evaluated: what was measured.
+        diagnoses: of the triggered windows, by category.
+        objects: by category.
+        output: the folder to write into.
+    """
+    places = {image_id: row for row, image_id in enumerate(store.image_ids)}
+    sizes = {
+        image_id: (width, height)
+        for image_id, (width, height) in zip(store.image_ids, store.sizes.tolist(), strict=True)
+    }
+    alarms = surest_alarms(diagnoses, objects, NUMBER)
+    overlooked = largest_overlooked(diagnoses, objects, sizes, NUMBER)
+    number = evaluated.metrics["images"]
+    about = f"{store.data}, {store.image_set}: {number} images, triggered windows. "
+    sheets = (
+        (
+            ALARMS,
+            [_alarm_tile(store, places[each.image_id], each) for each in alarms],
+            f"The {len(alarms)} surest false alarms",
+            f"{about}False: IoU < {MATCH_IOU:g} with every object of the category, or on one that "
+            "a surer window has; of a category in an image the surest. Blue: the object that it is "
+            f"on, if any overlaps by IoU {BACKGROUND_IOU:g} or more. Amber: the window. The number "
+            "is its score: compare it within this sheet only.",
+        ),
+        (
+            OVERLOOKED,
+            [_missed_tile(store, places[each.image_id], each) for each in overlooked],
+            f"The {len(overlooked)} largest missed objects",
+            f"{about}Missed: no window of the category found it (IoU >= {MATCH_IOU:g}); objects "
+            "marked difficult are left out, and of each image the largest is shown. Blue: the "
+            "object. Amber: the window of the category that overlaps it most.",
+        ),
+    )
+    written = []
+    for name, tiles, title, note in sheets:
+        if tiles:
+            sheet = contact_sheet(tiles, _COLUMNS, _TILE, title, note)
+            write_atomically(output / name, _jpeg(sheet))
+            written.append(output / name)
+    return written
+
+
+def _alarm_tile(store: SampleStore, row: int, alarm: Alarm) -> Tile:
+    truth = [] if alarm.truth is None else [(alarm.truth, False)]
+    picture = _picture(store, row, truth, [alarm.box])
+    return Tile(picture, f"{alarm.category} {short(alarm.score, '.2f')}", _said(alarm))
+
+
+def _said(alarm: Alarm) -> str:
+    """What a false alarm truly is, in few words."""
+    overlap = f"IoU {short(alarm.iou, '.2f')}"
+    return {
+        Status.DUPLICATE: f"duplicate of one found, {overlap}",
+        Status.LOCALISATION: f"badly placed, {overlap}",
+        Status.CLASS: f"wrong class: {alarm.on}, {overlap}",
+        Status.BOTH: f"badly placed on {alarm.on}, {overlap}",
+        Status.BACKGROUND: "background",
+    }[alarm.status] + f", {alarm.image_id}"
+
+
+def _missed_tile(store: SampleStore, row: int, missed: Overlooked) -> Tile:
+    windows = [] if missed.nearest is None else [missed.nearest]
+    picture = _picture(store, row, [(missed.box, False)], windows)
+    near = (
+        "no window on it" if missed.nearest is None else f"nearest IoU {short(missed.iou, '.2f')}"
+    )
+    return Tile(
+        picture,
+        f"{missed.category}, {missed.share:.0%} of the image",
+        f"{near}, {missed.image_id}",
+    )
+
+
+def _picture(
+    store: SampleStore,
+    row: int,
+    truth: Sequence[tuple[Coordinates, bool]],
+    windows: Sequence[Coordinates],
+) -> Image.Image:
+    width, height = store.sizes[row].tolist()
+    jpeg = thumbnail(store.jpegs[row], (width, height), truth, windows)
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        return picture.convert("RGB")
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    """A fifth of a PNG file's bytes, and the small letters stay sharp."""
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=88, subsampling=0)
+    return stream.getvalue()
