@@ -32,7 +32,7 @@ def refused(*overrides: str) -> str:
         ("train.max_minutes=0", "train.max_minutes: expected greater than 0; found 0"),
         (
             "train.agent=foo",
-            "train.agent: expected one of scenes, pretrained, dqn2018; found 'foo'",
+            "train.agent: expected one of scenes, pretrained, scratch, dqn2018; found 'foo'",
         ),
         ("train.categories=[]", "categories: expected at least one category, or all"),
         ("train.categories=[cat,cat]", "categories: a category is named twice"),

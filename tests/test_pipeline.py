@@ -24,7 +24,7 @@ AFTER_TRAINING = "train evaluate register report animate explore layers"
 
 WITHOUT_EFFECT = {
     "objloc/__init__.py": "the version is not written anywhere",
-    "objloc/params.py": "params.yaml states every value (tested below), no default decides",
+    "objloc/params": "params.yaml states every value (tested below), no default decides",
     "objloc/tracking": "it writes to MLflow only, and a model it fetches is known by its hash",
     "objloc/view/progress.py": "it is shown while waiting",
     "objloc/voc/progress.py": "it is shown while waiting",

@@ -1,0 +1,167 @@
+"""The parameters of every stage: ``params.yaml``, validated.
+
+One frozen model a section; a function receives its own section only. Unknown
+keys, wrong types and impossible values are refused in one line that names the
+key and what is allowed.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from objloc.errors import ObjlocError
+from objloc.params.agent import (
+    Agent,
+    Encoder,
+    Exploration,
+    Head,
+    Learning,
+    Mdp,
+    Replay,
+    Schedule,
+)
+from objloc.params.data import Dataset, Shard
+from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
+from objloc.params.section import Categories, Section
+from objloc.params.training import Train
+from objloc.params.viewing import Animate, Explore, Layers
+
+__all__ = [
+    "Agent",
+    "Animate",
+    "Categories",
+    "Dataset",
+    "Encode",
+    "Encoder",
+    "Evaluate",
+    "Exploration",
+    "Explore",
+    "Head",
+    "Layers",
+    "Learning",
+    "Mdp",
+    "Params",
+    "Register",
+    "Replay",
+    "Report",
+    "Schedule",
+    "Search",
+    "Section",
+    "Shard",
+    "Train",
+    "load_params",
+]
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    dataset: Dataset = Dataset()
+    shard: Shard = Shard()
+    train: Train = Train()
+    agents: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Agent]
+    """Agents by name; ``train.agent`` picks one."""
+    encode: Encode = Encode()
+    evaluate: Evaluate = Evaluate()
+    registration: Annotated[Register, Field(alias="register")] = Register()
+    report: Report = Report()
+    animate: Animate = Animate()
+    explore: Explore = Explore()
+    layers: Layers = Layers()
+
+    @model_validator(mode="after")
+    def _agent_exists(self) -> "Params":
+        if self.train.agent not in self.agents:
+            raise ValueError(
+                f"train.agent: expected one of {', '.join(self.agents)}; found '{self.train.agent}'"
+            )
+        return self
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that ``train.agent`` names."""
+        return self.agents[self.train.agent]
+
+
+def _one_line(path: str, error: ValidationError) -> str:
+    """The first complaint of pydantic as ``file: key: expected …; found …``."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(
+        str(part)
+        for part in first["loc"]
+        # Branches of unions are pydantic's business, not keys of the file.
+        if not re.match(
+            r"(literal\[|tuple\[|function-|constrained-|str$|int$|float$|\[key\])", str(part)
+        )
+    )
+    found = first.get("input")
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        return f"{path}: {where}: unknown key; allowed: {', '.join(_keys_at(first['loc'][:-1]))}"
+    message = re.sub(r"^(Value|Assertion) error, ", "", first["msg"])
+    if kind == "value_error" and isinstance(found, dict):
+        return f"{path}: {f'{where}.' if where else ''}{message}"
+    message = message.replace("Input should be", "expected").replace("Field required", "required")
+    return f"{path}: {where}: {message}; found {found!r}"
+
+
+def _keys_at(location: Iterable[Any]) -> list[str]:
+    """Keys of the section at a location of ``Params``."""
+    section: Any = Params
+    for part in location:
+        annotation = (
+            section.model_fields[part].annotation if part in section.model_fields else Agent
+        )
+        section = Agent if part == "agents" else annotation
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise ObjlocError(f"--set {override}: expected KEY=VALUE, as in train.categories=[cat]")
+    *parents, last = key.strip().split(".")
+    node: Any = tree
+    for parent in parents:
+        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise ObjlocError(f"--set {override}: '{parent}' is not a section of the parameters")
+    node[last] = yaml.load(value) if value.strip() else None
+
+
+def load_params(path: Path, overrides: Iterable[str] = ()) -> Params:
+    """Read and validate ``params.yaml``.
+
+    YAML 1.2 (so ``1e-4`` is a number, and ``no`` a string).
+
+    Args:
+        path: the file.
+        overrides: ``KEY=VALUE`` pairs that win over the file.
+
+    Raises:
+        ObjlocError: no such file, malformed YAML, unknown key, wrong type or
+            impossible value; the message names the key and what is allowed.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"))
+        if not isinstance(tree, dict):
+            raise ObjlocError(f"{path}: expected sections such as 'train:'; found {tree!r}")
+        for override in overrides:
+            _set(tree, override, yaml)
+    except FileNotFoundError:
+        raise ObjlocError(f"{path}: no such parameter file (give one with --params)") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ObjlocError(f"{path}: not valid YAML: {reason}") from None
+    try:
+        # Through JSON: strict there still takes a list for a tuple.
+        return Params.model_validate_json(json.dumps(tree))
+    except ValidationError as error:
+        raise ObjlocError(_one_line(str(path), error)) from None

@@ -1,0 +1,283 @@
+"""Everything that makes an agent: an entry of ``agents``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from objloc.params.section import Fraction, PositiveInt, Section
+
+
+class Mdp(Section):
+    """The Markov decision process."""
+
+    actions: Literal["dissertation", "paper"] = "paper"
+    """``dissertation``: the 11 of 2018. ``paper``: the 9 of Caicedo & Lazebnik."""
+    step_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """alpha: what a move changes, as a share of the window's own side."""
+    further_step_sizes: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """The moves again with these step sizes: how far to go is learned too (future work
+    of the 2018 dissertation)."""
+    zooms: bool = False
+    """Five more actions: to a corner or the centre, 0.55 of each side (Tree-RL)."""
+    reward: Literal["sign", "difference"] = "sign"
+    """Of a move. ``sign``: of the change of IoU, 1 or -1. ``difference``: the change
+    itself times ``reward_scale``, within 1 and -1: a longer stride may earn more."""
+    reward_scale: Annotated[float, Field(gt=0)] = 5.0
+    """For ``reward: difference``."""
+    max_steps: PositiveInt = 50
+    """Steps after which an episode is truncated."""
+    min_side: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Least side of a window, as a share of the image's side."""
+    min_aspect_ratio: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Least height by width of a window, both as shares of the image's sides."""
+    max_aspect_ratio: Annotated[float, Field(ge=1)] = 6.0
+    """Greatest height by width."""
+    trigger_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """tau: a trigger is right if IoU is above it (in training)."""
+    trigger_reward: Annotated[float, Field(gt=0)] = 3.0
+    """Of a right trigger; a wrong one costs as much. A move earns 1 or costs 1."""
+    starts: tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...] = ((1, 1.0),)
+    """Start windows: grids of so many windows a side, each of such a share of the
+    image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them,
+    as does a search with a budget; a greedy episode begins with the first."""
+
+
+class Encoder(Section):
+    """What the agent sees of an image and a window.
+
+    ``crops``: the window is cut out of the squashed image and given to a
+    network (2018). ``map``: a residual network sees the image once, windows are
+    pooled out of its feature map. ``pretrained``: the same with a backbone trained
+    on ImageNet, whose maps may be computed once for all (stage ``encode``).
+    """
+
+    kind: Literal["crops", "map", "pretrained"] = "map"
+    """Which of the three."""
+    backbone: Literal["efficientnet-lite0"] = "efficientnet-lite0"
+    """``pretrained``: the network and its weights (extra ``pretrained``)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's arithmetic; ``bfloat16``: automatic mixed precision."""
+    fine_tune: bool = False
+    """``pretrained``: train the backbone too, from images; for a GPU."""
+    image_size: Annotated[int, Field(ge=16, le=1024)] = 128
+    """Side in pixels to which every image is squashed."""
+    greyscale: bool = False
+    """``crops`` and ``map``: without colours."""
+    frames: PositiveInt = 1
+    """The windows of the last so many steps are seen together."""
+    window_size: Annotated[int, Field(ge=36)] = 84
+    """``crops``: side in pixels to which a window is resized."""
+    widths: tuple[PositiveInt, ...] = (32, 48, 64, 96)
+    """``map``: channels of the stem and of each residual stage; each halves the map."""
+    neck_width: PositiveInt = 32
+    """``map`` and ``pretrained``, as all below: channels in which maps are merged."""
+    pool: PositiveInt = 7
+    """Cells a side into which a window is pooled."""
+    context: Annotated[float, Field(ge=1, le=3)] = 1.2
+    """The window is widened by this factor before pooling."""
+    cell_width: PositiveInt = 32
+    """Channels of a cell that all categories share."""
+    category_channels: Annotated[int, Field(ge=0)] = 0
+    """Channels of a cell that each category has of its own; above 0, one
+    head serves all categories, each with its own cells."""
+
+
+class Head(Section):
+    """The layers from features to Q-values."""
+
+    hidden: tuple[PositiveInt, ...] = (512,)
+    """Widths of the dense layers before the values."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the inputs of each hidden layer that is dropped in training."""
+    per_category: bool = True
+    """True: one set of Q-values for each category. False: one for all (2018)."""
+    action_history: Annotated[int, Field(ge=0)] = 0
+    """Number of past actions given one-hot (10 in Caicedo & Lazebnik)."""
+    joint: tuple[PositiveInt, ...] = ()
+    """Widths of the dense layers of a second head, which sees the channels that all
+    categories share and values all categories together; the two heads' values add up.
+    Only with ``encoder.category_channels``; empty: none."""
+    presence: bool = False
+    """Also learn, for every window and category, whether the window holds at least
+    half of an object of it: says where a search is worth its looks."""
+
+
+class Learning(Section):
+    """Deep Q-learning."""
+
+    backup: Literal["sampled", "all_actions"] = "all_actions"
+    """``sampled``: the target of the action taken (DQN). ``all_actions``: targets of
+    every action, whose next windows and rewards follow from geometry."""
+    discount: Fraction = 0.5
+    """gamma: the weight of what follows; 0: of the next reward alone."""
+    double: bool = False
+    """Double DQN (van Hasselt et al. 2016): the online network picks the next action."""
+    loss: Literal["squared", "huber", "logistic"] = "huber"
+    """``squared``, ``huber``: of the difference between target and value.
+    ``logistic``: values are bounded by the greatest return there can be, and the
+    cross-entropy of value and target as shares of that range is minimised (Ayoub et
+    al. 2024); its minimum is the expectation, as the squared error's."""
+    move_weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of a move's loss beside a trigger's (``all_actions`` only)."""
+    presence_weight: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of the loss of ``head.presence``."""
+    optimiser: Literal["rmsprop", "adamw"] = "adamw"
+    """``rmsprop``: with the decay 0.99 and the epsilon 1e-6 of 2018."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Step size of the optimiser."""
+    learning_rate_decay_updates: Annotated[int, Field(ge=0)] = 0
+    """Cosine decay from ``learning_rate`` to a hundredth of it over so many
+    updates, counted from the first; 0: constant."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of the optimiser."""
+    max_gradient_norm: Annotated[float, Field(gt=0)] | None = None
+    """A longer gradient is scaled down to it; null: never."""
+    images_per_batch: PositiveInt = 32
+    """Images in a batch."""
+    windows_per_image: PositiveInt = 1
+    """A batch holds ``images_per_batch`` x ``windows_per_image`` windows."""
+    object_windows: Fraction = 0.0
+    """Share of a batch's windows that are jittered round objects instead of
+    replayed (``all_actions`` only)."""
+    updates_per_step: Annotated[float, Field(gt=0)] = 1.0
+    """Updates for each lock-step of all environments; below 1, one in so many."""
+    target_update_every: PositiveInt = 10000
+    """Updates between two copies of the online network to the target network."""
+    target_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the online weights in a copy; below 1, a soft update."""
+    kept: Literal["online", "target"] = "online"
+    """Which network is validated and kept. With a small ``target_rate`` the target
+    network's weights are a running mean of the online one's (Polyak averaging)."""
+    absent_reward: Annotated[float, Field(le=0)] = -3.0
+    """Reward of a trigger for a category that the image does not hold
+    (``per_category`` with ``all_actions``)."""
+    absent_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of a batch's absent categories that are taught: they are many and easy."""
+    absent_weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of their loss; 1 / ``absent_share`` makes the trigger's value the
+    expectation over all categories, a calibrated score."""
+    flip: bool = False
+    """Half of a batch's images are mirrored, with their windows and objects
+    (``all_actions`` only)."""
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Brightness, contrast and saturation are scaled by 1 +- this."""
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Images are cut to a random part whose sides are at least 1 - this of the whole's;
+    windows and truth move along (``all_actions`` only: rewards are made anew)."""
+
+
+class Replay(Section):
+    """The replay memory."""
+
+    size: PositiveInt = 500_000
+    """Transitions remembered; the oldest goes first."""
+    init_size: PositiveInt = 500
+    """Transitions gathered before the first update."""
+
+
+class Exploration(Section):
+    """Epsilon-greedy exploration."""
+
+    epsilon_start: Fraction = 1.0
+    """Probability of a random action at the start."""
+    epsilon_end: Fraction = 0.2
+    """And after ``epsilon_decay_steps``."""
+    epsilon_decay_steps: PositiveInt = 500
+    """Steps (of single environments) over which epsilon falls linearly."""
+    guided: bool = False
+    """Random choices are among the actions with positive reward, where there are
+    any (Caicedo & Lazebnik)."""
+
+
+class Schedule(Section):
+    """How long, and how often measured."""
+
+    environments: PositiveInt = 1
+    """Environments in lock-step."""
+    episodes_per_image: PositiveInt = 5
+    """Episodes in a row on each image (and category) of a pass."""
+    passes: PositiveInt = 1
+    """Passes over the training images."""
+    max_updates: Annotated[int, Field(ge=1)] | None = None
+    """Training ends after so many updates, within a pass too; null: when all passes
+    are done."""
+    evaluations: PositiveInt = 10
+    """Validations in a run, evenly spread; the best one's weights are kept."""
+    val_images: Annotated[int, Field(ge=1)] | None = 100
+    """Validation uses the first so many images of each category; null: all."""
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    """Each validation also measures the first so many training images of each category:
+    what is learned by heart shows; null: none."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Training stops early after so many validations without a better score; null:
+    never."""
+    success_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Success on validation is a trigger with IoU above it, whatever ``trigger_iou``
+    was trained for."""
+
+
+class Agent(Section):
+    """Everything that makes an agent."""
+
+    mdp: Mdp = Mdp()
+    encoder: Encoder = Encoder()
+    head: Head = Head()
+    learning: Learning = Learning()
+    replay: Replay = Replay()
+    exploration: Exploration = Exploration()
+    schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Agent":
+        learning = self.learning
+        if learning.object_windows and learning.backup != "all_actions":
+            raise ValueError(
+                "learning.object_windows: expected 0 unless learning.backup=all_actions"
+            )
+        if (learning.flip or learning.crop) and learning.backup != "all_actions":
+            raise ValueError(
+                "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
+                "taken has no mirror image"
+            )
+        if self.replay.init_size > self.replay.size:
+            raise ValueError(
+                f"replay.init_size: expected at most replay.size={self.replay.size}, "
+                f"found {self.replay.init_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_and_head_fit(self) -> "Agent":
+        learning = self.learning
+        if self.encoder.category_channels and not (
+            self.encoder.kind != "crops" and self.head.per_category
+        ):
+            raise ValueError(
+                "encoder.category_channels: expected 0 unless encoder.kind=map or pretrained and "
+                "head.per_category=true"
+            )
+        if self.head.joint and not self.encoder.category_channels:
+            raise ValueError("head.joint: expected [] unless encoder.category_channels is above 0")
+        if self.encoder.kind == "pretrained":
+            if self.encoder.image_size % 32:
+                raise ValueError(
+                    "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
+                    f"found {self.encoder.image_size}"
+                )
+            if self.encoder.greyscale:
+                raise ValueError(
+                    "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
+                    "trained on colours"
+                )
+            if not self.encoder.fine_tune and (learning.jitter or learning.crop):
+                raise ValueError(
+                    "learning: expected jitter=0 and crop=0 for the maps of a frozen backbone"
+                )
+        if self.head.presence and not (self.head.per_category and learning.backup == "all_actions"):
+            raise ValueError(
+                "head.presence: expected false unless head.per_category=true and "
+                "learning.backup=all_actions"
+            )
+        if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
+            raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
+        return self

@@ -1,0 +1,65 @@
+"""Which data, and how they are split and packed: ``dataset`` and ``shard``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from objloc.params.section import Fraction, PositiveInt, Section
+
+
+class Dataset(Section):
+    """Which photographs; the ``download`` stage."""
+
+    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012", "folder"] = "scenes"
+    """``scenes`` is drawn by the program, ``folder`` lies at ``path``; the others are
+    archives of Pascal VOC."""
+    path: str | None = None
+    """Of ``folder`` (else without effect): a folder of images with VOC's XML files or
+    COCO's JSON; a relative one counts from the repository root."""
+    mirror: str | None = None
+    """Folder, ``file://`` or http(s) URL that holds the archives; relative folders
+    count from the repository root. None: the official addresses."""
+    scenes_images: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1)]] = {  # noqa: RUF012  # pydantic copies it
+        "train": 1000,
+        "val": 200,
+        "test": 300,
+    }
+    """Number of images drawn for each image set (``scenes`` only)."""
+    scenes_seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed, other scenes."""
+
+    @field_validator("mirror")
+    @classmethod
+    def _not_empty(cls, mirror: str | None) -> str | None:
+        if mirror is not None and not mirror.strip():
+            raise ValueError("expected a folder or URL, or null")
+        return mirror
+
+
+class Shard(Section):
+    """How samples are split and packed; the ``shard`` stage."""
+
+    split: Literal["devkit", "seeded", "by_year"] = "devkit"
+    """``devkit``: the devkit's own image sets. ``seeded``: train, val and test
+    drawn by image from all images of the devkit. ``by_year``: the sets of each year
+    under names such as ``train_2007``; a year without a test set is seeded."""
+    fractions: dict[Literal["train", "val", "test"], Fraction] = {  # noqa: RUF012  # likewise
+        "train": 0.65,
+        "val": 0.15,
+        "test": 0.20,
+    }
+    """Share of each set in the seeded split; they sum to 1."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the seeded split."""
+    samples_per_shard: PositiveInt = 500
+    """Images in one tar file, the last one's fewer."""
+
+    @model_validator(mode="after")
+    def _fractions_sum_to_one(self) -> "Shard":
+        if set(self.fractions) != {"train", "val", "test"}:
+            raise ValueError("fractions: expected the keys train, val and test")
+        if abs(sum(self.fractions.values()) - 1) > 1e-6:
+            raise ValueError(
+                f"fractions: expected a sum of 1, found {sum(self.fractions.values())}"
+            )
+        return self

@@ -1,0 +1,30 @@
+"""What all sections of parameters share.
+
+One frozen model a section; a function receives its own section only.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+def _listed(value: Any) -> Any:
+    """``-S train.categories=cat`` arrives as a string: take it as a list of one."""
+    if isinstance(value, str) and value != "all":
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Categories = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
