@@ -91,7 +91,7 @@ class Report(Section):
     """Windows that the oracle keeps after each move; wider finds more, slower."""
     thumbnails: Annotated[int, Field(ge=1, le=60)] = 6
     """Searches shown of the best, and of the worst."""
-    pictures: Annotated[int, Field(ge=0, le=2000)] = 400
-    """Pictures of searches behind the bins of errors and misses, some 10 kB of the page each."""
+    pictures: Annotated[int, Field(ge=0, le=2000)] = 900
+    """Pictures of searches behind the bins of errors and misses, some 7 kB of the page each."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the intervals of average precision, and of the random agent."""

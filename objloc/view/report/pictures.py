@@ -11,7 +11,7 @@ from objloc.voc.sample import Coordinates
 
 Pair = tuple[str, str]
 """Image id and category."""
-_SIDE = 240
+_SIDE, _QUALITY = 200, 65
 
 
 def named_pairs(explanation: Mapping[str, Any], number: int) -> list[Pair]:
@@ -72,7 +72,8 @@ def pictures(
             "said": said,
             "file": f"pictures/{place:04}.jpg",
         }
-        yield told, thumbnail(store.jpegs[image], (width, height), truth, windows, _SIDE)
+        size = (width, height)
+        yield told, thumbnail(store.jpegs[image], size, truth, windows, _SIDE, _QUALITY)
 
 
 def _claimed(analysis: Analysis, image_id: str, category: str) -> tuple[list[Coordinates], str]:

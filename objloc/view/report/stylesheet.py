@@ -88,12 +88,12 @@ summary .cost small { color: var(--muted); font-size: .85rem; }
 .shots small { display: block; color: var(--muted); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .25em;
   vertical-align: -.05em; }
-#closed { position: fixed; top: 0; left: 0; width: 0; height: 0; }
+#closed { position: fixed; top: 0; left: 0; width: 0; height: 0; z-index: 3; }
 .picture { display: none; }
 .picture:target { display: flex; flex-direction: column; align-items: center;
-  justify-content: center; gap: .8rem; position: fixed; inset: 0; z-index: 3; margin: 0;
+  justify-content: center; gap: .8rem; position: fixed; inset: 0; margin: 0;
   padding: 1rem; background: rgb(22 24 28 / .96); }
-.picture img { width: min(100%, 44rem); max-height: 74vh; object-fit: contain; border: 0;
+.picture img { width: min(100%, 36rem); max-height: 74vh; object-fit: contain; border: 0;
   background: none; }
 .picture figcaption, .picture figcaption b { color: #f4f6f9; }
 .picture a { color: #8fd3ff; }

@@ -20,6 +20,7 @@ def thumbnail(
     truth: Sequence[tuple[Coordinates, bool]],
     windows: Sequence[Coordinates],
     side: int = _SIDE,
+    quality: int = 85,
 ) -> bytes:
     """A JPEG file of a search: earlier windows faint, the last one strong.
 
@@ -30,6 +31,7 @@ def thumbnail(
             difficult: those are dashed.
         windows: of the search, in pixels, the last one last; may be none.
         side: longer side of the picture, in pixels.
+        quality: of the JPEG file, to 95.
     """
     with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
         image = file.convert("RGB")
@@ -49,7 +51,7 @@ def thumbnail(
     for box in windows[-1:]:
         draw(box, colour=AGENT, width=3)
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
+    image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

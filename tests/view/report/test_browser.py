@@ -78,6 +78,9 @@ def test_a_bin_opens_to_pictures_of_its_searches_and_these_to_the_explorer(chrom
     )
     assert f"{image_id}, search for {category}" in picture.text
     assert asked(chrome, "arguments[0].getBoundingClientRect().bottom <= innerHeight", picture)
+    # Nothing of the page lies above it, the menu neither.
+    middle = "document.elementFromPoint(innerWidth / 2, 20).className"
+    assert asked(chrome, middle) == "picture"
     picture.find_element(By.CLASS_NAME, "close").click()
     assert not picture.is_displayed()
     # One is back where one was.
