@@ -54,9 +54,8 @@ def test_missed_objects_come_the_largest_of_each_image_first_with_the_nearest_wi
     assert [(each.category, each.image_id) for each in found] == [("cat", "j"), ("dog", "i")]
     assert found[0].share == 1.0
     assert found[0].iou == pytest.approx(0.4)
-    assert found[0].nearest == (0, 0, 40, 50)
+    assert [each.nearest for each in found] == [(0, 0, 40, 50), None]
     assert found[1].share == pytest.approx(0.015)
-    assert found[1].nearest is None
     assert found[1].iou == 0.0
     assert len(largest_overlooked(diagnose(detections, objects), objects, SIZES, 1)) == 1
 
