@@ -17,6 +17,9 @@ from objloc.evaluation.success import Outcomes
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
 
+_BATCH = 256
+"""Searches in lock-step: with one category each, a round of many costs little more."""
+
 
 def answers(
     store: SampleStore,
@@ -41,7 +44,8 @@ def answers(
     searched[torch.arange(len(image)), category] = True
     boxes = []
     first = 0
-    for looks in search(store, network, mdp, params, max_windows, tasks=Tasks(image, searched)):
+    tasks = Tasks(image, searched)
+    for looks in search(store, network, mdp, params, max_windows, _BATCH, tasks):
         rows = torch.arange(len(looks.number))
         values = looks.values[rows, :, category[first : first + len(rows)]]
         best = torch.where(looks.real(), values, -torch.inf).argmax(dim=1)
