@@ -17,16 +17,22 @@ from objloc.evaluation.baselines import (
 from objloc.params import Search
 from objloc.voc.store import SampleStore
 
-_IMAGE_SET = "test_2007"
 
-
-def find_unseen(folder: Path, unseen: str, looks: int) -> dict[str, Any]:
+def find_unseen(
+    folder: Path,
+    unseen: str,
+    looks: int,
+    image_set: str = "test_2007",
+    fitted_on: str = "train_2012",
+) -> dict[str, Any]:
     """Send agents that learned other categories to find one, as if it were each of theirs.
 
     Args:
         folder: of the benchmark; the agents are its runs ``four_seed*``.
         unseen: the category none of them knows.
         looks: budget of each search.
+        image_set: where it is searched for.
+        fitted_on: image set on which the best fixed box is fitted.
 
     Returns:
         For each seed the share of images answered rightly by the category searched for,
@@ -36,8 +42,8 @@ def find_unseen(folder: Path, unseen: str, looks: int) -> dict[str, Any]:
     for path in sorted(folder.glob("four_seed*/checkpoint.pt")):
         checkpoint = load_checkpoint(path)
         size = checkpoint.agent.encoder.image_size
-        store = SampleStore.load(folder / "shards", _IMAGE_SET, (unseen,), size)
-        seen = SampleStore.load(folder / "shards", "train_2012", (unseen,), None)
+        store = SampleStore.load(folder / "shards", image_set, (unseen,), size)
+        seen = SampleStore.load(folder / "shards", fitted_on, (unseen,), None)
         counted = store.presence()
         blind = {
             "fixed_box": fit_fixed_boxes(seen, [unseen], 0.5),

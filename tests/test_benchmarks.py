@@ -1,0 +1,105 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import scratch
+from benchmarks.running import run_stages
+from benchmarks.unseen import find_unseen
+from objloc.agent.checkpoint import Checkpoint, save_checkpoint
+from objloc.agent.network import build_network
+from objloc.params import Agent, Encoder, Head, Shard, load_params
+from objloc.voc.devkit import open_devkit
+from objloc.voc.shards import write_shards
+from tests.devkits import make_devkit
+from tests.imports import ROOT
+
+
+@pytest.mark.parametrize("row", scratch.ROWS)
+def test_every_row_sets_parameters_that_there_are(row: str) -> None:
+    params = load_params(ROOT / "params.yaml", scratch.settings_of(row, "a/mirror", 2))
+    assert params.train.seed == 2
+    assert params.dataset.mirror == "a/mirror"
+    assert params.evaluate.answer_windows == scratch.LOOKS
+    assert not any(name.startswith("test") for name in params.train.image_set.split("+"))
+    assert not params.train.val_image_set.startswith("test")
+
+
+def test_a_curriculum_has_as_many_updates_as_all_at_once() -> None:
+    def of(row: str) -> Any:
+        return load_params(ROOT / "params.yaml", scratch.settings_of(row, "null", 0))
+
+    five, one_by_one = of("five"), of("curriculum")
+    updates = one_by_one.agent.schedule.max_updates * len(one_by_one.train.curriculum)
+    assert updates == five.agent.schedule.max_updates
+
+
+def one_run(cat: float) -> dict[str, Any]:
+    """Figures of one run: every category as the cat, but the mean."""
+    names = [*scratch.FIVE, "sheep", "mean"]
+
+    def all_alike(value: float) -> dict[str, float]:
+        return dict.fromkeys(names, value)
+
+    answer = {
+        "success_rate": all_alike(cat),
+        "interval": {"success_rate": dict.fromkeys(names, (cat - 0.1, cat + 0.1))},
+    }
+    part = {
+        "images": 50,
+        "images_by_category": dict.fromkeys(names[:-1], 7),
+        "first_trigger": all_alike(cat - 0.2),
+        "answer": answer,
+        "blind": {
+            "random": all_alike(0.0),
+            "whole_image": all_alike(0.2),
+            "fixed_box": all_alike(0.3),
+        },
+        "ap": {kind: all_alike(0.125) for kind in ("triggered", "attended", "fixed_box")},
+    }
+    return {"test_2012": part, "test_2007": copy.deepcopy(part)}
+
+
+def test_the_headline_table_tells_mean_and_spread_over_seeds() -> None:
+    table = scratch.headline_table({"0": one_run(0.5), "1": one_run(0.7)})
+    assert "| cat | 7 | .00 | .20 | .30 | .40 ± .14 | **.60 ± .14** | .40 to .60 | +0.30 |" in table
+    assert "mAP attended **12.5 ± 0.0**" in table
+    alone = scratch.headline_table({"0": one_run(0.5)})
+    assert "| cat | 7 | .00 | .20 | .30 | .30 | **.50** | .40 to .60 | +0.20 |" in alone
+
+
+def test_a_question_leaves_out_what_an_agent_did_not_learn() -> None:
+    four = one_run(0.5)
+    for part in four.values():
+        del part["answer"]["success_rate"]["person"]
+    table = scratch.questions_table({"five": {"0": one_run(0.5)}, "four": {"0": four}}, {})
+    assert "| 1 | .50 | .50 | .50 | .50 | .50 | .50 |" in table
+    assert "| 1 | .50 | .50 | .50 | .50 | - | .50 |" in table
+    assert "| *best fixed box* | - | .30 | .30 | .30 | .30 | .30 | .30 |" in table
+
+
+def test_an_agent_is_sent_after_a_category_that_it_does_not_know(tmp_path: Path) -> None:
+    devkit = make_devkit(tmp_path / "devkit", {"train": 6, "test": 6})
+    write_shards(open_devkit(devkit), tmp_path / "shards", Shard())
+    agent = Agent(
+        encoder=Encoder(image_size=32, widths=(4, 8), cell_width=4, pool=3), head=Head(hidden=(8,))
+    )
+    network = build_network(agent, ("cow", "horse"), torch.Generator().manual_seed(0))
+    checkpoint = Checkpoint(
+        agent=agent, categories=("cow", "horse"), state=network.state_dict(), data="d",
+        data_hash="0" * 64, info={},
+    )  # fmt: skip
+    folder = tmp_path / "four_seed3"
+    folder.mkdir()
+    save_checkpoint(folder / "checkpoint.pt", checkpoint)
+    found = find_unseen(tmp_path, "dog", 1, image_set="test", fitted_on="train")
+    # With one look every answer is the whole image.
+    assert found["3"]["answer"] == dict.fromkeys(("cow", "horse"), found["3"]["whole_image"])
+    assert found["3"]["images"] > 0
+
+
+def test_a_stage_whose_output_is_there_is_not_run_again(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert run_stages([("no_such_stage", [], tmp_path / "out")], []) == {}
