@@ -164,7 +164,7 @@ def published(name: str) -> Callable[[Read], str]:
     def table(read: Read) -> str:
         text = read(f"{RESULTS}/{name}.json")
         if text is None:
-            return f"*Not measured yet: there is no `{RESULTS}/{name}.json`.*"
+            return f"*Not measured yet: there is no {name}.json in `{RESULTS}`.*"
         metrics = json.loads(text)
         any_set = next(iter(metrics.values()))
         parts = [f"Data: {data_name(any_set)}. Model: `{_model(any_set)}`.", *_how(read, name)]
@@ -179,7 +179,7 @@ def detector(read: Read) -> str:
     """Average precision of the pretrained agent beside the paper's."""
     text = read(f"{RESULTS}/{voc2007.NAME}.json")
     if text is None:
-        return f"*Not measured yet: there is no `{RESULTS}/{voc2007.NAME}.json`.*"
+        return f"*Not measured yet: there is no {voc2007.NAME}.json in `{RESULTS}`.*"
     metrics = json.loads(text)["test"]
     parts = [f"Data: {data_name(metrics)}. Model: `{_model(metrics)}`."]
     parts += [*_how(read, voc2007.NAME), voc2007.detection_table(metrics)]
@@ -193,7 +193,7 @@ def from_scratch(name: str) -> Callable[[Read], str]:
     def table(read: Read) -> str:
         text = read(f"{RESULTS}/{name}.json")
         if text is None:
-            return f"*Not measured yet: there is no `{RESULTS}/{name}.json`.*"
+            return f"*Not measured yet: there is no {name}.json in `{RESULTS}`.*"
         found = json.loads(text)
         runs = found["rows"]["five"] if "rows" in found else found
         data = f"Data: {data_name(next(iter(runs.values()))['test_2007'])}."
