@@ -21,7 +21,7 @@ _COLUMNS = ("update", "val_gain", "train_gain")
 def collect(folder: Path) -> dict[str, list[dict[str, float]]]:
     """The curves of all headline runs in the benchmark's folder, by seed; longer ones too."""
     found = {}
-    for path in sorted([*folder.glob("seed*/history.csv"), *folder.glob("longer_*/history.csv")]):
+    for path in (*sorted(folder.glob("seed*/*.csv")), *sorted(folder.glob("longer_*/*.csv"))):
         rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
         found[path.parent.name] = [{name: float(row[name]) for name in _COLUMNS} for row in rows]
     return found
