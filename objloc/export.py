@@ -12,6 +12,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -57,6 +58,8 @@ class _Values(nn.Module):
 def onnx_files(checkpoint: Checkpoint, sha256: str) -> dict[str, bytes]:
     """``encode.onnx``, ``values.onnx`` and ``model.json``, compared with PyTorch.
 
+    In float32, whatever precision the agent has.
+
     Args:
         checkpoint: the agent.
         sha256: of its file.
@@ -66,7 +69,7 @@ def onnx_files(checkpoint: Checkpoint, sha256: str) -> dict[str, bytes]:
             than PyTorch does.
     """
     _require_packages()
-    network = checkpoint.network()
+    network = _in_float32(checkpoint).network()
     size = checkpoint.agent.encoder.image_size
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
@@ -108,7 +111,7 @@ def largest_difference(checkpoint: Checkpoint, files: dict[str, bytes], windows:
         given = {key: value.numpy() for key, value in inputs.items() if key in wanted}
         return session.run(None, given)[0]
 
-    network = checkpoint.network()
+    network = _in_float32(checkpoint).network()
     size = checkpoint.agent.encoder.image_size
     generator = torch.Generator().manual_seed(1)
     image = torch.randint(256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
@@ -118,6 +121,13 @@ def largest_difference(checkpoint: Checkpoint, files: dict[str, bytes], windows:
     views = torch.from_numpy(run("encode.onnx", {"image": image}))
     found = run("values.onnx", {"views": views, **asked})
     return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def _in_float32(checkpoint: Checkpoint) -> Checkpoint:
+    """The agent without mixed precision, for which ONNX Runtime has no kernels on a CPU."""
+    agent = checkpoint.agent
+    encoder = agent.encoder.model_copy(update={"precision": "float32"})
+    return replace(checkpoint, agent=agent.model_copy(update={"encoder": encoder}))
 
 
 def _questions(network: QNetwork, number: int, generator: torch.Generator) -> dict[str, Tensor]:

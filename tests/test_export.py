@@ -15,7 +15,7 @@ from objloc.agent.network import build_network
 from objloc.errors import ObjlocError
 from objloc.export import TOLERANCE, largest_difference, onnx_files
 from objloc.mdp.action import names_of
-from objloc.params import Agent, Encoder, Head, Mdp
+from objloc.params import Agent, Encoder, Head, Learning, Mdp
 from tests.commands import run_objloc
 from tests.runs import make_run
 
@@ -30,6 +30,18 @@ AGENTS = {
             image_size=48, widths=(4, 8, 8), pool=3, cell_width=4, category_channels=2, frames=2
         ),
         head=Head(hidden=(8,), action_history=3, per_category=True),
+    ),
+    "mixed precision": Agent(
+        encoder=Encoder(
+            image_size=32,
+            widths=(4, 8),
+            pool=2,
+            cell_width=4,
+            category_channels=2,
+            precision="bfloat16",
+        ),
+        head=Head(hidden=(8,), joint=(8,), presence=True),
+        learning=Learning(backup="all_actions", discount=0.0, loss="logistic"),
     ),
     "crops": Agent(
         mdp=Mdp(actions="dissertation"),
