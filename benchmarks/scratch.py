@@ -190,7 +190,7 @@ def _mean_row(sets: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> s
 def questions_table(rows: Mapping[str, Mapping[str, Any]], unseen: Mapping[str, Any]) -> str:
     """The answers' success of each variant on ``test_2007``, over seeds."""
     lines = [
-        "| what was learned | seeds | " + " | ".join((*FIVE, "mean")) + " |",
+        "| what was learned | seeds | " + " | ".join((*FIVE, "mean of those learned")) + " |",
         "|---|--:|" + "--:|" * (len(FIVE) + 1),
     ]
     blind = next(iter(rows["five"].values()))["test_2007"]["blind"]["fixed_box"]
