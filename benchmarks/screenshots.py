@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
 SCENE = 3
-MOMENT = "search 6 of 6 · step 7 of"
+MOMENT = "window 24 of"
 
 
 def main() -> None:
