@@ -148,7 +148,7 @@ def embedded_all(read: Read) -> str | None:
         return _NOT_YET
     if not metrics:
         return None
-    parts = [f"Data: {data_name(metrics['test'])}. Model: `{_model(metrics['test'])}`."]
+    parts = [_data_and_model(metrics["test"])]
     trained = read(TRAINED)
     if trained and (seed := re.search(r"^  seed: (\d+)$", trained, re.MULTILINE)):
         parts[0] += f" `train.seed`: {seed[1]}."
@@ -158,48 +158,57 @@ def embedded_all(read: Read) -> str | None:
     return "\n\n".join(parts)
 
 
-def published(name: str) -> Callable[[Read], str]:
-    """A table of figures that were kept in ``benchmarks/results``."""
+def kept(name: str, show: Callable[[Any, list[str]], list[str]]) -> Callable[[Read], str]:
+    """A table of figures that were kept in ``benchmarks/results``.
+
+    Args:
+        name: of the file.
+        show: makes the parts of the text from what the file holds, and from how it was
+            made.
+    """
 
     def table(read: Read) -> str:
         text = read(f"{RESULTS}/{name}.json")
         if text is None:
             return f"*Not measured yet: there is no {name}.json in `{RESULTS}`.*"
-        metrics = json.loads(text)
-        any_set = next(iter(metrics.values()))
-        parts = [f"Data: {data_name(any_set)}. Model: `{_model(any_set)}`.", *_how(read, name)]
-        for image_set, part in metrics.items():
-            parts += [measured_on(part, image_set), success_table(part), precision_table(part)]
-        return "\n\n".join(parts)
+        return "\n\n".join(show(json.loads(text), _how(read, name)))
 
     return table
 
 
-def detector(read: Read) -> str:
+def published(name: str) -> Callable[[Read], str]:
+    """A copy of ``data/evaluate/metrics.json``: all figures of every image set."""
+
+    def show(metrics: Json, how: list[str]) -> list[str]:
+        any_set = next(iter(metrics.values()))
+        parts = [_data_and_model(any_set), *how]
+        for image_set, part in metrics.items():
+            parts += [measured_on(part, image_set), success_table(part), precision_table(part)]
+        return parts
+
+    return kept(name, show)
+
+
+def detector(metrics: Json, how: list[str]) -> list[str]:
     """Average precision of the pretrained agent beside the paper's."""
-    text = read(f"{RESULTS}/{voc2007.NAME}.json")
-    if text is None:
-        return f"*Not measured yet: there is no {voc2007.NAME}.json in `{RESULTS}`.*"
-    metrics = json.loads(text)["test"]
-    parts = [f"Data: {data_name(metrics)}. Model: `{_model(metrics)}`."]
-    parts += [*_how(read, voc2007.NAME), voc2007.detection_table(metrics)]
-    parts += [measured_on(metrics, "test"), success_table(metrics)]
-    return "\n\n".join(parts)
+    test = metrics["test"]
+    parts = [_data_and_model(test), *how, voc2007.detection_table(test)]
+    return [*parts, measured_on(test, "test"), success_table(test)]
 
 
 def from_scratch(name: str) -> Callable[[Read], str]:
     """Figures of the agents that learn photographs from scratch, over seeds."""
 
-    def table(read: Read) -> str:
-        text = read(f"{RESULTS}/{name}.json")
-        if text is None:
-            return f"*Not measured yet: there is no {name}.json in `{RESULTS}`.*"
-        found = json.loads(text)
+    def show(found: Json, how: list[str]) -> list[str]:
         runs = found["rows"]["five"] if "rows" in found else found
         data = f"Data: {data_name(next(iter(runs.values()))['test_2007'])}."
-        return "\n\n".join([data, *_how(read, name), scratch.TABLES[name](found)])
+        return [data, *how, scratch.TABLES[name](found)]
 
-    return table
+    return kept(name, show)
+
+
+def _data_and_model(metrics: Json) -> str:
+    return f"Data: {data_name(metrics)}. Model: `{_model(metrics)}`."
 
 
 def _embedded(read: Read) -> Json | None:
@@ -234,7 +243,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scenes-success": embedded_success,
     "scenes": embedded_all,
     "voc2007-cat-dqn2018": published("voc2007_cat_dqn2018"),
-    "voc2007-pretrained": detector,
+    "voc2007-pretrained": kept(voc2007.NAME, detector),
     "voc-scratch": from_scratch("voc_scratch"),
     "voc-scratch-questions": from_scratch("voc_scratch_questions"),
     "parameters": parameter_tables,

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from objloc.agent.network import QNetwork, build_network
 from objloc.box import best_iou
 from objloc.evaluation.rollout import Rollout
+from objloc.params import Agent
 from objloc.voc.sample import Coordinates, Sample, VocObject
 from objloc.voc.store import SampleStore
 from tests.devkits import jpeg_bytes
@@ -32,6 +34,17 @@ def make_store(*samples: Sample, categories: Sequence[str] = ("cat", "dog")) -> 
     return SampleStore.from_samples(
         samples, tuple(categories), 16, data="drawn", data_hash="0" * 64, image_set="val"
     )
+
+
+def promising_network(agent: Agent) -> QNetwork:
+    """A network for cats and dogs with drawn weights, in evaluation mode.
+
+    Its last layer is large: windows differ in what they promise.
+    """
+    network = build_network(agent, ("cat", "dog"), torch.Generator().manual_seed(1)).eval()
+    with torch.no_grad():
+        network.values.weight *= 8
+    return network
 
 
 @dataclass(frozen=True)

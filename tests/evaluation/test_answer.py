@@ -1,12 +1,13 @@
 import pytest
 import torch
 
-from objloc.agent.network import QNetwork, build_network
+from objloc.agent.network import QNetwork
 from objloc.box import best_iou
 from objloc.evaluation.answer import answers
 from objloc.evaluation.search import Tasks, joined, search
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.voc.store import SampleStore
+from tests.evaluation.searches import promising_network
 from tests.stores import make_store
 
 AGENT = Agent(
@@ -24,10 +25,7 @@ def store() -> SampleStore:
 
 @pytest.fixture(scope="module")
 def network() -> QNetwork:
-    made = build_network(AGENT, ("cat", "dog"), torch.Generator().manual_seed(1)).eval()
-    with torch.no_grad():
-        made.values.weight *= 8  # so that windows differ in what they promise
-    return made
+    return promising_network(AGENT)
 
 
 def test_the_answer_is_the_best_valued_window_of_each_search(

@@ -10,6 +10,7 @@ from objloc.evaluation.search import Looks, Tasks, joined, search
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.voc.store import SampleStore
+from tests.evaluation.searches import promising_network
 from tests.stores import make_store
 
 MDP = Mdp(step_size=0.3, zooms=True, starts=((1, 1.0), (2, 0.6)), min_side=0.05)
@@ -29,10 +30,7 @@ def store() -> SampleStore:
 
 @pytest.fixture(scope="module")
 def network() -> QNetwork:
-    made = build_network(AGENT, ("cat", "dog"), torch.Generator().manual_seed(1)).eval()
-    with torch.no_grad():
-        made.values.weight *= 8  # so that windows differ in what they promise
-    return made
+    return promising_network(AGENT)
 
 
 def looks_of(
