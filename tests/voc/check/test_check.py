@@ -10,55 +10,11 @@ from PIL import Image
 
 from objloc.errors import ObjlocError
 from objloc.voc.check.check import check_folder
-from objloc.voc.check.convention import sniff
 from objloc.voc.check.duplicates import fingerprint, same_bytes, same_to_the_eye
-from objloc.voc.check.findings import Finding, Report
 from objloc.voc.sample import VOC_CATEGORIES
 from tests.devkits import make_devkit
-from tests.owns import CATEGORIES, change_json, make_coco, make_flat, turned
-
-
-def report_of(folder: Path) -> Report:
-    return check_folder(folder).report
-
-
-def about(report: Report, kind: str) -> list[Finding]:
-    """Findings of a kind."""
-    return [each for each in report.findings if each.kind == kind]
-
-
-@pytest.fixture(scope="module")
-def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images beside XML files, in order. Read only."""
-    return make_flat(tmp_path_factory.mktemp("own") / "pets", 60)
-
-
-@pytest.fixture
-def folder(pets: Path, tmp_path: Path) -> Path:
-    """A copy to be damaged."""
-    return shutil.copytree(pets, tmp_path / "pets")
-
-
-def rewrite_boxes(
-    folder: Path, rewrite: Callable[..., tuple[float, ...]], files: str = "*.xml"
-) -> None:
-    """Write every box anew from its four numbers and the image's sides."""
-    names = ("xmin", "ymin", "xmax", "ymax")
-    for path in folder.glob(files):
-        text = path.read_text()
-        width, height = (
-            int(found[1])
-            for name in ("width", "height")
-            if (found := re.search(f"<{name}>([0-9]+)", text))
-        )
-
-        def written(match: re.Match[str], size: tuple[int, int] = (width, height)) -> str:
-            box = [float(re.search(f"<{name}>([^<]*)", match[0])[1]) for name in names]  # type: ignore[index]
-            numbers = rewrite(*box, *size)
-            parts = zip(names, numbers, strict=True)
-            return f"<bndbox>{''.join(f'<{n}>{v:g}</{n}>' for n, v in parts)}</bndbox>"
-
-        path.write_text(re.sub(r"<bndbox>.*?</bndbox>", written, text, flags=re.DOTALL))
+from tests.owns import CATEGORIES, change_json, make_coco, turned
+from tests.voc.check.reports import about, report_of, rewrite_boxes
 
 
 def test_a_folder_in_order_passes(pets: Path) -> None:
@@ -89,64 +45,6 @@ def test_coco_is_recognised(tmp_path: Path) -> None:
     assert report.convention is not None
     assert (report.convention.name, report.convention.fits) == ("xywh", True)
     assert "3 images are annotated without an object" in [each.message for each in report.findings]
-
-
-@pytest.mark.parametrize(
-    ("rewrite", "name", "severity"),
-    [
-        (lambda a, b, c, d, _w, _h: (a, b, c, d), "voc", None),
-        (lambda a, b, c, d, _w, _h: (a - 1, b - 1, c, d), "zero-based half-open", "warning"),
-        (
-            lambda a, b, c, d, _w, _h: (a - 1, b - 1, c - 1, d - 1),
-            "zero-based inclusive",
-            "warning",
-        ),
-        (lambda a, b, c, d, _w, _h: (a - 1, b - 1, c - a + 1, d - b + 1), "xywh", "error"),
-        (lambda a, b, c, d, w, h: (a / w, b / h, c / w, d / h), "normalised", "error"),
-        (lambda a, b, c, d, _w, _h: (c, d, a, b), "swapped", "error"),
-        (lambda a, b, c, d, _w, _h: (b, a, d, c), "yxyx", "error"),
-    ],
-)
-def test_the_convention_of_boxes_is_told_with_its_evidence(
-    folder: Path, rewrite: Callable[..., tuple[float, ...]], name: str, severity: str | None
-) -> None:
-    # Two boxes that touch the border on all sides, as real ones do.
-    for image_id in ("000001", "000002"):
-        path = folder / f"{image_id}.xml"
-        box = "<xmin>1</xmin><ymin>1</ymin><xmax>96</xmax><ymax>72</ymax>"
-        path.write_text(
-            re.sub(r"(<bndbox>).*?(</bndbox>)", rf"\g<1>{box}\2", path.read_text(), count=1)
-        )
-    rewrite_boxes(folder, rewrite)
-    report = report_of(folder)
-    assert report.convention is not None
-    assert report.convention.name == name
-    told = about(report, "convention")
-    assert [each.severity for each in told] == ([severity] if severity else [])
-    assert all(report.convention.evidence in each.message for each in told)
-    if severity == "error":
-        assert about(report, "box") == [], "one finding for all, not one for each box"
-
-
-def test_coco_boxes_that_are_corners_are_told(tmp_path: Path) -> None:
-    folder = make_coco(tmp_path / "coco", ("all",))
-    path = folder / "all" / "_annotations.coco.json"
-    tree = json.loads(path.read_text())
-    for each in tree["annotations"]:
-        x, y, width, height = each["bbox"]
-        each["bbox"] = [x, y, x + width, y + height]
-    path.write_text(json.dumps(tree))
-    report = report_of(folder)
-    assert report.convention is not None
-    assert report.convention.name == "xyxy"
-    assert not report.passed
-
-
-def test_boxes_far_from_the_border_do_not_tell_where_counting_begins() -> None:
-    boxes = np.array([[10.5, 12, 40, 50], [20, 22.25, 60, 60]])
-    found = sniff("voc", boxes, np.array([[100.0, 80.0]] * 2))
-    assert (found.name, found.fits) == ("corners", True)
-    assert "0 corners are 0 and 0 are 1 (the least is 10.5)" in found.evidence
 
 
 def damage_missing(folder: Path) -> None:
