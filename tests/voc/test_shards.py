@@ -201,25 +201,6 @@ def test_a_seeded_split_is_named_and_holds_every_image_once(devkit: Path, tmp_pa
     }
 
 
-def test_years_are_kept_apart_where_asked(tmp_path: Path) -> None:
-    make_devkit(tmp_path / "kit", {"train": 2, "test": 2})
-    make_devkit(tmp_path / "kit", {"train": 20}, year="VOC2012", first=101)
-    folder = tmp_path / "out"
-    opened = open_devkit(tmp_path / "kit")
-    index = write_shards(opened, folder, params.Shard(split="by_year", seed=1))
-    assert {name: each.samples for name, each in index.image_sets.items()} == {
-        "test_2007": 2,
-        "test_2012": 4,
-        "train_2007": 2,
-        "train_2012": 13,
-        "val_2012": 3,
-    }
-    assert index.data.endswith("by year, seeded split 1")
-    joined = [sample.image_id for sample in read_samples(folder, "train_2007+train_2012")]
-    assert len(joined) == 15
-    assert joined[:2] == ["000001", "000002"]
-
-
 def test_other_data_has_another_hash(devkit: Path, written: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(devkit, tmp_path / "VOCdevkit"))
     annotation = other / "VOC2007" / "Annotations" / "000001.xml"

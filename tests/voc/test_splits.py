@@ -1,11 +1,16 @@
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 
 from objloc import params
 from objloc.errors import ObjlocError
+from objloc.voc.devkit import open_devkit
+from objloc.voc.shard_reader import read_samples
+from objloc.voc.shards import write_shards
 from objloc.voc.splits import compose, overlaps, seeded_split, split
+from tests.devkits import make_devkit
 
 THOUSAND = [f"{number:06}" for number in range(1000)]
 FRACTIONS = {"train": 0.65, "val": 0.15, "test": 0.20}
@@ -108,3 +113,22 @@ def test_by_year_a_year_with_a_test_set_keeps_its_sets_and_another_is_split_by_s
     assert {name: ids for name, ids in found.items() if name.endswith("2012")} == {
         f"{name}_2012": ids for name, ids in alone.items()
     }
+
+
+def test_years_are_kept_apart_where_asked(tmp_path: Path) -> None:
+    make_devkit(tmp_path / "kit", {"train": 2, "test": 2})
+    make_devkit(tmp_path / "kit", {"train": 20}, year="VOC2012", first=101)
+    folder = tmp_path / "out"
+    opened = open_devkit(tmp_path / "kit")
+    index = write_shards(opened, folder, params.Shard(split="by_year", seed=1))
+    assert {name: each.samples for name, each in index.image_sets.items()} == {
+        "test_2007": 2,
+        "test_2012": 4,
+        "train_2007": 2,
+        "train_2012": 13,
+        "val_2012": 3,
+    }
+    assert index.data.endswith("by year, seeded split 1")
+    joined = [sample.image_id for sample in read_samples(folder, "train_2007+train_2012")]
+    assert len(joined) == 15
+    assert joined[:2] == ["000001", "000002"]
