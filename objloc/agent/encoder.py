@@ -9,7 +9,7 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.map_encoder import MapEncoder
+from objloc.agent.map_encoder import Features, MapEncoder
 from objloc.agent.pooling import sampling_grid
 from objloc.agent.pyramid import luma
 from objloc.params import Encoder as EncoderParams
@@ -19,14 +19,14 @@ class Encoder(Protocol):
     """The interface of encoders; both are ``nn.Module``."""
 
     features: int
-    """Length of the feature vector."""
+    """Length of the feature vector, its shared part included."""
     by_category: bool
     """Each category has features of its own."""
 
     def encode(self, images: Tensor) -> Tensor:
         """Images to views: ``[N, 3, S, S]`` uint8 to ``[N, ...]`` float32."""
 
-    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
+    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Features:
         """Windows to features.
 
         Args:
@@ -36,8 +36,7 @@ class Encoder(Protocol):
                 of the image's sides, newest last.
 
         Returns:
-            ``[B, R, features]``: one row for each category if ``by_category``,
-            else one for all.
+            One row for each category if ``by_category``, else one for all.
         """
 
     def layers(self) -> dict[str, nn.Module]:
@@ -67,12 +66,12 @@ class CropEncoder(nn.Module):
         views = images.float() / 255
         return luma(views) if self._greyscale else views
 
-    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
-        """See ``Encoder.observe``; ``[B, 1, 64 * side * side]``."""
+    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Features:
+        """See ``Encoder.observe``; ``[B, 1, 64 * side * side]``, nothing shared."""
         crops = self.crop(views, index, boxes)
         values = F.relu(self.conv1(crops))
         values = F.relu(self.conv2(values))
-        return F.relu(self.conv3(values)).flatten(1)[:, None]
+        return Features(None, F.relu(self.conv3(values)).flatten(1)[:, None])
 
     def crop(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
         """The windows themselves: ``[B, frames * channels, window, window]``."""

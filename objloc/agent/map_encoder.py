@@ -15,12 +15,28 @@ class Pooled(NamedTuple):
     """Windows pooled out of maps.
 
     Attributes:
-        cells: ``[B, frames * cells, channels]``.
+        shared: ``[B, frames * cells, shared_channels]``.
+        own: ``[B, frames * cells, C, own_channels]``, the categories'.
         place: ``[B, frames * 4]``, the windows as shares of the image's sides.
     """
 
-    cells: Tensor
+    shared: Tensor
+    own: Tensor
     place: Tensor
+
+
+class Features(NamedTuple):
+    """What a head sees of windows: ``shared`` before ``own``, put together late.
+
+    Much of it is the same for all categories; who keeps it apart computes it once.
+
+    Attributes:
+        shared: ``[B, shared]``, of each window; None where there is no such part.
+        own: ``[B, R, own]``, a row for each category or one for all, or ``[P, own]``.
+    """
+
+    shared: Tensor | None
+    own: Tensor
 
 
 class MapEncoder(nn.Module):
@@ -69,7 +85,7 @@ class MapEncoder(nn.Module):
         cells: Tensor = self.cells(self.pyramid(images))
         return cells
 
-    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Tensor:
+    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Features:
         """See ``Encoder.observe``; cells and the window's place, for each frame."""
         return self.features_of_all(self.pool(views, index, boxes))
 
@@ -82,27 +98,28 @@ class MapEncoder(nn.Module):
             self._pool,
             self._context,
         )
-        return Pooled(F.relu(pooled).view(boxes.shape[0], -1, views.shape[1]), boxes.flatten(1))
+        cells = F.relu(pooled).view(boxes.shape[0], -1, views.shape[1])
+        # Split, not sliced twice: the gradient of each slice is as large as all cells.
+        widths = (self.shared_channels, cells.shape[2] - self.shared_channels)
+        shared, own = torch.split_with_sizes(cells, widths, 2)
+        each = max(1, self.own_channels)
+        own = own.reshape(*own.shape[:2], own.shape[2] // each, each)
+        return Pooled(shared, own, boxes.flatten(1))
 
     def shared_of(self, pooled: Pooled) -> Tensor:
         """The shared channels and the place: ``[B, shared_features]``."""
-        shared = pooled.cells[..., : self.shared_channels].flatten(1)
-        return torch.cat([shared, pooled.place], dim=1)
+        return torch.cat([pooled.shared.flatten(1), pooled.place], dim=1)
 
-    def features_of_all(self, pooled: Pooled) -> Tensor:
-        """``[B, R, features]``: a row for each category, or one for all."""
+    def features_of_all(self, pooled: Pooled) -> Features:
+        """Features of windows: a row for each category, or one for all."""
         if not self.by_category:
-            return self.shared_of(pooled)[:, None]
-        own = self._own(pooled.cells).transpose(1, 2).flatten(2)
-        each = (-1, own.shape[1], -1)
-        parts = [own, pooled.place[:, None].expand(each)]
-        if not self._apart:
-            shared = pooled.cells[..., : self.shared_channels].flatten(1)[:, None]
-            parts.insert(0, shared.expand(each))
-        return torch.cat(parts, dim=2)
+            return Features(None, self.shared_of(pooled)[:, None])
+        own = pooled.own.transpose(1, 2).flatten(2)
+        place = pooled.place[:, None].expand(-1, own.shape[1], -1)
+        return Features(self._shared(pooled), torch.cat([own, place], dim=2))
 
-    def features_of(self, pooled: Pooled, window: Tensor, category: Tensor) -> Tensor:
-        """The features of some windows for one category each: ``[P, features]``.
+    def features_of(self, pooled: Pooled, window: Tensor, category: Tensor) -> Features:
+        """The features of some windows for one category each; ``own`` is ``[P, own]``.
 
         As ``features_of_all``, but only what is asked for is put together: with many
         categories that is a small part of all.
@@ -112,21 +129,16 @@ class MapEncoder(nn.Module):
             window: ``[P]`` int64, which of them.
             category: ``[P]`` int64.
         """
-        own = self._own(pooled.cells).transpose(1, 2)
+        own = pooled.own.transpose(1, 2)
         categories = own.shape[1]
         # As look-ups: the gradient of plain indexing adds up in the order in which
         # threads happen to finish, and no two runs would be the same.
         own = F.embedding(window * categories + category, own.reshape(-1, own[0, 0].numel()))
-        parts = [own, pooled.place[window]]
-        if not self._apart:
-            shared = pooled.cells[..., : self.shared_channels].flatten(1)
-            parts.insert(0, F.embedding(window, shared))
-        return torch.cat(parts, dim=1)
+        return Features(self._shared(pooled), torch.cat([own, pooled.place[window]], dim=1))
 
-    def _own(self, cells: Tensor) -> Tensor:
-        """The categories' own channels: ``[B, cells, C, own_channels]``."""
-        own: Tensor = cells[..., self.shared_channels :]
-        return own.reshape(*own.shape[:2], -1, self.own_channels)
+    def _shared(self, pooled: Pooled) -> Tensor | None:
+        """What all categories see of a window, place apart; None if each sees its own alone."""
+        return None if self._apart else pooled.shared.flatten(1)
 
     def category_weights(self) -> tuple[str, ...]:
         """Names of the weights whose rows are channels, the categories' after the shared."""

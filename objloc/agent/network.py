@@ -1,11 +1,13 @@
 """The Q-network: an encoder and a head, one value for each category and action."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from objloc.agent.encoder import build_encoder
-from objloc.agent.map_encoder import MapEncoder, Pooled
+from objloc.agent.map_encoder import Features, MapEncoder, Pooled
 from objloc.mdp.action import actions_of
 from objloc.params import Agent
 
@@ -90,7 +92,7 @@ class QNetwork(nn.Module):
                 together = self._jointly(pooled)
             else:
                 features = self.encoder.observe(views, index, boxes)
-            past = action_history[:, None].expand(-1, features.shape[1], -1)
+            past = action_history[:, None].expand(-1, features.own.shape[1], -1)
             outputs = self._head(features, past)
         outputs = outputs.view(boxes.shape[0], -1, self.num_outputs)
         if together is not None:
@@ -146,17 +148,40 @@ class QNetwork(nn.Module):
         with self._precision(views.device):
             pooled = self.encoder.pool(views, index, boxes)
             features = self.encoder.features_of(pooled, window, category)
-            outputs = self._head(features, action_history[window])
+            outputs = self._head(features, action_history[window], window)
             together = self._jointly(pooled)
             if together is not None:
                 outputs = outputs + F.embedding(window * len(self.categories) + category, together)
         return outputs
 
-    def _head(self, features: Tensor, past: Tensor) -> Tensor:
-        """Outputs of the first head, float32: ``[..., F]`` and ``[..., H]`` to ``[..., O]``."""
+    def _head(self, features: Features, past: Tensor, window: Tensor | None = None) -> Tensor:
+        """Outputs of the first head, float32: ``[..., O]``.
+
+        Its first layer is a sum over its inputs: the part of those that all categories
+        share is computed once for each window, not for each pair of window and category.
+
+        Args:
+            features: of B windows.
+            past: ``[..., H]`` int64, past actions, for each row of ``features.own``.
+            window: ``[P]`` int64, the windows of the rows of ``features.own``; None:
+                those are ``[B, R, own]``.
+        """
+        layers = [*self.hidden, self.values]
+        own = features.own
         if self.action_history:
-            features = torch.cat([features, self._one_hot(past)], dim=-1)
-        outputs: Tensor = self.values(self.hidden(features))
+            own = torch.cat([own, self._one_hot(past)], dim=-1)
+        if features.shared is None:
+            outputs: Tensor = self.values(self.hidden(own))
+            return outputs.float()
+        first = next(n for n, layer in enumerate(layers) if isinstance(layer, nn.Linear))
+        drop, linear = nn.Sequential(*layers[:first]), cast(nn.Linear, layers[first])
+        width = features.shared.shape[1]
+        # In float32, so that the gradient of a look-up adds up in it.
+        common = F.linear(drop(features.shared), linear.weight[:, :width]).float()
+        outputs = F.linear(drop(own), linear.weight[:, width:], linear.bias)
+        outputs = outputs + (common[:, None] if window is None else F.embedding(window, common))
+        for layer in layers[first + 1 :]:
+            outputs = layer(outputs)
         return outputs.float()
 
     def _jointly(self, pooled: Pooled) -> Tensor | None:

@@ -81,7 +81,8 @@ def test_features_have_the_stated_length(frames: int) -> None:
         CropEncoder(Encoder(kind="crops", image_size=96, frames=frames)),
     ):
         features = encoder.observe(encoder.encode(images), index, boxes)
-        assert features.shape == (6, 1, encoder.features)
+        assert features.own.shape == (6, 1, encoder.features)
+        assert features.shared is None
 
 
 def test_windows_of_one_image_share_its_one_look() -> None:
@@ -97,7 +98,7 @@ def test_windows_of_one_image_share_its_one_look() -> None:
             torch.tensor([0]),
             boxes[row : row + 1],
         )
-        assert torch.allclose(alone[0], together[row], atol=1e-4)
+        assert torch.allclose(alone.own[0], together.own[row], atol=1e-4)
 
 
 def test_layers_are_numbered_in_order() -> None:

@@ -1,0 +1,76 @@
+"""The Q-network's outputs, however they are asked for."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from objloc.agent.map_encoder import MapEncoder
+from objloc.agent.network import QNetwork
+from objloc.params import Agent
+from tests.agent.test_encoder import random_windows
+
+CATEGORIES = ("cat", "dog", "cow")
+
+
+def network_of(category_channels: int, history: int, **head: Any) -> QNetwork:
+    """A small network with random weights."""
+    return QNetwork(
+        Agent.model_validate(
+            {
+                "encoder": {
+                    "image_size": 64,
+                    "widths": (4, 8),
+                    "neck_width": 4,
+                    "pool": 3,
+                    "cell_width": 5,
+                    "category_channels": category_channels,
+                },
+                "head": {"hidden": (16, 8), "action_history": history, **head},
+            }
+        ),
+        CATEGORIES,
+    ).eval()
+
+
+def states(network: QNetwork) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Views, their index, windows and past actions of five states."""
+    images = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
+    index = torch.tensor([0, 1, 1, 0, 1])
+    past = torch.randint(-1, network.num_actions, (5, network.action_history))
+    return network.encode(images), index, random_windows(5).view(-1, 1, 4), past
+
+
+@pytest.mark.parametrize("history", [0, 3])
+@pytest.mark.parametrize(("category_channels", "joint"), [(0, ()), (2, ()), (2, (8,))])
+def test_some_pairs_have_the_outputs_that_all_have(
+    category_channels: int, joint: tuple[int, ...], history: int
+) -> None:
+    network = network_of(category_channels, history, joint=joint, presence=True)
+    inputs = states(network)
+    window, category = torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1])
+    all_pairs = network.outputs(*inputs)
+    assert all_pairs.shape == (5, 3, network.num_actions + 1)
+    some = network.outputs_for(*inputs, window, category)
+    assert torch.allclose(some, all_pairs[window, category], atol=1e-5)
+
+
+def test_the_shared_part_enters_the_first_layer_as_if_put_before_the_own() -> None:
+    """Weights saved before the two were kept apart mean the same."""
+    network = network_of(2, history=3)
+    assert isinstance(network.encoder, MapEncoder)
+    views, index, boxes, past = states(network)
+    features = network.encoder.observe(views, index, boxes)
+    assert features.shared is not None
+    shared = features.shared[:, None].expand(-1, 3, -1)
+    own = features.own
+    one_hot = torch.zeros(5, 3, network.num_actions)
+    for step in range(3):
+        for state in range(5):
+            if past[state, step] >= 0:
+                one_hot[state, step, past[state, step]] = 1
+    remembered = one_hot.flatten(1)[:, None].expand(-1, 3, -1)
+    whole = torch.cat([shared, own, remembered], dim=2)
+    expected = network.values(network.hidden(whole))
+    assert torch.allclose(network.outputs(views, index, boxes, past), expected, atol=1e-5)
