@@ -137,9 +137,9 @@ class Learner:
         """Values ``[n]`` and their losses ``[n]``."""
         loss, outputs, targets = self._learning.loss, taught.outputs, taught.targets
         if self.online.bounds is not None:
-            bounds = self.online.bounds[taught.actions]
-            values = bounds * (2 * torch.sigmoid(outputs) - 1)
-            shares_of_range = (targets / bounds + 1) / 2
+            least, greatest = self.online.bounds[:, taught.actions]
+            values = least + (greatest - least) * torch.sigmoid(outputs)
+            shares_of_range = (targets - least) / (greatest - least)
             return values, F.binary_cross_entropy_with_logits(
                 outputs, shares_of_range, reduction="none"
             )

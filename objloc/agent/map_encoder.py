@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.pooling import pool_windows
+from objloc.agent.pooling import pool_windows, with_coarser
 from objloc.agent.pyramid import Pointwise, PretrainedPyramid, ResidualPyramid
 from objloc.params import Encoder
 
@@ -65,6 +65,7 @@ class MapEncoder(nn.Module):
         super().__init__()
         self._pool = params.pool
         self._context = params.context
+        self._levels = params.levels
         self.pyramid = (
             ResidualPyramid(params) if params.kind == "map" else PretrainedPyramid(params)
         )
@@ -81,9 +82,11 @@ class MapEncoder(nn.Module):
         self.features = cells * mine + 4 * params.frames
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to maps of cells: ``[N, 3, S, S]`` uint8 to ``[N, channels, s, s]`` float32."""
-        cells: Tensor = self.cells(self.pyramid(images))
-        return cells
+        """Images to maps of cells: ``[N, 3, S, S]`` uint8 to ``[N, channels, s, s]`` float32.
+
+        With several levels the coarser ones lie below: ``[N, channels, s + s // 2, s]``.
+        """
+        return with_coarser(self.cells(self.pyramid(images)), self._levels)
 
     def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Features:
         """See ``Encoder.observe``; cells and the window's place, for each frame."""
@@ -97,6 +100,7 @@ class MapEncoder(nn.Module):
             boxes.reshape(-1, 4),
             self._pool,
             self._context,
+            self._levels,
         )
         cells = F.relu(pooled).view(boxes.shape[0], -1, views.shape[1])
         # Split, not sliced twice: the gradient of each slice is as large as all cells.

@@ -25,7 +25,8 @@ class QNetwork(nn.Module):
     """
 
     bounds: Tensor | None
-    """``[A]``, the greatest value of each action; None where values have no bounds."""
+    """``[2, A]``, the least and the greatest value of each action; None where values have
+    no bounds."""
 
     def __init__(self, agent: Agent, categories: tuple[str, ...]) -> None:
         super().__init__()
@@ -104,7 +105,8 @@ class QNetwork(nn.Module):
         outputs = outputs[..., : self.num_actions]
         if self.bounds is None:
             return outputs
-        return self.bounds * (2 * torch.sigmoid(outputs) - 1)
+        least, greatest = self.bounds[0], self.bounds[1]
+        return least + (greatest - least) * torch.sigmoid(outputs)
 
     def presence_of(self, outputs: Tensor) -> Tensor:
         """Outputs ``[..., A + 1]`` read as the probability of presence ``[...]``."""
@@ -213,7 +215,7 @@ def _dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Sequ
 
 
 def _bounds(agent: Agent, num_actions: int) -> Tensor | None:
-    """The greatest return that each action can have: ``[A]``; None without bounds.
+    """The least and the greatest return of each action: ``[2, A]``; None without bounds.
 
     A trigger ends the episode with its reward. After a move, moves that each earn 1
     and a right trigger at their end: no more than the greater of the trigger's
@@ -223,8 +225,11 @@ def _bounds(agent: Agent, num_actions: int) -> Tensor | None:
         return None
     discount, trigger = agent.learning.discount, agent.mdp.trigger_reward
     following = max(trigger, 1 / (1 - discount)) if discount < 1 else float(agent.mdp.max_steps)
-    bounds = torch.full((num_actions,), 1 + discount * following)
-    bounds[-1] = max(trigger, -agent.learning.absent_reward)
+    bounds = torch.full((2, num_actions), 1 + discount * following)
+    bounds[:, -1] = torch.tensor(
+        [max(agent.mdp.trigger_cost, -agent.learning.absent_reward), trigger]
+    )
+    bounds[0] *= -1
     return bounds
 
 

@@ -27,7 +27,41 @@ def sampling_grid(boxes: Tensor, cells: int, context: float = 1.0) -> Tensor:
     return grid * 2 - 1
 
 
-def pool_windows(views: Tensor, index: Tensor, boxes: Tensor, cells: int, context: float) -> Tensor:
+def with_coarser(views: Tensor, levels: int) -> Tensor:
+    """Maps, and below them the same ever coarser: ``[N, C, H, W]`` to ``[N, C, H + H // 2, W]``.
+
+    A cell of a coarser level is the greatest of four of the level before, channel by
+    channel: what is small is still seen from afar. The levels lie side by side, as in a
+    texture's mipmap (Williams 1983).
+
+    Args:
+        views: maps.
+        levels: how many, the finest included; with 1 the maps stay as they are.
+    """
+    if levels == 1:
+        return views
+    coarser = [views]
+    for _ in range(levels - 1):
+        coarser.append(F.max_pool2d(coarser[-1], 2))
+    height, width = views.shape[2] // 2, views.shape[3]
+    row = [F.pad(each, (0, 0, 0, height - each.shape[2])) for each in coarser[1:]]
+    below = torch.cat(row, dim=3)
+    return torch.cat([views, F.pad(below, (0, width - below.shape[3]))], dim=2)
+
+
+def _levels(height: int, width: int, levels: int, device: torch.device) -> Tensor:
+    """Where the levels of a map lie: ``[levels, 4]`` int64, top, left, height and width."""
+    places, left = [(0, 0, height, width)], 0
+    for _ in range(levels - 1):
+        _, _, tall, wide = places[-1]
+        places.append((height, left, tall // 2, wide // 2))
+        left += wide // 2
+    return torch.tensor(places, device=device)
+
+
+def pool_windows(
+    views: Tensor, index: Tensor, boxes: Tensor, cells: int, context: float, levels: int = 1
+) -> Tensor:
     """Windows pooled out of feature maps by bilinear interpolation.
 
     The four neighbours of each point are gathered and summed with their weights
@@ -35,32 +69,44 @@ def pool_windows(views: Tensor, index: Tensor, boxes: Tensor, cells: int, contex
     (``grid_sample`` would copy a map for each window). Points outside the image
     read zero, as ``padding_mode="zeros"`` does.
 
+    With several levels a window is read from the coarsest one whose cells are no larger
+    than its own: each point then stands for all that its cell covers, and not for one
+    spot of it.
+
     Args:
-        views: ``[N, C, H, W]``.
+        views: ``[N, C, H, W]``, or with several levels what ``with_coarser`` made of it.
         index: ``[B]`` int64, the map of each window.
         boxes: ``[B, 4]`` float32, shares of the image's sides.
         cells: a side.
         context: the window is widened by this factor.
+        levels: of the maps.
 
     Returns:
         ``[B, cells * cells, C]``.
     """
-    number, channels, height, width = views.shape
-    flat = views.permute(0, 2, 3, 1).reshape(number * height * width, channels)
+    number, channels, rows, columns = views.shape
+    finest = rows if levels == 1 else columns
+    flat = views.permute(0, 2, 3, 1).reshape(number * rows * columns, channels)
+    level = _level_of(boxes, context * finest / cells, levels)
+    top, left, height, width = (
+        each.view(-1, 1, 1) for each in _levels(finest, columns, levels, views.device)[level].T
+    )
     point = (sampling_grid(boxes, cells, context) + 1) / 2
-    x = point[..., 0] * width - 0.5
-    y = point[..., 1] * height - 0.5
-    left, top = x.floor(), y.floor()
+    fineness = torch.pow(2.0, -level.to(boxes.dtype)).view(-1, 1, 1)
+    x = point[..., 0] * columns * fineness - 0.5
+    y = point[..., 1] * finest * fineness - 0.5
+    west, north = x.floor(), y.floor()
     places, weights = [], []
-    base = (index * (height * width)).view(-1, 1, 1)
+    base = (index * (rows * columns)).view(-1, 1, 1)
+    zero = torch.zeros_like(width)
     for down in (0, 1):
         for right in (0, 1):
-            column, row = left + right, top + down
+            column, row = west + right, north + down
             weight = (1 - (x - column).abs()) * (1 - (y - row).abs())
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             weights.append(torch.where(inside, weight, 0.0))
-            place = row.clamp(0, height - 1).long() * width + column.clamp(0, width - 1).long()
-            places.append(base + place)
+            place = (row.long().clamp(zero, height - 1) + top) * columns
+            places.append(base + place + column.long().clamp(zero, width - 1) + left)
     pooled = F.embedding_bag(
         torch.stack(places, dim=-1).view(-1, 4),
         flat,
@@ -68,3 +114,16 @@ def pool_windows(views: Tensor, index: Tensor, boxes: Tensor, cells: int, contex
         mode="sum",
     )
     return pooled.view(boxes.shape[0], cells * cells, channels)
+
+
+def _level_of(boxes: Tensor, spacing: float, levels: int) -> Tensor:
+    """The level that each window is read from: ``[B]`` int64.
+
+    Args:
+        boxes: ``[B, 4]`` as shares of the image's sides.
+        spacing: cells of the finest level between two points of a window that is the
+            whole image.
+        levels: how many there are.
+    """
+    sides = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-12).sqrt()
+    return (sides * spacing).log2().floor().long().clamp(0, levels - 1)

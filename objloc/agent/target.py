@@ -15,7 +15,7 @@ from objloc.box import area, best_iou_by_label, flip_horizontally, greatest_by_l
 from objloc.errors import ObjlocError
 from objloc.mdp.action import Moves, actions_of
 from objloc.mdp.environment import Observation
-from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
+from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
 
@@ -102,9 +102,9 @@ class EveryAction:
         both = torch.cat([boxes[:, None], following], dim=1)
         overlaps = best_iou_by_label(both, batch.objects, batch.labels, num_categories)
         now, after = overlaps[:, :1], overlaps[:, 1:]
-        reward = move_reward(now, after, reward_scale(self._mdp)).transpose(1, 2).clone()
+        reward = move_reward(now, after, self._mdp).transpose(1, 2).clone()
         present = (batch.labels[:, :, None] == torch.arange(num_categories)).any(dim=1)
-        trigger = trigger_reward(now[:, 0], self._mdp.trigger_iou, self._mdp.trigger_reward)
+        trigger = trigger_reward(now[:, 0], self._mdp)
         reward[..., -1] = torch.where(present, trigger, self._learning.absent_reward)
         taught = present[:, :, None].expand_as(reward).clone()
         taught[..., -1] = True

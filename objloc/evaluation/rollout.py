@@ -8,7 +8,7 @@ from torch import Tensor
 from objloc.agent.policy import Policy
 from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
-from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
+from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Mdp
 from objloc.voc.sample import Coordinates
 from objloc.voc.store import SampleStore
@@ -179,8 +179,8 @@ def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Tr
     actions = names_of(mdp)
     length = int(rollout.steps[index])
     iou = rollout.iou[index]
-    moves = move_reward(iou[:-1], iou[1:], reward_scale(mdp))
-    triggers = trigger_reward(iou, mdp.trigger_iou, mdp.trigger_reward)
+    moves = move_reward(iou[:-1], iou[1:], mdp)
+    triggers = trigger_reward(iou, mdp)
     steps = []
     for step in range(length):
         action = actions[int(rollout.actions[index, step])]

@@ -133,10 +133,10 @@ class _Frontier:
     ) -> None:
         self._network, self._params = network, params
         images, self._searched = tasks.images, tasks.searched
-        # The greatest value that a trigger can have.
-        self._trigger_range = (
-            mdp.trigger_reward if network.bounds is None else float(network.bounds[-1])
-        )
+        # The least and the greatest value that a trigger can have.
+        self._least, self._greatest = -mdp.trigger_cost, mdp.trigger_reward
+        if network.bounds is not None:
+            self._least, self._greatest = network.bounds[:, -1].tolist()
         self._device = network.values.weight.device
         self._moves, self._axes = Moves(mdp), axes_of(mdp)
         self._sizes = store.sizes[images]
@@ -208,7 +208,7 @@ class _Frontier:
         """Go on with the most promising searches of every image; False at the end."""
         params = self._params
         number, windows, categories = self._open.shape
-        share = (self._values[..., -1] / self._trigger_range + 1) / 2
+        share = (self._values[..., -1] - self._least) / (self._greatest - self._least)
         promise = (
             share + params.presence_weight * self._presence - params.branch_cost * self._branch
         )

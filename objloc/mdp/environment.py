@@ -7,7 +7,7 @@ from torch import Tensor
 
 from objloc.box import best_iou
 from objloc.mdp.action import Moves, actions_of, start_windows
-from objloc.mdp.reward import move_reward, reward_scale, trigger_reward
+from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Mdp
 from objloc.voc.store import SampleStore
 
@@ -143,8 +143,8 @@ class Environment:
         terminated = actions == self.trigger
         reward = torch.where(
             terminated,
-            trigger_reward(iou, self.mdp.trigger_iou, self.mdp.trigger_reward),
-            move_reward(self._iou, iou, reward_scale(self.mdp)),
+            trigger_reward(iou, self.mdp),
+            move_reward(self._iou, iou, self.mdp),
         )
         self._boxes = torch.cat([self._boxes[:, 1:], boxes[:, None]], dim=1)
         if self._action_history:
@@ -159,10 +159,8 @@ class Environment:
         boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
         objects, present = self.store.objects_of(self._image, self._category)
         after = best_iou(boxes, objects[:, None], present[:, None])
-        reward = move_reward(self._iou[:, None], after, reward_scale(self.mdp))
-        reward[:, self.trigger] = trigger_reward(
-            self._iou, self.mdp.trigger_iou, self.mdp.trigger_reward
-        )
+        reward = move_reward(self._iou[:, None], after, self.mdp)
+        reward[:, self.trigger] = trigger_reward(self._iou, self.mdp)
         return reward
 
     def keep(self, slots: Tensor) -> None:

@@ -19,11 +19,13 @@ class Mdp(Section):
     of the 2018 dissertation)."""
     zooms: bool = False
     """Five more actions: to a corner or the centre, 0.55 of each side (Tree-RL)."""
-    reward: Literal["sign", "difference"] = "sign"
+    reward: Literal["sign", "difference", "log"] = "sign"
     """Of a move. ``sign``: of the change of IoU, 1 or -1. ``difference``: the change
-    itself times ``reward_scale``, within 1 and -1: a longer stride may earn more."""
+    itself times ``reward_scale``, within 1 and -1: a longer stride may earn more.
+    ``log``: the change of its logarithm instead: small objects are worth as much as
+    large ones (both are shaping by a potential, Ng et al. 1999)."""
     reward_scale: Annotated[float, Field(gt=0)] = 5.0
-    """For ``reward: difference``."""
+    """For ``reward: difference`` and ``log``."""
     max_steps: PositiveInt = 50
     """Steps after which an episode is truncated."""
     min_side: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -35,7 +37,10 @@ class Mdp(Section):
     trigger_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """tau: a trigger is right if IoU is above it (in training)."""
     trigger_reward: Annotated[float, Field(gt=0)] = 3.0
-    """Of a right trigger; a wrong one costs as much. A move earns 1 or costs 1."""
+    """Of a right trigger. A move earns 1 or costs 1."""
+    trigger_cost: Annotated[float, Field(gt=0)] = 3.0
+    """What a wrong one costs. Less makes the agent trigger sooner; with
+    ``learning.loss: logistic`` what it learns is the same."""
     starts: tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...] = ((1, 1.0),)
     """Start windows: grids of so many windows a side, each of such a share of the
     image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them,
@@ -73,6 +78,9 @@ class Encoder(Section):
     """``map`` and ``pretrained``, as all below: channels in which maps are merged."""
     pool: PositiveInt = 7
     """Cells a side into which a window is pooled."""
+    levels: Annotated[int, Field(ge=1, le=6)] = 1
+    """Levels of the map, each half as fine as the one before; a window is read from the
+    one that its cells are as coarse as, so that large windows see small things too."""
     context: Annotated[float, Field(ge=1, le=3)] = 1.2
     """The window is widened by this factor before pooling."""
     cell_width: PositiveInt = 32

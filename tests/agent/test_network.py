@@ -26,6 +26,7 @@ def network_of(category_channels: int, history: int, **head: Any) -> QNetwork:
                     "pool": 3,
                     "cell_width": 5,
                     "category_channels": category_channels,
+                    "levels": 2,
                 },
                 "head": {"hidden": (16, 8), "action_history": history, **head},
             }

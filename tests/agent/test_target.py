@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from objloc.agent.learner import Learner
 from objloc.agent.network import build_network
-from objloc.agent.replay import Transition
+from objloc.agent.replay import ReplayBuffer, Transition
 from objloc.agent.target import (
     Batch,
     EveryAction,
@@ -215,14 +216,45 @@ def test_coverage_is_the_greatest_share_of_an_object_of_each_category() -> None:
 
 @pytest.mark.parametrize(("discount", "moves"), [(0.0, 1.0), (0.5, 2.5), (0.9, 10.0)])
 def test_bounded_values_reach_every_possible_return(discount: float, moves: float) -> None:
-    learning = Learning(backup="all_actions", discount=discount, loss="logistic")
-    network = build_network(Agent(learning=learning), ("cat",))
+    learning = Learning(
+        backup="all_actions", discount=discount, loss="logistic", absent_reward=-0.5
+    )
+    mdp = Mdp(trigger_reward=3.0, trigger_cost=0.7)
+    network = build_network(Agent(mdp=mdp, learning=learning), ("cat",))
     assert network.bounds is not None
-    assert network.bounds.tolist() == pytest.approx([moves] * 8 + [3.0])
+    least, greatest = network.bounds.tolist()
+    assert least == pytest.approx([-moves] * 8 + [-0.7])
+    assert greatest == pytest.approx([moves] * 8 + [3.0])
     outputs = torch.tensor([-100.0, 0.0, 100.0] * 3)
     values = network.values_of(outputs)
     assert values[:3].tolist() == pytest.approx([-moves, 0, moves])
     assert values[-1] == 3.0
+    assert network.values_of(-outputs)[-1] == pytest.approx(-0.7)
+
+
+def test_a_cheaper_wrong_trigger_changes_what_is_done_not_what_is_learned() -> None:
+    """The share of its range that a trigger's value is taught is the chance of a hit."""
+    memory = ReplayBuffer(8, 1, 0)
+    seen = observation(8)
+    rows = torch.arange(8)
+    memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0))
+    trained, values = [], []
+    for cost in (3.0, 0.7):
+        learning = Learning(
+            backup="all_actions", discount=0.0, loss="logistic", absent_reward=-cost,
+            images_per_batch=4, windows_per_image=4, object_windows=0.5,
+        )  # fmt: skip
+        mdp = Mdp(trigger_cost=cost)
+        agent = Agent(mdp=mdp, encoder=Encoder(image_size=96), learning=learning)
+        generator = torch.Generator().manual_seed(0)
+        network = build_network(agent, STORE.categories, generator)
+        learner = Learner(network, STORE, mdp, learning, generator)
+        for _ in range(3):
+            learner.update(memory)
+        trained.append(network.values.weight.detach())
+        values.append(network.values_of(torch.zeros(9))[-1])
+    assert torch.allclose(trained[0], trained[1], atol=1e-5)
+    assert values[0] < values[1]
 
 
 def test_values_have_no_bounds_with_another_loss() -> None:
