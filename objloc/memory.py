@@ -14,8 +14,8 @@ def keep_freed_memory() -> bool:
 
     Every update takes and frees some hundreds of megabytes. By default glibc gives
     them back to the system, which clears each page before it is used again: a
-    tenth of the time of an update (``python -m benchmarks.memory``). Call it once, at the start of a
-    process that belongs to the program; it changes no result.
+    tenth of the time of an update (``python -m benchmarks.memory``). Call it once, at
+    the start of a process that belongs to the program; it changes no result.
 
     Returns:
         Whether there was something to set: glibc alone has these settings.

@@ -230,6 +230,7 @@ class Learner:
                     self.online.frames,
                     self.online.action_history,
                     self._generator,
+                    learning.object_jitter,
                 ),
             )
         return make_batch(self._store, observation, learning, self._generator)

@@ -292,13 +292,18 @@ def jitter_colours(images: Tensor, amount: float, generator: torch.Generator) ->
 
 
 def windows_round_objects(
-    store: SampleStore, images: Tensor, frames: int, action_history: int, generator: torch.Generator
+    store: SampleStore,
+    images: Tensor,
+    frames: int,
+    action_history: int,
+    generator: torch.Generator,
+    jitter: float = 1.0,
 ) -> Observation:
     """Windows jittered round a random object of each image.
 
     They show the network what a find looks like before it can find one: centres
-    are shifted by a normal share of the object's side (0.15) and sides scaled by
-    a log-normal factor (0.3).
+    are shifted by a normal share of the object's side (0.15 times ``jitter``) and
+    sides scaled by a log-normal factor (0.3 times it).
 
     Args:
         store: the images.
@@ -306,6 +311,7 @@ def windows_round_objects(
         frames: windows in the observations made.
         action_history: past actions in them.
         generator: of the draw.
+        jitter: see ``objloc.params.Learning.object_jitter``.
     """
     labels = store.object_category[images]
     chance = torch.rand(labels.shape, generator=generator)
@@ -314,8 +320,8 @@ def windows_round_objects(
     boxes = store.boxes[images][rows, chosen]
     noise = torch.randn(len(images), 4, generator=generator, dtype=torch.float64)
     side = boxes[:, 2:] - boxes[:, :2]
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + 0.15 * noise[:, :2] * side
-    half = side * torch.exp(0.3 * noise[:, 2:]) / 2
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + 0.15 * jitter * noise[:, :2] * side
+    half = side * torch.exp(0.3 * jitter * noise[:, 2:]) / 2
     sizes = store.sizes[images]
     low = torch.minimum((centre - half).clamp(min=0), sizes - 1)
     high = torch.maximum(torch.minimum(centre + half, sizes), low + 1)

@@ -164,6 +164,10 @@ class Learning(Section):
     absent_weight: Annotated[float, Field(gt=0)] = 1.0
     """Weight of their loss; 1 / ``absent_share`` makes the trigger's value the
     expectation over all categories, a calibrated score."""
+    object_jitter: Annotated[float, Field(gt=0)] = 1.0
+    """How far those lie from their objects: their centres are shifted by a normal share
+    of the object's side, 0.15 times this, their sides scaled by a log-normal factor, 0.3
+    times this."""
     flip: bool = False
     """Half of a batch's images are mirrored, with their windows and objects
     (``all_actions`` only)."""
