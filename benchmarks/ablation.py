@@ -44,25 +44,76 @@ class Row:
     Attributes:
         what: what is changed.
         source: where the part comes from.
-        settings: of the agent, below ``agents.pretrained``.
-        search: of ``evaluate.search``.
-        base: the row it changes, where that is not the first.
+        settings: of the agent, below ``agents.pretrained``; empty: the network is that
+            of the first row, and only the search is another.
+        search: below ``evaluate.search``.
     """
 
     what: str
     source: str
     settings: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
-    base: str = "base"
 
 
+_LOOKS_AHEAD = "learning.discount=0.3"
 _SAMPLED = (
     "learning.backup=sampled", "learning.object_windows=0", "learning.flip=false",
-    "head.presence=false", "learning.discount=0.9",
+    "head.presence=false",
 )  # fmt: skip
+_WITHOUT_PRESENCE = ("presence_weight=0", "least_presence=0")
 ROWS: dict[str, Row] = {
-    "base": Row("the default agent", "-"),
-}
+    "base": Row("the default agent: all actions, discount 0", "-"),
+    "ahead": Row("discount .3", "Watkins 1989", (_LOOKS_AHEAD,)),
+    "far_ahead": Row("discount .9", "Watkins 1989", ("learning.discount=0.9",)),
+    "double": Row(
+        "discount .3, double", "van Hasselt et al. 2016", (_LOOKS_AHEAD, "learning.double=true")
+    ),
+    "hard": Row(
+        "discount .3, target network copied every 100 updates", "Mnih et al. 2015",
+        (_LOOKS_AHEAD, "learning.target_rate=1", "learning.target_update_every=100"),
+    ),
+    "sampled": Row(
+        "actions taken alone, discount .1, no presence", "Mnih et al. 2015",
+        (*_SAMPLED, "learning.discount=0.1"), _WITHOUT_PRESENCE,
+    ),
+    "n_step": Row(
+        "the same, discount .9, returns of 3 steps", "Sutton 1988",
+        (*_SAMPLED, "learning.discount=0.9", "learning.n_step=3"), _WITHOUT_PRESENCE,
+    ),
+    "dueling": Row("dueling values", "Wang et al. 2016", ("head.dueling=true",)),
+    "prioritised": Row(
+        "images by priority", "Schaul et al. 2016", ("replay.priority_exponent=0.6",)
+    ),
+    "unguided": Row(
+        "exploration is not guided", "Caicedo & Lazebnik 2015", ("exploration.guided=false",)
+    ),
+    "history": Row(
+        "10 past actions", "Caicedo & Lazebnik 2015", ("head.action_history=10",)
+    ),
+    "frames": Row("the last 3 windows, stacked", "Mnih et al. 2015", ("encoder.frames=3",)),
+    "recurrent": Row(
+        "the last 3 windows, a recurrent state", "Hausknecht & Stone 2015",
+        ("encoder.frames=3", "head.recurrent=64"),
+    ),
+    "sign": Row("reward: sign of the change", "Caicedo & Lazebnik 2015", ("mdp.reward=sign",)),
+    "one_size": Row("one step size, .2", "Caicedo & Lazebnik 2015",
+                    ("mdp.further_step_sizes=[]", "mdp.step_size=0.2")),
+    "no_zooms": Row("no zooms", "Jie et al. 2016", ("mdp.zooms=false",)),
+    "whole": Row("learned from the whole image as start alone", "dissertation 2018",
+                 ("mdp.starts=[[1,1.0]]",)),
+    "on_policy": Row("no windows drawn round objects", "-", ("learning.object_windows=0",)),
+    "unflipped": Row("no mirror images", "-", ("learning.flip=false",)),
+    "huber": Row("Huber's loss", "Mnih et al. 2015", ("learning.loss=huber",)),
+    "apart": Row("no head for all categories together", "-", ("head.joint=[]",)),
+    "together": Row(
+        "no channels of the categories' own", "-",
+        ("encoder.category_channels=0", "head.joint=[]", "head.hidden=[512,512]"),
+    ),
+    "one_move": Row("one move for each look", "-", (), ("moves_per_look=1",)),
+    "one_branch": Row("one way from a window", "-", (), ("branches=1",)),
+    "inhibited": Row("a found object ends searches above IoU .5", "Caicedo & Lazebnik 2015",
+                     (), ("inhibition=0.5",)),
+}  # fmt: skip
 """The rows, by the name that ``--rows`` knows them by."""
 
 
@@ -86,32 +137,33 @@ def _short() -> tuple[str, ...]:
     )
 
 
-def run(row: Row, folder: Path, threads: int) -> dict[str, Any]:
+def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
     """Train and measure one row.
 
     Args:
-        row: which.
+        name: which.
         folder: of ``shards`` and ``features``.
-        threads: of PyTorch.
+        kept: where the first row's weights are.
     """
-    torch.set_num_threads(threads)
-    keep_freed_memory()
+    row = ROWS[name]
     params = params_of(row)
     train, tasks, val = _images(params, folder)
     generator = torch.Generator().manual_seed(params.train.seed)
     network = build_network(params.agent, train.categories, generator)
+    found: dict[str, Any] = {"settings": [*row.settings, *row.search], "images": len(val)}
+    if not row.settings and (kept / "base.pt").exists():
+        network.load_state_dict(torch.load(kept / "base.pt", weights_only=True))
+        return found | measured(network.eval(), val, params)
     training = Training(network, train, tasks, params.agent, lambda _: {"score": 0.0}, generator)
     began = time.monotonic()
     for tick in training.run():
         if tick.updates % 50 == 0:
-            print(f"\r{tick.progress:4.0%}", end="", flush=True)
-    seconds = time.monotonic() - began
-    return measured(training.learner.kept.eval(), val, params) | {
-        "updates": training.learner.updates,
-        "minutes": seconds / 60,
-        "images": len(val),
-        "settings": [*row.settings, *row.search],
-    }
+            print(f"\r{name} {tick.progress:4.0%}", end="", flush=True)
+    found |= {"minutes": (time.monotonic() - began) / 60, "updates": training.learner.updates}
+    learned = training.learner.kept.eval()
+    if not row.settings:
+        torch.save(learned.state_dict(), kept / "base.pt")
+    return found | measured(learned, val, params)
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:
@@ -172,9 +224,14 @@ def table(found: Mapping[str, Any]) -> str:
         lines.append(
             f"| {row.what} | {row.source} | "
             + " | ".join(f"{100 * cell:.1f}" for cell in cells)
-            + f" | {change} | {found[name]['minutes']:.1f} |"
+            + f" | {change} | {_minutes(found[name])} |"
         )
     return "\n".join(lines)
+
+
+def _minutes(result: Mapping[str, Any]) -> str:
+    """Of training; the first row's network where only the search is another."""
+    return f"{result['minutes']:.1f}" if "minutes" in result else ""
 
 
 def _curve(result: Mapping[str, Any]) -> dict[int, Mapping[str, float]]:
@@ -189,14 +246,16 @@ def main(
     publish_only: Annotated[bool, typer.Option(help="Run nothing.")] = False,
 ) -> None:
     """Run rows that are not there yet, and publish all that are."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()
     kept = folder / "ablation"
     kept.mkdir(parents=True, exist_ok=True)
     for name in [] if publish_only else (rows.split(",") if rows else ROWS):
         path = kept / f"{name}.json"
         if not path.exists():
-            result = run(ROWS[name], folder, threads)
+            result = run(name, folder, kept)
             path.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-            print(f"\r{name}: {_curve(result)[LOOKS]}")
+            print(f"\r{name}: {_curve(result)[LOOKS]}", flush=True)
     found = {
         name: json.loads((kept / f"{name}.json").read_text("utf-8"))
         for name in ROWS
