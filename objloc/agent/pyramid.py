@@ -56,6 +56,21 @@ class _Residual(nn.Module):
         return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(halved))
 
 
+class _Block(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; the map stays as large (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, values: Tensor) -> Tensor:
+        inner = F.relu(self.norm1(self.conv1(values)))
+        return F.relu(self.norm2(self.conv2(inner)) + values)
+
+
 class ResidualPyramid(nn.Module):
     """A residual network from scratch; its maps merged down to stride 4.
 
@@ -130,6 +145,10 @@ class PretrainedPyramid(nn.Module):
             nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
             for _ in info.channels[1:]
         )
+        self.deeper = nn.ModuleList(
+            nn.Sequential(*(_Block(width) for _ in range(params.neck_blocks)))
+            for _ in info.channels[1:]
+        )
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -141,10 +160,10 @@ class PretrainedPyramid(nn.Module):
         maps = self._maps(images)
         wide = self.image_wide(maps[-1].mean(dim=(2, 3)))[:, :, None, None]
         merged: Tensor = self.lateral[-1](maps[-1]) + wide
-        for smooth, lateral, finer in zip(
-            self.smooth, self.lateral[-2::-1], maps[-2::-1], strict=True
+        for smooth, deeper, lateral, finer in zip(
+            self.smooth, self.deeper, self.lateral[-2::-1], maps[-2::-1], strict=True
         ):
-            coarse = F.relu(merged + smooth(F.relu(merged)))
+            coarse = deeper(F.relu(merged + smooth(F.relu(merged))))
             merged = lateral(finer) + F.interpolate(coarse, finer.shape[-2:], mode="nearest")
         return F.relu(self.norm(merged))
 

@@ -76,6 +76,8 @@ class Encoder(Section):
     """``map``: channels of the stem and of each residual stage; each halves the map."""
     neck_width: PositiveInt = 32
     """``map`` and ``pretrained``, as all below: channels in which maps are merged."""
+    neck_blocks: Annotated[int, Field(ge=0)] = 0
+    """``pretrained``: residual blocks at each coarse map before it is enlarged."""
     pool: PositiveInt = 7
     """Cells a side into which a window is pooled."""
     levels: Annotated[int, Field(ge=1, le=6)] = 1
