@@ -160,7 +160,9 @@ class _Frontier:
         frames, history = network.frames, network.action_history
         self._frames = torch.zeros(number, windows, frames, 4, dtype=torch.float64)
         self._past = torch.full((number, windows, history), -1)
-        self._start(start_windows(mdp)[:max_windows])
+        self._starts = start_windows(mdp)[:max_windows]
+        self._started = 0
+        self._start(params.first_starts or len(self._starts))
 
     def run(self) -> Looks:
         """Look until every budget is spent or nothing promises anything."""
@@ -178,18 +180,23 @@ class _Frontier:
             self._made,
         )
 
-    def _start(self, windows: Tensor) -> None:
-        number, starts = len(self._number), len(windows)
-        limit = torch.cat([self._sizes, self._sizes], dim=1)
-        self._boxes[:, :starts] = windows * limit[:, None]
-        self._frames[:, :starts] = self._boxes[:, :starts, None]
-        self._number[:] = starts
-        self._depth[:, :starts] = 1
-        image = torch.arange(number).repeat_interleave(starts)
-        window = torch.arange(starts).repeat(number)
-        self._look(image, window)
-        likely = self._presence[:, :starts] >= self._params.least_presence
-        self._open[:, :starts] = likely & self._searched[:, None]
+    def _start(self, windows: int) -> None:
+        """Look through so many further start windows, where the budget allows them."""
+        starts = self._starts[self._started : self._started + windows]
+        self._started += len(starts)
+        place = self._number[:, None] + torch.arange(len(starts))
+        image, which = (place < self._boxes.shape[1]).nonzero(as_tuple=True)
+        if len(image) == 0:
+            return
+        new = (image, place[image, which])
+        sizes = self._sizes[image]
+        self._boxes[new] = starts[which] * torch.cat([sizes, sizes], dim=1)
+        self._frames[new] = self._boxes[new][:, None]
+        self._number += torch.bincount(image, minlength=len(self._number))
+        self._depth[new] = 1
+        self._look(*new)
+        likely = self._presence[new] >= self._params.least_presence
+        self._open[new] = likely & self._searched[image]
 
     @torch.no_grad()
     def _look(self, image: Tensor, window: Tensor) -> None:
@@ -207,6 +214,9 @@ class _Frontier:
     def _step(self) -> bool:
         """Go on with the most promising searches of every image; False at the end."""
         params = self._params
+        waiting = self._started < len(self._starts)
+        if waiting:
+            self._start(params.starts_per_round)
         number, windows, categories = self._open.shape
         share = (self._values[..., -1] - self._least) / (self._greatest - self._least)
         promise = (
@@ -219,7 +229,7 @@ class _Frontier:
         )
         going = best.isfinite() & left[:, None]
         if not going.any():
-            return False
+            return waiting
         image = torch.arange(number)[:, None].expand_as(place)[going]
         window, category = (place // categories)[going], (place % categories)[going]
         action = self._choose(image, window, category)

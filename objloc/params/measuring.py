@@ -10,6 +10,10 @@ from objloc.params.section import Fraction, Names, PositiveInt, Section
 class Search(Section):
     """What a search with a budget looks at next."""
 
+    first_starts: PositiveInt | None = None
+    """Start windows looked at before any search goes on; null: all of them."""
+    starts_per_round: PositiveInt = 1
+    """How many of the others are looked at in each round."""
     searches_per_round: PositiveInt = 4
     """Searches of an image that go on at once, the most promising first."""
     moves_per_look: Annotated[int, Field(ge=1, le=4)] = 4
