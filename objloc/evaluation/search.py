@@ -181,22 +181,29 @@ class _Frontier:
         )
 
     def _start(self, windows: int) -> None:
-        """Look through so many further start windows, where the budget allows them."""
+        """Look through so many further start windows, where they are new and there is room."""
         starts = self._starts[self._started : self._started + windows]
         self._started += len(starts)
-        place = self._number[:, None] + torch.arange(len(starts))
-        image, which = (place < self._boxes.shape[1]).nonzero(as_tuple=True)
-        if len(image) == 0:
-            return
-        new = (image, place[image, which])
+        image = torch.arange(len(self._number)).repeat_interleave(len(starts))
         sizes = self._sizes[image]
-        self._boxes[new] = starts[which] * torch.cat([sizes, sizes], dim=1)
-        self._frames[new] = self._boxes[new][:, None]
-        self._number += torch.bincount(image, minlength=len(self._number))
+        boxes = starts.repeat(len(self._number), 1) * torch.cat([sizes, sizes], dim=1)
+        fresh = self._overlaps(image, boxes).amax(dim=1) <= _SAME
+        place = self._number[image] + _rank(image, fresh)
+        fresh &= place < self._boxes.shape[1]
+        if not fresh.any():
+            return
+        new = (image[fresh], place[fresh])
+        self._boxes[new], self._frames[new] = boxes[fresh], boxes[fresh][:, None]
         self._depth[new] = 1
+        self._number += torch.bincount(new[0], minlength=len(self._number))
         self._look(*new)
         likely = self._presence[new] >= self._params.least_presence
-        self._open[new] = likely & self._searched[image]
+        self._open[new] = likely & self._searched[new[0]]
+
+    def _overlaps(self, image: Tensor, boxes: Tensor) -> Tensor:
+        """``[P, W]``: IoU of windows ``[P, 4]`` with those looked at in their images."""
+        known = torch.arange(self._boxes.shape[1]) < self._number[image][:, None]
+        return torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
 
     @torch.no_grad()
     def _look(self, image: Tensor, window: Tensor) -> None:
@@ -270,9 +277,7 @@ class _Frontier:
         """Move windows and look through those that are new."""
         frames, past, made = self._way(image, window, category, action)
         boxes = frames[:, -1]
-        known = torch.arange(self._boxes.shape[1]) < self._number[image][:, None]
-        overlap = torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
-        most, same = overlap.max(dim=1)
+        most, same = self._overlaps(image, boxes).max(dim=1)
         # Another search of this round may have come to the same window first.
         together = (image[:, None] == image) & (iou(boxes[:, None], boxes[None]) > _SAME)
         together &= torch.ones_like(together).tril(-1)

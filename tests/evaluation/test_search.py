@@ -50,6 +50,23 @@ def test_the_first_looks_are_the_start_windows(store: SampleStore, network: QNet
     assert (looks.parent[:, :5] == -1).all()
 
 
+def test_later_start_windows_are_looked_through_while_searches_go_on(
+    store: SampleStore, network: QNetwork
+) -> None:
+    looks = looks_of(store, network, first_starts=1, starts_per_round=1)
+    limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
+    shares = looks.boxes / limit
+    for row, number in enumerate(looks.number.tolist()):
+        begun = (looks.parent[row, :number] == -1).nonzero()[:, 0].tolist()
+        assert begun[0] == 0
+        # Searches were on their way before the last start window came.
+        assert begun[-1] > len(begun) - 1
+        assert (looks.depth[row, begun] == 1).all()
+        # Each start window is there, or one that is as good as it.
+        for window in start_windows(MDP):
+            assert iou(window[None], shares[row, :number]).max() > 0.9
+
+
 def test_a_search_keeps_to_its_budget_and_never_looks_twice_at_a_window(
     store: SampleStore, network: QNetwork
 ) -> None:
