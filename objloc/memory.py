@@ -3,10 +3,8 @@
 import ctypes
 import sys
 
-_MMAP_THRESHOLD = -3
 _TRIM_THRESHOLD = -1
-_LARGEST = 32 << 20
-"""What glibc accepts at most as the first of the two."""
+_MMAP_MAX = -4
 
 
 def keep_freed_memory() -> bool:
@@ -26,4 +24,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))
+    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))
