@@ -43,6 +43,10 @@ AGENTS = {
         head=Head(hidden=(8,), joint=(8,), presence=True),
         learning=Learning(backup="all_actions", discount=0.0, loss="logistic"),
     ),
+    "dueling": Agent(
+        encoder=Encoder(image_size=32, widths=(4, 8), pool=2, cell_width=4, category_channels=2),
+        head=Head(hidden=(8,), joint=(8,), presence=True, dueling=True),
+    ),
     "crops": Agent(
         mdp=Mdp(actions="dissertation"),
         encoder=Encoder(kind="crops", image_size=40, window_size=36, frames=2, greyscale=True),

@@ -19,6 +19,9 @@ class QNetwork(nn.Module):
     2018 system's ReLU there could not say so). With the logistic loss its outputs are
     the log-odds of a value's share of the range that returns can have.
 
+    With ``dueling`` each set of outputs comes from one number more in the last layer:
+    advantages (and presence), then the state's value.
+
     Args:
         agent: its encoder, head and action set.
         categories: C names, in order.
@@ -41,14 +44,16 @@ class QNetwork(nn.Module):
         # Where categories have features of their own, one head serves them all.
         sets = len(categories) if self.per_category and not self.encoder.by_category else 1
         self.presence = agent.head.presence
-        self.num_outputs = self.num_actions + self.presence
-        self.values = nn.Linear(width, sets * self.num_outputs)
+        self.dueling = agent.head.dueling
+        self.num_rows = self.num_actions + self.presence + self.dueling
+        """Numbers of the last layer for each set of outputs."""
+        self.values = nn.Linear(width, sets * self.num_rows)
         self.joint: nn.Sequential | None = None
         if isinstance(self.encoder, MapEncoder) and agent.head.joint:
             joint, joint_width = _dense(
                 self.encoder.shared_features, agent.head.joint, agent.head.dropout
             )
-            joint.append(nn.Linear(joint_width, len(categories) * self.num_outputs))
+            joint.append(nn.Linear(joint_width, len(categories) * self.num_rows))
             self.joint = joint
         self._bfloat16 = agent.encoder.precision == "bfloat16"
         # Not a weight: it follows from the parameters.
@@ -95,10 +100,10 @@ class QNetwork(nn.Module):
                 features = self.encoder.observe(views, index, boxes)
             past = action_history[:, None].expand(-1, features.own.shape[1], -1)
             outputs = self._head(features, past)
-        outputs = outputs.view(boxes.shape[0], -1, self.num_outputs)
+        outputs = outputs.view(boxes.shape[0], -1, self.num_rows)
         if together is not None:
             outputs = outputs + together.view(outputs.shape)
-        return outputs.expand(-1, len(self.categories), -1)
+        return self._joined(outputs).expand(-1, len(self.categories), -1)
 
     def values_of(self, outputs: Tensor) -> Tensor:
         """Outputs ``[..., A or A + 1]`` read as Q-values ``[..., A]``."""
@@ -154,10 +159,22 @@ class QNetwork(nn.Module):
             together = self._jointly(pooled)
             if together is not None:
                 outputs = outputs + F.embedding(window * len(self.categories) + category, together)
-        return outputs
+        return self._joined(outputs)
+
+    def _joined(self, rows: Tensor) -> Tensor:
+        """Numbers of the last layer ``[..., num_rows]`` as outputs ``[..., A or A + 1]``.
+
+        Both heads' numbers are added up before: the join is linear.
+        Source: Wang et al. (2016), equation 9.
+        """
+        if not self.dueling:
+            return rows
+        advantages, others = rows[..., : self.num_actions], rows[..., self.num_actions : -1]
+        centred = advantages - advantages.mean(dim=-1, keepdim=True)
+        return torch.cat([rows[..., -1:] + centred, others], dim=-1)
 
     def _head(self, features: Features, past: Tensor, window: Tensor | None = None) -> Tensor:
-        """Outputs of the first head, float32: ``[..., O]``.
+        """Numbers of the first head's last layer, float32: ``[..., O]``.
 
         Its first layer is a sum over its inputs: the part of those that all categories
         share is computed once for each window, not for each pair of window and category.
@@ -187,11 +204,11 @@ class QNetwork(nn.Module):
         return outputs.float()
 
     def _jointly(self, pooled: Pooled) -> Tensor | None:
-        """Outputs of the second head, float32: ``[B * C, O]``; None where there is none."""
+        """Those of the second head, float32: ``[B * C, num_rows]``; None if there is none."""
         if self.joint is None or not isinstance(self.encoder, MapEncoder):
             return None
         outputs: Tensor = self.joint(self.encoder.shared_of(pooled))
-        return outputs.float().view(-1, self.num_outputs)
+        return outputs.float().view(-1, self.num_rows)
 
     def _precision(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self._bfloat16)

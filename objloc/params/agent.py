@@ -108,6 +108,10 @@ class Head(Section):
     presence: bool = False
     """Also learn, for every window and category, whether the window holds at least
     half of an object of it: says where a search is worth its looks."""
+    dueling: bool = False
+    """The last layer tells a state's value and the advantages of actions, which are
+    joined as value + advantage - mean advantage (Wang et al. 2016; the two share the
+    hidden layers here)."""
 
 
 class Learning(Section):
