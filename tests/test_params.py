@@ -47,6 +47,11 @@ def refused(*overrides: str) -> str:
         ("agents.scenes.learning.discount=1.5", "discount: expected less than or equal to 1"),
         ("agents.dqn2018.learning.flip=true", "expected flip=false and crop=0 unless"),
         ("agents.dqn2018.learning.object_windows=0.5", "expected 0 unless learning.backup"),
+        (
+            "agents.scenes.learning.n_step=3",
+            "learning.n_step: expected 1 unless learning.backup=sampled: only the action taken has",
+        ),
+        ("agents.dqn2018.learning.n_step=0", "n_step: expected greater than or equal to 1"),
         ("agents.dqn2018.encoder.category_channels=2", "encoder.category_channels: expected 0"),
         ("agents.dqn2018.replay.init_size=600000", "expected at most replay.size=500000"),
         ("register.metric=loss", "register.metric: expected 'success_rate.greedy.mean'"),

@@ -168,7 +168,8 @@ class Learner:
         if learning.double:
             chooser = frozen_values(self.online, batch.images, *inputs)
         next_value = bootstrap(chooser, after, learning.double)
-        targets = sampled_target(drawn, next_value, learning.discount).to(self._device)
+        discounts = torch.tensor([learning.discount**n for n in range(learning.n_step + 1)])
+        targets = sampled_target(drawn, next_value, discounts[drawn.steps]).to(self._device)
         action = drawn.action_tm1.to(self._device)
         outputs = self._online_outputs(batch, rows, category)
         return _Taught(

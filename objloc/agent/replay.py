@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from objloc.agent.n_step import Played, Successors
 from objloc.mdp.environment import Observation
 
 
@@ -45,6 +46,26 @@ class Transition:
         )
 
 
+@dataclass(frozen=True)
+class Drawn(Transition):
+    """n transitions drawn from the memory, each of one step or several.
+
+    ``reward_t``, ``box_t`` and ``terminated_t`` are of all its steps.
+
+    Attributes:
+        steps: ``[n]`` int64, how many steps' rewards are added up.
+        last: the last step of each.
+    """
+
+    steps: Tensor
+    last: Transition
+
+    @property
+    def observation_t(self) -> Observation:
+        """What was seen after the last step."""
+        return self.last.observation_t
+
+
 class ReplayBuffer:
     """The last ``size`` transitions; the oldest goes first.
 
@@ -52,10 +73,14 @@ class ReplayBuffer:
         size: capacity in transitions.
         frames: windows in an observation.
         action_history: past actions in an observation.
+        successors: for returns of several steps; None: of one.
     """
 
-    def __init__(self, size: int, frames: int, action_history: int) -> None:
+    def __init__(
+        self, size: int, frames: int, action_history: int, successors: Successors | None = None
+    ) -> None:
         self._size = size
+        self._successors = successors
         self._next = 0
         self._length = 0
         # Memory is taken page by page as it is written, not here.
@@ -73,8 +98,16 @@ class ReplayBuffer:
     def __len__(self) -> int:
         return self._length
 
-    def add(self, transition: Transition) -> None:
-        """Remember transitions, in order; the oldest are forgotten."""
+    def add(self, transition: Transition, played: Played | None = None) -> None:
+        """Remember transitions, in order; the oldest are forgotten.
+
+        Args:
+            transition: what is remembered.
+            played: where it comes from, for returns of several steps.
+
+        Raises:
+            ValueError: returns are of several steps, and ``played`` is not told.
+        """
         seen = transition.observation_tm1
         number = len(transition.action_tm1)
         rows = (self._next + torch.arange(number)) % self._size
@@ -90,10 +123,14 @@ class ReplayBuffer:
         ):
             column = self._columns[name]
             column[rows] = values.to(column.dtype)
+        if self._successors is not None:
+            if played is None:
+                raise ValueError("played: expected for returns of several steps; found None")
+            self._successors.add(rows, played)
         self._next = (self._next + number) % self._size
         self._length = min(self._length + number, self._size)
 
-    def sample(self, images: int, windows: int, generator: torch.Generator) -> Transition:
+    def sample(self, images: int, windows: int, generator: torch.Generator) -> Drawn:
         """Draw transitions with replacement.
 
         Args:
@@ -105,7 +142,7 @@ class ReplayBuffer:
             generator: of the draw.
         """
         if windows == 1:
-            return self._rows(torch.randint(self._length, (images,), generator=generator))
+            return self._drawn(torch.randint(self._length, (images,), generator=generator))
         column = self._columns["image"][: self._length]
         order = torch.argsort(column, stable=True)
         _, counts = torch.unique_consecutive(column[order], return_counts=True)
@@ -113,7 +150,23 @@ class ReplayBuffer:
         chosen = torch.randperm(len(counts), generator=generator)[:images]
         place = torch.rand(len(chosen), windows, generator=generator, dtype=torch.float64)
         rows = starts[chosen, None] + (place * counts[chosen, None]).long()
-        return self._rows(order[rows.flatten()])
+        return self._drawn(order[rows.flatten()])
+
+    def _drawn(self, rows: Tensor) -> Drawn:
+        first = self._rows(rows)
+        reward, steps, last = first.reward_t, torch.ones_like(rows), first
+        if self._successors is not None:
+            reward, steps, rows_t = self._successors.returns(rows, self._columns["reward_t"])
+            last = self._rows(rows_t)
+        return Drawn(
+            first.observation_tm1,
+            first.action_tm1,
+            reward,
+            last.box_t,
+            last.terminated_t,
+            steps,
+            last,
+        )
 
     def _rows(self, rows: Tensor) -> Transition:
         get = {name: column[rows] for name, column in self._columns.items()}
@@ -131,6 +184,8 @@ class ReplayBuffer:
     def state_dict(self) -> dict[str, Tensor]:
         """All that is remembered, to go on later."""
         state = {name: column[: self._length].clone() for name, column in self._columns.items()}
+        if self._successors is not None:
+            state |= self._successors.state_dict(self._length)
         return state | {"next": torch.tensor(self._next)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -139,3 +194,5 @@ class ReplayBuffer:
         self._next = int(state["next"])
         for name, column in self._columns.items():
             column[: self._length] = state[name]
+        if self._successors is not None:
+            self._successors.load_state_dict(state)

@@ -122,6 +122,9 @@ class Learning(Section):
     every action, whose next windows and rewards follow from geometry."""
     discount: Fraction = 0.5
     """gamma: the weight of what follows; 0: of the next reward alone."""
+    n_step: PositiveInt = 1
+    """Rewards of so many steps are added up, discounted, before the value of the state
+    after them (Sutton 1988; Mnih et al. 2016); ``sampled`` only."""
     double: bool = False
     """Double DQN (van Hasselt et al. 2016): the online network picks the next action."""
     loss: Literal["squared", "huber", "logistic"] = "huber"
@@ -250,6 +253,11 @@ class Agent(Section):
             raise ValueError(
                 "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
                 "taken has no mirror image"
+            )
+        if learning.n_step > 1 and learning.backup != "sampled":
+            raise ValueError(
+                "learning.n_step: expected 1 unless learning.backup=sampled: only the action taken "
+                "has rewards that followed it"
             )
         if self.replay.init_size > self.replay.size:
             raise ValueError(
