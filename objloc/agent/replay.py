@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from objloc.agent.n_step import Played, Successors
+from objloc.agent.priorities import Priorities
 from objloc.mdp.environment import Observation
 
 
@@ -55,10 +56,14 @@ class Drawn(Transition):
     Attributes:
         steps: ``[n]`` int64, how many steps' rewards are added up.
         last: the last step of each.
+        rows: ``[n]`` int64, where they lie in the memory.
+        importance: ``[n]`` float32, weights of their losses.
     """
 
     steps: Tensor
     last: Transition
+    rows: Tensor
+    importance: Tensor
 
     @property
     def observation_t(self) -> Observation:
@@ -74,11 +79,18 @@ class ReplayBuffer:
         frames: windows in an observation.
         action_history: past actions in an observation.
         successors: for returns of several steps; None: of one.
+        priorities: how often each is drawn; None: uniformly.
     """
 
     def __init__(
-        self, size: int, frames: int, action_history: int, successors: Successors | None = None
+        self,
+        size: int,
+        frames: int,
+        action_history: int,
+        successors: Successors | None = None,
+        priorities: Priorities | None = None,
     ) -> None:
+        self.priorities = priorities
         self._size = size
         self._successors = successors
         self._next = 0
@@ -127,32 +139,44 @@ class ReplayBuffer:
             if played is None:
                 raise ValueError("played: expected for returns of several steps; found None")
             self._successors.add(rows, played)
+        if self.priorities is not None and not self.priorities.of_images:
+            self.priorities.renew(rows)
         self._next = (self._next + number) % self._size
         self._length = min(self._length + number, self._size)
 
     def sample(self, images: int, windows: int, generator: torch.Generator) -> Drawn:
-        """Draw transitions with replacement.
+        """Draw transitions with replacement; with priorities of them, distinct ones.
 
         Args:
             images: for ``windows`` = 1 the number of transitions, drawn uniformly
-                (Mnih et al. 2015); otherwise the number of distinct images drawn
+                (Mnih et al. 2015) or by their priorities; otherwise, and with
+                priorities of images, the number of distinct images drawn
                 (fewer if the memory holds fewer).
             windows: transitions drawn from each image; those of one image come
                 together.
             generator: of the draw.
         """
-        if windows == 1:
-            return self._drawn(torch.randint(self._length, (images,), generator=generator))
+        if self.priorities is None and windows == 1:
+            rows = torch.randint(self._length, (images,), generator=generator)
+            return self._drawn(rows, torch.ones(images))
+        if self.priorities is not None and not self.priorities.of_images:
+            everything = torch.arange(self._length)
+            return self._drawn(*self.priorities.draw(everything, images, generator))
         column = self._columns["image"][: self._length]
         order = torch.argsort(column, stable=True)
         _, counts = torch.unique_consecutive(column[order], return_counts=True)
         starts = counts.cumsum(0) - counts
-        chosen = torch.randperm(len(counts), generator=generator)[:images]
+        if self.priorities is None:
+            chosen = torch.randperm(len(counts), generator=generator)[:images]
+            importance = torch.ones(len(chosen))
+        else:
+            remembered = column[order[starts]].long()
+            chosen, importance = self.priorities.draw(remembered, images, generator)
         place = torch.rand(len(chosen), windows, generator=generator, dtype=torch.float64)
         rows = starts[chosen, None] + (place * counts[chosen, None]).long()
-        return self._drawn(order[rows.flatten()])
+        return self._drawn(order[rows.flatten()], importance.repeat_interleave(windows))
 
-    def _drawn(self, rows: Tensor) -> Drawn:
+    def _drawn(self, rows: Tensor, importance: Tensor) -> Drawn:
         first = self._rows(rows)
         reward, steps, last = first.reward_t, torch.ones_like(rows), first
         if self._successors is not None:
@@ -166,6 +190,8 @@ class ReplayBuffer:
             last.terminated_t,
             steps,
             last,
+            rows,
+            importance,
         )
 
     def _rows(self, rows: Tensor) -> Transition:
@@ -186,6 +212,8 @@ class ReplayBuffer:
         state = {name: column[: self._length].clone() for name, column in self._columns.items()}
         if self._successors is not None:
             state |= self._successors.state_dict(self._length)
+        if self.priorities is not None:
+            state |= self.priorities.state_dict()
         return state | {"next": torch.tensor(self._next)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -196,3 +224,5 @@ class ReplayBuffer:
             column[: self._length] = state[name]
         if self._successors is not None:
             self._successors.load_state_dict(state)
+        if self.priorities is not None:
+            self.priorities.load_state_dict(state)

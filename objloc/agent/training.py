@@ -15,6 +15,7 @@ from objloc.agent.n_step import Played, Successors
 from objloc.agent.network import QNetwork
 from objloc.agent.period import Period, Report, Tick
 from objloc.agent.policy import category_values
+from objloc.agent.priorities import Priorities
 from objloc.agent.replay import ReplayBuffer, Transition
 from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.params import Agent, Exploration
@@ -148,12 +149,20 @@ class Training:
         return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
 
     def _empty_memory(self, frames: int, action_history: int) -> ReplayBuffer:
-        learning = self._agent.learning
-        size = min(self._agent.replay.size, self._memory_limit())
-        successors = None
+        learning, replay = self._agent.learning, self._agent.replay
+        size = min(replay.size, self._memory_limit())
+        successors = priorities = None
         if learning.n_step > 1:
             successors = Successors(size, self._slots, learning.n_step, learning.discount)
-        return ReplayBuffer(size, frames, action_history, successors)
+        if replay.priority_exponent:
+            of_images = learning.backup == "all_actions"
+            priorities = Priorities(
+                len(self._store.sizes) if of_images else size,
+                of_images,
+                replay.priority_exponent,
+                replay.importance_exponent,
+            )
+        return ReplayBuffer(size, frames, action_history, successors, priorities)
 
     def _act(self) -> None:
         """One step in every environment, remembered; ended episodes make room."""

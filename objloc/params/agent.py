@@ -188,6 +188,13 @@ class Replay(Section):
     """Transitions remembered; the oldest goes first."""
     init_size: PositiveInt = 500
     """Transitions gathered before the first update."""
+    priority_exponent: Fraction = 0.0
+    """alpha: transitions (``sampled``) or images (``all_actions``) are drawn in
+    proportion to their absolute TD error when last taught to the power of this
+    (Schaul et al. 2016); 0: uniformly."""
+    importance_exponent: Fraction = 0.4
+    """beta: losses are weighted by one over the chance to be drawn to the power of
+    this, as a share of the greatest of the batch; 1 makes up for unequal chances."""
 
 
 class Exploration(Section):
@@ -258,6 +265,15 @@ class Agent(Section):
             raise ValueError(
                 "learning.n_step: expected 1 unless learning.backup=sampled: only the action taken "
                 "has rewards that followed it"
+            )
+        if self.replay.priority_exponent and (learning.backup == "sampled") != (
+            learning.windows_per_image == 1
+        ):
+            raise ValueError(
+                "replay.priority_exponent: expected 0 unless learning.windows_per_image is 1 with "
+                "backup=sampled, which draws transitions, or above 1 with backup=all_actions, "
+                f"which draws images; found {learning.windows_per_image} with "
+                f"{learning.backup}"
             )
         if self.replay.init_size > self.replay.size:
             raise ValueError(

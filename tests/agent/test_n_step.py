@@ -9,7 +9,7 @@ from objloc.agent.learner import Learner
 from objloc.agent.n_step import Played, Successors
 from objloc.agent.network import build_network
 from objloc.agent.policy import shares
-from objloc.agent.replay import ReplayBuffer, Transition
+from objloc.agent.replay import Drawn, ReplayBuffer, Transition
 from objloc.mdp.environment import Environment, Observation
 from objloc.params import Agent, Mdp
 from tests.stores import make_store
@@ -74,6 +74,10 @@ def memory_of(size: int, n_step: int) -> ReplayBuffer:
     return ReplayBuffer(size, FRAMES, HISTORY, Successors(size, SLOTS, n_step, DISCOUNT))
 
 
+def drawn_in_order(memory: ReplayBuffer) -> Drawn:
+    return memory._drawn(torch.arange(len(memory)), torch.ones(len(memory)))
+
+
 @pytest.mark.parametrize("n_step", [2, 3, 8])
 @pytest.mark.parametrize("size", [1000, 40])
 def test_returns_equal_a_loop_over_recorded_episodes(size: int, n_step: int) -> None:
@@ -83,7 +87,7 @@ def test_returns_equal_a_loop_over_recorded_episodes(size: int, n_step: int) -> 
     number = len(memory)
     assert number == min(size, len(added))
     row_of = {index % size: place for index, place in enumerate(added)}
-    drawn = memory._drawn(torch.arange(number))
+    drawn = drawn_in_order(memory)
     ends = set()
     for row in range(number):
         episode, first = row_of[row]
@@ -141,16 +145,15 @@ def test_a_restored_memory_continues_the_episodes_under_way() -> None:
         add(stopped, reward)
     resumed.load_state_dict(stopped.state_dict())
     add(resumed, 4.0)
-    rows = torch.arange(3)
-    assert straight._drawn(rows).reward_t.tolist() == pytest.approx([6.04, 5.6, 4.0])
-    assert torch.equal(resumed._drawn(rows).reward_t, straight._drawn(rows).reward_t)
+    assert drawn_in_order(straight).reward_t.tolist() == pytest.approx([6.04, 5.6, 4.0])
+    assert torch.equal(drawn_in_order(resumed).reward_t, drawn_in_order(straight).reward_t)
 
 
 def test_where_a_transition_comes_from_must_be_told() -> None:
     memory, other = memory_of(10, 2), ReplayBuffer(10, FRAMES, HISTORY)
     play(other, 1)
     with pytest.raises(ValueError, match="played: expected for returns of several steps"):
-        memory.add(other._drawn(torch.arange(3)))
+        memory.add(drawn_in_order(other))
 
 
 def agent_of(**learning: Any) -> Agent:

@@ -57,11 +57,19 @@ SAMPLED = Agent(
         backup="sampled", discount=0.9, n_step=4, images_per_batch=8, target_update_every=20,
         loss="logistic", double=True, updates_per_step=2.0,
     ),
-    replay=Replay(size=60, init_size=10),
+    replay=Replay(size=60, init_size=10, priority_exponent=0.6),
     exploration=Exploration(epsilon_decay_steps=50),
     schedule=Schedule(environments=3, episodes_per_image=1, passes=2, evaluations=3),
 )  # fmt: skip
-AGENTS = {"all_actions": SMALL, "dqn2018": DQN, "n_step": SAMPLED}
+PRIORITISED = SMALL.model_copy(
+    update={"replay": Replay(size=200, init_size=20, priority_exponent=0.5)}
+)
+AGENTS = {
+    "all_actions": SMALL,
+    "dqn2018": DQN,
+    "n_step, prioritised": SAMPLED,
+    "prioritised images": PRIORITISED,
+}
 
 
 def steady(network: QNetwork) -> dict[str, float]:
@@ -100,6 +108,15 @@ def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
     other = make_training(agent, seed=1)
     finish(other)
     assert not equal(first.best_weights, other.best_weights)
+
+
+def test_images_replayed_by_priority_teach_otherwise() -> None:
+    plain, prioritised = make_training(SMALL), make_training(PRIORITISED)
+    reports = finish(plain), finish(prioritised)
+    assert not equal([r.metrics for r in reports[0]], [r.metrics for r in reports[1]])
+    assert "priorities" not in plain.state_dict()["memory"]
+    # Every image was taught, and has an error of its own.
+    assert len(set(prioritised.state_dict()["memory"]["priorities"].tolist())) == 12
 
 
 def test_the_target_network_is_validated_and_kept_where_asked() -> None:
