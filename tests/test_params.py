@@ -59,6 +59,11 @@ def refused(*overrides: str) -> str:
             "agents.dqn2018.replay.importance_exponent=-1",
             "importance_exponent: expected greater than or equal to 0",
         ),
+        (
+            "agents.dqn2018.head.recurrent=8",
+            "head.recurrent: expected 0 unless encoder.kind=map or pretrained and encoder.frames",
+        ),
+        ("agents.scenes.head.recurrent=8", "head.recurrent: expected 0 unless encoder.kind=map"),
         ("agents.dqn2018.learning.n_step=0", "n_step: expected greater than or equal to 1"),
         ("agents.dqn2018.encoder.category_channels=2", "encoder.category_channels: expected 0"),
         ("agents.dqn2018.replay.init_size=600000", "expected at most replay.size=500000"),

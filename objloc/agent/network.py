@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from objloc.agent.encoder import build_encoder
 from objloc.agent.map_encoder import Features, MapEncoder, Pooled
+from objloc.agent.recurrent import Recurrent
 from objloc.mdp.action import actions_of
 from objloc.params import Agent
 
@@ -39,7 +40,18 @@ class QNetwork(nn.Module):
         self.action_history = agent.head.action_history
         self.per_category = agent.head.per_category
         self.encoder = build_encoder(agent.encoder, len(categories), bool(agent.head.joint))
-        width = self.encoder.features + self.action_history * self.num_actions
+        self.recurrent: Recurrent | None = None
+        self.joint_recurrent: Recurrent | None = None
+        width, joint_width = self.encoder.features, 0
+        if isinstance(self.encoder, MapEncoder):
+            joint_width = self.encoder.shared_features
+            if agent.head.recurrent:
+                self.recurrent = Recurrent(width, self.frames, agent.head.recurrent)
+                width = agent.head.recurrent
+                if agent.head.joint:
+                    self.joint_recurrent = Recurrent(joint_width, self.frames, width)
+                    joint_width = width
+        width += self.action_history * self.num_actions
         self.hidden, width = _dense(width, agent.head.hidden, agent.head.dropout)
         # Where categories have features of their own, one head serves them all.
         sets = len(categories) if self.per_category and not self.encoder.by_category else 1
@@ -50,9 +62,7 @@ class QNetwork(nn.Module):
         self.values = nn.Linear(width, sets * self.num_rows)
         self.joint: nn.Sequential | None = None
         if isinstance(self.encoder, MapEncoder) and agent.head.joint:
-            joint, joint_width = _dense(
-                self.encoder.shared_features, agent.head.joint, agent.head.dropout
-            )
+            joint, joint_width = _dense(joint_width, agent.head.joint, agent.head.dropout)
             joint.append(nn.Linear(joint_width, len(categories) * self.num_rows))
             self.joint = joint
         self._bfloat16 = agent.encoder.precision == "bfloat16"
@@ -94,7 +104,7 @@ class QNetwork(nn.Module):
         with self._precision(views.device):
             if isinstance(self.encoder, MapEncoder):
                 pooled = self.encoder.pool(views, index, boxes)
-                features = self.encoder.features_of_all(pooled)
+                features = self._features_of_all(self.encoder, pooled)
                 together = self._jointly(pooled)
             else:
                 features = self.encoder.observe(views, index, boxes)
@@ -154,7 +164,7 @@ class QNetwork(nn.Module):
             return self.outputs(views, index, boxes, action_history)[window, category]
         with self._precision(views.device):
             pooled = self.encoder.pool(views, index, boxes)
-            features = self.encoder.features_of(pooled, window, category)
+            features = self._features_of(self.encoder, pooled, window, category)
             outputs = self._head(features, action_history[window], window)
             together = self._jointly(pooled)
             if together is not None:
@@ -172,6 +182,35 @@ class QNetwork(nn.Module):
         advantages, others = rows[..., : self.num_actions], rows[..., self.num_actions : -1]
         centred = advantages - advantages.mean(dim=-1, keepdim=True)
         return torch.cat([rows[..., -1:] + centred, others], dim=-1)
+
+    def _features_of_all(self, encoder: MapEncoder, pooled: Pooled) -> Features:
+        """``MapEncoder.features_of_all``, of all frames together."""
+        if self.recurrent is None:
+            return encoder.features_of_all(pooled)
+        shared, own = encoder.features_of_all(pooled.by_frame(self.frames))
+        if shared is not None:
+            own = torch.cat([shared[:, None].expand(-1, own.shape[1], -1), own], dim=2)
+        rows = own.shape[1]
+        steps = own.view(-1, self.frames, *own.shape[1:]).transpose(1, 2)
+        return Features(
+            None, self.recurrent(steps.flatten(0, 1)).view(-1, rows, self.recurrent.width)
+        )
+
+    def _features_of(
+        self, encoder: MapEncoder, pooled: Pooled, window: Tensor, category: Tensor
+    ) -> Features:
+        """``MapEncoder.features_of``, of all frames together."""
+        if self.recurrent is None:
+            return encoder.features_of(pooled, window, category)
+        each = (
+            window[:, None] * self.frames + torch.arange(self.frames, device=window.device)
+        ).flatten()
+        shared, own = encoder.features_of(
+            pooled.by_frame(self.frames), each, category.repeat_interleave(self.frames)
+        )
+        if shared is not None:
+            own = torch.cat([F.embedding(each, shared), own], dim=1)
+        return Features(None, self.recurrent(own.view(-1, self.frames, own.shape[1])))
 
     def _head(self, features: Features, past: Tensor, window: Tensor | None = None) -> Tensor:
         """Numbers of the first head's last layer, float32: ``[..., O]``.
@@ -207,7 +246,12 @@ class QNetwork(nn.Module):
         """Those of the second head, float32: ``[B * C, num_rows]``; None if there is none."""
         if self.joint is None or not isinstance(self.encoder, MapEncoder):
             return None
-        outputs: Tensor = self.joint(self.encoder.shared_of(pooled))
+        if self.joint_recurrent is None:
+            features = self.encoder.shared_of(pooled)
+        else:
+            steps = self.encoder.shared_of(pooled.by_frame(self.frames))
+            features = self.joint_recurrent(steps.view(-1, self.frames, steps.shape[1]))
+        outputs: Tensor = self.joint(features)
         return outputs.float().view(-1, self.num_rows)
 
     def _precision(self, device: torch.device) -> torch.autocast:

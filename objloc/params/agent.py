@@ -112,6 +112,10 @@ class Head(Section):
     """The last layer tells a state's value and the advantages of actions, which are
     joined as value + advantage - mean advantage (Wang et al. 2016; the two share the
     hidden layers here)."""
+    recurrent: Annotated[int, Field(ge=0)] = 0
+    """Width of a gated recurrent unit over the windows of the last ``encoder.frames``
+    steps, oldest first, instead of stacking their features (Hausknecht & Stone 2015;
+    future work of the 2018 dissertation); ``map`` and ``pretrained`` only, 0: none."""
 
 
 class Learning(Section):
@@ -313,6 +317,11 @@ class Agent(Section):
             raise ValueError(
                 "head.presence: expected false unless head.per_category=true and "
                 "learning.backup=all_actions"
+            )
+        if self.head.recurrent and (self.encoder.kind == "crops" or self.encoder.frames == 1):
+            raise ValueError(
+                "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "
+                "encoder.frames is above 1"
             )
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
             raise ValueError("encoder.widths: expected two or more for encoder.kind=map")

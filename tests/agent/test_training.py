@@ -52,7 +52,7 @@ DQN = Agent(
 SAMPLED = Agent(
     mdp=Mdp(max_steps=12),
     encoder=Encoder(image_size=84, widths=(8, 8), cell_width=4, pool=3, frames=2),
-    head=Head(hidden=(32,), action_history=2, dueling=True),
+    head=Head(hidden=(32,), action_history=2, dueling=True, recurrent=8),
     learning=Learning(
         backup="sampled", discount=0.9, n_step=4, images_per_batch=8, target_update_every=20,
         loss="logistic", double=True, updates_per_step=2.0,
@@ -67,7 +67,7 @@ PRIORITISED = SMALL.model_copy(
 AGENTS = {
     "all_actions": SMALL,
     "dqn2018": DQN,
-    "n_step, prioritised": SAMPLED,
+    "all of it, sampled": SAMPLED,
     "prioritised images": PRIORITISED,
 }
 
