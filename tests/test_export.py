@@ -43,6 +43,20 @@ AGENTS = {
         head=Head(hidden=(8,), joint=(8,), presence=True),
         learning=Learning(backup="all_actions", discount=0.0, loss="logistic"),
     ),
+    "dueling": Agent(
+        encoder=Encoder(image_size=32, widths=(4, 8), pool=2, cell_width=4, category_channels=2),
+        head=Head(hidden=(8,), joint=(8,), presence=True, dueling=True),
+    ),
+    "recurrent": Agent(
+        encoder=Encoder(
+            image_size=32, widths=(4, 8), pool=2, cell_width=4, category_channels=2, frames=3
+        ),
+        head=Head(hidden=(8,), joint=(8,), recurrent=6, action_history=2),
+    ),
+    "recurrent, one set of features": Agent(
+        encoder=Encoder(image_size=32, widths=(4, 8), pool=2, cell_width=4, frames=3),
+        head=Head(hidden=(8,), recurrent=6),
+    ),
     "crops": Agent(
         mdp=Mdp(actions="dissertation"),
         encoder=Encoder(kind="crops", image_size=40, window_size=36, frames=2, greyscale=True),

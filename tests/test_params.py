@@ -47,6 +47,24 @@ def refused(*overrides: str) -> str:
         ("agents.scenes.learning.discount=1.5", "discount: expected less than or equal to 1"),
         ("agents.dqn2018.learning.flip=true", "expected flip=false and crop=0 unless"),
         ("agents.dqn2018.learning.object_windows=0.5", "expected 0 unless learning.backup"),
+        (
+            "agents.scenes.learning.n_step=3",
+            "learning.n_step: expected 1 unless learning.backup=sampled: only the action taken has",
+        ),
+        (
+            "agents.dqn2018.replay.priority_exponent=1.5",
+            "priority_exponent: expected less than or equal to 1",
+        ),
+        (
+            "agents.dqn2018.replay.importance_exponent=-1",
+            "importance_exponent: expected greater than or equal to 0",
+        ),
+        (
+            "agents.dqn2018.head.recurrent=8",
+            "head.recurrent: expected 0 unless encoder.kind=map or pretrained and encoder.frames",
+        ),
+        ("agents.scenes.head.recurrent=8", "head.recurrent: expected 0 unless encoder.kind=map"),
+        ("agents.dqn2018.learning.n_step=0", "n_step: expected greater than or equal to 1"),
         ("agents.dqn2018.encoder.category_channels=2", "encoder.category_channels: expected 0"),
         ("agents.dqn2018.replay.init_size=600000", "expected at most replay.size=500000"),
         ("register.metric=loss", "register.metric: expected 'success_rate.greedy.mean'"),
@@ -57,6 +75,17 @@ def refused(*overrides: str) -> str:
 )
 def test_impossible_parameters_are_refused_in_one_line(override: str, expected: str) -> None:
     assert expected in refused(override)
+
+
+@pytest.mark.parametrize(("agent", "windows"), [("dqn2018", 4), ("scenes", 1)])
+def test_priorities_need_something_to_draw(agent: str, windows: int) -> None:
+    message = refused(
+        f"agents.{agent}.replay.priority_exponent=0.5",
+        f"agents.{agent}.learning.windows_per_image={windows}",
+        *(() if agent == "dqn2018" else ("agents.scenes.learning.object_windows=0.0",)),
+    )
+    assert "replay.priority_exponent: expected 0 unless learning.windows_per_image is 1" in message
+    assert f"found {windows} with" in message
 
 
 def test_a_curriculum_must_lie_within_the_categories() -> None:

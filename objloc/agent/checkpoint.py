@@ -169,6 +169,12 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
             f"{source}: expected head.per_category={str(mine.per_category).lower()}; found "
             f"{str(theirs.per_category).lower()}"
         )
+    # One number more in the last layer may be presence too: shapes alone do not tell.
+    if theirs.dueling != mine.dueling:
+        raise ObjlocError(
+            f"{source}: expected head.dueling={str(mine.dueling).lower()}; found "
+            f"{str(theirs.dueling).lower()}"
+        )
     wanted, state = mine.state_dict(), dict(theirs.state_dict())
     for name, shared, each in _category_rows(theirs):
         if name in state:
@@ -197,11 +203,11 @@ def _category_rows(network: QNetwork) -> Iterator[tuple[str, int, int]]:
             yield f"encoder.{name}", encoder.shared_channels, encoder.own_channels
         if network.joint is not None:
             last = f"joint.{len(network.joint) - 1}"
-            yield f"{last}.weight", 0, network.num_outputs
-            yield f"{last}.bias", 0, network.num_outputs
+            yield f"{last}.weight", 0, network.num_rows
+            yield f"{last}.bias", 0, network.num_rows
     elif network.per_category:
-        yield "values.weight", 0, network.num_outputs
-        yield "values.bias", 0, network.num_outputs
+        yield "values.weight", 0, network.num_rows
+        yield "values.bias", 0, network.num_rows
 
 
 def _by_category(

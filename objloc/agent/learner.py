@@ -54,6 +54,8 @@ class _Taught:
         targets: ``[n]``, the values they should have.
         weights: ``[n]``.
         actions: ``[n]`` int64, whose values they are.
+        keys: ``[n]`` int64 on the CPU, their transitions or images, for priorities.
+        importance: ``[n]``, what makes up for unequal chances to be replayed.
         presence: mean cross-entropy of presence, where it is learned.
     """
 
@@ -61,6 +63,8 @@ class _Taught:
     targets: Tensor
     weights: Tensor
     actions: Tensor
+    keys: Tensor
+    importance: Tensor
     presence: Tensor | None = None
 
 
@@ -112,7 +116,7 @@ class Learner:
                 else self._all_actions(memory)
             )
         values, losses = self._losses(taught)
-        loss = (losses * taught.weights).sum() / taught.weights.sum()
+        loss = (losses * taught.weights * taught.importance).sum() / taught.weights.sum()
         if taught.presence is not None:
             loss = loss + self._learning.presence_weight * taught.presence
         self._optimiser.zero_grad(set_to_none=True)
@@ -126,9 +130,12 @@ class Learner:
         if self.updates % self._learning.target_update_every == 0:
             self._update_target()
         values = values.detach().float().cpu()
+        errors = (values - taught.targets.cpu()).abs()
+        if memory.priorities is not None:
+            memory.priorities.update(taught.keys, errors)
         return Update(
             float(loss.detach()),
-            float((values - taught.targets.cpu()).abs().mean()),
+            float(errors.mean()),
             values,
             losses.detach().float().cpu(),
         )
@@ -168,17 +175,23 @@ class Learner:
         if learning.double:
             chooser = frozen_values(self.online, batch.images, *inputs)
         next_value = bootstrap(chooser, after, learning.double)
-        targets = sampled_target(drawn, next_value, learning.discount).to(self._device)
+        discounts = torch.tensor([learning.discount**n for n in range(learning.n_step + 1)])
+        targets = sampled_target(drawn, next_value, discounts[drawn.steps]).to(self._device)
         action = drawn.action_tm1.to(self._device)
         outputs = self._online_outputs(batch, rows, category)
         return _Taught(
-            outputs[rows.to(self._device), action], targets, torch.ones_like(targets), action
+            outputs[rows.to(self._device), action],
+            targets,
+            torch.ones_like(targets),
+            action,
+            drawn.rows,
+            drawn.importance.to(self._device),
         )
 
     def _all_actions(self, memory: ReplayBuffer) -> "_Taught":
         """All actions, for all categories taught."""
         learning = self._learning
-        batch = self._batch_of_all_actions(memory)
+        batch, importance = self._batch_of_all_actions(memory)
         categories = len(self.online.categories)
         targets, taught, following = self._every_action.rewards(batch, categories)
         if learning.discount:
@@ -194,8 +207,9 @@ class Learner:
         weights[..., -1] = torch.where(present, 1.0, learning.absent_weight)
         window, category = pairs.nonzero(as_tuple=True)
         outputs = self._online_outputs(batch, window, category)
-        asked = taught[window, category].to(self._device)
-        chosen = asked.nonzero(as_tuple=True)[1]
+        asked = taught[window, category]
+        pair, chosen = asked.nonzero(as_tuple=True)
+        asked, matters = asked.to(self._device), importance[window].to(self._device)
         actions = outputs[:, : self.online.num_actions]
         presence = None
         if self.online.presence:
@@ -204,17 +218,23 @@ class Learner:
             entropy = F.binary_cross_entropy_with_logits(
                 outputs[:, -1], held.to(self._device), reduction="none"
             )
-            presence = (entropy * weight).sum() / weight.sum()
+            presence = (entropy * weight * matters).sum() / weight.sum()
         return _Taught(
             actions[asked],
             targets[window, category].to(self._device)[asked],
             weights[window, category].to(self._device)[asked],
-            chosen,
+            chosen.to(self._device),
+            batch.observation.image[window[pair]],
+            matters[pair.to(self._device)],
             presence,
         )
 
-    def _batch_of_all_actions(self, memory: ReplayBuffer) -> Batch:
-        """Windows replayed, and windows round objects of the same images."""
+    def _batch_of_all_actions(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:
+        """Windows replayed, and windows round objects of the same images.
+
+        Returns:
+            The batch, and the importance of each window: ``[B]`` float32.
+        """
         learning = self._learning
         share = round(learning.windows_per_image * learning.object_windows)
         # At least one window of each image is replayed: it says which images.
@@ -233,7 +253,10 @@ class Learner:
                     learning.object_jitter,
                 ),
             )
-        return make_batch(self._store, observation, learning, self._generator)
+        batch = make_batch(self._store, observation, learning, self._generator)
+        of_images = torch.ones(len(batch.images))
+        of_images[batch.index[: len(drawn.importance)]] = drawn.importance
+        return batch, of_images[batch.index]
 
     def _online_outputs(self, batch: Batch, window: Tensor, category: Tensor) -> Tensor:
         """``[P, outputs]`` with gradient: of some windows for one category each."""

@@ -24,6 +24,10 @@ class Pooled(NamedTuple):
     own: Tensor
     place: Tensor
 
+    def by_frame(self, frames: int) -> "Pooled":
+        """Each step's window by itself: B * frames windows of one frame, oldest first."""
+        return Pooled(*(torch.unflatten(part, 1, (frames, -1)).flatten(0, 1) for part in self))
+
 
 class Features(NamedTuple):
     """What a head sees of windows: ``shared`` before ``own``, put together late.

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from objloc.agent.encoder import build_encoder
 from objloc.agent.map_encoder import Features, MapEncoder, Pooled
+from objloc.agent.recurrent import Recurrent
 from objloc.mdp.action import actions_of
 from objloc.params import Agent
 
@@ -18,6 +19,9 @@ class QNetwork(nn.Module):
     The last layer is linear: values are negative where every action is bad (the
     2018 system's ReLU there could not say so). With the logistic loss its outputs are
     the log-odds of a value's share of the range that returns can have.
+
+    With ``dueling`` each set of outputs comes from one number more in the last layer:
+    advantages (and presence), then the state's value.
 
     Args:
         agent: its encoder, head and action set.
@@ -36,19 +40,30 @@ class QNetwork(nn.Module):
         self.action_history = agent.head.action_history
         self.per_category = agent.head.per_category
         self.encoder = build_encoder(agent.encoder, len(categories), bool(agent.head.joint))
-        width = self.encoder.features + self.action_history * self.num_actions
+        self.recurrent: Recurrent | None = None
+        self.joint_recurrent: Recurrent | None = None
+        width, joint_width = self.encoder.features, 0
+        if isinstance(self.encoder, MapEncoder):
+            joint_width = self.encoder.shared_features
+            if agent.head.recurrent:
+                self.recurrent = Recurrent(width, self.frames, agent.head.recurrent)
+                width = agent.head.recurrent
+                if agent.head.joint:
+                    self.joint_recurrent = Recurrent(joint_width, self.frames, width)
+                    joint_width = width
+        width += self.action_history * self.num_actions
         self.hidden, width = _dense(width, agent.head.hidden, agent.head.dropout)
         # Where categories have features of their own, one head serves them all.
         sets = len(categories) if self.per_category and not self.encoder.by_category else 1
         self.presence = agent.head.presence
-        self.num_outputs = self.num_actions + self.presence
-        self.values = nn.Linear(width, sets * self.num_outputs)
+        self.dueling = agent.head.dueling
+        self.num_rows = self.num_actions + self.presence + self.dueling
+        """Numbers of the last layer for each set of outputs."""
+        self.values = nn.Linear(width, sets * self.num_rows)
         self.joint: nn.Sequential | None = None
         if isinstance(self.encoder, MapEncoder) and agent.head.joint:
-            joint, joint_width = _dense(
-                self.encoder.shared_features, agent.head.joint, agent.head.dropout
-            )
-            joint.append(nn.Linear(joint_width, len(categories) * self.num_outputs))
+            joint, joint_width = _dense(joint_width, agent.head.joint, agent.head.dropout)
+            joint.append(nn.Linear(joint_width, len(categories) * self.num_rows))
             self.joint = joint
         self._bfloat16 = agent.encoder.precision == "bfloat16"
         # Not a weight: it follows from the parameters.
@@ -89,16 +104,16 @@ class QNetwork(nn.Module):
         with self._precision(views.device):
             if isinstance(self.encoder, MapEncoder):
                 pooled = self.encoder.pool(views, index, boxes)
-                features = self.encoder.features_of_all(pooled)
+                features = self._features_of_all(self.encoder, pooled)
                 together = self._jointly(pooled)
             else:
                 features = self.encoder.observe(views, index, boxes)
             past = action_history[:, None].expand(-1, features.own.shape[1], -1)
             outputs = self._head(features, past)
-        outputs = outputs.view(boxes.shape[0], -1, self.num_outputs)
+        outputs = outputs.view(boxes.shape[0], -1, self.num_rows)
         if together is not None:
             outputs = outputs + together.view(outputs.shape)
-        return outputs.expand(-1, len(self.categories), -1)
+        return self._joined(outputs).expand(-1, len(self.categories), -1)
 
     def values_of(self, outputs: Tensor) -> Tensor:
         """Outputs ``[..., A or A + 1]`` read as Q-values ``[..., A]``."""
@@ -149,15 +164,56 @@ class QNetwork(nn.Module):
             return self.outputs(views, index, boxes, action_history)[window, category]
         with self._precision(views.device):
             pooled = self.encoder.pool(views, index, boxes)
-            features = self.encoder.features_of(pooled, window, category)
+            features = self._features_of(self.encoder, pooled, window, category)
             outputs = self._head(features, action_history[window], window)
             together = self._jointly(pooled)
             if together is not None:
                 outputs = outputs + F.embedding(window * len(self.categories) + category, together)
-        return outputs
+        return self._joined(outputs)
+
+    def _joined(self, rows: Tensor) -> Tensor:
+        """Numbers of the last layer ``[..., num_rows]`` as outputs ``[..., A or A + 1]``.
+
+        Both heads' numbers are added up before: the join is linear.
+        Source: Wang et al. (2016), equation 9.
+        """
+        if not self.dueling:
+            return rows
+        advantages, others = rows[..., : self.num_actions], rows[..., self.num_actions : -1]
+        centred = advantages - advantages.mean(dim=-1, keepdim=True)
+        return torch.cat([rows[..., -1:] + centred, others], dim=-1)
+
+    def _features_of_all(self, encoder: MapEncoder, pooled: Pooled) -> Features:
+        """``MapEncoder.features_of_all``, of all frames together."""
+        if self.recurrent is None:
+            return encoder.features_of_all(pooled)
+        shared, own = encoder.features_of_all(pooled.by_frame(self.frames))
+        if shared is not None:
+            own = torch.cat([shared[:, None].expand(-1, own.shape[1], -1), own], dim=2)
+        rows = own.shape[1]
+        steps = own.view(-1, self.frames, *own.shape[1:]).transpose(1, 2)
+        return Features(
+            None, self.recurrent(steps.flatten(0, 1)).view(-1, rows, self.recurrent.width)
+        )
+
+    def _features_of(
+        self, encoder: MapEncoder, pooled: Pooled, window: Tensor, category: Tensor
+    ) -> Features:
+        """``MapEncoder.features_of``, of all frames together."""
+        if self.recurrent is None:
+            return encoder.features_of(pooled, window, category)
+        each = (
+            window[:, None] * self.frames + torch.arange(self.frames, device=window.device)
+        ).flatten()
+        shared, own = encoder.features_of(
+            pooled.by_frame(self.frames), each, category.repeat_interleave(self.frames)
+        )
+        if shared is not None:
+            own = torch.cat([F.embedding(each, shared), own], dim=1)
+        return Features(None, self.recurrent(own.view(-1, self.frames, own.shape[1])))
 
     def _head(self, features: Features, past: Tensor, window: Tensor | None = None) -> Tensor:
-        """Outputs of the first head, float32: ``[..., O]``.
+        """Numbers of the first head's last layer, float32: ``[..., O]``.
 
         Its first layer is a sum over its inputs: the part of those that all categories
         share is computed once for each window, not for each pair of window and category.
@@ -187,11 +243,16 @@ class QNetwork(nn.Module):
         return outputs.float()
 
     def _jointly(self, pooled: Pooled) -> Tensor | None:
-        """Outputs of the second head, float32: ``[B * C, O]``; None where there is none."""
+        """Those of the second head, float32: ``[B * C, num_rows]``; None if there is none."""
         if self.joint is None or not isinstance(self.encoder, MapEncoder):
             return None
-        outputs: Tensor = self.joint(self.encoder.shared_of(pooled))
-        return outputs.float().view(-1, self.num_outputs)
+        if self.joint_recurrent is None:
+            features = self.encoder.shared_of(pooled)
+        else:
+            steps = self.encoder.shared_of(pooled.by_frame(self.frames))
+            features = self.joint_recurrent(steps.view(-1, self.frames, steps.shape[1]))
+        outputs: Tensor = self.joint(features)
+        return outputs.float().view(-1, self.num_rows)
 
     def _precision(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self._bfloat16)
@@ -219,16 +280,18 @@ def _bounds(agent: Agent, num_actions: int) -> Tensor | None:
 
     A trigger ends the episode with its reward. After a move, moves that each earn 1
     and a right trigger at their end: no more than the greater of the trigger's
-    reward and 1 / (1 - discount).
+    reward and 1 / (1 - discount). A return of several steps is of the actions that were
+    taken, wrong triggers among them.
     """
     if agent.learning.loss != "logistic":
         return None
-    discount, trigger = agent.learning.discount, agent.mdp.trigger_reward
-    following = max(trigger, 1 / (1 - discount)) if discount < 1 else float(agent.mdp.max_steps)
+    mdp, learning = agent.mdp, agent.learning
+    discount, trigger = learning.discount, mdp.trigger_reward
+    following = max(trigger, 1 / (1 - discount)) if discount < 1 else float(mdp.max_steps)
     bounds = torch.full((2, num_actions), 1 + discount * following)
-    bounds[:, -1] = torch.tensor(
-        [max(agent.mdp.trigger_cost, -agent.learning.absent_reward), trigger]
-    )
+    if learning.n_step > 1:
+        bounds[0] = 1 + discount * max(following, mdp.trigger_cost)
+    bounds[:, -1] = torch.tensor([max(mdp.trigger_cost, -learning.absent_reward), trigger])
     bounds[0] *= -1
     return bounds
 

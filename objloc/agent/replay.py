@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from objloc.agent.n_step import Played, Successors
+from objloc.agent.priorities import Priorities
 from objloc.mdp.environment import Observation
 
 
@@ -45,6 +47,30 @@ class Transition:
         )
 
 
+@dataclass(frozen=True)
+class Drawn(Transition):
+    """n transitions drawn from the memory, each of one step or several.
+
+    ``reward_t``, ``box_t`` and ``terminated_t`` are of all its steps.
+
+    Attributes:
+        steps: ``[n]`` int64, how many steps' rewards are added up.
+        last: the last step of each.
+        rows: ``[n]`` int64, where they lie in the memory.
+        importance: ``[n]`` float32, weights of their losses.
+    """
+
+    steps: Tensor
+    last: Transition
+    rows: Tensor
+    importance: Tensor
+
+    @property
+    def observation_t(self) -> Observation:
+        """What was seen after the last step."""
+        return self.last.observation_t
+
+
 class ReplayBuffer:
     """The last ``size`` transitions; the oldest goes first.
 
@@ -52,10 +78,21 @@ class ReplayBuffer:
         size: capacity in transitions.
         frames: windows in an observation.
         action_history: past actions in an observation.
+        successors: for returns of several steps; None: of one.
+        priorities: how often each is drawn; None: uniformly.
     """
 
-    def __init__(self, size: int, frames: int, action_history: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        frames: int,
+        action_history: int,
+        successors: Successors | None = None,
+        priorities: Priorities | None = None,
+    ) -> None:
+        self.priorities = priorities
         self._size = size
+        self._successors = successors
         self._next = 0
         self._length = 0
         # Memory is taken page by page as it is written, not here.
@@ -73,8 +110,16 @@ class ReplayBuffer:
     def __len__(self) -> int:
         return self._length
 
-    def add(self, transition: Transition) -> None:
-        """Remember transitions, in order; the oldest are forgotten."""
+    def add(self, transition: Transition, played: Played | None = None) -> None:
+        """Remember transitions, in order; the oldest are forgotten.
+
+        Args:
+            transition: what is remembered.
+            played: where it comes from, for returns of several steps.
+
+        Raises:
+            ValueError: returns are of several steps, and ``played`` is not told.
+        """
         seen = transition.observation_tm1
         number = len(transition.action_tm1)
         rows = (self._next + torch.arange(number)) % self._size
@@ -90,30 +135,64 @@ class ReplayBuffer:
         ):
             column = self._columns[name]
             column[rows] = values.to(column.dtype)
+        if self._successors is not None:
+            if played is None:
+                raise ValueError("played: expected for returns of several steps; found None")
+            self._successors.add(rows, played)
+        if self.priorities is not None and not self.priorities.of_images:
+            self.priorities.renew(rows)
         self._next = (self._next + number) % self._size
         self._length = min(self._length + number, self._size)
 
-    def sample(self, images: int, windows: int, generator: torch.Generator) -> Transition:
-        """Draw transitions with replacement.
+    def sample(self, images: int, windows: int, generator: torch.Generator) -> Drawn:
+        """Draw transitions with replacement; with priorities of them, distinct ones.
 
         Args:
             images: for ``windows`` = 1 the number of transitions, drawn uniformly
-                (Mnih et al. 2015); otherwise the number of distinct images drawn
+                (Mnih et al. 2015) or by their priorities; otherwise, and with
+                priorities of images, the number of distinct images drawn
                 (fewer if the memory holds fewer).
             windows: transitions drawn from each image; those of one image come
                 together.
             generator: of the draw.
         """
-        if windows == 1:
-            return self._rows(torch.randint(self._length, (images,), generator=generator))
+        if self.priorities is None and windows == 1:
+            rows = torch.randint(self._length, (images,), generator=generator)
+            return self._drawn(rows, torch.ones(images))
+        if self.priorities is not None and not self.priorities.of_images:
+            everything = torch.arange(self._length)
+            return self._drawn(*self.priorities.draw(everything, images, generator))
         column = self._columns["image"][: self._length]
         order = torch.argsort(column, stable=True)
         _, counts = torch.unique_consecutive(column[order], return_counts=True)
         starts = counts.cumsum(0) - counts
-        chosen = torch.randperm(len(counts), generator=generator)[:images]
+        if self.priorities is None:
+            chosen = torch.randperm(len(counts), generator=generator)[:images]
+            importance = torch.ones(len(chosen))
+        else:
+            remembered = column[order[starts]].long()
+            chosen, importance = self.priorities.draw(remembered, images, generator)
         place = torch.rand(len(chosen), windows, generator=generator, dtype=torch.float64)
         rows = starts[chosen, None] + (place * counts[chosen, None]).long()
-        return self._rows(order[rows.flatten()])
+        return self._drawn(order[rows.flatten()], importance.repeat_interleave(windows))
+
+    def _drawn(self, rows: Tensor, importance: Tensor) -> Drawn:
+        first = self._rows(rows)
+        reward, steps, last = first.reward_t, torch.ones_like(rows), first
+        if self._successors is not None:
+            reward, steps, rows_t = self._successors.returns(rows, self._columns["reward_t"])
+            last = self._rows(rows_t)
+        return Drawn(
+            first.observation_tm1,
+            first.action_tm1,
+            reward,
+            last.box_t,
+            last.terminated_t,
+            steps,
+            last,
+            rows,
+            importance,
+        )
 
     def _rows(self, rows: Tensor) -> Transition:
         get = {name: column[rows] for name, column in self._columns.items()}
@@ -131,6 +210,10 @@ class ReplayBuffer:
     def state_dict(self) -> dict[str, Tensor]:
         """All that is remembered, to go on later."""
         state = {name: column[: self._length].clone() for name, column in self._columns.items()}
+        if self._successors is not None:
+            state |= self._successors.state_dict(self._length)
+        if self.priorities is not None:
+            state |= self.priorities.state_dict()
         return state | {"next": torch.tensor(self._next)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -139,3 +222,7 @@ class ReplayBuffer:
         self._next = int(state["next"])
         for name, column in self._columns.items():
             column[: self._length] = state[name]
+        if self._successors is not None:
+            self._successors.load_state_dict(state)
+        if self.priorities is not None:
+            self.priorities.load_state_dict(state)

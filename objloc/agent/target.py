@@ -57,13 +57,14 @@ def bootstrap(online: Tensor, target: Tensor, double: bool) -> Tensor:
     return target.max(dim=-1).values
 
 
-def sampled_target(transition: Transition, next_value: Tensor, discount: float) -> Tensor:
+def sampled_target(transition: Transition, next_value: Tensor, discount: float | Tensor) -> Tensor:
     """Target of the action taken: ``[B]`` float32.
 
     Args:
         transition: B transitions.
         next_value: ``[B]``, the value of the next state.
-        discount: gamma; nothing follows a terminated episode.
+        discount: gamma, or ``[B]`` its powers after several steps; nothing follows a
+            terminated episode.
     """
     discount_t = torch.where(transition.terminated_t, 0.0, discount)
     return transition.reward_t + discount_t * next_value

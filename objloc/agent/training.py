@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from objloc.agent.learner import Learner
+from objloc.agent.n_step import Played, Successors
 from objloc.agent.network import QNetwork
 from objloc.agent.period import Period, Report, Tick
 from objloc.agent.policy import category_values
+from objloc.agent.priorities import Priorities
 from objloc.agent.replay import ReplayBuffer, Transition
 from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.params import Agent, Exploration
@@ -55,11 +57,7 @@ class Training:
         self._environment.reset(self._queue[: self._slots], self._starts(self._slots))
         self._started = self._slots
         self._active = torch.ones(self._slots, dtype=torch.bool)
-        self._memory = ReplayBuffer(
-            min(agent.replay.size, len(self._queue) * agent.mdp.max_steps),
-            network.frames,
-            network.action_history,
-        )
+        self._memory = self._empty_memory(network.frames, network.action_history)
         self.learner = Learner(network, store, agent.mdp, agent.learning, generator)
         self._period = Period()
         self._steps = self._episodes_ended = self._reports = 0
@@ -150,6 +148,22 @@ class Training:
         ]
         return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
 
+    def _empty_memory(self, frames: int, action_history: int) -> ReplayBuffer:
+        learning, replay = self._agent.learning, self._agent.replay
+        size = min(replay.size, self._memory_limit())
+        successors = priorities = None
+        if learning.n_step > 1:
+            successors = Successors(size, self._slots, learning.n_step, learning.discount)
+        if replay.priority_exponent:
+            of_images = learning.backup == "all_actions"
+            priorities = Priorities(
+                len(self._store.sizes) if of_images else size,
+                of_images,
+                replay.priority_exponent,
+                replay.importance_exponent,
+            )
+        return ReplayBuffer(size, frames, action_history, successors, priorities)
+
     def _act(self) -> None:
         """One step in every environment, remembered; ended episodes make room."""
         observation = self._environment.observation()
@@ -164,7 +178,8 @@ class Training:
                 outcome.reward[active],
                 newest[active],
                 outcome.terminated[active],
-            )
+            ),
+            Played(active, outcome.ended[active]),
         )
         self._steps += len(active)
         self._episode_reward += outcome.reward

@@ -110,6 +110,14 @@ class Head(Section):
     presence: bool = False
     """Also learn, for every window and category, whether the window holds at least
     half of an object of it: says where a search is worth its looks."""
+    dueling: bool = False
+    """The last layer tells a state's value and the advantages of actions, which are
+    joined as value + advantage - mean advantage (Wang et al. 2016; the two share the
+    hidden layers here)."""
+    recurrent: Annotated[int, Field(ge=0)] = 0
+    """Width of a gated recurrent unit over the windows of the last ``encoder.frames``
+    steps, oldest first, instead of stacking their features (Hausknecht & Stone 2015;
+    future work of the 2018 dissertation); ``map`` and ``pretrained`` only, 0: none."""
 
 
 class Learning(Section):
@@ -120,6 +128,9 @@ class Learning(Section):
     every action, whose next windows and rewards follow from geometry."""
     discount: Fraction = 0.5
     """gamma: the weight of what follows; 0: of the next reward alone."""
+    n_step: PositiveInt = 1
+    """Rewards of so many steps are added up, discounted, before the value of the state
+    after them (Sutton 1988; Mnih et al. 2016); ``sampled`` only."""
     double: bool = False
     """Double DQN (van Hasselt et al. 2016): the online network picks the next action."""
     loss: Literal["squared", "huber", "logistic"] = "huber"
@@ -187,6 +198,13 @@ class Replay(Section):
     """Transitions remembered; the oldest goes first."""
     init_size: PositiveInt = 500
     """Transitions gathered before the first update."""
+    priority_exponent: Fraction = 0.0
+    """alpha: transitions (``sampled``) or images (``all_actions``) are drawn in
+    proportion to their absolute TD error when last taught to the power of this
+    (Schaul et al. 2016); 0: uniformly."""
+    importance_exponent: Fraction = 0.4
+    """beta: losses are weighted by one over the chance to be drawn to the power of
+    this, as a share of the greatest of the batch; 1 makes up for unequal chances."""
 
 
 class Exploration(Section):
@@ -253,6 +271,20 @@ class Agent(Section):
                 "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
                 "taken has no mirror image"
             )
+        if learning.n_step > 1 and learning.backup != "sampled":
+            raise ValueError(
+                "learning.n_step: expected 1 unless learning.backup=sampled: only the action taken "
+                "has rewards that followed it"
+            )
+        if self.replay.priority_exponent and (learning.backup == "sampled") != (
+            learning.windows_per_image == 1
+        ):
+            raise ValueError(
+                "replay.priority_exponent: expected 0 unless learning.windows_per_image is 1 with "
+                "backup=sampled, which draws transitions, or above 1 with backup=all_actions, "
+                f"which draws images; found {learning.windows_per_image} with "
+                f"{learning.backup}"
+            )
         if self.replay.init_size > self.replay.size:
             raise ValueError(
                 f"replay.init_size: expected at most replay.size={self.replay.size}, "
@@ -291,6 +323,11 @@ class Agent(Section):
             raise ValueError(
                 "head.presence: expected false unless head.per_category=true and "
                 "learning.backup=all_actions"
+            )
+        if self.head.recurrent and (self.encoder.kind == "crops" or self.encoder.frames == 1):
+            raise ValueError(
+                "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "
+                "encoder.frames is above 1"
             )
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
             raise ValueError("encoder.widths: expected two or more for encoder.kind=map")

@@ -86,6 +86,18 @@ def test_warm_start_copies_categories_by_name() -> None:
     assert torch.equal(network.state_dict()["hidden.1.weight"], earlier.state["hidden.1.weight"])
 
 
+def test_warm_start_copies_values_and_advantages_of_categories_by_name() -> None:
+    encoder = Encoder(image_size=64, widths=(8, 8), cell_width=3, category_channels=2)
+    agent = Agent(encoder=encoder, head=Head(hidden=(16,), joint=(4,), dueling=True))
+    earlier = make(agent, ("dog", "cat"))
+    network = build_network(agent, ("cat", "cow", "dog"))
+    warm_start(network, earlier, "earlier.pt")
+    last = [name for name in earlier.state if name.startswith("joint")][-1]
+    theirs, mine = earlier.state[last].view(2, 10), network.state_dict()[last].view(3, 10)
+    assert torch.equal(mine[[2, 0]], theirs)
+    assert torch.allclose(mine[1], theirs.mean(dim=0))
+
+
 def test_warm_start_copies_the_cells_of_categories_by_name() -> None:
     encoder = Encoder(image_size=64, widths=(8, 8, 8), cell_width=3, category_channels=2)
     agent = Agent(encoder=encoder, head=Head(hidden=(16,)))
@@ -107,6 +119,10 @@ def test_warm_start_copies_the_cells_of_categories_by_name() -> None:
         (AGENT.model_copy(update={"mdp": Mdp(actions="dissertation")}), "11 actions; found 9"),
         (AGENT.model_copy(update={"head": Head(hidden=(16,), per_category=False)}), "per_category"),
         (AGENT.model_copy(update={"head": Head(hidden=(24,))}), "hidden.1.weight"),
+        (
+            AGENT.model_copy(update={"head": Head(hidden=(16,), dueling=True)}),
+            "expected head.dueling=true; found false",
+        ),
         (
             AGENT.model_copy(update={"encoder": Encoder(kind="crops", image_size=64)}),
             "another encoder",

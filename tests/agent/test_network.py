@@ -43,12 +43,13 @@ def states(network: QNetwork) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return network.encode(images), index, random_windows(5).view(-1, 1, 4), past
 
 
+@pytest.mark.parametrize("dueling", [False, True])
 @pytest.mark.parametrize("history", [0, 3])
 @pytest.mark.parametrize(("category_channels", "joint"), [(0, ()), (2, ()), (2, (8,))])
 def test_some_pairs_have_the_outputs_that_all_have(
-    category_channels: int, joint: tuple[int, ...], history: int
+    category_channels: int, joint: tuple[int, ...], history: int, dueling: bool
 ) -> None:
-    network = network_of(category_channels, history, joint=joint, presence=True)
+    network = network_of(category_channels, history, joint=joint, presence=True, dueling=dueling)
     inputs = states(network)
     window, category = torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1])
     all_pairs = network.outputs(*inputs)
@@ -75,3 +76,53 @@ def test_the_shared_part_enters_the_first_layer_as_if_put_before_the_own() -> No
     whole = torch.cat([shared, own, remembered], dim=2)
     expected = network.values(network.hidden(whole))
     assert torch.allclose(network.outputs(views, index, boxes, past), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("per_category", [True, False])
+def test_dueling_outputs_are_value_and_advantages_joined(per_category: bool) -> None:
+    network = network_of(0, 0, dueling=True, presence=per_category, per_category=per_category)
+    views, index, boxes, past = states(network)
+    features = network.encoder.observe(views, index, boxes).own
+    sets, actions = 3 if per_category else 1, network.num_actions
+    rows = network.values(network.hidden(features)).view(5, sets, -1)
+    assert rows.shape[2] == actions + per_category + 1
+    outputs = network.outputs(views, index, boxes, past)
+    assert outputs.shape == (5, 3, actions + per_category)
+    for state in range(5):
+        for category in range(3):
+            row = rows[state, category if per_category else 0].tolist()
+            mean = sum(row[:actions]) / actions
+            expected = [row[-1] + advantage - mean for advantage in row[:actions]]
+            expected += row[actions:-1]  # presence as it is
+            assert outputs[state, category].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_dueling_joins_both_heads(joint: bool) -> None:
+    """Advantages that all grow change nothing; the value moves all actions, not presence."""
+    network = network_of(2, 0, joint=(8,), presence=True, dueling=True)
+    inputs = states(network)
+    before = network.outputs(*inputs)
+    assert network.joint is not None
+    last = network.joint[-1] if joint else network.values
+    assert isinstance(last, torch.nn.Linear)
+    rows = last.bias.data.view(-1, network.num_actions + 2)
+    rows[:, : network.num_actions] += 5
+    assert torch.allclose(network.outputs(*inputs), before, atol=1e-5)
+    rows[:, -1] += 2
+    moved = network.outputs(*inputs) - before
+    assert torch.allclose(moved[..., :-1], torch.tensor(2.0), atol=1e-5)
+    assert torch.allclose(moved[..., -1], torch.tensor(0.0), atol=1e-5)
+
+
+def test_dueling_outputs_are_log_odds_with_the_logistic_loss() -> None:
+    agent = Agent.model_validate(
+        {"encoder": {"widths": (4, 8)}, "head": {"dueling": True}, "learning": {"loss": "logistic"}}
+    )
+    network = QNetwork(agent, CATEGORIES).eval()
+    inputs = states(network)
+    values = network(*inputs)
+    assert network.bounds is not None
+    least, greatest = network.bounds
+    shares = torch.sigmoid(network.outputs(*inputs))
+    assert torch.allclose(values, least + (greatest - least) * shares, atol=1e-5)

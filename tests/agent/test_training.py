@@ -49,6 +49,28 @@ DQN = Agent(
     schedule=Schedule(environments=1, episodes_per_image=1, passes=1, evaluations=3),
 )  # fmt: skip
 
+SAMPLED = Agent(
+    mdp=Mdp(max_steps=12),
+    encoder=Encoder(image_size=84, widths=(8, 8), cell_width=4, pool=3, frames=2),
+    head=Head(hidden=(32,), action_history=2, dueling=True, recurrent=8),
+    learning=Learning(
+        backup="sampled", discount=0.9, n_step=4, images_per_batch=8, target_update_every=20,
+        loss="logistic", double=True, updates_per_step=2.0,
+    ),
+    replay=Replay(size=60, init_size=10, priority_exponent=0.6),
+    exploration=Exploration(epsilon_decay_steps=50),
+    schedule=Schedule(environments=3, episodes_per_image=1, passes=2, evaluations=3),
+)  # fmt: skip
+PRIORITISED = SMALL.model_copy(
+    update={"replay": Replay(size=200, init_size=20, priority_exponent=0.5)}
+)
+AGENTS = {
+    "all_actions": SMALL,
+    "dqn2018": DQN,
+    "all of it, sampled": SAMPLED,
+    "prioritised images": PRIORITISED,
+}
+
 
 def steady(network: QNetwork) -> dict[str, float]:
     """A validation that depends on the weights, so that a difference shows."""
@@ -77,7 +99,7 @@ def equal(first: Any, second: Any) -> bool:
     return bool(first == second or both_nan)
 
 
-@pytest.mark.parametrize("agent", [SMALL, DQN], ids=["all_actions", "dqn2018"])
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
 def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
     first, second = make_training(agent), make_training(agent)
     reports = finish(first), finish(second)
@@ -86,6 +108,15 @@ def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
     other = make_training(agent, seed=1)
     finish(other)
     assert not equal(first.best_weights, other.best_weights)
+
+
+def test_images_replayed_by_priority_teach_otherwise() -> None:
+    plain, prioritised = make_training(SMALL), make_training(PRIORITISED)
+    reports = finish(plain), finish(prioritised)
+    assert not equal([r.metrics for r in reports[0]], [r.metrics for r in reports[1]])
+    assert "priorities" not in plain.state_dict()["memory"]
+    # Every image was taught, and has an error of its own.
+    assert len(set(prioritised.state_dict()["memory"]["priorities"].tolist())) == 12
 
 
 def test_the_target_network_is_validated_and_kept_where_asked() -> None:
@@ -126,7 +157,7 @@ def test_training_stops_early_when_validation_grows_no_better() -> None:
     assert resumed.finished
 
 
-@pytest.mark.parametrize("agent", [SMALL, DQN], ids=["all_actions", "dqn2018"])
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
 @pytest.mark.parametrize("ticks", [3, 31])
 def test_stopping_and_going_on_equals_not_stopping(agent: Agent, ticks: int) -> None:
     straight = make_training(agent)
