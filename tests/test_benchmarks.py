@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import scratch
+from benchmarks import ablation, scratch
 from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
 from objloc.agent.checkpoint import Checkpoint, save_checkpoint
@@ -103,3 +103,24 @@ def test_an_agent_is_sent_after_a_category_that_it_does_not_know(tmp_path: Path)
 def test_a_stage_whose_output_is_there_is_not_run_again(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     assert run_stages([("no_such_stage", [], tmp_path / "out")], []) == {}
+
+
+@pytest.mark.parametrize("name", ablation.ROWS)
+def test_every_row_of_the_ablation_changes_the_default_agent(name: str) -> None:
+    base, row = ablation.params_of(ablation.ROWS["base"]), ablation.ROWS[name]
+    params = ablation.params_of(row)
+    assert params.agent.schedule.max_updates == ablation.UPDATES
+    assert (params.agent != base.agent) == bool(row.settings)
+    assert (params.evaluate.search != base.evaluate.search) == bool(row.search)
+
+
+def test_the_ablation_shows_each_row_beside_the_first() -> None:
+    def result(attended: float) -> dict[str, Any]:
+        row = {"recall_0.5": 0.5, "recall_0.7": 0.25, "ap_triggered": 0.4, "ap_attended": attended}
+        return {"curve": [row | {"budget": looks} for looks in (31, 100)]}
+
+    found = {"inhibited": result(0.405), "base": result(0.42) | {"minutes": 3.0}}
+    lines = ablation.table(found).splitlines()
+    assert len(lines) == 4
+    assert lines[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 42.0 |  | 3.0 |")
+    assert lines[3].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 | -1.5 |  |")
