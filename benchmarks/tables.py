@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import scratch, voc2007
+from benchmarks import ablation, scratch, voc2007
 from benchmarks.parameters import parameter_tables
 
 ROOT = Path(__file__).parent.parent
@@ -193,6 +193,8 @@ def detector(metrics: Json, how: list[str]) -> list[str]:
     """Average precision of the pretrained agent beside the paper's."""
     test = metrics["test"]
     parts = [_data_and_model(test), *how, voc2007.detection_table(test)]
+    if "seeds" in metrics:
+        parts.append(voc2007.seeds_table(metrics["seeds"]))
     return [*parts, measured_on(test, "test"), success_table(test)]
 
 
@@ -244,6 +246,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scenes": embedded_all,
     "voc2007-cat-dqn2018": published("voc2007_cat_dqn2018"),
     "voc2007-pretrained": kept(voc2007.NAME, detector),
+    "voc2007-ablation": kept(ablation.NAME, lambda found, how: [*how, ablation.table(found)]),
     "voc-scratch": from_scratch("voc_scratch"),
     "voc-scratch-questions": from_scratch("voc_scratch_questions"),
     "parameters": parameter_tables,

@@ -1,11 +1,13 @@
 """The agent with a pretrained backbone on Pascal VOC 2007: from the archives to figures.
 
 ``make benchmark-voc2007`` downloads (or takes ``MIRROR``), shards, encodes, trains on
-``trainval`` and measures on ``test``, below ``.objloc/benchmarks``; a stage whose output
-is there is not run again. Then it writes what ``docs/results.md`` shows.
+``trainval`` with each seed and measures on ``test``, below ``.objloc/benchmarks``; a stage
+whose output is there is not run again. Then it writes what ``docs/results.md`` shows.
 """
 
 import json
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,13 +86,35 @@ def detection_table(metrics: dict[str, Any]) -> str:
 _KINDS = ("triggered", "attended")
 
 
-def main(
-    mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
-    seed: Annotated[int, typer.Option(help="Of training.")] = 0,
-    folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
-    / ".objloc/benchmarks/voc2007",
-) -> None:
-    """Reproduce the headline row, or publish it where all is there already."""
+def seeds_table(seeds: Mapping[str, Mapping[str, Any]]) -> str:
+    """The headline figures over seeds: one row for each, then mean and standard deviation."""
+    rows = [
+        "| seed | mAP triggered | mAP attended | recall at IoU .5, 31 looks | recall, most looks |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    figures = {seed: _headline(found) for seed, found in seeds.items()}
+    rows += [f"| {seed} | {_cells(values)} |" for seed, values in figures.items()]
+    if len(figures) > 1:
+        columns = list(zip(*figures.values(), strict=True))
+        rows.append(f"| mean | {_cells([statistics.mean(each) for each in columns])} |")
+        spread = _cells([statistics.stdev(each) for each in columns])
+        rows.append(f"| standard deviation | {spread} |")
+    return "\n".join(rows)
+
+
+def _headline(found: Mapping[str, Any]) -> list[float]:
+    curve = {row["budget"]: row for row in found["curve"]}
+    last = curve[max(curve)]
+    return [last["ap_triggered"], last["ap_attended"],
+            curve[31]["recall_0.5"], last["recall_0.5"]]  # fmt: skip
+
+
+def _cells(values: Sequence[float]) -> str:
+    return " | ".join(f"{100 * value:.1f}" for value in values)
+
+
+def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
+    """Run the stages of one seed; minutes of those that ran."""
     settings = [*_SETTINGS, f"dataset.mirror={mirror}", f"train.seed={seed}"]
     run = folder / f"seed{seed}"
     shards, features, checkpoint = folder / "shards", folder / "features", run / "checkpoint.pt"
@@ -102,12 +126,33 @@ def main(
         ("train", [shards, run, *with_features], checkpoint),
         ("evaluate", [shards, checkpoint, run / "evaluate", *with_features], run / "evaluate"),
     ]
-    minutes = run_stages(stages, settings)
-    metrics = json.loads((run / "evaluate" / "metrics.json").read_text("utf-8"))
+    return run_stages(stages, settings)
+
+
+def collect(folder: Path) -> dict[str, Any]:
+    """All figures of the first seed that was measured, and the searches of all."""
+    runs = {
+        path.parent.parent.name.removeprefix("seed"): json.loads(path.read_text("utf-8"))
+        for path in sorted(folder.glob("seed*/evaluate/metrics.json"))
+    }
+    first: dict[str, Any] = next(iter(runs.values()))
+    return first | {"seeds": {seed: run["test"]["search"] for seed, run in runs.items()}}
+
+
+def main(
+    mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
+    seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
+    folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
+    / ".objloc/benchmarks/voc2007",
+) -> None:
+    """Reproduce the headline row, or publish it where all is there already."""
+    for seed in [int(each) for each in seeds.split(",")]:
+        print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder)}")
+    found = collect(folder)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{NAME}.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-    print(detection_table(metrics["test"]))
-    print(f"minutes: {minutes}")
+    (RESULTS / f"{NAME}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    print(detection_table(found["test"]))
+    print(seeds_table(found["seeds"]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import ablation, scratch
+from benchmarks import ablation, scratch, voc2007
 from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
 from objloc.agent.checkpoint import Checkpoint, save_checkpoint
@@ -124,3 +124,18 @@ def test_the_ablation_shows_each_row_beside_the_first() -> None:
     assert len(lines) == 4
     assert lines[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 42.0 |  | 3.0 |")
     assert lines[3].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 | -1.5 |  |")
+
+
+def test_seeds_are_shown_with_their_mean_and_deviation() -> None:
+    def searched(attended: float) -> dict[str, Any]:
+        few = {"ap_triggered": 0.1, "ap_attended": 0.1, "recall_0.5": 0.5}
+        many = {"ap_triggered": 0.4, "ap_attended": attended, "recall_0.5": 0.7}
+        return {"curve": [few | {"budget": 31}, many | {"budget": 100}]}
+
+    alone = voc2007.seeds_table({"0": searched(0.5)}).splitlines()
+    assert alone[2:] == ["| 0 | 40.0 | 50.0 | 50.0 | 70.0 |"]
+    several = voc2007.seeds_table({"0": searched(0.5), "1": searched(0.54)}).splitlines()
+    assert several[4:] == [
+        "| mean | 40.0 | 52.0 | 50.0 | 70.0 |",
+        "| standard deviation | 0.0 | 2.8 | 0.0 | 0.0 |",
+    ]
