@@ -73,7 +73,8 @@ ROWS: dict[str, Row] = {
         (_LOOKS_AHEAD, "learning.target_rate=1", "learning.target_update_every=100"),
     ),
     "sampled": Row(
-        "actions taken alone, discount .1, no presence", "Mnih et al. 2015",
+        "actions taken alone, so absent categories are not taught; discount .1, no presence",
+        "Mnih et al. 2015",
         (*_SAMPLED, "learning.discount=0.1"), _WITHOUT_PRESENCE,
     ),
     "n_step": Row(
