@@ -217,9 +217,12 @@ class ReplayBuffer:
         return state | {"next": torch.tensor(self._next)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Go on from a state; one that was full stays as large as it was."""
         self._length = len(state["image"])
         self._next = int(state["next"])
+        if self._next < self._length:
+            # In a larger memory the oldest would be followed by rows never written.
+            self._size = self._length
         for name, column in self._columns.items():
             column[: self._length] = state[name]
         if self._successors is not None:

@@ -96,3 +96,23 @@ def test_a_restored_memory_goes_on_as_the_original() -> None:
     second = other.sample(30, 1, torch.Generator().manual_seed(5))
     assert torch.equal(first.reward_t, second.reward_t)
     assert numbers(other) == set(range(7, 17))
+
+
+def test_a_full_memory_goes_on_in_a_larger_one_without_rows_never_written() -> None:
+    full = ReplayBuffer(10, 2, 2)
+    full.add(transitions(0, 13))
+    larger = ReplayBuffer(20, 2, 2)
+    larger.add(transitions(500, 20))  # what must not come back
+    larger.load_state_dict(full.state_dict())
+    larger.add(transitions(13, 5))
+    assert len(larger) == 10
+    assert numbers(larger) == set(range(8, 18))
+
+
+def test_a_memory_with_room_fills_the_rest_of_a_larger_one() -> None:
+    some = ReplayBuffer(10, 2, 2)
+    some.add(transitions(0, 6))
+    larger = ReplayBuffer(20, 2, 2)
+    larger.load_state_dict(some.state_dict())
+    larger.add(transitions(6, 9))
+    assert numbers(larger) == set(range(15))
