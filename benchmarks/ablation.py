@@ -25,7 +25,6 @@ from objloc.agent.network import QNetwork, build_network
 from objloc.agent.training import Training
 from objloc.evaluation.ledger import Ledger
 from objloc.evaluation.search import search
-from objloc.memory import keep_freed_memory
 from objloc.params import Params, load_params
 from objloc.voc.shard_index import read_index
 from objloc.voc.store import SampleStore
@@ -248,7 +247,6 @@ def main(
 ) -> None:
     """Run rows that are not there yet, and publish all that are."""
     torch.set_num_threads(threads)
-    keep_freed_memory()
     kept = folder / "ablation"
     kept.mkdir(parents=True, exist_ok=True)
     for name in [] if publish_only else (rows.split(",") if rows else ROWS):
