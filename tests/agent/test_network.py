@@ -12,6 +12,8 @@ from objloc.params import Agent
 from tests.agent.test_encoder import random_windows
 
 CATEGORIES = ("cat", "dog", "cow")
+SMALL = {"image_size": 64, "widths": (4, 8), "neck_width": 4, "pool": 3, "cell_width": 5}
+"""An encoder that is built in no time."""
 
 
 def network_of(category_channels: int, history: int, **head: Any) -> QNetwork:
@@ -19,15 +21,7 @@ def network_of(category_channels: int, history: int, **head: Any) -> QNetwork:
     return QNetwork(
         Agent.model_validate(
             {
-                "encoder": {
-                    "image_size": 64,
-                    "widths": (4, 8),
-                    "neck_width": 4,
-                    "pool": 3,
-                    "cell_width": 5,
-                    "category_channels": category_channels,
-                    "levels": 2,
-                },
+                "encoder": SMALL | {"category_channels": category_channels, "levels": 2},
                 "head": {"hidden": (16, 8), "action_history": history, **head},
             }
         ),

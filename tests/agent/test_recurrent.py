@@ -14,6 +14,7 @@ from objloc.agent.replay import ReplayBuffer, Transition
 from objloc.agent.target import windows_round_objects
 from objloc.params import Agent
 from tests.agent.test_encoder import random_windows
+from tests.agent.test_network import SMALL
 from tests.stores import make_store
 
 CATEGORIES = ("cat", "dog", "cow")
@@ -25,11 +26,7 @@ def agent_of(category_channels: int = 0, joint: tuple[int, ...] = (), **other: A
     return Agent.model_validate(
         {
             "encoder": {
-                "image_size": 64,
-                "widths": (4, 8),
-                "neck_width": 4,
-                "pool": 3,
-                "cell_width": 5,
+                **SMALL,
                 "category_channels": category_channels,
                 "frames": FRAMES,
                 **other.pop("encoder", {}),
