@@ -14,7 +14,7 @@ from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy
 from objloc.box import non_maximum_suppression
 from objloc.errors import ObjlocError
-from objloc.evaluation.search import Looks, Tasks
+from objloc.evaluation.looks import Looks, Tasks
 from objloc.evaluation.search import search as search_with_budget
 from objloc.mdp.action import Moves, names_of, start_windows
 from objloc.mdp.environment import Observation

@@ -1,18 +1,19 @@
-"""The answer: a search that ends at its budget, on the best window it looked at.
+"""The answer: a search that ends at its budget, on a window it looked at.
 
 A greedy episode answers where it first triggers, and not at all where it never does;
 the rewards of 2015 and 2018 make silence free, but the success rate counts it as a
-failure. Here the agent looks until its budget is spent, goes back to the window whose
-trigger it values most, and triggers there. It decides by its own values, without the
-truth.
+failure. Here the agent looks until its budget is spent, also beyond windows on which an
+episode would end, goes back to the window on which those it looked at agree most, and
+triggers there. It decides by its own values, without the truth.
 """
 
 import torch
 from torch import Tensor
 
 from objloc.agent.network import QNetwork
-from objloc.box import best_iou
-from objloc.evaluation.search import Tasks, search
+from objloc.box import best_iou, iou
+from objloc.evaluation.looks import Tasks
+from objloc.evaluation.search import search, trigger_bounds
 from objloc.evaluation.success import Outcomes
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
@@ -42,15 +43,36 @@ def answers(
     image, category = counted.nonzero(as_tuple=True)
     searched = torch.zeros(len(image), counted.shape[1], dtype=torch.bool)
     searched[torch.arange(len(image)), category] = True
+    least, greatest = trigger_bounds(network, mdp)
     boxes = []
     first = 0
     tasks = Tasks(image, searched)
-    for looks in search(store, network, mdp, params, max_windows, _BATCH, tasks):
+    for looks in search(store, network, mdp, params, max_windows, _BATCH, tasks, triggering=False):
         rows = torch.arange(len(looks.number))
         values = looks.values[rows, :, category[first : first + len(rows)]]
-        best = torch.where(looks.real(), values, -torch.inf).argmax(dim=1)
+        best = consensus(looks.boxes, (values - least) / (greatest - least), looks.real())
         boxes.append(looks.boxes[rows, best])
         first += len(rows)
     quality = torch.zeros(1, *counted.shape, dtype=torch.float64)
     quality[0, image, category] = best_iou(torch.cat(boxes), *store.objects_of(image, category))
     return Outcomes(quality, counted)
+
+
+def consensus(boxes: Tensor, chances: Tensor, real: Tensor) -> Tensor:
+    """The window that overlaps most with all windows, each by the chance that it is right.
+
+    The value of one window errs; where many windows close to each other are valued, the
+    object is. Were the chances shares of where it lies, this would be the window of the
+    highest IoU to be expected.
+
+    Args:
+        boxes: ``[N, W, 4]`` float64.
+        chances: ``[N, W]``, cut to 0 to 1.
+        real: ``[N, W]`` bool; the others are no windows.
+
+    Returns:
+        ``[N]`` int64.
+    """
+    weights = torch.where(real, chances.clamp(0, 1), 0.0).double()
+    agreed = (iou(boxes[:, :, None], boxes[:, None]) @ weights[..., None])[..., 0]
+    return torch.where(real, agreed, -torch.inf).argmax(dim=1)

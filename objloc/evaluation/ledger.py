@@ -9,7 +9,7 @@ from torch import Tensor
 from objloc.box import best_iou
 from objloc.evaluation.average_precision import Detections, mean_ap
 from objloc.evaluation.detections import by_category, joined, objects_of, suppress
-from objloc.evaluation.search import Looks
+from objloc.evaluation.looks import Looks
 from objloc.voc.store import SampleStore
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)

@@ -7,8 +7,6 @@ and a category; those that promise most go on first.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -16,6 +14,7 @@ from torch import Tensor
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import shares
 from objloc.box import iou
+from objloc.evaluation.looks import Looks, Tasks, first_windows
 from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
@@ -23,66 +22,6 @@ from objloc.voc.store import SampleStore
 _SAME = 0.9
 """Windows that overlap by a higher IoU are one: a search that comes to the second
 goes on from the first."""
-
-
-@dataclass(frozen=True)
-class Tasks:
-    """What is searched for where.
-
-    Attributes:
-        images: ``[N]`` int64, indices into the store.
-        searched: ``[N, C]`` bool, the categories searched for in each. Windows are
-            valued for the others too, but none is looked at or triggered on for them.
-    """
-
-    images: Tensor
-    searched: Tensor
-
-    @classmethod
-    def every(cls, store: SampleStore) -> Self:
-        """All categories in all images."""
-        number = len(store)
-        everything = torch.ones(number, len(store.categories), dtype=torch.bool)
-        return cls(torch.arange(number), everything)
-
-
-@dataclass(frozen=True)
-class Looks:
-    """All windows looked at in N images, in the order of looking.
-
-    Of W windows of an image the first ``number`` are real. The looks of a smaller
-    budget are the first ones of a larger.
-
-    Attributes:
-        boxes: ``[N, W, 4]`` float64 pixels.
-        number: ``[N]`` int64.
-        values: ``[N, W, C]`` float32, the trigger's Q-value for each category.
-        q_values: ``[N, W, C, A]`` float32, of all actions.
-        triggered: ``[N, W, C]`` int64, the number of windows looked at when the
-            agent triggered on the window for the category; 0 where it did not.
-        depth: ``[N, W]`` int64, windows on the way from a start window, itself included.
-        parent: ``[N, W]`` int64, the window it was reached from; -1 for a start.
-        category: ``[N, W]`` int64, whose search went there from the parent; -1 for a
-            start.
-        moves: ``[N, W, M]`` int64, the actions by which it did, in their order; -1
-            after the last.
-    """
-
-    boxes: Tensor
-    number: Tensor
-    values: Tensor
-    q_values: Tensor
-    triggered: Tensor
-    depth: Tensor
-    parent: Tensor
-    category: Tensor
-    moves: Tensor
-
-    def real(self, budget: int | None = None) -> Tensor:
-        """``[N, W]`` bool: looked at, within the first ``budget`` looks."""
-        place = torch.arange(self.boxes.shape[1])
-        real = place < self.number[:, None]
-        return real if budget is None else real & (place < budget)
 
 
 def search(
@@ -93,6 +32,7 @@ def search(
     max_windows: int,
     batch: int = 64,
     tasks: Tasks | None = None,
+    triggering: bool = True,
 ) -> Iterator[Looks]:
     """Search images for several categories at once; yields the looks of a batch of images.
 
@@ -105,18 +45,21 @@ def search(
         batch: images at once.
         tasks: which images, and what is searched for in each; None: everything in
             all of them.
+        triggering: False: the agent goes on by its best move where it would trigger,
+            until every budget is spent.
     """
     tasks = tasks or Tasks.every(store)
     for part in torch.split(torch.arange(len(tasks.images)), batch):
         mine = Tasks(tasks.images[part], tasks.searched[part])
-        yield _Frontier(store, network, mdp, params, max_windows, mine).run()
+        yield _Frontier(store, network, mdp, params, max_windows, mine, triggering).run()
 
 
-def joined(parts: list[Looks]) -> Looks:
-    """The looks of several batches as one."""
-    return Looks(
-        **{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Looks)}
-    )
+def trigger_bounds(network: QNetwork, mdp: Mdp) -> tuple[float, float]:
+    """The least and the greatest value that a trigger can have."""
+    if network.bounds is None:
+        return -mdp.trigger_cost, mdp.trigger_reward
+    least, greatest = network.bounds[:, -1].tolist()
+    return least, greatest
 
 
 class _Frontier:
@@ -130,13 +73,11 @@ class _Frontier:
         params: Search,
         max_windows: int,
         tasks: Tasks,
+        triggering: bool,
     ) -> None:
-        self._network, self._params = network, params
+        self._network, self._params, self._triggering = network, params, triggering
         images, self._searched = tasks.images, tasks.searched
-        # The least and the greatest value that a trigger can have.
-        self._least, self._greatest = -mdp.trigger_cost, mdp.trigger_reward
-        if network.bounds is not None:
-            self._least, self._greatest = network.bounds[:, -1].tolist()
+        self._least, self._greatest = trigger_bounds(network, mdp)
         self._device = network.values.weight.device
         self._moves, self._axes = Moves(mdp), axes_of(mdp)
         self._sizes = store.sizes[images]
@@ -202,7 +143,7 @@ class _Frontier:
 
     def _overlaps(self, image: Tensor, boxes: Tensor) -> Tensor:
         """``[P, W]``: IoU of windows ``[P, 4]`` with those looked at in their images."""
-        known = torch.arange(self._boxes.shape[1]) < self._number[image][:, None]
+        known = first_windows(self._number[image], self._boxes.shape[1])
         return torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
 
     @torch.no_grad()
@@ -239,26 +180,33 @@ class _Frontier:
             return waiting
         image = torch.arange(number)[:, None].expand_as(place)[going]
         window, category = (place // categories)[going], (place % categories)[going]
-        action = self._choose(image, window, category)
-        trigger = action == self._values.shape[-1] - 1
+        action, trigger = self._choose(image, window, category)
         self._pull(image[trigger], window[trigger], category[trigger])
-        moving = ~trigger
+        moving = action < self._values.shape[-1] - 1
         self._move(image[moving], window[moving], category[moving], action[moving])
         return True
 
-    def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
-        """The best action of each search; of one that went on before, the next best."""
+    def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
+        """The best action of each search; of one that went on before, the next best.
+
+        Returns:
+            Actions ``[P]``; whether the search triggers, before it moves if the action is
+            a move.
+        """
         values = self._values[image, window, category]
         before = self._branch[image, window, category]
+        last = values.shape[1] - 1
+        trigger = (values.argmax(dim=1) == last) & (before == 0) & self._triggering
+        if self._params.beyond_triggers or not self._triggering:
+            values[:, last] = -torch.inf
         order = values.argsort(dim=1, descending=True)
         action = order.gather(1, before[:, None])[:, 0]
         # A second try is for another way, not for a trigger.
-        last = values.shape[1] - 1
         action = torch.where((action == last) & (before > 0), order[:, 0], action)
         self._branch[image, window, category] += 1
         tried = before + 1 >= min(self._params.branches, last)
         self._open[image, window, category] = ~tried & (action != last)
-        return action
+        return action, trigger
 
     def _pull(self, image: Tensor, window: Tensor, category: Tensor) -> None:
         """Trigger; searches of the category near the found object end there."""

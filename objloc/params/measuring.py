@@ -31,6 +31,9 @@ class Search(Section):
     inhibition: Fraction = 0.85
     """Searches of a category end where they overlap a found object of it by a higher
     IoU (inhibition of return)."""
+    beyond_triggers: bool = False
+    """A search goes on by its best move from a window it triggered on: what it sees then
+    may be better. False: it ends there."""
 
 
 class Encode(Section):

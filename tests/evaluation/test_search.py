@@ -6,7 +6,8 @@ import torch
 from objloc.agent.network import QNetwork, build_network
 from objloc.box import iou
 from objloc.evaluation.ledger import Ledger, detections_of
-from objloc.evaluation.search import Looks, Tasks, joined, search
+from objloc.evaluation.looks import Looks, Tasks, joined
+from objloc.evaluation.search import search
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.voc.store import SampleStore
@@ -77,6 +78,23 @@ def test_a_search_keeps_to_its_budget_and_never_looks_twice_at_a_window(
         mine = boxes[:number]
         overlap = iou(mine[5:, None], mine[None]) - torch.eye(number)[5:]
         assert float(overlap.max()) <= 0.9
+
+
+@pytest.mark.parametrize(("triggering", "beyond"), [(True, True), (False, False), (False, True)])
+def test_a_search_may_go_on_from_where_it_would_end(
+    store: SampleStore, triggering: bool, beyond: bool
+) -> None:
+    network = promising_network(AGENT)
+    with torch.no_grad():
+        network.values.bias[len(actions_of(MDP)) - 1] += 50  # every window looks good enough
+    ends = looks_of(store, network)
+    assert (ends.number == len(start_windows(MDP))).all()
+    assert (ends.triggered > 0).any(dim=1).any(dim=1).all()
+    params = Search(least_presence=0.0, beyond_triggers=beyond)
+    on = joined(list(search(store, network, MDP, params, BUDGET, triggering=triggering)))
+    assert (on.number > ends.number).all()
+    assert ((on.triggered > 0).sum(dim=(1, 2)) > 1).all() == triggering
+    assert (on.triggered > 0).any() == triggering
 
 
 def test_every_window_is_reached_from_one_looked_at_before(
