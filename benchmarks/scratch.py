@@ -3,7 +3,8 @@
 ``make benchmark-scratch`` downloads (or takes ``MIRROR``), shards by year, trains the
 headline row with each seed and measures it, below ``.objloc/benchmarks``; a stage whose
 output is there is not run again. ``python -m benchmarks.scratch --rows questions`` does
-the same for the questions of the 2018 dissertation, with a shorter training. What is
+the same for the questions of the 2018 dissertation, with a shorter training, and
+``--rows dqn2018`` for its agent, which learns cats alone. What is
 done is written to ``benchmarks/results``, which ``docs/results.md`` shows.
 """
 
@@ -56,6 +57,10 @@ ROWS: dict[str, tuple[str, ...]] = {
     "with2007": (*_FIVE, "train.image_set=trainval_2007+train_2012"),
     "four": (*_FIVE, f"train.categories=[{','.join(ANIMALS)}]",
              f"train.val_categories=[{','.join(ANIMALS)}]"),
+    # The network and the preset of 2018, which learned one category at a time.
+    "dqn2018": ("train.agent=dqn2018", "train.image_set=train_2012", "train.categories=[cat]",
+                "train.val_categories=[cat]", "train.keep=best",
+                "agents.dqn2018.schedule.evaluations=5"),
 }  # fmt: skip
 """Settings of each row, beside those that all have."""
 QUESTIONS = {
@@ -191,6 +196,25 @@ def _mean_row(sets: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> s
     )
 
 
+def baseline_table(runs: Mapping[str, Any]) -> str:
+    """The agent of 2018, which knows one category, beside the blind searchers."""
+    sets = {name: [run[name] for run in runs.values()] for name in next(iter(runs.values()))}
+    lines = [
+        f"| image set, category | images | random | whole image | best fixed box | first trigger "
+        f"| answer after {LOOKS} looks |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, each in sets.items():
+        (category,) = each[0]["images_by_category"]
+        blind = [_share(each[0]["blind"][searcher][category]) for searcher in _BLIND]
+        lines.append(
+            f"| `{name}`, {category} | {each[0]['images_by_category'][category]} "
+            f"| {' | '.join(blind)} | {_spread(one['first_trigger'][category] for one in each)} "
+            f"| {_spread(one['answer']['success_rate'][category] for one in each)} |"
+        )
+    return "\n".join(lines)
+
+
 def questions_table(rows: Mapping[str, Mapping[str, Any]], unseen: Mapping[str, Any]) -> str:
     """The answers' success of each variant on ``test_2007``, over seeds."""
     lines = [
@@ -242,21 +266,21 @@ def _spread(values: Any, scale: float = 1, digits: int = 2) -> str:
 
 def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
-    rows: Annotated[str, typer.Option(help="headline or questions.")] = "headline",
+    rows: Annotated[str, typer.Option(help="headline, questions or dqn2018.")] = "headline",
     seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
     folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
     / ".objloc/benchmarks/scratch",
     publish_only: Annotated[bool, typer.Option(help="Run nothing.")] = False,
 ) -> None:
     """Reproduce rows of results, or publish them where all is there already."""
-    names = ["headline"] if rows == "headline" else list(QUESTIONS)
+    names = list(QUESTIONS) if rows == "questions" else [rows]
     for seed in [] if publish_only else [int(each) for each in seeds.split(",")]:
         for row in names:
             print(f"{row}, seed {seed}: minutes: {run_row(row, mirror, seed, folder)}")
     found = {row: runs for row in names if (runs := collect(row, folder)) is not None}
     RESULTS.mkdir(exist_ok=True)
-    if rows == "headline":
-        _write("voc_scratch", found["headline"])
+    if rows != "questions":
+        _write(_FILES[rows], found[rows])
     else:
         from benchmarks.unseen import find_unseen
 
@@ -271,8 +295,11 @@ def _write(name: str, content: Mapping[str, Any]) -> None:
     (RESULTS / f"{name}.json").write_text(text, "utf-8")
 
 
+_FILES = {"headline": "voc_scratch", "dqn2018": "voc_scratch_dqn2018"}
+
 TABLES: dict[str, Callable[[Any], str]] = {
     "voc_scratch": headline_table,
+    "voc_scratch_dqn2018": baseline_table,
     "voc_scratch_questions": lambda found: questions_table(found["rows"], found["unseen"]),
 }
 """What each file of results is shown as."""

@@ -248,6 +248,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "voc2007-pretrained": kept(voc2007.NAME, detector),
     "voc2007-ablation": kept(ablation.NAME, lambda found, how: [*how, ablation.table(found)]),
     "voc-scratch": from_scratch("voc_scratch"),
+    "voc-scratch-dqn2018": from_scratch("voc_scratch_dqn2018"),
     "voc-scratch-questions": from_scratch("voc_scratch_questions"),
     "parameters": parameter_tables,
 }

@@ -130,13 +130,14 @@ def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
 
 
 def collect(folder: Path) -> dict[str, Any]:
-    """All figures of the first seed that was measured, and the searches of all."""
+    """All figures of the first seed that was measured; of several, the searches of all too."""
     runs = {
         path.parent.parent.name.removeprefix("seed"): json.loads(path.read_text("utf-8"))
         for path in sorted(folder.glob("seed*/evaluate/metrics.json"))
     }
     first: dict[str, Any] = next(iter(runs.values()))
-    return first | {"seeds": {seed: run["test"]["search"] for seed, run in runs.items()}}
+    searches = {seed: run["test"]["search"] for seed, run in runs.items()}
+    return first | {"seeds": searches} if len(searches) > 1 else first
 
 
 def main(
@@ -152,7 +153,8 @@ def main(
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{NAME}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     print(detection_table(found["test"]))
-    print(seeds_table(found["seeds"]))
+    if "seeds" in found:
+        print(seeds_table(found["seeds"]))
 
 
 if __name__ == "__main__":

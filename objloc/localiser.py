@@ -22,7 +22,7 @@ from objloc.params import Agent
 from objloc.params import Search as Manner
 from objloc.result import Found, Look, Result, Search, Seen
 from objloc.voc.photograph import Photograph, Source, photograph
-from objloc.voc.sample import Coordinates
+from objloc.voc.sample import coordinates
 from objloc.voc.store import SampleStore
 
 NMS = 0.3
@@ -190,7 +190,7 @@ def _seen(
         category = int(looks.category[0, window])
         pulled = (looks.triggered[0, window] > 0).nonzero()[:, 0].tolist()
         yield Seen(
-            _coordinates(looks.boxes[0, window]),
+            coordinates(looks.boxes[0, window].tolist()),
             int(looks.parent[0, window]),
             None if category < 0 else known[category],
             _moves(looks, window, names),
@@ -214,13 +214,13 @@ def _ways(looks: Looks, names: tuple[str, ...], known: tuple[str, ...]) -> Itera
             moves = _moves(looks, there, names)
             steps.append(_step(looks, here, known[led], led, moves))
         steps.append(_step(looks, window, known[category], category, names[-1:]))
-        box = _coordinates(looks.boxes[0, window])
+        box = coordinates(looks.boxes[0, window].tolist())
         yield Search(known[category], tuple(steps), box, True, int(pulled[window, category]))
 
 
 def _step(looks: Looks, window: int, name: str, category: int, actions: tuple[str, ...]) -> Look:
     values = tuple(looks.q_values[0, window, category].tolist())
-    return Look(_coordinates(looks.boxes[0, window]), actions[0], values, name, actions[1:])
+    return Look(coordinates(looks.boxes[0, window].tolist()), actions[0], values, name, actions[1:])
 
 
 def _moves(looks: Looks, window: int, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -261,14 +261,16 @@ def _side_by_side(
         for row, action, value in zip(
             running.tolist(), chosen.tolist(), values.tolist(), strict=True
         ):
-            looks[row].append(Look(_coordinates(boxes[row, -1]), names[action], tuple(value)))
+            looks[row].append(
+                Look(coordinates(boxes[row, -1].tolist()), names[action], tuple(value))
+            )
             triggered[row] = action == trigger
         boxes[running] = torch.cat([boxes[running, 1:], moved[:, None]], dim=1)
         if policy.action_history:
             actions[running] = torch.cat([actions[running, 1:], chosen[:, None]], dim=1)
         running = running[chosen != trigger]
     return [
-        Search(policy.network.categories[index], tuple(seen), _coordinates(last[-1]), said)
+        Search(policy.network.categories[index], tuple(seen), coordinates(last[-1].tolist()), said)
         for index, seen, last, said in zip(category.tolist(), looks, boxes, triggered, strict=True)
     ]
 
@@ -286,8 +288,3 @@ def _boxes(searches: Sequence[Search]) -> tuple[Found, ...]:
                 Found(category, mine[row].final_box, mine[row].score, mine[row]) for row in kept
             ]
     return tuple(sorted(found, key=lambda each: -each.score))
-
-
-def _coordinates(box: Tensor) -> Coordinates:
-    xmin, ymin, xmax, ymax = box.tolist()
-    return (xmin, ymin, xmax, ymax)

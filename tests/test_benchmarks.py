@@ -70,6 +70,17 @@ def test_the_headline_table_tells_mean_and_spread_over_seeds() -> None:
     assert "| cat | 7 | .00 | .20 | .30 | .30 | **.50** | .40 to .60 | +0.20 |" in alone
 
 
+def test_the_agent_of_2018_has_a_row_for_each_image_set() -> None:
+    run = one_run(0.5)
+    for part in run.values():
+        part["images_by_category"] = {"cat": 7}
+    lines = scratch.baseline_table({"0": run}).splitlines()
+    assert lines[2:] == [
+        f"| `{name}`, cat | 7 | .00 | .20 | .30 | .30 | .50 |"
+        for name in ("test_2012", "test_2007")
+    ]
+
+
 def test_a_question_leaves_out_what_an_agent_did_not_learn() -> None:
     four = one_run(0.5)
     for part in four.values():

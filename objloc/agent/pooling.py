@@ -87,12 +87,15 @@ def pool_windows(
     number, channels, rows, columns = views.shape
     finest = rows if levels == 1 else columns
     flat = views.permute(0, 2, 3, 1).reshape(number * rows * columns, channels)
-    level = _level_of(boxes, context * finest / cells, levels)
-    top, left, height, width = (
-        each.view(-1, 1, 1) for each in _levels(finest, columns, levels, views.device)[level].T
-    )
+    if levels == 1:
+        table = _levels(finest, columns, 1, views.device)
+        fineness = boxes.new_ones(1, 1, 1)
+    else:
+        level = _level_of(boxes, context * finest / cells, levels)
+        table = _levels(finest, columns, levels, views.device)[level]
+        fineness = torch.pow(2.0, -level.to(boxes.dtype)).view(-1, 1, 1)
+    top, left, height, width = (each.view(-1, 1, 1) for each in table.T)
     point = (sampling_grid(boxes, cells, context) + 1) / 2
-    fineness = torch.pow(2.0, -level.to(boxes.dtype)).view(-1, 1, 1)
     x = point[..., 0] * columns * fineness - 0.5
     y = point[..., 1] * finest * fineness - 0.5
     west, north = x.floor(), y.floor()

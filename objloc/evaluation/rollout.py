@@ -10,7 +10,7 @@ from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
 from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Mdp
-from objloc.voc.sample import Coordinates
+from objloc.voc.sample import Coordinates, coordinates
 from objloc.voc.store import SampleStore
 
 
@@ -187,7 +187,7 @@ def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Tr
         reward = triggers[step] if action == actions[-1] else moves[step]
         steps.append(
             Step(
-                box=_coordinates(rollout.boxes[index, step]),
+                box=coordinates(rollout.boxes[index, step].tolist()),
                 q_values=tuple(rollout.q_values[index, step].tolist()),
                 action=action,
                 iou=float(iou[step]),
@@ -200,13 +200,8 @@ def trajectory(rollout: Rollout, store: SampleStore, index: int, mdp: Mdp) -> Tr
         category=store.categories[int(rollout.category[index])],
         actions=actions,
         steps=tuple(steps),
-        final_box=_coordinates(rollout.boxes[index, length]),
+        final_box=coordinates(rollout.boxes[index, length].tolist()),
         final_iou=float(iou[length]),
         terminated=terminated,
         success=terminated and float(iou[length]) > mdp.trigger_iou,
     )
-
-
-def _coordinates(box: Tensor) -> Coordinates:
-    xmin, ymin, xmax, ymax = box.tolist()
-    return (xmin, ymin, xmax, ymax)

@@ -1,6 +1,6 @@
 """The worst of an evaluation's detections: sure and wrong, and large objects overlooked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,7 @@ import torch
 from objloc.box import pairwise_iou
 from objloc.evaluation.average_precision import Detections, Objects
 from objloc.evaluation.tide import Diagnosis, Status
-from objloc.voc.sample import Coordinates
+from objloc.voc.sample import Coordinates, coordinates
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,3 @@ def _nearest(
     if float(overlaps[best]) == 0.0:
         return None, 0.0
     return coordinates(boxes[best].tolist()), float(overlaps[best])
-
-
-def coordinates(box: Iterable[float]) -> Coordinates:
-    """Four numbers as a box."""
-    xmin, ymin, xmax, ymax = box
-    return (xmin, ymin, xmax, ymax)

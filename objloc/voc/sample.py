@@ -1,5 +1,6 @@
 """One annotated image: what every module after the devkit speaks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 VOC_CATEGORIES = (
@@ -11,6 +12,12 @@ VOC_CATEGORIES = (
 
 Coordinates = tuple[float, float, float, float]
 """``(xmin, ymin, xmax, ymax)`` in pixels, zero-based, half-open, unrounded."""
+
+
+def coordinates(box: Iterable[float]) -> Coordinates:
+    """Four numbers as a box."""
+    xmin, ymin, xmax, ymax = box
+    return (xmin, ymin, xmax, ymax)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from objloc.errors import ObjlocError
-from objloc.voc.sample import Sample
+from objloc.voc.sample import Coordinates, Sample, coordinates
 from objloc.voc.shard_index import read_index
 from objloc.voc.shard_reader import read_samples
 
@@ -168,6 +168,12 @@ class SampleStore:
             Boxes ``[B, K, 4]`` and ``[B, K]`` bool, True where they are real.
         """
         return self.boxes[image], self.object_category[image] == category[:, None]
+
+    def truth_of(self, image: int, category: int) -> list[tuple[Coordinates, bool]]:
+        """The objects of a category in an image, in pixels, and whether each is difficult."""
+        mine = self.object_category[image] == category
+        boxes, difficult = self.boxes[image][mine].tolist(), self.difficult[image][mine].tolist()
+        return [(coordinates(box), hard) for box, hard in zip(boxes, difficult, strict=True)]
 
 
 def squash(sample: Sample, image_size: int) -> Tensor:

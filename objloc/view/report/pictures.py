@@ -5,9 +5,8 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from objloc.evaluation.analysis import Analysis
-from objloc.evaluation.worst import coordinates
 from objloc.view.report.thumbnails import thumbnail
-from objloc.voc.sample import Coordinates
+from objloc.voc.sample import Coordinates, coordinates
 
 Pair = tuple[str, str]
 """Image id and category."""
@@ -49,14 +48,6 @@ def pictures(
     rows = {pair: row for row, pair in enumerate(ran)}
     for place, (image_id, category) in enumerate(named_pairs(explanation, number)):
         image, column = images[image_id], columns[category]
-        mine = store.object_category[image] == column
-        truth = [
-            (coordinates(box), difficult)
-            for box, difficult in zip(
-                store.boxes[image][mine].tolist(), store.difficult[image][mine].tolist(),
-                strict=True,
-            )
-        ]  # fmt: skip
         row = rows.get((image, column))
         if row is None:
             windows, said = _claimed(analysis, image_id, category)
@@ -72,7 +63,7 @@ def pictures(
             "said": said,
             "file": f"pictures/{place:04}.jpg",
         }
-        size = (width, height)
+        size, truth = (width, height), store.truth_of(image, column)
         yield told, thumbnail(store.jpegs[image], size, truth, windows, _SIDE, _QUALITY)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from objloc.evaluation.analysis import Analysis
 from objloc.view.canvas import AGENT, TRUTH, outline
-from objloc.voc.sample import Coordinates
+from objloc.voc.sample import Coordinates, coordinates
 
 _SIDE = 320
 """Longer side of a thumbnail, in pixels."""
@@ -66,14 +66,12 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
     pictures = []
     for row in rows:
         image, category = int(searches.image[row]), int(searches.category[row])
-        boxes, mine = store.objects_of(searches.image[[row]], searches.category[[row]])
-        difficult = store.difficult[image][mine[0]].tolist()
-        objects = [_coordinates(box) for box in boxes[0][mine[0]].tolist()]
-        truth = list(zip(objects, difficult, strict=True))
         steps = int(searches.steps[row])
-        windows = [_coordinates(box) for box in searches.boxes[row, : steps + 1].tolist()]
+        windows = [coordinates(box) for box in searches.boxes[row, : steps + 1].tolist()]
         width, height = store.sizes[image].tolist()
-        picture = thumbnail(store.jpegs[image], (width, height), truth, windows)
+        picture = thumbnail(
+            store.jpegs[image], (width, height), store.truth_of(image, category), windows
+        )
         image_id, name = store.image_ids[image], store.categories[category]
         told = {
             "image_id": image_id,
@@ -85,8 +83,3 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
         }
         pictures.append((told, picture))
     return pictures
-
-
-def _coordinates(box: Sequence[float]) -> Coordinates:
-    xmin, ymin, xmax, ymax = box
-    return (xmin, ymin, xmax, ymax)
