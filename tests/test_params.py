@@ -77,6 +77,14 @@ def test_impossible_parameters_are_refused_in_one_line(override: str, expected: 
     assert expected in refused(override)
 
 
+def test_returns_of_several_steps_need_room_for_all_environments() -> None:
+    settings = ("learning.n_step=3", "replay.init_size=10", "schedule.environments=32")
+    several = [f"agents.dqn2018.{each}" for each in settings]
+    message = refused(*several, "agents.dqn2018.replay.size=31")
+    assert "replay.size: expected at least schedule.environments=32 with learning.n_step" in message
+    load_params(FILE, [*several, "agents.dqn2018.replay.size=32"])
+
+
 @pytest.mark.parametrize(("agent", "windows"), [("dqn2018", 4), ("scenes", 1)])
 def test_priorities_need_something_to_draw(agent: str, windows: int) -> None:
     message = refused(

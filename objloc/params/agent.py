@@ -285,6 +285,13 @@ class Agent(Section):
                 f"which draws images; found {learning.windows_per_image} with "
                 f"{learning.backup}"
             )
+        if learning.n_step > 1 and self.replay.size < self.schedule.environments:
+            # Else a step would follow one that is forgotten.
+            raise ValueError(
+                "replay.size: expected at least schedule.environments="
+                f"{self.schedule.environments} with learning.n_step above 1, "
+                f"found {self.replay.size}"
+            )
         if self.replay.init_size > self.replay.size:
             raise ValueError(
                 f"replay.init_size: expected at most replay.size={self.replay.size}, "
