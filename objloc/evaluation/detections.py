@@ -71,24 +71,31 @@ def attended(rollout: Rollout, store: SampleStore, nms: float) -> dict[str, Dete
 def suppress(boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float) -> Tensor:
     """Non-maximum suppression in many searches at once.
 
-    The same as ``objloc.box.non_maximum_suppression`` on each row's valid boxes.
+    The same as ``objloc.box.non_maximum_suppression`` on each row's valid boxes. Where
+    the same boxes are scored for several categories, their overlaps are computed once.
 
     Args:
         boxes: ``[B, W, 4]`` float64.
-        scores: ``[B, W]``.
-        valid: ``[B, W]`` bool; the others count as absent.
+        scores: ``[B, W]``, or ``[B, C, W]`` for each of C categories.
+        valid: bool, of the same shape; the others count as absent.
         threshold: IoU above which the lesser of two boxes goes.
 
     Returns:
-        ``[B, W]`` bool, the boxes kept.
+        Bool, of the same shape: the boxes kept.
     """
-    order = scores.masked_fill(~valid, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    boxes = boxes.gather(1, order[..., None].expand_as(boxes))
-    alive = valid.gather(1, order)
-    for rank in range(boxes.shape[1] - 1):
-        overlaps = iou(boxes[:, rank, None], boxes[:, rank + 1 :]) > threshold
-        alive[:, rank + 1 :] &= ~(overlaps & alive[:, rank, None])
-    return torch.zeros_like(valid).scatter(1, order, alive)
+    if scores.dim() == 2:
+        return suppress(boxes, scores[:, None], valid[:, None], threshold)[:, 0]
+    overlaps = iou(boxes[:, :, None], boxes[:, None]) > threshold
+    ranked_scores = scores.masked_fill(~valid, -torch.inf)
+    order = ranked_scores.argsort(dim=2, descending=True, stable=True)
+    rank = order.argsort(dim=2)
+    kept = valid.clone()
+    row = torch.arange(len(boxes))[:, None]
+    for place in range(int(valid.sum(dim=2).max()) if valid.numel() else 0):
+        best = order[:, :, place]
+        alive = kept.gather(2, best[..., None])
+        kept &= ~(overlaps[row, best] & alive & (rank > place))
+    return kept
 
 
 def by_category(

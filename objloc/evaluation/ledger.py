@@ -50,12 +50,10 @@ def detections_of(
 def _kept(
     looks: Looks, store: SampleStore, images: Tensor, valid: Tensor, nms: float, most: int
 ) -> dict[str, Detections]:
-    number, windows, categories = looks.values.shape
-    scores = looks.values.transpose(1, 2).reshape(-1, windows)
-    flat = valid.transpose(1, 2).reshape(-1, windows)
-    boxes = looks.boxes[:, None].expand(-1, categories, -1, -1).reshape(-1, windows, 4)
-    kept = suppress(boxes, scores, flat, nms).view(number, categories * windows)
-    ranks = torch.where(kept, scores.view(number, -1), -torch.inf)
+    windows = looks.values.shape[1]
+    scores = looks.values.transpose(1, 2)
+    kept = suppress(looks.boxes, scores, valid.transpose(1, 2), nms)
+    ranks = torch.where(kept, scores, -torch.inf).flatten(1)
     best, place = ranks.topk(min(most, ranks.shape[1]), dim=1)
     row, column = best.isfinite().nonzero(as_tuple=True)
     place = place[row, column]

@@ -76,6 +76,13 @@ def test_suppression_in_many_searches_equals_one_after_the_other(threshold: floa
     scores = torch.randint(6, (20, 15), generator=generator).float()
     valid = torch.arange(15) < torch.randint(0, 16, (20, 1), generator=generator)
     kept = suppress(boxes, scores.masked_fill(~valid, float("nan")), valid, threshold)
+    assert not suppress(boxes[:0], scores[:0], valid[:0], threshold).numel()
+    # Boxes scored twice, for two categories.
+    other = (~valid & (scores > 2)).flip(1)
+    both = torch.stack([scores, scores.flip(1)], dim=1)
+    together = suppress(boxes, both, torch.stack([valid, other], dim=1), threshold)
+    assert torch.equal(together[:, 0], kept)
+    assert torch.equal(together[:, 1], suppress(boxes, scores.flip(1), other, threshold))
     for row in range(20):
         number = int(valid[row].sum())
         expected = non_maximum_suppression(boxes[row, :number], scores[row, :number], threshold)
