@@ -37,14 +37,12 @@ def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
     plot.axhline(0, color=BLIND, linewidth=1.2, linestyle="--", label="best fixed box")
     named: set[str] = set()
     for name, rows in curves.items():
-        # A longer run goes on where its first part ended.
-        start = curves["seed0"][-1]["update"] if name.startswith("longer") else 0.0
         for column, colour, text in (
             ("train_gain", RANDOM, "training images"),
             ("val_gain", AGENT, "validation images"),
         ):
             plot.plot(
-                [start + row["update"] for row in rows],
+                [row["update"] for row in rows],
                 [row[column] for row in rows],
                 color=colour,
                 linewidth=1.6,

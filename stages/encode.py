@@ -28,7 +28,7 @@ def main(
     params = load_params(params_file, overrides)
     train, encoder = params.train, params.agent.encoder
     wanted: tuple[str, ...] = ()
-    if encoder.kind == "pretrained" and not encoder.fine_tune:
+    if encoder.kind == "pretrained" and encoder.fine_tune != "all":
         wanted = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
     mirrored = (train.image_set,) if wanted and params.agent.learning.flip else ()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -90,6 +90,20 @@ class Backbone(nn.Module):
             values = following
         return [*maps, values][-len(self.deviations) :]
 
+    @torch.no_grad()
+    def last_stage(self) -> nn.Sequential:
+        """The blocks that make the last map of the one before it."""
+        weight = next(self.stem.parameters())
+        side = 2 * 32
+        values = self.stem(torch.zeros(1, 3, side, side, dtype=weight.dtype, device=weight.device))
+        begin = 0
+        for place, block in enumerate(self.blocks):
+            following = block(values)
+            if following.shape[-1] != values.shape[-1]:
+                begin = place
+            values = following
+        return nn.Sequential(*self.blocks[begin:])
+
     @torch.inference_mode()
     def rows(self, images: Tensor) -> Tensor:
         """Maps packed into rows: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""

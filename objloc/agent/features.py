@@ -153,7 +153,7 @@ def load_store(
     Raises:
         ObjlocError: no such image set, damaged shards, or a store of other features.
     """
-    if features is None or encoder.kind != "pretrained" or encoder.fine_tune:
+    if features is None or encoder.kind != "pretrained" or encoder.fine_tune == "all":
         return SampleStore.load(shards, image_set, categories, encoder.image_size)
     store = SampleStore.load(shards, image_set, categories, None)
     images, mirrored = open_features(features, image_set, store.data_hash, encoder, memory_mb)

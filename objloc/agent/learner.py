@@ -106,8 +106,9 @@ class Learner:
 
     def update(self, memory: ReplayBuffer) -> Update:
         """Draw a batch, follow the gradient once, and update the target network."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+        shares = (1.0, self._learning.backbone_rate)
+        for group, share in zip(self._optimiser.param_groups, shares, strict=False):
+            group["lr"] = self._learning_rate() * share
         self.online.train()
         with self._own_dropout():
             taught = (
@@ -322,15 +323,20 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _optimiser(network: QNetwork, learning: Learning) -> torch.optim.Optimizer:
+    pretrained = set(network.pretrained_weights())
+    fresh = [each for name, each in network.named_parameters() if name not in pretrained]
+    groups: list[dict[str, Any]] = [{"params": fresh}]
+    if pretrained:
+        # Second: it has a learning rate of its own, set before each update.
+        further = [each for name, each in network.named_parameters() if name in pretrained]
+        groups.append({"params": further})
     if learning.optimiser == "rmsprop":
         # TensorFlow 1's decay is called alpha here.
         return torch.optim.RMSprop(
-            network.parameters(), lr=learning.learning_rate, alpha=0.99, eps=1e-6,
+            groups, lr=learning.learning_rate, alpha=0.99, eps=1e-6,
             weight_decay=learning.weight_decay,
         )  # fmt: skip
-    return torch.optim.AdamW(
-        network.parameters(), lr=learning.learning_rate, weight_decay=learning.weight_decay
-    )
+    return torch.optim.AdamW(groups, lr=learning.learning_rate, weight_decay=learning.weight_decay)
 
 
 def _join(first: Observation, second: Observation) -> Observation:

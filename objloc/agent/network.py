@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from objloc.agent.encoder import build_encoder
 from objloc.agent.map_encoder import Features, MapEncoder, Pooled
+from objloc.agent.pyramid import PretrainedPyramid
 from objloc.agent.recurrent import Recurrent
 from objloc.mdp.action import actions_of
 from objloc.params import Agent
@@ -260,6 +261,11 @@ class QNetwork(nn.Module):
     def _one_hot(self, past: Tensor) -> Tensor:
         """Past actions one-hot, all zeros for none: ``[..., H]`` to ``[..., H * A]`` float32."""
         return F.one_hot(past + 1, self.num_actions + 1)[..., 1:].flatten(-2).float()
+
+    def pretrained_weights(self) -> list[str]:
+        """Names of the weights that come from a backbone's package and are trained further."""
+        begin = tuple(f"encoder.pyramid.{each}" for each in PretrainedPyramid.PRETRAINED)
+        return [name for name, _ in self.named_parameters() if name.startswith(begin)]
 
     def layers(self) -> dict[str, nn.Module]:
         """The convolution layers by name, in order: ``conv1``, ``conv2`` and so on."""

@@ -128,16 +128,24 @@ class PretrainedPyramid(nn.Module):
     Coarse maps pass a 3x3 convolution beside a shortcut before they are enlarged;
     at the finest one it would cost more than all else together. A frozen backbone
     is no part of the module: its weights are its package's, and are neither
-    trained nor saved with the agent. Its maps may come as rows of a feature store.
+    trained nor saved with the agent. Its maps may come as rows of a feature store; the
+    last of them is then computed anew where the last stage is trained.
     """
+
+    PRETRAINED = ("backbone.", "last_stage.")
+    """How the names of weights begin that come from the package and are trained further."""
 
     def __init__(self, params: Encoder) -> None:
         super().__init__()
         self._params = params
         self._info = info = BACKBONES[params.backbone]
         self._frozen: list[Backbone] = []  # a list: hidden from nn.Module
-        if params.fine_tune:
+        if params.fine_tune == "all":
             self.backbone = load_backbone(params.backbone).requires_grad_(True)
+        elif params.fine_tune == "last":
+            loaded = load_backbone(params.backbone)
+            self.last_stage = loaded.last_stage().requires_grad_(True)
+            self._units = [unit.view(1, -1, 1, 1) for unit in loaded.deviations]
         width = params.neck_width
         self.lateral = nn.ModuleList(Pointwise(channels, width) for channels in info.channels)
         self.image_wide = nn.Linear(info.channels[-1], width)
@@ -169,7 +177,7 @@ class PretrainedPyramid(nn.Module):
 
     def _maps(self, images: Tensor) -> list[Tensor]:
         """The backbone's maps in units of their channels' deviations."""
-        if self._params.fine_tune:
+        if self._params.fine_tune == "all":
             maps: list[Tensor] = self.backbone(images)
             units = self.backbone.deviations
             return [
@@ -179,7 +187,11 @@ class PretrainedPyramid(nn.Module):
         if images.dtype != torch.int8:
             # Through the store's 8 bits: the same image is the same from either.
             images = self.rows(images)
-        return unpack(images, self._info, self._params.image_size)
+        maps = unpack(images, self._info, self._params.image_size)
+        if self._params.fine_tune == "last":
+            before, last = (unit.to(images.device) for unit in self._units[-2:])
+            maps[-1] = self.last_stage(maps[-2] * before).float() / last
+        return maps
 
     def rows(self, images: Tensor) -> Tensor:
         """Rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""

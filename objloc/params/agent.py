@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from objloc.params.section import Fraction, PositiveInt, Section
 
@@ -47,6 +47,14 @@ class Mdp(Section):
     as does a search with a budget; a greedy episode begins with the first."""
 
 
+FineTune = Literal["none", "last", "all"]
+
+
+def _fine_tune(value: object) -> object:
+    """What older checkpoints say: nothing or all."""
+    return {False: "none", True: "all"}[value] if isinstance(value, bool) else value
+
+
 class Encoder(Section):
     """What the agent sees of an image and a window.
 
@@ -62,8 +70,9 @@ class Encoder(Section):
     """``pretrained``: the network and its weights (extra ``pretrained``)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's arithmetic; ``bfloat16``: automatic mixed precision."""
-    fine_tune: bool = False
-    """``pretrained``: train the backbone too, from images; for a GPU."""
+    fine_tune: Annotated[FineTune, BeforeValidator(_fine_tune)] = "none"
+    """``pretrained``: what of the backbone is trained too. ``last``: its last stage, from the
+    map before it, which the feature store holds; ``all``: all of it, from images, for a GPU."""
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     """Side in pixels to which every image is squashed."""
     greyscale: bool = False
@@ -146,6 +155,8 @@ class Learning(Section):
     """``rmsprop``: with the decay 0.99 and the epsilon 1e-6 of 2018."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     """Step size of the optimiser."""
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Share of the learning rate for a pretrained backbone's weights, where they are trained."""
     learning_rate_decay_updates: Annotated[int, Field(ge=0)] = 0
     """Cosine decay from ``learning_rate`` to a hundredth of it over so many
     updates, counted from the first; 0: constant."""
@@ -322,7 +333,7 @@ class Agent(Section):
                     "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
                     "trained on colours"
                 )
-            if not self.encoder.fine_tune and (learning.jitter or learning.crop):
+            if self.encoder.fine_tune != "all" and (learning.jitter or learning.crop):
                 raise ValueError(
                     "learning: expected jitter=0 and crop=0 for the maps of a frozen backbone"
                 )
