@@ -57,8 +57,8 @@ def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
         figure,
         "Learning photographs from scratch",
         "First trigger of a greedy episode, mean of cat, dog, cow, horse and person. Validation: "
-        "val_2012, 298 searches;\ntraining: the first 20 images of each. A line for each seed; "
-        "dotted: twice as many updates, a wrong trigger at 3 instead of .7.",
+        "val_2012, 298 searches;\ntraining: the first 20 of each. A line for each seed. "
+        "Dotted: twice as many updates, a wrong trigger costs 3, not .7.",
     )
     save_figure(figure, path)
 
