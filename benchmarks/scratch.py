@@ -12,7 +12,7 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -266,7 +266,9 @@ def _spread(values: Any, scale: float = 1, digits: int = 2) -> str:
 
 def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
-    rows: Annotated[str, typer.Option(help="headline, questions or dqn2018.")] = "headline",
+    rows: Annotated[
+        Literal["headline", "questions", "dqn2018"], typer.Option(help="Which to run.")
+    ] = "headline",
     seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
     folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
     / ".objloc/benchmarks/scratch",
