@@ -21,10 +21,9 @@ import typer
 
 from benchmarks.running import ROOT
 from objloc.agent.features import load_store
-from objloc.agent.network import QNetwork, build_network
+from objloc.agent.network import build_network
 from objloc.agent.training import Training
-from objloc.evaluation.ledger import Ledger
-from objloc.evaluation.search import search
+from objloc.evaluation.measurement import ledger_of
 from objloc.params import Params, load_params
 from objloc.voc.shard_index import read_index
 from objloc.voc.store import SampleStore
@@ -160,17 +159,19 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"settings": [*row.settings, *row.search], "images": len(val)}
     if not row.settings and (kept / "base.pt").exists():
         network.load_state_dict(torch.load(kept / "base.pt", weights_only=True))
-        return found | measured(network.eval(), val, params)
-    training = Training(network, train, tasks, params.agent, lambda _: {"score": 0.0}, generator)
-    began = time.monotonic()
-    for tick in training.run():
-        if tick.updates % 50 == 0:
-            print(f"\r{name} {tick.progress:4.0%}", end="", flush=True)
-    found |= {"minutes": (time.monotonic() - began) / 60, "updates": training.learner.updates}
-    learned = training.learner.kept.eval()
-    if not row.settings:
-        torch.save(learned.state_dict(), kept / "base.pt")
-    return found | measured(learned, val, params)
+    else:
+        training = Training(
+            network, train, tasks, params.agent, lambda _: {"score": 0.0}, generator
+        )
+        began = time.monotonic()
+        for tick in training.run():
+            if tick.updates % 50 == 0:
+                print(f"\r{name} {tick.progress:4.0%}", end="", flush=True)
+        found |= {"minutes": (time.monotonic() - began) / 60, "updates": training.learner.updates}
+        network = training.learner.kept
+        if not row.settings:
+            torch.save(network.state_dict(), kept / "base.pt")
+    return found | ledger_of(val, network.eval(), params.agent.mdp, params.evaluate).summary()
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:
@@ -201,15 +202,6 @@ def _first(store: SampleStore, number: int) -> SampleStore:
         difficult=store.difficult[:number],
         jpegs=store.jpegs[:number],
     )
-
-
-def measured(network: QNetwork, store: SampleStore, params: Params) -> dict[str, Any]:
-    """The curve over looks, and the steps to a trigger; see ``Ledger.summary``."""
-    evaluate = params.evaluate
-    ledger = Ledger(store, evaluate.nms, evaluate.search.detections_per_image, LOOKS)
-    for looks in search(store, network, params.agent.mdp, evaluate.search, LOOKS):
-        ledger.add(looks)
-    return ledger.summary()
 
 
 def table(found: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from objloc.agent.network import QNetwork
 from objloc.box import best_iou, iou
 from objloc.evaluation.looks import Tasks
-from objloc.evaluation.search import search, trigger_bounds
+from objloc.evaluation.search import search, trigger_share
 from objloc.evaluation.success import Outcomes
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
@@ -43,14 +43,13 @@ def answers(
     image, category = counted.nonzero(as_tuple=True)
     searched = torch.zeros(len(image), counted.shape[1], dtype=torch.bool)
     searched[torch.arange(len(image)), category] = True
-    least, greatest = trigger_bounds(network, mdp)
     boxes = []
     first = 0
     tasks = Tasks(image, searched)
     for looks in search(store, network, mdp, params, max_windows, _BATCH, tasks, triggering=False):
         rows = torch.arange(len(looks.number))
         values = looks.values[rows, :, category[first : first + len(rows)]]
-        best = consensus(looks.boxes, (values - least) / (greatest - least), looks.real())
+        best = consensus(looks.boxes, trigger_share(values, network, mdp), looks.real())
         boxes.append(looks.boxes[rows, best])
         first += len(rows)
     quality = torch.zeros(1, *counted.shape, dtype=torch.float64)

@@ -128,7 +128,8 @@ def measure(
         greedy, detections = _search_greedily(searches, network, counted, params.nms)
     else:
         greedy = searches.repeat("greedy search", GreedyPolicy(network), counted, 1)
-        detections, spent = _search_with_budget(searches, network, params)
+        ledger = ledger_of(store, network, mdp, params, searches.tell)
+        detections, spent = ledger.detections(params.max_windows), ledger.summary()
     sampled = searches.repeat(
         f"{params.episodes} episodes with epsilon {params.epsilon:g}",
         GreedyPolicy(network, params.epsilon),
@@ -306,18 +307,31 @@ def _search_greedily(
     return together[order], {"triggered": joined(triggers), "attended": joined(looks)}
 
 
-def _search_with_budget(
-    searches: _Searches, network: QNetwork, params: Evaluate
-) -> tuple[dict[str, dict[str, Detections]], dict[str, Any]]:
-    """All categories of an image at once, within ``params.max_windows`` looks."""
-    store, windows = searches.store, params.max_windows or 1
+def ledger_of(
+    store: SampleStore,
+    network: QNetwork,
+    mdp: Mdp,
+    params: Evaluate,
+    tell: Callable[[str, str], None] | None = None,
+) -> Ledger:
+    """Search all categories of each image at once, within ``params.max_windows`` looks.
+
+    Args:
+        store: the images; its categories are the network's.
+        network: in evaluation mode, on its device.
+        mdp: the decision process that it was trained in.
+        params: how it is measured.
+        tell: takes the search's name and how far it is.
+    """
+    windows = params.max_windows or 1
     ledger = Ledger(store, params.nms, params.search.detections_per_image, windows)
     done = 0
-    for looks in search(store, network, searches.mdp, params.search, windows):
+    for looks in search(store, network, mdp, params.search, windows):
         ledger.add(looks)
         done += len(looks.number)
-        searches.tell(f"search with {windows} looks", f"{done} of {len(store)} images")
-    return ledger.detections(windows), ledger.summary()
+        if tell is not None:
+            tell(f"search with {windows} looks", f"{done} of {len(store)} images")
+    return ledger
 
 
 def _search_blindly(searches: _Searches, policy: RandomPolicy) -> dict[str, Detections]:

@@ -54,12 +54,16 @@ def search(
         yield _Frontier(store, network, mdp, params, max_windows, mine, triggering).run()
 
 
-def trigger_bounds(network: QNetwork, mdp: Mdp) -> tuple[float, float]:
-    """The least and the greatest value that a trigger can have."""
+def trigger_share(values: Tensor, network: QNetwork, mdp: Mdp) -> Tensor:
+    """Trigger values as shares of their range, from the least that can be to the greatest.
+
+    With discount 0 it is the chance that the trigger would be right.
+    """
     if network.bounds is None:
-        return -mdp.trigger_cost, mdp.trigger_reward
-    least, greatest = network.bounds[:, -1].tolist()
-    return least, greatest
+        least, greatest = -mdp.trigger_cost, mdp.trigger_reward
+    else:
+        least, greatest = network.bounds[:, -1].tolist()
+    return (values - least) / (greatest - least)
 
 
 class _Frontier:
@@ -75,9 +79,9 @@ class _Frontier:
         tasks: Tasks,
         triggering: bool,
     ) -> None:
-        self._network, self._params, self._triggering = network, params, triggering
+        self._network, self._mdp, self._params = network, mdp, params
+        self._triggering = triggering
         images, self._searched = tasks.images, tasks.searched
-        self._least, self._greatest = trigger_bounds(network, mdp)
         self._device = network.values.weight.device
         self._moves, self._axes = Moves(mdp), axes_of(mdp)
         self._sizes = store.sizes[images]
@@ -166,9 +170,10 @@ class _Frontier:
         if waiting:
             self._start(params.starts_per_round)
         number, windows, categories = self._open.shape
-        share = (self._values[..., -1] - self._least) / (self._greatest - self._least)
         promise = (
-            share + params.presence_weight * self._presence - params.branch_cost * self._branch
+            trigger_share(self._values[..., -1], self._network, self._mdp)
+            + params.presence_weight * self._presence
+            - params.branch_cost * self._branch
         )
         promise = torch.where(self._open, promise, -torch.inf)
         left = self._number < windows

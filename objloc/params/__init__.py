@@ -16,17 +16,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from objloc.errors import ObjlocError
-from objloc.params.agent import (
-    Agent,
-    Encoder,
-    Exploration,
-    Head,
-    Learning,
-    Mdp,
-    Replay,
-    Schedule,
-)
+from objloc.params.agent import Agent, Encoder, Head, Mdp
 from objloc.params.data import Dataset, Shard
+from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
 from objloc.params.section import Categories, Section
 from objloc.params.training import Train

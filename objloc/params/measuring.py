@@ -65,7 +65,7 @@ class Evaluate(Section):
     """How a search with a budget goes on."""
     answer_windows: Annotated[int, Field(ge=1)] | None = None
     """Budget of looks for one category in one image, after which the agent answers with
-    the best window it saw; null: not measured."""
+    the window on which those it saw agree most; null: not measured."""
     max_images: Annotated[int, Field(ge=1)] | None = None
     """The success rate uses the first so many images of each category (2018:
     200); null: all."""
