@@ -43,14 +43,16 @@ class Row:
         what: what is changed.
         source: where the part comes from.
         settings: of the agent, below ``agents.pretrained``; empty: the network is that
-            of the first row, and only the search is another.
+            of the first row of this seed, and only the search is another.
         search: below ``evaluate.search``.
+        seed: of training.
     """
 
     what: str
     source: str
     settings: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
+    seed: int = 0
 
 
 _LOOKS_AHEAD = "learning.discount=0.3"
@@ -61,6 +63,8 @@ _SAMPLED = (
 _WITHOUT_PRESENCE = ("presence_weight=0", "least_presence=0")
 ROWS: dict[str, Row] = {
     "base": Row("all actions, discount 0, no residual blocks", "-"),
+    "seed1": Row("the same, seed 1: what chance alone is worth", "-", seed=1),
+    "seed2": Row("the same, seed 2", "-", seed=2),
     "ahead": Row("discount .3", "Watkins 1989", (_LOOKS_AHEAD,)),
     "far_ahead": Row("discount .9", "Watkins 1989", ("learning.discount=0.9",)),
     "double": Row(
@@ -111,6 +115,7 @@ ROWS: dict[str, Row] = {
     "levels": Row("four levels of the map", "Lin et al. 2017", ("encoder.levels=4",)),
     "blocks": Row("a residual block at each coarse map", "He et al. 2016",
                   ("encoder.neck_blocks=1",)),
+    "blocks1": Row("the same, seed 1", "He et al. 2016", ("encoder.neck_blocks=1",), seed=1),
     "fine_tuned": Row("the backbone's last stage trained too", "Girshick 2015",
                       ("encoder.fine_tune=last",)),
     "one_move": Row("one move for each look", "-", (), ("moves_per_look=1",)),
@@ -126,6 +131,7 @@ def params_of(row: Row) -> Params:
     """The parameters of a row."""
     settings = [
         "train.agent=pretrained",
+        f"train.seed={row.seed}",
         f"evaluate.max_windows={LOOKS}",
         *(f"agents.pretrained.{each}" for each in _short()),
         *(f"agents.pretrained.{each}" for each in row.settings),
@@ -149,7 +155,7 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
     Args:
         name: which.
         folder: of ``shards`` and ``features``.
-        kept: where the first row's weights are.
+        kept: where the weights of rows without settings are.
     """
     row = ROWS[name]
     params = params_of(row)
@@ -157,8 +163,9 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(params.train.seed)
     network = build_network(params.agent, train.categories, generator)
     found: dict[str, Any] = {"settings": [*row.settings, *row.search], "images": len(val)}
-    if not row.settings and (kept / "base.pt").exists():
-        network.load_state_dict(torch.load(kept / "base.pt", weights_only=True))
+    weights = kept / ("base.pt" if row.seed == 0 else f"seed{row.seed}.pt")
+    if not row.settings and weights.exists():
+        network.load_state_dict(torch.load(weights, weights_only=True))
     else:
         training = Training(
             network, train, tasks, params.agent, lambda _: {"score": 0.0}, generator
@@ -170,7 +177,7 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
         found |= {"minutes": (time.monotonic() - began) / 60, "updates": training.learner.updates}
         network = training.learner.kept
         if not row.settings:
-            torch.save(network.state_dict(), kept / "base.pt")
+            torch.save(network.state_dict(), weights)
     return found | ledger_of(val, network.eval(), params.agent.mdp, params.evaluate).summary()
 
 
