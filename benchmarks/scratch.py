@@ -87,6 +87,7 @@ def settings_of(row: str, mirror: str, seed: int) -> list[str]:
         f"evaluate.answer_windows={LOOKS}",
         f"evaluate.max_windows={100 if headline else 1}",
         "evaluate.search.beyond_triggers=true",
+        "evaluate.search.starts=[[1,1.0],[2,0.65]]",
         "evaluate.episodes=1",
     ]
 

@@ -243,7 +243,7 @@ def _side_by_side(
     trigger = len(names) - 1
     category = torch.tensor(categories)
     number = len(category)
-    box = start_windows(agent.mdp)[:1] * torch.cat([size, size], dim=1)
+    box = start_windows(agent.mdp.starts)[:1] * torch.cat([size, size], dim=1)
     boxes = box[:, None].repeat(number, policy.frames, 1)
     actions = torch.full((number, policy.action_history), -1)
     looks: list[list[Look]] = [[] for _ in range(number)]

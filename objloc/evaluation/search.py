@@ -105,7 +105,7 @@ class _Frontier:
         frames, history = network.frames, network.action_history
         self._frames = torch.zeros(number, windows, frames, 4, dtype=torch.float64)
         self._past = torch.full((number, windows, history), -1)
-        self._starts = start_windows(mdp)[:max_windows]
+        self._starts = start_windows(params.starts or mdp.starts)[:max_windows]
         self._started = 0
         self._start(params.first_starts or len(self._starts))
 

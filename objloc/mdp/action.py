@@ -11,7 +11,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from objloc.params import Mdp
+from objloc.params import Mdp, Starts
 
 
 class Action(Enum):
@@ -113,10 +113,14 @@ def axes_of(mdp: Mdp) -> Tensor:
     return torch.tensor([_AXES.get(action, -1) for action in actions_of(mdp)[:-1]])
 
 
-def start_windows(mdp: Mdp) -> Tensor:
-    """``[S, 4]`` float64, shares of the image's sides: where searches may begin."""
+def start_windows(starts: Starts) -> Tensor:
+    """``[S, 4]`` float64, shares of the image's sides: where searches may begin.
+
+    Args:
+        starts: grids; see ``Mdp.starts``.
+    """
     windows = []
-    for number, side in mdp.starts:
+    for number, side in starts:
         ticks = torch.linspace(0, 1 - side, number, dtype=torch.float64) if number > 1 else (
             torch.tensor([(1 - side) / 2], dtype=torch.float64)
         )  # fmt: skip

@@ -86,7 +86,7 @@ class Environment:
         self.mdp = mdp
         self.moves = Moves(mdp)
         self.trigger = len(actions_of(mdp)) - 1
-        self.starts = start_windows(mdp)
+        self.starts = start_windows(mdp.starts)
         self._frames = frames
         self._action_history = action_history
 

@@ -20,7 +20,7 @@ from objloc.params.agent import Agent, Encoder, Head, Mdp
 from objloc.params.data import Dataset, Shard
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
-from objloc.params.section import Categories, Section
+from objloc.params.section import Categories, Section, Starts
 from objloc.params.training import Train
 from objloc.params.viewing import Animate, Explore, Layers
 
@@ -46,6 +46,7 @@ __all__ = [
     "Search",
     "Section",
     "Shard",
+    "Starts",
     "Train",
     "load_params",
 ]

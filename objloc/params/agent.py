@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
-from objloc.params.section import PositiveInt, Section
+from objloc.params.section import PositiveInt, Section, Starts
 
 
 class Mdp(Section):
@@ -42,10 +42,11 @@ class Mdp(Section):
     trigger_cost: Annotated[float, Field(gt=0)] = 3.0
     """What a wrong one costs. Less makes the agent trigger sooner; with
     ``learning.loss: logistic`` what it learns is the same."""
-    starts: tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...] = ((1, 1.0),)
+    starts: Starts = ((1, 1.0),)
     """Start windows: grids of so many windows a side, each of such a share of the
-    image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them,
-    as does a search with a budget; a greedy episode begins with the first."""
+    image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them, as
+    does a search with a budget unless it is told others; a greedy episode begins with
+    the first."""
 
 
 FineTune = Literal["none", "last", "all"]

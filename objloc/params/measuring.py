@@ -4,12 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from objloc.params.section import Fraction, Names, PositiveInt, Section
+from objloc.params.section import Fraction, Names, PositiveInt, Section, Starts
 
 
 class Search(Section):
     """What a search with a budget looks at next."""
 
+    starts: Starts | None = None
+    """Its start windows, as ``mdp.starts``; null: those, which the agent was trained from."""
     first_starts: PositiveInt | None = None
     """Start windows looked at before any search goes on; null: all of them."""
     starts_per_round: PositiveInt = 1

@@ -9,6 +9,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
+Starts = Annotated[
+    tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...], Field(min_length=1)
+]
+"""Grids of so many windows a side, each of such a share of the image's sides."""
 
 
 def _listed(value: Any) -> Any:

@@ -9,7 +9,7 @@ from objloc.evaluation.ledger import Ledger, detections_of
 from objloc.evaluation.looks import Looks, Tasks, joined
 from objloc.evaluation.search import search
 from objloc.mdp.action import Moves, actions_of, start_windows
-from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
+from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search, Starts
 from objloc.voc.store import SampleStore
 from tests.evaluation.searches import promising_network
 from tests.stores import make_store
@@ -35,7 +35,11 @@ def network() -> QNetwork:
 
 
 def looks_of(
-    store: SampleStore, network: QNetwork, budget: int = BUDGET, batch: int = 64, **changes: float
+    store: SampleStore,
+    network: QNetwork,
+    budget: int = BUDGET,
+    batch: int = 64,
+    **changes: float | Starts,
 ) -> Looks:
     params = Search().model_copy(update={"least_presence": 0.0} | changes)
     return joined(list(search(store, network, MDP, params, budget, batch)))
@@ -43,12 +47,22 @@ def looks_of(
 
 def test_the_first_looks_are_the_start_windows(store: SampleStore, network: QNetwork) -> None:
     looks = looks_of(store, network)
-    starts = start_windows(MDP)
+    starts = start_windows(MDP.starts)
     assert len(starts) == 5
     limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
     torch.testing.assert_close(looks.boxes[:, :5] / limit, starts.expand(6, -1, -1))
     assert (looks.depth[:, :5] == 1).all()
     assert (looks.parent[:, :5] == -1).all()
+
+
+def test_a_search_may_begin_elsewhere_than_the_agent_was_trained_to(
+    store: SampleStore, network: QNetwork
+) -> None:
+    starts = ((1, 0.9), (3, 0.5))
+    looks = looks_of(store, network, starts=starts)
+    limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
+    torch.testing.assert_close(looks.boxes[:, :10] / limit, start_windows(starts).expand(6, -1, -1))
+    assert (looks.parent[:, :10] == -1).all()
 
 
 def test_later_start_windows_are_looked_through_while_searches_go_on(
@@ -64,7 +78,7 @@ def test_later_start_windows_are_looked_through_while_searches_go_on(
         assert begun[-1] > len(begun) - 1
         assert (looks.depth[row, begun] == 1).all()
         # Each start window is there, or one that is as good as it.
-        for window in start_windows(MDP):
+        for window in start_windows(MDP.starts):
             assert iou(window[None], shares[row, :number]).max() > 0.9
 
 
@@ -88,7 +102,7 @@ def test_a_search_may_go_on_from_where_it_would_end(
     with torch.no_grad():
         network.values.bias[len(actions_of(MDP)) - 1] += 50  # every window looks good enough
     ends = looks_of(store, network)
-    assert (ends.number == len(start_windows(MDP))).all()
+    assert (ends.number == len(start_windows(MDP.starts))).all()
     assert (ends.triggered > 0).any(dim=1).any(dim=1).all()
     params = Search(least_presence=0.0, beyond_triggers=beyond)
     on = joined(list(search(store, network, MDP, params, BUDGET, triggering=triggering)))

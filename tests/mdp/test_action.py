@@ -150,7 +150,7 @@ def test_axes_pair_opposite_moves_and_leave_cuts_out() -> None:
 
 
 def test_start_windows_are_grids_that_reach_the_borders() -> None:
-    windows = start_windows(Mdp(starts=((1, 1.0), (2, 0.6))))
+    windows = start_windows(((1, 1.0), (2, 0.6)))
     assert windows.tolist() == [
         pytest.approx(each)
         for each in (
@@ -161,7 +161,7 @@ def test_start_windows_are_grids_that_reach_the_borders() -> None:
             [0.4, 0.4, 1, 1],
         )
     ]
-    assert start_windows(Mdp(starts=((1, 0.5),))).tolist() == [[0.25, 0.25, 0.75, 0.75]]
+    assert start_windows(((1, 0.5),)).tolist() == [[0.25, 0.25, 0.75, 0.75]]
 
 
 def test_every_action_has_a_name_of_its_own_and_the_first_step_size_none_in_it() -> None:
