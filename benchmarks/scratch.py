@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from benchmarks.running import ROOT, Stage, run_stages
+from objloc.params import load_params
 
 RESULTS = ROOT / "benchmarks" / "results"
 FIVE = ("cat", "dog", "cow", "horse", "person")
@@ -287,9 +288,10 @@ def main(
     else:
         from benchmarks.unseen import find_unseen
 
+        manner = load_params(ROOT / "params.yaml", settings_of("four", "null", 0)).evaluate
         _write(
             "voc_scratch_questions",
-            {"rows": found, "unseen": find_unseen(folder, UNSEEN, LOOKS)},
+            {"rows": found, "unseen": find_unseen(folder, UNSEEN, manner)},
         )
 
 
