@@ -62,7 +62,7 @@ _SAMPLED = (
 )  # fmt: skip
 _WITHOUT_PRESENCE = ("presence_weight=0", "least_presence=0")
 ROWS: dict[str, Row] = {
-    "base": Row("all actions, discount 0, no residual blocks", "-"),
+    "base": Row("the default agent: all actions, discount 0", "-"),
     "seed1": Row("the same, seed 1: what chance alone is worth", "-", seed=1),
     "seed2": Row("the same, seed 2", "-", seed=2),
     "ahead": Row("discount .3", "Watkins 1989", (_LOOKS_AHEAD,)),
@@ -142,7 +142,6 @@ def params_of(row: Row) -> Params:
 
 def _short() -> tuple[str, ...]:
     return (
-        "encoder.neck_blocks=0",  # rows are compared with an agent that learns faster
         f"schedule.max_updates={UPDATES}",
         f"learning.learning_rate_decay_updates={UPDATES}",
         "schedule.evaluations=1",
