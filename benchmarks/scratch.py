@@ -282,6 +282,10 @@ def main(
         for row in names:
             print(f"{row}, seed {seed}: minutes: {run_row(row, mirror, seed, folder)}")
     found = {row: runs for row in names if (runs := collect(row, folder)) is not None}
+    if not found:
+        raise typer.BadParameter(
+            f"{folder}: expected measured runs of {', '.join(names)} in it; found none"
+        )
     RESULTS.mkdir(exist_ok=True)
     if rows != "questions":
         _write(_FILES[rows], found[rows])

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import torch
 
 from benchmarks import ablation, scratch, voc2007
@@ -110,6 +111,13 @@ def test_an_agent_is_sent_after_a_category_that_it_does_not_know(tmp_path: Path)
     # With one look every answer is the whole image.
     assert found["3"]["answer"] == dict.fromkeys(("cow", "horse"), found["3"]["whole_image"])
     assert found["3"]["images"] > 0
+
+
+def test_nothing_is_published_where_nothing_was_measured(tmp_path: Path) -> None:
+    with pytest.raises(
+        typer.BadParameter, match=r"expected measured runs of dqn2018 in it; found none"
+    ):
+        scratch.main(rows="dqn2018", folder=tmp_path, publish_only=True)
 
 
 def test_a_stage_whose_output_is_there_is_not_run_again(tmp_path: Path) -> None:
