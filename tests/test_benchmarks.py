@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import torch
+import typer
 
 from benchmarks import ablation, scratch, voc2007
 from benchmarks.running import run_stages
