@@ -23,7 +23,7 @@ from benchmarks.running import ROOT
 from objloc.agent.features import load_store
 from objloc.agent.network import build_network
 from objloc.agent.training import Training
-from objloc.evaluation.measurement import ledger_of
+from objloc.evaluation.searches import ledger_of
 from objloc.params import Params, load_params
 from objloc.voc.shard_index import read_index
 from objloc.voc.store import SampleStore

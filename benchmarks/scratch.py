@@ -292,10 +292,10 @@ def main(
     else:
         from benchmarks.unseen import find_unseen
 
-        manner = load_params(ROOT / "params.yaml", settings_of("four", "null", 0)).evaluate
+        manner = load_params(ROOT / "params.yaml", settings_of("four", "null", 0)).evaluate.search
         _write(
             "voc_scratch_questions",
-            {"rows": found, "unseen": find_unseen(folder, UNSEEN, manner)},
+            {"rows": found, "unseen": find_unseen(folder, UNSEEN, LOOKS, manner)},
         )
 
 

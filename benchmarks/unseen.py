@@ -14,14 +14,15 @@ from objloc.evaluation.baselines import (
     fixed_boxes,
     fixed_outcomes,
 )
-from objloc.params import Evaluate
+from objloc.params import Search
 from objloc.voc.store import SampleStore
 
 
 def find_unseen(
     folder: Path,
     unseen: str,
-    params: Evaluate,
+    looks: int,
+    params: Search,
     image_set: str = "test_2007",
     fitted_on: str = "train_2012",
 ) -> dict[str, Any]:
@@ -30,7 +31,8 @@ def find_unseen(
     Args:
         folder: of the benchmark; the agents are its runs ``four_seed*``.
         unseen: the category none of them knows.
-        params: the searches' budget (``answer_windows``) and how they go on.
+        looks: budget of each search.
+        params: how the searches go on.
         image_set: where it is searched for.
         fitted_on: image set on which the best fixed box is fitted.
 
@@ -38,7 +40,6 @@ def find_unseen(
         For each seed the share of images answered rightly by the category searched for,
         and the blind searchers'.
     """
-    looks = params.answer_windows or 1
     found = {}
     for path in sorted(folder.glob("four_seed*/checkpoint.pt")):
         checkpoint = load_checkpoint(path)
@@ -64,9 +65,7 @@ def find_unseen(
                 categories=checkpoint.categories,
                 object_category=torch.where(store.object_category == 0, index, -1),
             )
-            outcome = answers(
-                named, network, checkpoint.agent.mdp, params.search, looks, named.presence()
-            )
+            outcome = answers(named, network, checkpoint.agent.mdp, params, looks, named.presence())
             rates["answer"][category] = outcome.rates(0.5)[index]
         found[path.parent.name.removeprefix("four_seed")] = rates
     return found

@@ -11,7 +11,7 @@ from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
 from objloc.agent.checkpoint import Checkpoint, save_checkpoint
 from objloc.agent.network import build_network
-from objloc.params import Agent, Encoder, Evaluate, Head, Shard, load_params
+from objloc.params import Agent, Encoder, Head, Search, Shard, load_params
 from objloc.voc.devkit import open_devkit
 from objloc.voc.shards import write_shards
 from tests.devkits import make_devkit
@@ -106,8 +106,7 @@ def test_an_agent_is_sent_after_a_category_that_it_does_not_know(tmp_path: Path)
     folder = tmp_path / "four_seed3"
     folder.mkdir()
     save_checkpoint(folder / "checkpoint.pt", checkpoint)
-    params = Evaluate(answer_windows=1)
-    found = find_unseen(tmp_path, "dog", params, image_set="test", fitted_on="train")
+    found = find_unseen(tmp_path, "dog", 1, Search(), image_set="test", fitted_on="train")
     # With one look every answer is the whole image.
     assert found["3"]["answer"] == dict.fromkeys(("cow", "horse"), found["3"]["whole_image"])
     assert found["3"]["images"] > 0
