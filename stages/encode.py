@@ -21,7 +21,8 @@ def main(
     import torch
     from rich.progress import Progress
 
-    from objloc.agent.features import INDEX_FILE, encode_sets
+    from objloc.agent.features import INDEX_FILE
+    from objloc.encoding import encode_sets
     from objloc.files import folder_written_whole
     from objloc.params import load_params
 
@@ -30,7 +31,6 @@ def main(
     wanted: tuple[str, ...] = ()
     if encoder.kind == "pretrained" and encoder.fine_tune != "all":
         wanted = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
-    mirrored = (train.image_set,) if wanted and params.agent.learning.flip else ()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with folder_written_whole(output, INDEX_FILE) as folder, Progress() as progress:
         task = progress.add_task("features", total=None)
@@ -38,8 +38,9 @@ def main(
             shards,
             folder,
             tuple(dict.fromkeys(wanted)),
-            mirrored,
+            (train.image_set,),
             encoder,
+            params.agent.learning,
             params.encode.batch,
             device,
         ):

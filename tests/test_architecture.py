@@ -16,7 +16,7 @@ ROWS = (
     ("doctor", "export", "localiser", "result", "served"),
     ("view",),
     ("gym",),
-    ("experiment", "run_folder"),
+    ("encoding", "experiment", "run_folder"),
     ("cli",),
 )
 """Rooms of ``objloc``, the lowest first: each may import its own row and those below."""

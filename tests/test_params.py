@@ -46,6 +46,10 @@ def refused(*overrides: str) -> str:
         ("agents.scenes.mdp.step_size=2", "agents.scenes.mdp.step_size: expected less than 1"),
         ("agents.scenes.learning.discount=1.5", "discount: expected less than or equal to 1"),
         ("agents.dqn2018.learning.flip=true", "expected flip=false and crop=0 unless"),
+        ("agents.scenes.learning.stored_crops=1", "stored_crops: expected 0 unless encoder.kind"),
+        ("agents.pretrained.encoder.fine_tune=all", "stored_crops: expected 0 unless encoder.kind"),
+        ("agents.pretrained.learning.crop=0", "learning.crop is above 0"),
+        ("agents.pretrained.learning.stored_crops=0", "crop=0 unless stored_crops is above 0"),
         ("agents.dqn2018.learning.object_windows=0.5", "expected 0 unless learning.backup"),
         (
             "agents.scenes.learning.n_step=3",

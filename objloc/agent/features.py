@@ -2,14 +2,13 @@
 
 An image's maps lie one after another in one row of 8-bit numbers, so that reading
 an image is reading one piece of a file. Which image of an image set has which row
-stands in ``index.json``.
+stands in ``index.json``. Training images come first, then random crops of them, then
+the others.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.agent.backbone import BACKBONES, Backbone, load_backbone
+from objloc.agent.backbone import BACKBONES
+from objloc.agent.crops import with_crops
 from objloc.errors import ObjlocError
 from objloc.files import write_json
-from objloc.params import Encoder
-from objloc.voc.shard_index import read_index
-from objloc.voc.shard_reader import read_samples
-from objloc.voc.store import SampleStore, squash
+from objloc.params import Encoder, Learning
+from objloc.voc.store import SampleStore
 
 INDEX_FILE = "index.json"
-_FORMAT = "objloc features 1"
+FEATURES_FILE = "features.npy"
+MIRRORED_FILE = "mirrored.npy"
+_FORMAT = "objloc features 2"
 
 
 class Features:
@@ -57,10 +57,15 @@ class FeatureIndex:
         backbone, weights, precision: what computed the maps.
         image_size: pixels a side of what it saw.
         data_hash: of the shards.
-        images: number of rows.
+        images: number of rows, crops among them.
         mirrored: number of rows of mirrored images, in a second file: those of the
-            first images.
+            first rows.
         image_sets: names to the rows of their images, in the shards' order.
+        crops: of each training image.
+        crop, jitter: how they were drawn, see ``objloc.params.Learning``.
+        first_crop: row of the first one.
+        crop_places: ``(row of the image, xmin, ymin, xmax, ymax)`` of each crop, as shares
+            of the image's sides; all first crops before all second ones.
     """
 
     backbone: str
@@ -71,6 +76,11 @@ class FeatureIndex:
     images: int
     mirrored: int
     image_sets: dict[str, list[int]]
+    crops: int
+    crop: float
+    jitter: float
+    first_crop: int
+    crop_places: list[tuple[int, float, float, float, float]]
 
 
 def read_feature_index(folder: Path) -> FeatureIndex:
@@ -92,6 +102,11 @@ def read_feature_index(folder: Path) -> FeatureIndex:
         ) from None
 
 
+def write_feature_index(folder: Path, index: FeatureIndex) -> None:
+    """Write ``index.json``."""
+    write_json(folder / INDEX_FILE, {"format": _FORMAT, **vars(index)})
+
+
 def open_features(
     folder: Path, image_set: str, data_hash: str, encoder: Encoder, memory_mb: int
 ) -> tuple[Features, Features | None]:
@@ -108,11 +123,17 @@ def open_features(
         ObjlocError: a store of other shards, another backbone or resolution, one
             that lacks the image set, or a file of another length.
     """
+    index = _checked_index(folder, image_set, data_hash, encoder)
+    rows = torch.tensor(index.image_sets[image_set])
+    return _features_of(folder, index, rows, encoder, memory_mb)
+
+
+def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
+    """The index of a store that is what is wanted."""
     index = read_feature_index(folder)
-    info = BACKBONES[encoder.backbone]
     for what, wanted, found in (
         ("backbone", encoder.backbone, index.backbone),
-        ("weights", info.weights, index.weights),
+        ("weights", BACKBONES[encoder.backbone].weights, index.weights),
         ("precision", encoder.precision, index.precision),
         ("image_size", encoder.image_size, index.image_size),
         ("shards", data_hash[:12], index.data_hash[:12]),
@@ -122,13 +143,19 @@ def open_features(
     if image_set not in index.image_sets:
         known = ", ".join(index.image_sets) or "none"
         raise ObjlocError(f"{folder}: expected image set '{image_set}'; found {known}")
-    rows = torch.tensor(index.image_sets[image_set])
-    length = info.length(encoder.image_size)
+    return index
+
+
+def _features_of(
+    folder: Path, index: FeatureIndex, rows: Tensor, encoder: Encoder, memory_mb: int
+) -> tuple[Features, Features | None]:
+    """Some rows, and the same of mirrored images where all of them have one."""
+    length = BACKBONES[encoder.backbone].length(encoder.image_size)
     whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
-    plain = Features(_open(folder / "features.npy", (index.images, length), whole), rows)
+    plain = Features(_open(folder / FEATURES_FILE, (index.images, length), whole), rows)
     if not index.mirrored or int(rows.max()) >= index.mirrored:
         return plain, None
-    turned = _open(folder / "mirrored.npy", (index.mirrored, length), whole)
+    turned = _open(folder / MIRRORED_FILE, (index.mirrored, length), whole)
     return plain, Features(turned, rows)
 
 
@@ -139,6 +166,7 @@ def load_store(
     encoder: Encoder,
     features: Path | None,
     memory_mb: int,
+    learning: Learning | None = None,
 ) -> SampleStore:
     """The images of an image set, or features in their place where the encoder takes them.
 
@@ -149,6 +177,7 @@ def load_store(
         encoder: what it sees.
         features: a feature store; None: the images.
         memory_mb: see ``open_features``.
+        learning: of the agent that learns from it; its stored crops are further images.
 
     Raises:
         ObjlocError: no such image set, damaged shards, or a store of other features.
@@ -156,8 +185,34 @@ def load_store(
     if features is None or encoder.kind != "pretrained" or encoder.fine_tune == "all":
         return SampleStore.load(shards, image_set, categories, encoder.image_size)
     store = SampleStore.load(shards, image_set, categories, None)
-    images, mirrored = open_features(features, image_set, store.data_hash, encoder, memory_mb)
+    index = _checked_index(features, image_set, store.data_hash, encoder)
+    rows = torch.tensor(index.image_sets[image_set])
+    if learning is not None and learning.stored_crops:
+        crops, image, places = _crops_of(features, index, rows, learning)
+        store = with_crops(store, image, places)
+        rows = torch.cat([rows, crops])
+    images, mirrored = _features_of(features, index, rows, encoder, memory_mb)
     return replace(store, images=images, mirrored=mirrored)
+
+
+def _crops_of(
+    folder: Path, index: FeatureIndex, rows: Tensor, learning: Learning
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The crops of an image set: their rows ``[P]``, images of the set ``[P]``, places."""
+    wanted = (learning.stored_crops, learning.crop, learning.jitter)
+    found = (index.crops, index.crop, index.jitter)
+    if wanted[0] > found[0] or wanted[1:] != found[1:]:
+        raise ObjlocError(
+            f"{folder}: expected {wanted[0]} crops of each training image (crop {wanted[1]}, "
+            f"jitter {wanted[2]}); found {found[0]} (crop {found[1]}, jitter {found[2]})"
+        )
+    each = index.crop_places[: len(index.crop_places) // index.crops * learning.stored_crops]
+    places = torch.tensor(each, dtype=torch.float64)
+    image = torch.full((index.images,), -1)
+    image[rows] = torch.arange(len(rows))
+    of_set = image[places[:, 0].long()]
+    mine = (of_set >= 0).nonzero()[:, 0]
+    return index.first_crop + mine, of_set[mine], places[mine, 1:]
 
 
 def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
@@ -179,92 +234,3 @@ def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> T
             f"{path}: expected int8 {list(shape)}; found {values.dtype} {list(values.shape)}"
         )
     return torch.from_numpy(values)
-
-
-def encode_sets(
-    shards: Path,
-    folder: Path,
-    image_sets: tuple[str, ...],
-    mirrored_sets: tuple[str, ...],
-    encoder: Encoder,
-    batch: int,
-    device: torch.device,
-) -> Iterator[tuple[int, int]]:
-    """Write the features of image sets; yields images done and images in all.
-
-    An image of several sets is computed once.
-
-    Args:
-        shards: folder of shards.
-        folder: where to; exists.
-        image_sets: their names; empty: an empty store.
-        mirrored_sets: those of them whose mirrored images are wanted too.
-        encoder: backbone, resolution and precision.
-        batch: images at once.
-        device: of the backbone.
-
-    Raises:
-        ObjlocError: an unknown image set, damaged shards, the backbone's package is
-            missing.
-    """
-    sets = {name: [s.image_id for s in read_samples(shards, name)] for name in image_sets}
-    order = sorted(sets, key=lambda name: name not in mirrored_sets)
-    rows: dict[str, int] = {}
-    for name in order:
-        for image_id in sets[name]:
-            rows.setdefault(image_id, len(rows))
-    mirrored = len({i for name in mirrored_sets for i in sets.get(name, ())})
-    index = FeatureIndex(
-        backbone=encoder.backbone,
-        weights=BACKBONES[encoder.backbone].weights,
-        precision=encoder.precision,
-        image_size=encoder.image_size,
-        data_hash=read_index(shards).data_hash,
-        images=len(rows),
-        mirrored=mirrored,
-        image_sets={name: [rows[i] for i in ids] for name, ids in sets.items()},
-    )
-    if rows:
-        dtype = torch.bfloat16 if encoder.precision == "bfloat16" else torch.float32
-        backbone = load_backbone(encoder.backbone, dtype).to(device)
-        pictures = _pictures(shards, order, set(), encoder.image_size)
-        for done in _write_rows(folder, pictures, index, backbone, encoder, batch):
-            yield done, len(rows)
-    write_json(folder / INDEX_FILE, {"format": _FORMAT, **vars(index)})
-
-
-def _pictures(shards: Path, sets: list[str], seen: set[str], size: int) -> Iterator[Tensor]:
-    """Every image once, squashed: ``[3, S, S]`` uint8."""
-    for name in sets:
-        for sample in read_samples(shards, name):
-            if sample.image_id not in seen:
-                seen.add(sample.image_id)
-                yield squash(sample, size)
-
-
-def _write_rows(
-    folder: Path,
-    pictures: Iterator[Tensor],
-    index: FeatureIndex,
-    backbone: Backbone,
-    encoder: Encoder,
-    batch: int,
-) -> Iterator[int]:
-    """Compute maps and write them; yields the number of images done."""
-    length = BACKBONES[encoder.backbone].length(encoder.image_size)
-    create = np.lib.format.open_memmap
-    plain = create(folder / "features.npy", "w+", np.int8, (index.images, length))
-    turned = None
-    if index.mirrored:
-        turned = create(folder / "mirrored.npy", "w+", np.int8, (index.mirrored, length))
-    for done in range(0, index.images, batch):
-        images = torch.stack(list(islice(pictures, batch)))
-        plain[done : done + len(images)] = backbone.rows(images).cpu().numpy()
-        # The images of the mirrored sets come first.
-        wanted = images[: max(0, index.mirrored - done)]
-        if turned is not None and len(wanted):
-            turned[done : done + len(wanted)] = backbone.rows(wanted.flip(-1)).cpu().numpy()
-        yield done + len(images)
-    for file in (plain, turned):
-        if file is not None:
-            file.flush()

@@ -4,12 +4,11 @@ import dataclasses
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from objloc.agent.augmentation import crop_randomly, jitter_colours, shift_into
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import shares
-from objloc.agent.pooling import sampling_grid
 from objloc.agent.replay import Transition
 from objloc.box import area, best_iou_by_label, flip_horizontally, greatest_by_label
 from objloc.errors import ObjlocError
@@ -19,8 +18,6 @@ from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
 
-_LEAST_SEEN = 0.4
-"""Share of a box's area that must lie in a part of the image to count there."""
 _HELD = 0.5
 """Share of an object that must lie in a window to be held by it."""
 
@@ -194,7 +191,9 @@ def make_batch(
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
         objects = torch.where(mine, flip_horizontally(objects, widths), objects)
         observation = dataclasses.replace(observation, boxes=boxes)
-    if learning.crop:
+    # Stored features cannot be changed any more: crops were encoded beside their images.
+    pixels = images.dtype != torch.int8
+    if learning.crop and pixels and learning.backup == "all_actions":
         images, offset, sizes = crop_randomly(
             images, store.sizes[unique], index, learning.crop, generator
         )
@@ -202,7 +201,7 @@ def make_batch(
         observation = dataclasses.replace(observation, boxes=boxes)
         objects, seen = shift_into(objects, offset, sizes)
         labels = torch.where(seen, labels, -1)
-    if learning.jitter:
+    if learning.jitter and pixels:
         images = jitter_colours(images, learning.jitter, generator)
     return Batch(images, index, observation, sizes, objects, labels)
 
@@ -229,67 +228,6 @@ def coverage_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels
     high = torch.minimum(boxes[:, None, 2:], objects[..., 2:])
     inside = (high - low).clamp(min=0).prod(dim=-1) / area(objects).clamp(min=1e-9)
     return greatest_by_label(inside[:, None], labels, num_labels)[:, 0]
-
-
-def crop_randomly(
-    images: Tensor, sizes: Tensor, index: Tensor, amount: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut each image to a random part and stretch that over the square again.
-
-    Args:
-        images: ``[M, 3, S, S]``.
-        sizes: ``[M, 2]`` float64 pixels.
-        index: ``[B]`` int64, image of each window.
-        amount: sides of the part are drawn between 1 - amount and 1 of the whole's.
-        generator: of the draw.
-
-    Returns:
-        Parts ``[M, 3, S, S]`` float32, and for each window the part's offset and
-        its size in pixels, ``[B, 2]`` float64 each.
-    """
-    number = len(images)
-    share = 1 - amount * torch.rand(number, 2, generator=generator, dtype=torch.float64)
-    start = (1 - share) * torch.rand(number, 2, generator=generator, dtype=torch.float64)
-    grid = sampling_grid(torch.cat([start, start + share], dim=1).float(), images.shape[-1])
-    parts = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
-    return parts, (start * sizes)[index], (share * sizes)[index]
-
-
-def shift_into(boxes: Tensor, offset: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Boxes in a part of the image, cut at its border.
-
-    Args:
-        boxes: ``[B, ..., 4]`` float64 pixels.
-        offset: ``[B, 2]`` float64, the part's upper left corner.
-        sizes: ``[B, 2]`` float64, its width and height.
-
-    Returns:
-        Boxes ``[B, ..., 4]``, and ``[B, ...]`` bool, True where enough of a box is
-        in the part. The others become the whole part: a window must be somewhere.
-    """
-    middle = (1,) * (boxes.dim() - 2)
-    moved = boxes - torch.cat([offset, offset], dim=1).view(-1, *middle, 4)
-    limit = sizes.view(-1, *middle, 2)
-    low, high = moved[..., :2].clamp(min=0), torch.minimum(moved[..., 2:], limit)
-    cut = torch.cat([low, high], dim=-1)
-    seen = area(cut) >= _LEAST_SEEN * area(boxes)
-    part = torch.cat([torch.zeros_like(limit), limit], dim=-1).expand_as(cut)
-    return torch.where(seen[..., None], cut, part), seen
-
-
-def jitter_colours(images: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Scale brightness, contrast and saturation of each image by 1 +- amount.
-
-    Shapes: ``[M, 3, S, S]`` uint8 to the same in float32, 0 to 255.
-    """
-    factors = 1 + amount * (2 * torch.rand(3, len(images), 1, 1, 1, generator=generator) - 1)
-    brightness, contrast, saturation = factors
-    values = images.float() * brightness
-    mean = values.mean(dim=(1, 2, 3), keepdim=True)
-    values = (values - mean) * contrast + mean
-    grey = values.mean(dim=1, keepdim=True)
-    coloured: Tensor = (values - grey) * saturation + grey
-    return coloured.clamp(0, 255)
 
 
 def windows_round_objects(

@@ -149,7 +149,8 @@ class Agent(Section):
             raise ValueError(
                 "learning.object_windows: expected 0 unless learning.backup=all_actions"
             )
-        if (learning.flip or learning.crop) and learning.backup != "all_actions":
+        cut = learning.crop and not learning.stored_crops
+        if (learning.flip or cut) and learning.backup != "all_actions":
             raise ValueError(
                 "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
                 "taken has no mirror image"
@@ -194,21 +195,6 @@ class Agent(Section):
             )
         if self.head.joint and not self.encoder.category_channels:
             raise ValueError("head.joint: expected [] unless encoder.category_channels is above 0")
-        if self.encoder.kind == "pretrained":
-            if self.encoder.image_size % 32:
-                raise ValueError(
-                    "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
-                    f"found {self.encoder.image_size}"
-                )
-            if self.encoder.greyscale:
-                raise ValueError(
-                    "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
-                    "trained on colours"
-                )
-            if self.encoder.fine_tune != "all" and (learning.jitter or learning.crop):
-                raise ValueError(
-                    "learning: expected jitter=0 and crop=0 for the maps of a frozen backbone"
-                )
         if self.head.presence and not (self.head.per_category and learning.backup == "all_actions"):
             raise ValueError(
                 "head.presence: expected false unless head.per_category=true and "
@@ -221,4 +207,36 @@ class Agent(Section):
             )
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
             raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
+        return self
+
+    @model_validator(mode="after")
+    def _pretrained_encoder_fits(self) -> "Agent":
+        learning = self.learning
+        if self.encoder.kind == "pretrained":
+            if self.encoder.image_size % 32:
+                raise ValueError(
+                    "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
+                    f"found {self.encoder.image_size}"
+                )
+            if self.encoder.greyscale:
+                raise ValueError(
+                    "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
+                    "trained on colours"
+                )
+            if (
+                self.encoder.fine_tune != "all"
+                and not learning.stored_crops
+                and (learning.jitter or learning.crop)
+            ):
+                raise ValueError(
+                    "learning: expected jitter=0 and crop=0 unless stored_crops is above 0 for "
+                    "the maps of a frozen backbone, which are stored"
+                )
+        if learning.stored_crops and not (
+            self.encoder.kind == "pretrained" and self.encoder.fine_tune != "all" and learning.crop
+        ):
+            raise ValueError(
+                "learning.stored_crops: expected 0 unless encoder.kind=pretrained, fine_tune is "
+                "not all and learning.crop is above 0"
+            )
         return self

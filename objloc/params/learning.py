@@ -78,6 +78,10 @@ class Learning(Section):
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Images are cut to a random part whose sides are at least 1 - this of the whole's;
     windows and truth move along (``all_actions`` only: rewards are made anew)."""
+    stored_crops: Annotated[int, Field(ge=0)] = 0
+    """``encoder.kind=pretrained`` with stored features, which cannot be cropped: so many
+    crops of each training image, drawn once by ``crop`` and ``jitter``, are encoded beside
+    it and learned from as further images. ``train`` can do with fewer than were encoded."""
 
 
 class Replay(Section):
