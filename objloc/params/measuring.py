@@ -43,7 +43,7 @@ class Encode(Section):
 
     batch: PositiveInt = 16
     """Images at once."""
-    memory_mb: Annotated[int, Field(ge=0)] = 8000
+    memory_mb: Annotated[int, Field(ge=0)] = 2000
     """Features of more megabytes are read from their file as they are needed."""
 
 
