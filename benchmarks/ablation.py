@@ -221,13 +221,13 @@ def _first(store: SampleStore, number: int) -> SampleStore:
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """The rows in their order, each beside what it does to the base."""
+    """The rows in their order, each beside what it does to the first, where that was run."""
     lines = [
         "| agent | source | recall, 31 looks | recall, 100 looks | at IoU .7 | mAP triggered "
         "| mAP attended | against the first | minutes |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    base = _curve(found["base"])[LOOKS]["ap_attended"]
+    base = _curve(found["base"])[LOOKS]["ap_attended"] if "base" in found else None
     for name, row in ROWS.items():
         if name not in found:
             continue
@@ -235,7 +235,9 @@ def table(found: Mapping[str, Any]) -> str:
         few, many = (curve[each] for each in _COUNTED)
         cells = [few["recall_0.5"], many["recall_0.5"], many["recall_0.7"],
                  many["ap_triggered"], many["ap_attended"]]  # fmt: skip
-        change = "" if name == "base" else f"{100 * (many['ap_attended'] - base):+.1f}"
+        change = ""
+        if base is not None and name != "base":
+            change = f"{100 * (many['ap_attended'] - base):+.1f}"
         lines.append(
             f"| {row.what} | {row.source} | "
             + " | ".join(f"{100 * cell:.1f}" for cell in cells)

@@ -143,6 +143,8 @@ def test_the_ablation_shows_each_row_beside_the_first() -> None:
     assert len(lines) == 4
     assert lines[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 42.0 |  | 3.0 |")
     assert lines[3].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 | -1.5 |  |")
+    alone = ablation.table({"inhibited": found["inhibited"]}).splitlines()
+    assert alone[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 |  |  |")
 
 
 def test_seeds_are_shown_with_their_mean_and_deviation() -> None:
