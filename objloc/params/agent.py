@@ -223,18 +223,13 @@ class Agent(Section):
                     "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
                     "trained on colours"
                 )
-            if (
-                self.encoder.fine_tune != "all"
-                and not learning.stored_crops
-                and (learning.jitter or learning.crop)
-            ):
-                raise ValueError(
-                    "learning: expected jitter=0 and crop=0 unless stored_crops is above 0 for "
-                    "the maps of a frozen backbone, which are stored"
-                )
-        if learning.stored_crops and not (
-            self.encoder.kind == "pretrained" and self.encoder.fine_tune != "all" and learning.crop
-        ):
+        stored = self.encoder.kind == "pretrained" and self.encoder.fine_tune != "all"
+        if stored and not learning.stored_crops and (learning.jitter or learning.crop):
+            raise ValueError(
+                "learning: expected jitter=0 and crop=0 unless stored_crops is above 0 for "
+                "the maps of a frozen backbone, which are stored"
+            )
+        if learning.stored_crops and not (stored and learning.crop):
             raise ValueError(
                 "learning.stored_crops: expected 0 unless encoder.kind=pretrained, fine_tune is "
                 "not all and learning.crop is above 0"
