@@ -24,7 +24,8 @@ _SETTINGS = (
     "train.val_image_set=val",
     "train.keep=last",
     "evaluate.image_sets=[test]",
-    "evaluate.max_windows=100",
+    "evaluate.max_windows=300",
+    "evaluate.search.soft_nms=0.3",
     "evaluate.episodes=1",
 )
 PAPER_TRIGGERED = (

@@ -29,7 +29,7 @@ def main(
     params = load_params(params_file, overrides)
     train, encoder = params.train, params.agent.encoder
     wanted: tuple[str, ...] = ()
-    if encoder.kind == "pretrained" and encoder.fine_tune != "all":
+    if encoder.reads_store:
         wanted = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with folder_written_whole(output, INDEX_FILE) as folder, Progress() as progress:

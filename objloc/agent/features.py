@@ -182,7 +182,7 @@ def load_store(
     Raises:
         ObjlocError: no such image set, damaged shards, or a store of other features.
     """
-    if features is None or encoder.kind != "pretrained" or encoder.fine_tune == "all":
+    if features is None or not encoder.reads_store:
         return SampleStore.load(shards, image_set, categories, encoder.image_size)
     store = SampleStore.load(shards, image_set, categories, None)
     index = _checked_index(features, image_set, store.data_hash, encoder)

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.backbone import BACKBONES, Backbone, load_backbone, unpack
+from objloc.agent.backbone import BACKBONES, Backbone, load_backbone, train_further, unpack
 from objloc.params import Encoder
 
+_AT_ONCE = 16
+"""Images for a frozen backbone: the first maps of a large image are large."""
 _GREY = (0.299, 0.587, 0.114)
 """Luma weights of ITU-R BT.601, what Pillow's greyscale uses."""
 
@@ -128,11 +130,11 @@ class PretrainedPyramid(nn.Module):
     Coarse maps pass a 3x3 convolution beside a shortcut before they are enlarged;
     at the finest one it would cost more than all else together. A frozen backbone
     is no part of the module: its weights are its package's, and are neither
-    trained nor saved with the agent. Its maps may come as rows of a feature store; the
-    last of them is then computed anew where the last stage is trained.
+    trained nor saved with the agent. Its maps may come as rows of a feature store; those
+    of the stages that are trained are then computed anew from the map before them.
     """
 
-    PRETRAINED = ("backbone.", "last_stage.")
+    PRETRAINED = ("backbone.", "last_stages.")
     """How the names of weights begin that come from the package and are trained further."""
 
     def __init__(self, params: Encoder) -> None:
@@ -140,11 +142,13 @@ class PretrainedPyramid(nn.Module):
         self._params = params
         self._info = info = BACKBONES[params.backbone]
         self._frozen: list[Backbone] = []  # a list: hidden from nn.Module
+        self.last_stages = nn.ModuleList()
         if params.fine_tune == "all":
-            self.backbone = load_backbone(params.backbone).requires_grad_(True)
-        elif params.fine_tune == "last":
+            self.backbone = train_further(load_backbone(params.backbone))
+        elif params.fine_tune != "none":
             loaded = load_backbone(params.backbone)
-            self.last_stage = loaded.last_stage().requires_grad_(True)
+            stages = loaded.last_stages(1 if params.fine_tune == "last" else 2)
+            self.last_stages.extend(train_further(stage) for stage in stages)
             self._units = [unit.view(1, -1, 1, 1) for unit in loaded.deviations]
         width = params.neck_width
         self.lateral = nn.ModuleList(Pointwise(channels, width) for channels in info.channels)
@@ -184,23 +188,43 @@ class PretrainedPyramid(nn.Module):
                 each.float() / unit.to(each.device).view(1, -1, 1, 1)
                 for each, unit in zip(maps, units, strict=True)
             ]
-        if images.dtype != torch.int8:
-            # Through the store's 8 bits: the same image is the same from either.
-            images = self.rows(images)
-        maps = unpack(images, self._info, self._params.image_size)
-        if self._params.fine_tune == "last":
-            before, last = (unit.to(images.device) for unit in self._units[-2:])
-            maps[-1] = self.last_stage(maps[-2] * before).float() / last
+        maps = self._stored_maps(images)
+        if self._params.fine_tune != "none":
+            units = [unit.to(images.device) for unit in self._units[len(maps) - 1 :]]
+            values = maps[-1] * units[0]
+            for stage, unit in zip(self.last_stages, units[1:], strict=True):
+                values = stage(values)
+                maps.append(values.float() / unit)
         return maps
 
-    def rows(self, images: Tensor) -> Tensor:
-        """Rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
+    def _stored_maps(self, images: Tensor) -> list[Tensor]:
+        """Those that no trained stage makes, in units of their channels' deviations."""
+        frozen = len(self._info.channels) - len(self.last_stages)
+        if images.dtype == torch.int8 or self._params.reads_store:
+            # Through the store's 8 bits: the same image is the same from either.
+            rows = images if images.dtype == torch.int8 else self.rows(images)
+            return unpack(rows, self._info, self._params.image_size, frozen)
+        backbone = self._backbone(images.device)
+        with torch.no_grad():
+            parts = [backbone(part, frozen) for part in torch.split(images, _AT_ONCE)]
+            return [
+                torch.cat(each).float() / unit.to(images.device).view(1, -1, 1, 1)
+                for each, unit in zip(
+                    zip(*parts, strict=True), backbone.deviations[:frozen], strict=True
+                )
+            ]
+
+    def _backbone(self, device: torch.device) -> Backbone:
+        """The frozen one."""
         if not self._frozen:
             dtype = torch.bfloat16 if self._params.precision == "bfloat16" else torch.float32
             self._frozen.append(load_backbone(self._params.backbone, dtype))
-        backbone = self._frozen[0].to(images.device)
-        # A few at a time: the first maps of a large image are large.
-        return torch.cat([backbone.rows(part) for part in torch.split(images, 16)])
+        return self._frozen[0].to(device)
+
+    def rows(self, images: Tensor) -> Tensor:
+        """Rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
+        backbone = self._backbone(images.device)
+        return torch.cat([backbone.rows(part) for part in torch.split(images, _AT_ONCE)])
 
     def layers(self) -> dict[str, nn.Module]:
         """The trained convolutions by name, in order."""

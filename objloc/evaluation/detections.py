@@ -98,6 +98,42 @@ def suppress(boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float) -> 
     return kept
 
 
+_NOTHING = 0.001
+"""Scores below it are not weakened further."""
+
+
+def weaken(boxes: Tensor, scores: Tensor, valid: Tensor, width: float) -> Tensor:
+    """Soft non-maximum suppression: scores weakened by better ones that they overlap.
+
+    The best-scored box is left alone and every other is multiplied by exp(-IoU^2 / width)
+    for its overlap with it; then the best of the rest, and so on.
+    Source: Bodla et al. (2017), "Soft-NMS", equation 3.
+
+    Args:
+        boxes: ``[B, W, 4]`` float64.
+        scores: ``[B, C, W]`` float32, 0 to 1, for each of C categories.
+        valid: bool, of the same shape; the others count as absent.
+        width: of the Gaussian.
+
+    Returns:
+        Scores ``[B, C, W]``; those of absent boxes are 0.
+    """
+    factor = torch.exp(-(iou(boxes[:, :, None], boxes[:, None]) ** 2) / width).float()
+    row = torch.arange(len(boxes))[:, None]
+    found = torch.where(valid, scores, 0.0)
+    left = found.clone()
+    while left.numel():
+        best, place = left.max(dim=2)
+        if float(best.max()) < _NOTHING:
+            break
+        factors = torch.where((best > 0)[..., None], factor[row, place], 1.0)
+        open_ = left > 0
+        open_.scatter_(2, place[..., None], False)
+        found = torch.where(open_, found * factors, found)
+        left = torch.where(open_, found, 0.0)
+    return found
+
+
 def by_category(
     store: SampleStore, category: Tensor, image: Tensor, boxes: Tensor, scores: Tensor
 ) -> dict[str, Detections]:

@@ -1,6 +1,7 @@
 """What a search with a budget found: detections, and how much each look was worth."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from objloc.box import best_iou
 from objloc.evaluation.average_precision import Detections, mean_ap
-from objloc.evaluation.detections import by_category, joined, objects_of, suppress
+from objloc.evaluation.detections import by_category, joined, objects_of, suppress, weaken
 from objloc.evaluation.looks import Looks
 from objloc.voc.store import SampleStore
 
@@ -18,11 +19,27 @@ BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
 RECALL_THRESHOLDS = (0.5, 0.6, 0.7)
 
 
+@dataclass(frozen=True)
+class Overlapping:
+    """What becomes of windows of a category that overlap.
+
+    Attributes:
+        nms: of two that overlap by a higher IoU the lesser goes.
+        width: windows that were not triggered on are weakened instead, see ``weaken``;
+            None: they go too.
+        values: the least and the greatest value that a trigger can have.
+    """
+
+    nms: float
+    width: float | None = None
+    values: tuple[float, float] = (0.0, 1.0)
+
+
 def detections_of(
     looks: Looks,
     store: SampleStore,
     images: Tensor,
-    nms: float,
+    overlapping: Overlapping,
     most: int,
     budget: int | None = None,
 ) -> dict[str, dict[str, Detections]]:
@@ -34,26 +51,34 @@ def detections_of(
         looks: of N images.
         store: all images.
         images: ``[N]`` int64, which of them were searched.
-        nms: of two windows of a category that overlap by a higher IoU the lesser goes.
+        overlapping: what becomes of windows that overlap.
         most: detections kept of an image, the best over all categories.
         budget: as if the search had ended after so many looks.
     """
     limit = budget or looks.boxes.shape[1]
     pulled = (looks.triggered > 0) & (looks.triggered <= limit)
     real = looks.real(budget)[..., None]
-    return {
-        "triggered": _kept(looks, store, images, pulled & real, nms, most),
-        "attended": _kept(looks, store, images, real.expand_as(pulled), nms, most),
-    }
-
-
-def _kept(
-    looks: Looks, store: SampleStore, images: Tensor, valid: Tensor, nms: float, most: int
-) -> dict[str, Detections]:
-    windows = looks.values.shape[1]
     scores = looks.values.transpose(1, 2)
-    kept = suppress(looks.boxes, scores, valid.transpose(1, 2), nms)
-    ranks = torch.where(kept, scores, -torch.inf).flatten(1)
+    ranks = {}
+    for kind, where in (("triggered", pulled & real), ("attended", real.expand_as(pulled))):
+        valid = where.transpose(1, 2)
+        if kind == "attended" and overlapping.width is not None:
+            least, greatest = overlapping.values
+            shares = ((scores - least) / (greatest - least)).clamp(0, 1)
+            shares = weaken(looks.boxes, shares, valid, overlapping.width)
+            ranks[kind] = torch.where(valid, least + (greatest - least) * shares, -torch.inf)
+        else:
+            kept = suppress(looks.boxes, scores, valid, overlapping.nms)
+            ranks[kind] = torch.where(kept, scores, -torch.inf)
+    return {kind: _best(looks, store, images, each, most) for kind, each in ranks.items()}
+
+
+def _best(
+    looks: Looks, store: SampleStore, images: Tensor, scores: Tensor, most: int
+) -> dict[str, Detections]:
+    """So many detections of each image: ``[N, C, W]`` scores, none where infinite."""
+    windows = looks.values.shape[1]
+    ranks = scores.flatten(1)
     best, place = ranks.topk(min(most, ranks.shape[1]), dim=1)
     row, column = best.isfinite().nonzero(as_tuple=True)
     place = place[row, column]
@@ -71,13 +96,15 @@ class Ledger:
 
     Args:
         store: the images.
-        nms: see ``detections_of``.
+        overlapping: see ``detections_of``.
         most: likewise.
         max_windows: the search's budget.
     """
 
-    def __init__(self, store: SampleStore, nms: float, most: int, max_windows: int) -> None:
-        self._store, self._nms, self._most = store, nms, most
+    def __init__(
+        self, store: SampleStore, overlapping: Overlapping, most: int, max_windows: int
+    ) -> None:
+        self._store, self._overlapping, self._most = store, overlapping, most
         self.budgets = (*(each for each in BUDGETS if each < max_windows), max_windows)
         self.parts: dict[int, list[Mapping[str, Mapping[str, Detections]]]] = {
             budget: [] for budget in self.budgets
@@ -98,7 +125,7 @@ class Ledger:
         objects, mine = store.boxes[images], store.object_category[images] >= 0
         counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
         for budget in self.budgets:
-            found = detections_of(looks, store, images, self._nms, self._most, budget)
+            found = detections_of(looks, store, images, self._overlapping, self._most, budget)
             self.parts[budget].append(found)
             row = counted[0]
             overlap = best_iou(objects[counted], looks.boxes[row], looks.real(budget)[row])

@@ -56,6 +56,7 @@ def metrics_of(measurement: Measurement, params: Evaluate, model_hash: str) -> d
         "episodes": params.episodes,
         "epsilon": params.epsilon,
         "nms": params.nms,
+        "soft_nms": params.search.soft_nms,
         "search": measurement.search,
         "fixed_box": measurement.fixed,
         "data": {"name": store.data, "hash": store.data_hash},

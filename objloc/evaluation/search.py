@@ -59,11 +59,16 @@ def trigger_share(values: Tensor, network: QNetwork, mdp: Mdp) -> Tensor:
 
     With discount 0 it is the chance that the trigger would be right.
     """
-    if network.bounds is None:
-        least, greatest = -mdp.trigger_cost, mdp.trigger_reward
-    else:
-        least, greatest = network.bounds[:, -1].tolist()
+    least, greatest = trigger_range(network, mdp)
     return (values - least) / (greatest - least)
+
+
+def trigger_range(network: QNetwork, mdp: Mdp) -> tuple[float, float]:
+    """The least and the greatest value that a trigger can have."""
+    if network.bounds is None:
+        return -mdp.trigger_cost, mdp.trigger_reward
+    least, greatest = network.bounds[:, -1].tolist()
+    return least, greatest
 
 
 class _Frontier:

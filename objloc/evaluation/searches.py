@@ -14,9 +14,9 @@ from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Detections
 from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.episodes import Episodes
-from objloc.evaluation.ledger import Ledger
+from objloc.evaluation.ledger import Ledger, Overlapping
 from objloc.evaluation.rollout import Rollout, rollout
-from objloc.evaluation.search import search
+from objloc.evaluation.search import search, trigger_range
 from objloc.params import Evaluate, Mdp
 from objloc.voc.store import SampleStore
 
@@ -127,7 +127,8 @@ def ledger_of(
         tell: takes the search's name and how far it is.
     """
     windows = params.max_windows or 1
-    ledger = Ledger(store, params.nms, params.search.detections_per_image, windows)
+    overlapping = Overlapping(params.nms, params.search.soft_nms, trigger_range(network, mdp))
+    ledger = Ledger(store, overlapping, params.search.detections_per_image, windows)
     done = 0
     for looks in search(store, network, mdp, params.search, windows):
         ledger.add(looks)

@@ -49,7 +49,7 @@ class Mdp(Section):
     the first."""
 
 
-FineTune = Literal["none", "last", "all"]
+FineTune = Literal["none", "last", "last_two", "all"]
 
 
 def _fine_tune(value: object) -> object:
@@ -68,13 +68,20 @@ class Encoder(Section):
 
     kind: Literal["crops", "map", "pretrained"] = "map"
     """Which of the three."""
-    backbone: Literal["efficientnet-lite0"] = "efficientnet-lite0"
+    backbone: Literal["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"] = (
+        "efficientnet-lite0"
+    )
     """``pretrained``: the network and its weights (extra ``pretrained``)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's arithmetic; ``bfloat16``: automatic mixed precision."""
     fine_tune: Annotated[FineTune, BeforeValidator(_fine_tune)] = "none"
-    """``pretrained``: what of the backbone is trained too. ``last``: its last stage, from the
-    map before it, which the feature store holds; ``all``: all of it, from images, for a GPU."""
+    """``pretrained``: what of the backbone is trained too. ``last``, ``last_two``: its last
+    stages, from the map before them, which the feature store holds; ``all``: all of it, from
+    images, for a GPU. Convolutions by channel stay as they are."""
+    stored: bool = True
+    """``pretrained``: the maps of its frozen part are computed once for all (stage
+    ``encode``). Otherwise, and with ``fine_tune=all``, they are computed anew for each batch,
+    so that crops and colours are drawn anew too."""
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     """Side in pixels to which every image is squashed."""
     greyscale: bool = False
@@ -101,6 +108,11 @@ class Encoder(Section):
     category_channels: Annotated[int, Field(ge=0)] = 0
     """Channels of a cell that each category has of its own; above 0, one
     head serves all categories, each with its own cells."""
+
+    @property
+    def reads_store(self) -> bool:
+        """Its images are rows of a feature store, where one is at hand."""
+        return self.kind == "pretrained" and self.stored and self.fine_tune != "all"
 
 
 class Head(Section):
@@ -223,7 +235,7 @@ class Agent(Section):
                     "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
                     "trained on colours"
                 )
-        stored = self.encoder.kind == "pretrained" and self.encoder.fine_tune != "all"
+        stored = self.encoder.reads_store
         if stored and not learning.stored_crops and (learning.jitter or learning.crop):
             raise ValueError(
                 "learning: expected jitter=0 and crop=0 unless stored_crops is above 0 for "
@@ -232,6 +244,6 @@ class Agent(Section):
         if learning.stored_crops and not (stored and learning.crop):
             raise ValueError(
                 "learning.stored_crops: expected 0 unless encoder.kind=pretrained, fine_tune is "
-                "not all and learning.crop is above 0"
+                "not all, encoder.stored=true and learning.crop is above 0"
             )
         return self

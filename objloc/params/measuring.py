@@ -30,6 +30,10 @@ class Search(Section):
     """By how much a further branch promises less."""
     detections_per_image: PositiveInt = 100
     """Detections kept of an image, the best over all categories."""
+    soft_nms: Annotated[float, Field(gt=0)] | None = None
+    """Of two overlapping windows of a category the lesser is not dropped above
+    ``evaluate.nms`` but weakened, times exp(-IoU^2 / this) (Bodla et al. 2017); windows that
+    were triggered on are not concerned. null: dropped."""
     inhibition: Fraction = 0.85
     """Searches of a category end where they overlap a found object of it by a higher
     IoU (inhibition of return)."""

@@ -1,10 +1,11 @@
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from objloc.box import non_maximum_suppression
+from objloc.box import iou, non_maximum_suppression
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Detections, area, precision_recall
 from objloc.evaluation.detections import (
@@ -17,6 +18,7 @@ from objloc.evaluation.detections import (
     suppress,
     to_text,
     triggered,
+    weaken,
 )
 from tests.evaluation.searches import Search, make_rollout, make_sample, make_store
 
@@ -164,3 +166,25 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ObjlocError, match=r"none\.txt: expected a file"):
         read_detections(tmp_path / "none.txt")
+
+
+def test_soft_suppression_weakens_by_each_better_one_in_turn() -> None:
+    generator = torch.Generator().manual_seed(2)
+    corners = torch.rand(6, 9, 4, generator=generator, dtype=torch.float64) * 30
+    boxes = torch.cat([corners[..., :2], corners[..., :2] + 5 + corners[..., 2:]], dim=-1)
+    scores = 0.1 + 0.9 * torch.rand(6, 2, 9, generator=generator)
+    valid = torch.rand(6, 2, 9, generator=generator) > 0.2
+    found = weaken(boxes, scores, valid, 0.3)
+    for row in range(6):
+        for category in range(2):
+            left = {n: float(scores[row, category, n]) for n in range(9) if valid[row, category, n]}
+            expected = dict.fromkeys(range(9), 0.0)
+            while left:
+                best = max(left, key=lambda n: left[n])
+                expected[best] = left.pop(best)
+                for n in left:
+                    overlap = float(iou(boxes[row, best], boxes[row, n]))
+                    left[n] *= math.exp(-(overlap**2) / 0.3)
+            values = found[row, category].tolist()
+            assert values == pytest.approx([expected[n] for n in range(9)], abs=1e-6)
+    assert not weaken(boxes[:0], scores[:0], valid[:0], 0.3).numel()

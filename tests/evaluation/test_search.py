@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 
 from objloc.agent.network import QNetwork, build_network
 from objloc.box import iou
-from objloc.evaluation.ledger import Ledger, detections_of
+from objloc.evaluation.ledger import Ledger, Overlapping, detections_of
 from objloc.evaluation.looks import Looks, Tasks, joined
 from objloc.evaluation.search import search
 from objloc.mdp.action import Moves, actions_of, start_windows
@@ -292,12 +293,27 @@ def hand_made(store: SampleStore) -> Looks:
 
 
 def test_detections_are_scored_by_the_triggers_value(store: SampleStore) -> None:
-    found = detections_of(hand_made(store), store, torch.tensor([0, 1]), 0.3, 100)
+    found = detections_of(hand_made(store), store, torch.tensor([0, 1]), Overlapping(0.3), 100)
     assert found["triggered"]["cat"].scores.tolist() == [2.0]
     assert len(found["triggered"]["dog"]) == 0
     assert found["attended"]["dog"].scores.tolist()[0] == 1.0
-    one = detections_of(hand_made(store), store, torch.tensor([0, 1]), 0.3, 1)
+    one = detections_of(hand_made(store), store, torch.tensor([0, 1]), Overlapping(0.3), 1)
     assert sum(len(each) for each in one["attended"].values()) == 2  # one an image
+
+
+def test_overlapping_windows_are_weakened_and_triggered_ones_are_not(store: SampleStore) -> None:
+    looks = hand_made(store)
+    # A second window on the cat, and a trigger on it.
+    looks.boxes[0, 0] = looks.boxes[0, 1]
+    looks.values[0, 0, 0] = 1.5
+    looks.triggered[0, 0, 0] = 1
+    images = torch.tensor([0, 1])
+    hard = detections_of(looks, store, images, Overlapping(0.3), 100)
+    soft = detections_of(looks, store, images, Overlapping(0.3, 0.5, (-3.0, 3.0)), 100)
+    assert hard["attended"]["cat"].scores.tolist()[0] == 2.0
+    weakened = -3 + 4.5 * math.exp(-1 / 0.5)
+    assert soft["attended"]["cat"].scores.tolist()[:2] == [2.0, pytest.approx(weakened)]
+    assert soft["triggered"]["cat"].scores.tolist() == [2.0]
 
 
 def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleStore) -> None:
@@ -309,7 +325,7 @@ def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleSto
         object_category=store.object_category[:2],
         difficult=store.difficult[:2],
     )
-    ledger = Ledger(two, 0.3, 100, 3)
+    ledger = Ledger(two, Overlapping(0.3), 100, 3)
     ledger.add(hand_made(two))
     summary = ledger.summary()
     (row,) = summary["curve"]
@@ -320,5 +336,7 @@ def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleSto
     assert row["ap_attended"] == 1.0
     assert summary["triggers_per_image"] == 0.5
     assert summary["steps_to_trigger"] == {"median": 2.0, "mean": 2.0}
-    first = detections_of(hand_made(two), two, torch.tensor([0, 1]), 0.3, 100, budget=1)
+    first = detections_of(
+        hand_made(two), two, torch.tensor([0, 1]), Overlapping(0.3), 100, budget=1
+    )
     assert len(first["triggered"]["cat"]) == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from objloc.agent.backbone import load_backbone
 from objloc.agent.checkpoint import load_checkpoint
 from objloc.agent.crops import draw_crop, image_of, picture_of_crop
 from objloc.agent.features import load_store, open_features, read_feature_index
@@ -109,14 +110,38 @@ def test_training_and_evaluation_work_from_features(
     assert 0 <= found["curve"][-1]["recall_0.5"] <= 1
 
 
-def test_an_agent_from_scratch_has_nothing_to_encode(
-    shards_folder: Path, params_file: Path
+@pytest.mark.parametrize("setting", ["kind=map", "fine_tune=all", "stored=false"])
+def test_an_agent_that_reads_images_has_nothing_to_encode(
+    shards_folder: Path, params_file: Path, setting: str
 ) -> None:
     out = params_file.parent / "none"
-    kind = "agents.tiny.encoder.kind=map"
-    result = run_stage("encode", shards_folder, out, "--params", params_file, "--set", kind)
+    options = ("--params", params_file, "--set", f"agents.tiny.encoder.{setting}")
+    result = run_stage("encode", shards_folder, out, *options)
     assert result.status == 0, result.err
     assert [path.name for path in out.iterdir()] == ["index.json"]
+
+
+def test_a_backbone_is_trained_on_crops_drawn_anew(
+    shards_folder: Path, params_file: Path, features: Path
+) -> None:
+    """The store that is given is left alone: what it holds cannot be cropped."""
+    run = params_file.parent / "tuned"
+    options = ("--features", features, "--params", params_file)
+    trained = run_stage(
+        "train", shards_folder, run, *options,
+        "--set", "agents.tiny.encoder.stored=false",
+        "--set", "agents.tiny.encoder.fine_tune=last_two",
+        "--set", "agents.tiny.learning.crop=0.4",
+        "--set", "agents.tiny.learning.jitter=0.2",
+    )  # fmt: skip
+    assert trained.status == 0, trained.err
+    name = "encoder.pyramid.last_stages.0.0._expand_conv.weight"
+    first = load_backbone("efficientnet-lite0").last_stages(2)[0].state_dict()
+    learned = load_checkpoint(run / "checkpoint.pt").state[name]
+    assert not torch.equal(learned, first["0._expand_conv.weight"])
+    out = params_file.parent / "measured"
+    measured = run_stage("evaluate", shards_folder, run / "checkpoint.pt", out, *options)
+    assert measured.status == 0, measured.err
 
 
 @pytest.mark.parametrize(
