@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.box import best_iou
@@ -56,28 +57,46 @@ def detections_of(
         budget: as if the search had ended after so many looks.
     """
     limit = budget or looks.boxes.shape[1]
-    pulled = (looks.triggered > 0) & (looks.triggered <= limit)
-    real = looks.real(budget)[..., None]
-    scores = looks.values.transpose(1, 2)
-    ranks = {}
-    for kind, where in (("triggered", pulled & real), ("attended", real.expand_as(pulled))):
-        valid = where.transpose(1, 2)
-        if kind == "attended" and overlapping.width is not None:
-            least, greatest = overlapping.values
-            shares = ((scores - least) / (greatest - least)).clamp(0, 1)
-            shares = weaken(looks.boxes, shares, valid, overlapping.width)
-            ranks[kind] = torch.where(valid, least + (greatest - least) * shares, -torch.inf)
-        else:
-            kept = suppress(looks.boxes, scores, valid, overlapping.nms)
-            ranks[kind] = torch.where(kept, scores, -torch.inf)
-    return {kind: _best(looks, store, images, each, most) for kind, each in ranks.items()}
+    boxes = looks.boxes[:, :limit]
+    scores, triggered = (
+        each[:, :limit].transpose(1, 2) for each in (looks.values, looks.triggered)
+    )
+    real = looks.real(budget)[:, None, :limit].expand_as(scores)
+    pulled = (triggered > 0) & (triggered <= limit) & real
+    kept = {
+        "triggered": _dropped(boxes, scores, pulled, overlapping.nms),
+        "attended": _dropped(boxes, scores, real, overlapping.nms)
+        if overlapping.width is None
+        else _weakened(boxes, scores, real, overlapping.width, overlapping.values),
+    }
+    # As wide as all looks again: of equal scores topk then takes the same ones.
+    rest = (0, looks.boxes.shape[1] - boxes.shape[1])
+    return {
+        kind: _best(looks, F.pad(each, rest, value=-torch.inf), store, images, most)
+        for kind, each in kept.items()
+    }
+
+
+def _dropped(boxes: Tensor, scores: Tensor, valid: Tensor, nms: float) -> Tensor:
+    """Scores ``[N, C, W]``; infinitely low where a window is dropped."""
+    return torch.where(suppress(boxes, scores, valid, nms), scores, -torch.inf)
+
+
+def _weakened(
+    boxes: Tensor, scores: Tensor, valid: Tensor, width: float, values: tuple[float, float]
+) -> Tensor:
+    """Scores ``[N, C, W]``, lowered within the range of values; infinitely low if not valid."""
+    least, greatest = values
+    shares = ((scores - least) / (greatest - least)).clamp(0, 1)
+    shares = weaken(boxes, shares, valid, width)
+    return torch.where(valid, least + (greatest - least) * shares, -torch.inf)
 
 
 def _best(
-    looks: Looks, store: SampleStore, images: Tensor, scores: Tensor, most: int
+    looks: Looks, scores: Tensor, store: SampleStore, images: Tensor, most: int
 ) -> dict[str, Detections]:
     """So many detections of each image: ``[N, C, W]`` scores, none where infinite."""
-    windows = looks.values.shape[1]
+    windows = looks.boxes.shape[1]
     ranks = scores.flatten(1)
     best, place = ranks.topk(min(most, ranks.shape[1]), dim=1)
     row, column = best.isfinite().nonzero(as_tuple=True)
