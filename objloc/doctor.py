@@ -67,6 +67,8 @@ def _devices() -> Iterator[Finding]:
     import psutil  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
+    from objloc.agent.precision import has_bfloat16  # noqa: PLC0415
+
     memory = psutil.virtual_memory()
     yield Finding(
         "processors", f"{os.cpu_count()}, of which PyTorch uses {torch.get_num_threads()}"
@@ -76,6 +78,12 @@ def _devices() -> Iterator[Finding]:
     )
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     yield Finding("accelerators", ", ".join(names) or "none: the CPU does")
+    yield Finding(
+        "bfloat16",
+        "computed in by the processor"
+        if has_bfloat16(torch.device("cpu"))
+        else "not by the processor, which computes in float32 instead",
+    )
 
 
 def _told(what: str, look: Callable[[], str]) -> Finding:

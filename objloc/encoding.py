@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.agent.backbone import BACKBONES, Backbone, load_backbone
+from objloc.agent.backbone import BACKBONES, Backbone, backbone_of
 from objloc.agent.crops import draw_crop, picture_of_crop
 from objloc.agent.features import FEATURES_FILE, MIRRORED_FILE, FeatureIndex, write_feature_index
 from objloc.params import Encoder, Learning
@@ -84,8 +84,7 @@ def encode_sets(
         crop_places=places,
     )
     if rows:
-        dtype = torch.bfloat16 if encoder.precision == "bfloat16" else torch.float32
-        backbone = load_backbone(encoder.backbone, dtype).to(device)
+        backbone = backbone_of(encoder, device)
         pictures = chain(
             (squash(each, encoder.image_size) for each in _once(shards, train_sets, set())),
             _pictures_of_crops(shards, train_sets, drawn, learning, encoder.image_size),

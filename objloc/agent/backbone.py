@@ -7,7 +7,9 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from objloc.agent.precision import arithmetic
 from objloc.errors import ObjlocError
+from objloc.params import Encoder
 
 
 class BackboneInfo(NamedTuple):
@@ -182,6 +184,11 @@ def unpack(rows: Tensor, info: BackboneInfo, image_size: int, number: int) -> li
         maps.append((part * (_DEVIATIONS / 127)).permute(0, 3, 1, 2))
         start = stop
     return maps
+
+
+def backbone_of(encoder: Encoder, device: torch.device) -> Backbone:
+    """An encoder's backbone on a device, in the precision that it computes in there."""
+    return load_backbone(encoder.backbone, arithmetic(encoder.precision, device)).to(device)
 
 
 def load_backbone(name: str, dtype: torch.dtype = torch.float32) -> Backbone:

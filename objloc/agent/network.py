@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from objloc.agent.encoder import build_encoder
 from objloc.agent.map_encoder import Features, MapEncoder, Pooled
+from objloc.agent.precision import arithmetic
 from objloc.agent.pyramid import PretrainedPyramid
 from objloc.agent.recurrent import Recurrent
 from objloc.mdp.action import actions_of
@@ -66,7 +67,7 @@ class QNetwork(nn.Module):
             joint, joint_width = _dense(joint_width, agent.head.joint, agent.head.dropout)
             joint.append(nn.Linear(joint_width, len(categories) * self.num_rows))
             self.joint = joint
-        self._bfloat16 = agent.encoder.precision == "bfloat16"
+        self._precision = agent.encoder.precision
         # Not a weight: it follows from the parameters.
         self.register_buffer("bounds", _bounds(agent, self.num_actions), persistent=False)
 
@@ -75,7 +76,7 @@ class QNetwork(nn.Module):
 
         A pretrained encoder also takes rows of a feature store, ``[N, L]`` int8.
         """
-        with self._precision(images.device):
+        with self._autocast(images.device):
             views: Tensor = self.encoder.encode(images)
         return views.float()
 
@@ -102,7 +103,7 @@ class QNetwork(nn.Module):
             category unless ``per_category``.
         """
         together: Tensor | None = None
-        with self._precision(views.device):
+        with self._autocast(views.device):
             if isinstance(self.encoder, MapEncoder):
                 pooled = self.encoder.pool(views, index, boxes)
                 features = self._features_of_all(self.encoder, pooled)
@@ -163,7 +164,7 @@ class QNetwork(nn.Module):
         """
         if not isinstance(self.encoder, MapEncoder) or not self.encoder.by_category:
             return self.outputs(views, index, boxes, action_history)[window, category]
-        with self._precision(views.device):
+        with self._autocast(views.device):
             pooled = self.encoder.pool(views, index, boxes)
             features = self._features_of(self.encoder, pooled, window, category)
             outputs = self._head(features, action_history[window], window)
@@ -255,8 +256,9 @@ class QNetwork(nn.Module):
         outputs: Tensor = self.joint(features)
         return outputs.float().view(-1, self.num_rows)
 
-    def _precision(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=self._bfloat16)
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        dtype = arithmetic(self._precision, device)
+        return torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
 
     def _one_hot(self, past: Tensor) -> Tensor:
         """Past actions one-hot, all zeros for none: ``[..., H]`` to ``[..., H * A]`` float32."""

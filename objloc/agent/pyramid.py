@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.backbone import BACKBONES, Backbone, load_backbone, train_further, unpack
+from objloc.agent.backbone import (
+    BACKBONES,
+    Backbone,
+    backbone_of,
+    load_backbone,
+    train_further,
+    unpack,
+)
 from objloc.params import Encoder
 
 _AT_ONCE = 16
@@ -217,8 +224,7 @@ class PretrainedPyramid(nn.Module):
     def _backbone(self, device: torch.device) -> Backbone:
         """The frozen one."""
         if not self._frozen:
-            dtype = torch.bfloat16 if self._params.precision == "bfloat16" else torch.float32
-            self._frozen.append(load_backbone(self._params.backbone, dtype))
+            self._frozen.append(backbone_of(self._params, device))
         return self._frozen[0].to(device)
 
     def rows(self, images: Tensor) -> Tensor:

@@ -73,7 +73,8 @@ class Encoder(Section):
     )
     """``pretrained``: the network and its weights (extra ``pretrained``)."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the network's arithmetic; ``bfloat16``: automatic mixed precision."""
+    """Of the network's arithmetic; ``bfloat16``: automatic mixed precision, on devices that
+    compute in it. Others, which would emulate it, compute in float32."""
     fine_tune: Annotated[FineTune, BeforeValidator(_fine_tune)] = "none"
     """``pretrained``: what of the backbone is trained too. ``last``, ``last_two``: its last
     stages, from the map before them, which the feature store holds; ``all``: all of it, from
