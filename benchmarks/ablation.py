@@ -20,7 +20,6 @@ import torch
 import typer
 
 from benchmarks.running import ROOT
-from objloc.agent.crops import image_of
 from objloc.agent.features import load_store
 from objloc.agent.network import build_network
 from objloc.agent.training import Training
@@ -61,10 +60,10 @@ _SAMPLED = (
     "learning.backup=sampled", "learning.object_windows=0", "learning.flip=false",
     "head.presence=false",
 )  # fmt: skip
-_CROPS = ("learning.stored_crops=1", "learning.crop=0.4", "learning.jitter=0.3")
+_LEARNED_STEPS = "head.learned_steps=true"
 _WITHOUT_PRESENCE = ("presence_weight=0", "least_presence=0")
 ROWS: dict[str, Row] = {
-    "base": Row("all actions, discount 0, two heads, no crops", "-"),
+    "base": Row("all actions, discount 0, two heads, no learned steps", "-"),
     "seed1": Row("the same, seed 1: what chance alone is worth", "-", seed=1),
     "seed2": Row("the same, seed 2", "-", seed=2),
     "ahead": Row("discount .3", "Watkins 1989", (_LOOKS_AHEAD,)),
@@ -110,8 +109,8 @@ ROWS: dict[str, Row] = {
     "unflipped": Row("no mirror images", "-", ("learning.flip=false",)),
     "huber": Row("Huber's loss", "Mnih et al. 2015", ("learning.loss=huber",)),
     "apart": Row("no head for all categories together", "-", ("head.joint=[]",)),
-    "crops": Row("random crops of the images too", "-", _CROPS),
-    "default": Row("both: the default agent", "-", ("head.joint=[]", *_CROPS)),
+    "steps": Row("learned steps too", "Girshick et al. 2014", (_LEARNED_STEPS,)),
+    "default": Row("both: the default agent", "-", ("head.joint=[]", _LEARNED_STEPS)),
     "together": Row(
         "no channels of the categories' own", "-",
         ("encoder.category_channels=0", "head.joint=[]", "head.hidden=[512,512]"),
@@ -145,13 +144,11 @@ def params_of(row: Row) -> Params:
 
 
 def _short() -> tuple[str, ...]:
-    # The agent that most rows were measured with: since then it learns from crops too and
-    # has one head.
+    # The agent that most rows were measured with: since then it learns steps too and has
+    # one head.
     return (
         "head.joint=[512,512]",
-        "learning.stored_crops=0",
-        "learning.crop=0",
-        "learning.jitter=0",
+        "head.learned_steps=false",
         f"schedule.max_updates={UPDATES}",
         f"learning.learning_rate_decay_updates={UPDATES}",
         "schedule.evaluations=1",
@@ -197,12 +194,12 @@ def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, Sa
     both, val = (
         load_store(
             shards, name, categories, params.agent.encoder, folder / "features",
-            params.encode.memory_mb, learning,
+            params.encode.memory_mb,
         )
-        for name, learning in (("trainval", params.agent.learning), ("val", None))
+        for name in ("trainval", "val")
     )  # fmt: skip
     held_out = set(val.image_ids)
-    mine = torch.tensor([image_of(each) not in held_out for each in both.image_ids])
+    mine = torch.tensor([each not in held_out for each in both.image_ids])
     tasks = both.tasks()
     return both, tasks[mine[tasks[:, 0]]], _first(val, IMAGES)
 

@@ -15,18 +15,25 @@ ROOT = Path(__file__).parent.parent
 UPDATES = 15
 
 
-def seconds_of_an_update() -> float:
-    """Time updates of the default agent on random pictures."""
+def seconds_of_an_update(name: str = "scenes") -> float:
+    """Time updates of an agent on random pictures, or on random features of pictures."""
     import torch
 
+    from objloc.agent.backbone import BACKBONES
     from objloc.agent.network import build_network
     from objloc.agent.training import Training
     from objloc.params import load_params
     from objloc.voc.store import SampleStore
 
-    agent = load_params(ROOT / "params.yaml").agents["scenes"]
-    number, size, categories = 64, agent.encoder.image_size, ("cat", "dog")
+    agent = load_params(ROOT / "params.yaml").agents[name]
+    number, size = 64, agent.encoder.image_size
+    categories = tuple(map(str, range(20)))
     generator = torch.Generator().manual_seed(0)
+    if agent.encoder.reads_store:
+        length = BACKBONES[agent.encoder.backbone].length(size)
+        images = torch.randint(-127, 127, (number, length), generator=generator).to(torch.int8)
+    else:
+        images = torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8)
     low = torch.rand(number, 1, 2, generator=generator, dtype=torch.float64) * 40
     store = SampleStore(
         data="random",
@@ -35,7 +42,8 @@ def seconds_of_an_update() -> float:
         image_ids=tuple(map(str, range(number))),
         categories=categories,
         sizes=torch.full((number, 2), 100.0, dtype=torch.float64),
-        images=torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8),
+        images=images,
+        mirrored=images,
         boxes=torch.cat([low, low + 40], dim=2),
         object_category=torch.arange(number)[:, None] % 2,
         difficult=torch.zeros(number, 1, dtype=torch.bool),

@@ -111,11 +111,8 @@ class Experiment:
                 )
         memory = params.encode.memory_mb
         self._store, self._val = (
-            load_store(shards, name, self.categories, agent.encoder, features, memory, learning)
-            for name, learning in (
-                (train.image_set, agent.learning),
-                (train.val_image_set, None),
-            )
+            load_store(shards, name, self.categories, agent.encoder, features, memory)
+            for name in (train.image_set, train.val_image_set)
         )
         self._tasks = self._store.tasks()
         self._init = init

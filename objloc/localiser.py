@@ -16,7 +16,7 @@ from objloc.box import non_maximum_suppression
 from objloc.errors import ObjlocError
 from objloc.evaluation.looks import Looks, Tasks
 from objloc.evaluation.search import search as search_with_budget
-from objloc.mdp.action import Moves, names_of, start_windows
+from objloc.mdp.action import LEARNED_STEP, Action, Moves, names_of, start_windows
 from objloc.mdp.environment import Observation
 from objloc.params import Agent
 from objloc.params import Search as Manner
@@ -162,7 +162,7 @@ def search(
     (looks,) = search_with_budget(
         store, network, agent.mdp, manner_of(agent), max_windows, tasks=tasks
     )
-    names = names_of(agent.mdp)
+    names = (*names_of(agent.mdp), LEARNED_STEP)
     return (
         tuple(_ways(looks, names, network.categories)),
         tuple(_seen(looks, names, network.categories, categories)),
@@ -213,7 +213,7 @@ def _ways(looks: Looks, names: tuple[str, ...], known: tuple[str, ...]) -> Itera
             led = int(looks.category[0, there])
             moves = _moves(looks, there, names)
             steps.append(_step(looks, here, known[led], led, moves))
-        steps.append(_step(looks, window, known[category], category, names[-1:]))
+        steps.append(_step(looks, window, known[category], category, (Action.TRIGGER.value,)))
         box = coordinates(looks.boxes[0, window].tolist())
         yield Search(known[category], tuple(steps), box, True, int(pulled[window, category]))
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from objloc.command import mistakes_told
+from objloc.memory import keep_freed_memory
 
 ParamsFile = Annotated[
     Path, typer.Option("--params", help="The parameter file.", show_default=True)
@@ -29,6 +30,7 @@ def run_command(function: Callable[..., None]) -> None:
 
     @functools.wraps(function)
     def guarded(*args: object, **kwargs: object) -> None:
+        keep_freed_memory()
         with mistakes_told():
             function(*args, **kwargs)
 

@@ -38,9 +38,8 @@ def main(
             shards,
             folder,
             tuple(dict.fromkeys(wanted)),
-            (train.image_set,),
+            (train.image_set,) if params.agent.learning.flip else (),
             encoder,
-            params.agent.learning,
             params.encode.batch,
             device,
         ):

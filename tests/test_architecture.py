@@ -8,7 +8,7 @@ import pytest
 from tests.imports import ROOT, imported
 
 ROWS = (
-    ("__init__", "params", "box", "command", "errors", "files", "tracking"),
+    ("__init__", "params", "box", "command", "errors", "files", "memory", "tracking"),
     ("voc",),
     ("mdp",),
     ("agent",),

@@ -89,8 +89,6 @@ def test_the_stages_are_those_of_the_folder_and_have_their_parameters() -> None:
         "encode": [
             "encode.batch", "train.image_set", "train.val_image_set", "evaluate.image_sets",
             "agents.${train.agent}.encoder", "agents.${train.agent}.learning.flip",
-            "agents.${train.agent}.learning.jitter", "agents.${train.agent}.learning.crop",
-            "agents.${train.agent}.learning.stored_crops",
         ],
     }  # fmt: skip
     for name, stage in stages.items():

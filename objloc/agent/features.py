@@ -2,8 +2,7 @@
 
 An image's maps lie one after another in one row of 8-bit numbers, so that reading
 an image is reading one piece of a file. Which image of an image set has which row
-stands in ``index.json``. Training images come first, then random crops of them, then
-the others.
+stands in ``index.json``. Training images come first.
 """
 
 import json
@@ -17,16 +16,15 @@ import torch
 from torch import Tensor
 
 from objloc.agent.backbone import BACKBONES
-from objloc.agent.crops import with_crops
 from objloc.errors import ObjlocError
 from objloc.files import write_json
-from objloc.params import Encoder, Learning
+from objloc.params import Encoder
 from objloc.voc.store import SampleStore
 
 INDEX_FILE = "index.json"
 FEATURES_FILE = "features.npy"
 MIRRORED_FILE = "mirrored.npy"
-_FORMAT = "objloc features 2"
+_FORMAT = "objloc features 3"
 
 
 class Features:
@@ -57,15 +55,10 @@ class FeatureIndex:
         backbone, weights, precision: what computed the maps.
         image_size: pixels a side of what it saw.
         data_hash: of the shards.
-        images: number of rows, crops among them.
+        images: number of rows.
         mirrored: number of rows of mirrored images, in a second file: those of the
             first rows.
         image_sets: names to the rows of their images, in the shards' order.
-        crops: of each training image.
-        crop, jitter: how they were drawn, see ``objloc.params.Learning``.
-        first_crop: row of the first one.
-        crop_places: ``(row of the image, xmin, ymin, xmax, ymax)`` of each crop, as shares
-            of the image's sides; all first crops before all second ones.
     """
 
     backbone: str
@@ -76,11 +69,6 @@ class FeatureIndex:
     images: int
     mirrored: int
     image_sets: dict[str, list[int]]
-    crops: int
-    crop: float
-    jitter: float
-    first_crop: int
-    crop_places: list[tuple[int, float, float, float, float]]
 
 
 def read_feature_index(folder: Path) -> FeatureIndex:
@@ -125,7 +113,13 @@ def open_features(
     """
     index = _checked_index(folder, image_set, data_hash, encoder)
     rows = torch.tensor(index.image_sets[image_set])
-    return _features_of(folder, index, rows, encoder, memory_mb)
+    length = BACKBONES[encoder.backbone].length(encoder.image_size)
+    whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
+    plain = Features(_open(folder / FEATURES_FILE, (index.images, length), whole), rows)
+    if not index.mirrored or int(rows.max()) >= index.mirrored:
+        return plain, None
+    turned = _open(folder / MIRRORED_FILE, (index.mirrored, length), whole)
+    return plain, Features(turned, rows)
 
 
 def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
@@ -146,19 +140,6 @@ def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encode
     return index
 
 
-def _features_of(
-    folder: Path, index: FeatureIndex, rows: Tensor, encoder: Encoder, memory_mb: int
-) -> tuple[Features, Features | None]:
-    """Some rows, and the same of mirrored images where all of them have one."""
-    length = BACKBONES[encoder.backbone].length(encoder.image_size)
-    whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
-    plain = Features(_open(folder / FEATURES_FILE, (index.images, length), whole), rows)
-    if not index.mirrored or int(rows.max()) >= index.mirrored:
-        return plain, None
-    turned = _open(folder / MIRRORED_FILE, (index.mirrored, length), whole)
-    return plain, Features(turned, rows)
-
-
 def load_store(
     shards: Path,
     image_set: str,
@@ -166,7 +147,6 @@ def load_store(
     encoder: Encoder,
     features: Path | None,
     memory_mb: int,
-    learning: Learning | None = None,
 ) -> SampleStore:
     """The images of an image set, or features in their place where the encoder takes them.
 
@@ -177,7 +157,6 @@ def load_store(
         encoder: what it sees.
         features: a feature store; None: the images.
         memory_mb: see ``open_features``.
-        learning: of the agent that learns from it; its stored crops are further images.
 
     Raises:
         ObjlocError: no such image set, damaged shards, or a store of other features.
@@ -185,34 +164,8 @@ def load_store(
     if features is None or not encoder.reads_store:
         return SampleStore.load(shards, image_set, categories, encoder.image_size)
     store = SampleStore.load(shards, image_set, categories, None)
-    index = _checked_index(features, image_set, store.data_hash, encoder)
-    rows = torch.tensor(index.image_sets[image_set])
-    if learning is not None and learning.stored_crops:
-        crops, image, places = _crops_of(features, index, rows, learning)
-        store = with_crops(store, image, places)
-        rows = torch.cat([rows, crops])
-    images, mirrored = _features_of(features, index, rows, encoder, memory_mb)
+    images, mirrored = open_features(features, image_set, store.data_hash, encoder, memory_mb)
     return replace(store, images=images, mirrored=mirrored)
-
-
-def _crops_of(
-    folder: Path, index: FeatureIndex, rows: Tensor, learning: Learning
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The crops of an image set: their rows ``[P]``, images of the set ``[P]``, places."""
-    wanted = (learning.stored_crops, learning.crop, learning.jitter)
-    found = (index.crops, index.crop, index.jitter)
-    if wanted[0] > found[0] or wanted[1:] != found[1:]:
-        raise ObjlocError(
-            f"{folder}: expected {wanted[0]} crops of each training image (crop {wanted[1]}, "
-            f"jitter {wanted[2]}); found {found[0]} (crop {found[1]}, jitter {found[2]})"
-        )
-    each = index.crop_places[: len(index.crop_places) // index.crops * learning.stored_crops]
-    places = torch.tensor(each, dtype=torch.float64)
-    image = torch.full((index.images,), -1)
-    image[rows] = torch.arange(len(rows))
-    of_set = image[places[:, 0].long()]
-    mine = (of_set >= 0).nonzero()[:, 0]
-    return index.first_crop + mine, of_set[mine], places[mine, 1:]
 
 
 def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objloc.agent.network import QNetwork
+from objloc.agent.network import STEP_UNIT, QNetwork
 from objloc.agent.policy import shares
 from objloc.agent.replay import ReplayBuffer
 from objloc.agent.target import (
@@ -23,6 +23,8 @@ from objloc.agent.target import (
     sampled_target,
     windows_round_objects,
 )
+from objloc.box import iou
+from objloc.mdp.action import steps_between
 from objloc.mdp.environment import Observation
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
@@ -57,6 +59,7 @@ class _Taught:
         keys: ``[n]`` int64 on the CPU, their transitions or images, for priorities.
         importance: ``[n]``, what makes up for unequal chances to be replayed.
         presence: mean cross-entropy of presence, where it is learned.
+        steps: mean loss of the steps, where they are learned.
     """
 
     outputs: Tensor
@@ -66,6 +69,7 @@ class _Taught:
     keys: Tensor
     importance: Tensor
     presence: Tensor | None = None
+    steps: Tensor | None = None
 
 
 class Learner:
@@ -120,6 +124,8 @@ class Learner:
         loss = (losses * taught.weights * taught.importance).sum() / taught.weights.sum()
         if taught.presence is not None:
             loss = loss + self._learning.presence_weight * taught.presence
+        if taught.steps is not None:
+            loss = loss + self._learning.step_weight * taught.steps
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._learning.max_gradient_norm is not None:
@@ -217,9 +223,12 @@ class Learner:
             held = self._every_action.presence(batch, categories)[window, category].float()
             weight = weights[window, category, -1].to(self._device)
             entropy = F.binary_cross_entropy_with_logits(
-                outputs[:, -1], held.to(self._device), reduction="none"
+                outputs[:, self.online.num_actions], held.to(self._device), reduction="none"
             )
             presence = (entropy * weight * matters).sum() / weight.sum()
+        steps = None
+        if self.online.learned_steps:
+            steps = self._step_loss(batch, window, category, outputs)
         return _Taught(
             actions[asked],
             targets[window, category].to(self._device)[asked],
@@ -228,7 +237,28 @@ class Learner:
             batch.observation.image[window[pair]],
             matters[pair.to(self._device)],
             presence,
+            steps,
         )
+
+    def _step_loss(self, batch: Batch, window: Tensor, category: Tensor, outputs: Tensor) -> Tensor:
+        """Mean Huber loss of the steps to the best-matching object: of some windows.
+
+        Args:
+            batch: B windows.
+            window: ``[P]`` int64, which of them.
+            category: ``[P]`` int64.
+            outputs: ``[P, O]``, what the online network says of them.
+        """
+        boxes = batch.observation.boxes[window, -1]
+        mine = batch.labels[window] == category[:, None]
+        overlap = torch.where(mine, iou(boxes[:, None], batch.objects[window]), 0.0)
+        best, which = overlap.max(dim=1)
+        taught = (best >= self._learning.step_iou).nonzero(as_tuple=True)[0]
+        objects = batch.objects[window[taught], which[taught]]
+        steps = steps_between(boxes[taught], objects).float().to(self._device)
+        said = self.online.steps_of(outputs[taught.to(self._device)])
+        errors = F.smooth_l1_loss(said / STEP_UNIT, steps / STEP_UNIT, reduction="none").sum(dim=1)
+        return errors.sum() / max(1, len(taught))
 
     def _batch_of_all_actions(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:
         """Windows replayed, and windows round objects of the same images.

@@ -14,6 +14,12 @@ from objloc.agent.recurrent import Recurrent
 from objloc.mdp.action import actions_of
 from objloc.params import Agent
 
+NUM_STEPS = 4
+"""Along x and y, and of width and height."""
+
+STEP_UNIT = 0.2
+"""Steps are learned in units of this, so that they are about as large as other outputs."""
+
 
 class QNetwork(nn.Module):
     """Q(s, a, c): the value of action a in state s for a search of category c.
@@ -59,7 +65,10 @@ class QNetwork(nn.Module):
         sets = len(categories) if self.per_category and not self.encoder.by_category else 1
         self.presence = agent.head.presence
         self.dueling = agent.head.dueling
-        self.num_rows = self.num_actions + self.presence + self.dueling
+        self.learned_steps = agent.head.learned_steps
+        self.num_rows = (
+            self.num_actions + self.presence + NUM_STEPS * self.learned_steps + self.dueling
+        )
         """Numbers of the last layer for each set of outputs."""
         self.values = nn.Linear(width, sets * self.num_rows)
         self.joint: nn.Sequential | None = None
@@ -128,6 +137,10 @@ class QNetwork(nn.Module):
     def presence_of(self, outputs: Tensor) -> Tensor:
         """Outputs ``[..., A + 1]`` read as the probability of presence ``[...]``."""
         return torch.sigmoid(outputs[..., self.num_actions])
+
+    def steps_of(self, outputs: Tensor) -> Tensor:
+        """Outputs ``[..., O]`` read as steps ``[..., 4]``; see ``steps_between``."""
+        return STEP_UNIT * outputs[..., -NUM_STEPS:]
 
     def values_for(
         self,

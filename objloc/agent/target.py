@@ -191,9 +191,9 @@ def make_batch(
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
         objects = torch.where(mine, flip_horizontally(objects, widths), objects)
         observation = dataclasses.replace(observation, boxes=boxes)
-    # Stored features cannot be changed any more: crops were encoded beside their images.
+    # Stored features cannot be changed any more.
     pixels = images.dtype != torch.int8
-    if learning.crop and pixels and learning.backup == "all_actions":
+    if learning.crop and pixels:
         images, offset, sizes = crop_randomly(
             images, store.sizes[unique], index, learning.crop, generator
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from objloc.agent.network import QNetwork
+from objloc.agent.network import NUM_STEPS, QNetwork
 from objloc.agent.policy import shares
 from objloc.box import iou
 from objloc.evaluation.looks import Looks, Tasks, first_windows
@@ -97,6 +97,10 @@ class _Frontier:
         self._boxes = torch.zeros(number, windows, 4, dtype=torch.float64)
         self._values = torch.full((number, windows, categories, actions), -torch.inf)
         self._presence = torch.ones(number, windows, categories)
+        # How far each search should go by what the agent has learned, and whether it has.
+        self._by_steps = network.learned_steps and params.learned_steps is not None
+        self._steps = torch.zeros(number, windows, categories, NUM_STEPS * self._by_steps)
+        self._stepped = torch.full((number, windows, categories), not self._by_steps)
         self._number = torch.zeros(number, dtype=torch.int64)
         self._triggered = torch.zeros(number, windows, categories, dtype=torch.int64)
         self._depth = torch.zeros(number, windows, dtype=torch.int64)
@@ -167,6 +171,8 @@ class _Frontier:
         self._values[image, window] = self._network.values_of(outputs).cpu()
         if self._network.presence:
             self._presence[image, window] = self._network.presence_of(outputs).cpu()
+        if self._by_steps:
+            self._steps[image, window] = self._network.steps_of(outputs).cpu()
 
     def _step(self) -> bool:
         """Go on with the most promising searches of every image; False at the end."""
@@ -190,11 +196,44 @@ class _Frontier:
             return waiting
         image = torch.arange(number)[:, None].expand_as(place)[going]
         window, category = (place // categories)[going], (place % categories)[going]
+        steps = self._steps_first(image, window, category)
+        self._go_by_steps(image[steps], window[steps], category[steps])
+        image, window, category = image[~steps], window[~steps], category[~steps]
         action, trigger = self._choose(image, window, category)
         self._pull(image[trigger], window[trigger], category[trigger])
         moving = action < self._values.shape[-1] - 1
         self._move(image[moving], window[moving], category[moving], action[moving])
         return True
+
+    def _steps_first(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
+        """``[P]`` bool: which searches go on by learned steps before anything else."""
+        least = self._params.learned_steps
+        if least is None:
+            return torch.zeros_like(image, dtype=torch.bool)
+        values = self._values[image, window, category, -1]
+        likely = trigger_share(values, self._network, self._mdp) >= least
+        return likely & ~self._stepped[image, window, category]
+
+    def _go_by_steps(self, image: Tensor, window: Tensor, category: Tensor) -> None:
+        """Look where learned steps lead; searches go on from the better of both windows.
+
+        So nothing is triggered on before the agent has seen whether it lies better there.
+        """
+        if len(image) == 0:
+            return
+        self._stepped[image, window, category] = True
+        steps = self._steps[image, window, category].double()
+        boxes = self._moves.by(self._boxes[image, window], self._sizes[image], steps)
+        made = torch.full((len(image), self._params.moves_per_look), -1)
+        made[:, 0] = self._network.num_actions
+        frames = _with(self._frames[image, window], boxes)
+        past = self._past[image, window]
+        there, seen = self._arrive(image, window, category, frames, past, made)
+        values = self._values[..., -1]
+        better = seen & (values[image, there, category] > values[image, window, category])
+        self._open[image[better], window[better], category[better]] = False
+        onward = better & (self._branch[image, there, category] == 0)
+        self._go_on(image[onward], there[onward], category[onward])
 
     def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
         """The best action of each search; of one that went on before, the next best.
@@ -233,7 +272,35 @@ class _Frontier:
 
     def _move(self, image: Tensor, window: Tensor, category: Tensor, action: Tensor) -> None:
         """Move windows and look through those that are new."""
-        frames, past, made = self._way(image, window, category, action)
+        way = self._way(image, window, category, action)
+        there, seen = self._arrive(image, window, category, *way)
+        onward = seen & (self._branch[image, there, category] == 0)
+        self._go_on(image[onward], there[onward], category[onward])
+
+    def _arrive(
+        self,
+        image: Tensor,
+        window: Tensor,
+        category: Tensor,
+        frames: Tensor,
+        past: Tensor,
+        made: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Look through the windows that searches came to, where they are new.
+
+        Args:
+            image: ``[P]`` int64.
+            window: ``[P]`` int64, from where they came.
+            category: ``[P]`` int64, for which.
+            frames: ``[P, frames, 4]``, their last windows, newest last.
+            past: ``[P, H]``, their last actions.
+            made: ``[P, M]``, see ``Looks.moves``.
+
+        Returns:
+            The window that each came to ``[P]`` int64, of those looked at; ``[P]`` bool,
+            False where there is none: no looks were left, or another search of this
+            round came there first.
+        """
         boxes = frames[:, -1]
         most, same = self._overlaps(image, boxes).max(dim=1)
         # Another search of this round may have come to the same window first.
@@ -253,9 +320,7 @@ class _Frontier:
         self._number.index_add_(0, image[fresh], torch.ones(int(fresh.sum()), dtype=torch.int64))
         if fresh.any():
             self._look(*new)
-        met = (most > _SAME) & (self._branch[image, same, category] == 0)
-        self._go_on(image[met], same[met], category[met])
-        self._go_on(*new, category[fresh])
+        return torch.where(fresh, place, same), fresh | (most > _SAME)
 
     def _go_on(self, image: Tensor, window: Tensor, category: Tensor) -> None:
         """Open searches, but where an object of the category was found already."""

@@ -35,6 +35,9 @@ class Action(Enum):
     TRIGGER = "trigger"
 
 
+LEARNED_STEP = "learned_step"
+"""What a move by learned steps is called; it is not an action with a value of its own."""
+
 _ZOOMS = tuple(action for action in Action if action.value.startswith("zoom"))
 _DISSERTATION = tuple(action for action in Action if action not in _ZOOMS)
 _PAPER = tuple(
@@ -145,6 +148,20 @@ def _effects(mdp: Mdp) -> Iterator[Sequence[float]]:
             yield [size * effect for effect in _EFFECTS[action]]
 
 
+def steps_between(boxes: Tensor, others: Tensor) -> Tensor:
+    """The steps that lead from windows to others: ``[..., 4]``.
+
+    How far the centre goes along x and y, in units of the window's own sides, and the
+    logarithms of the factors by which width and height grow.
+    Source: Girshick et al. (2014), appendix C.
+
+    Shapes: ``[..., 4]``, ``[..., 4]`` to ``[..., 4]``.
+    """
+    side, other = (each[..., 2:] - each[..., :2] for each in (boxes, others))
+    apart = (others[..., :2] + others[..., 2:] - boxes[..., :2] - boxes[..., 2:]) / 2
+    return torch.cat([apart / side, torch.log(other / side)], dim=-1)
+
+
 class Moves:
     """The window after each action, as tensor work.
 
@@ -182,9 +199,22 @@ class Moves:
         """The window after one action each: ``[B, 4]``, ``[B, 2]``, ``[B]`` to ``[B, 4]``."""
         return self._move(boxes, sizes, self._effects[actions])
 
+    def by(self, boxes: Tensor, sizes: Tensor, steps: Tensor) -> Tensor:
+        """The window after steps of any length along all axes: see ``steps_between``.
+
+        Shapes: ``[B, 4]``, ``[B, 2]``, ``[B, 4]`` to ``[B, 4]``.
+        """
+        side = boxes[..., 2:] - boxes[..., :2]
+        centre = (boxes[..., :2] + boxes[..., 2:]) / 2 + steps[..., :2] * side
+        half = side * torch.exp(steps[..., 2:]) / 2
+        return self._cut(boxes, sizes, torch.cat([centre - half, centre + half], dim=-1))
+
     def _move(self, boxes: Tensor, sizes: Tensor, effects: Tensor) -> Tensor:
         side = boxes[..., 2:] - boxes[..., :2]
-        moved = boxes + effects * torch.cat([side, side], dim=-1)
+        return self._cut(boxes, sizes, boxes + effects * torch.cat([side, side], dim=-1))
+
+    def _cut(self, boxes: Tensor, sizes: Tensor, moved: Tensor) -> Tensor:
+        """Moved windows without what lies beyond the image; as before where not allowed."""
         moved = torch.minimum(moved.clamp(min=0), torch.cat([sizes, sizes], dim=-1))
         share = (moved[..., 2:] - moved[..., :2]) / sizes
         ratio = share[..., 1] / share[..., 0].clamp(min=1e-12)

@@ -134,6 +134,11 @@ class Head(Section):
     presence: bool = False
     """Also learn, for every window and category, whether the window holds at least
     half of an object of it: says where a search is worth its looks."""
+    learned_steps: bool = False
+    """Also learn, for every window and category, how far the window should go along each
+    axis: a learned step size (future work of the 2018 dissertation; the regression of
+    Girshick et al. 2014). A search with a budget may go by it: see
+    ``evaluate.search.learned_steps``."""
     dueling: bool = False
     """The last layer tells a state's value and the advantages of actions, which are
     joined as value + advantage - mean advantage (Wang et al. 2016; the two share the
@@ -162,8 +167,7 @@ class Agent(Section):
             raise ValueError(
                 "learning.object_windows: expected 0 unless learning.backup=all_actions"
             )
-        cut = learning.crop and not learning.stored_crops
-        if (learning.flip or cut) and learning.backup != "all_actions":
+        if (learning.flip or learning.crop) and learning.backup != "all_actions":
             raise ValueError(
                 "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
                 "taken has no mirror image"
@@ -213,6 +217,13 @@ class Agent(Section):
                 "head.presence: expected false unless head.per_category=true and "
                 "learning.backup=all_actions"
             )
+        if self.head.learned_steps and not (
+            self.head.per_category and learning.backup == "all_actions"
+        ):
+            raise ValueError(
+                "head.learned_steps: expected false unless head.per_category=true and "
+                "learning.backup=all_actions"
+            )
         if self.head.recurrent and (self.encoder.kind == "crops" or self.encoder.frames == 1):
             raise ValueError(
                 "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "
@@ -236,15 +247,9 @@ class Agent(Section):
                     "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
                     "trained on colours"
                 )
-        stored = self.encoder.reads_store
-        if stored and not learning.stored_crops and (learning.jitter or learning.crop):
+        if self.encoder.reads_store and (learning.jitter or learning.crop):
             raise ValueError(
-                "learning: expected jitter=0 and crop=0 unless stored_crops is above 0 for "
-                "the maps of a frozen backbone, which are stored"
-            )
-        if learning.stored_crops and not (stored and learning.crop):
-            raise ValueError(
-                "learning.stored_crops: expected 0 unless encoder.kind=pretrained, fine_tune is "
-                "not all, encoder.stored=true and learning.crop is above 0"
+                "learning: expected jitter=0 and crop=0 for the maps of a frozen backbone, which "
+                "are stored (encoder.stored)"
             )
         return self

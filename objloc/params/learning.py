@@ -27,6 +27,10 @@ class Learning(Section):
     al. 2024); its minimum is the expectation, as the squared error's."""
     move_weight: Annotated[float, Field(gt=0)] = 1.0
     """Weight of a move's loss beside a trigger's (``all_actions`` only)."""
+    step_weight: Annotated[float, Field(ge=0)] = 0.03
+    """Weight of the loss of ``head.learned_steps``."""
+    step_iou: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """Steps are taught to windows that overlap an object by so much IoU."""
     presence_weight: Annotated[float, Field(ge=0)] = 0.5
     """Weight of the loss of ``head.presence``."""
     optimiser: Literal["rmsprop", "adamw"] = "adamw"
@@ -78,10 +82,6 @@ class Learning(Section):
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Images are cut to a random part whose sides are at least 1 - this of the whole's;
     windows and truth move along (``all_actions`` only: rewards are made anew)."""
-    stored_crops: Annotated[int, Field(ge=0)] = 0
-    """``encoder.kind=pretrained`` with stored features, which cannot be cropped: so many
-    crops of each training image, drawn once by ``crop`` and ``jitter``, are encoded beside
-    it and learned from as further images. ``train`` can do with fewer than were encoded."""
 
 
 class Replay(Section):

@@ -24,6 +24,10 @@ class Search(Section):
     """What counts beside the trigger's value: is an object in the window?"""
     least_presence: Fraction = 0.1
     """Categories less likely to be in a start window are not searched from there."""
+    learned_steps: Fraction | None = 0.1
+    """Where the trigger's value is this share of its range or more, a search first looks where
+    the steps lead that the agent has learned (``head.learned_steps``; of no consequence for one
+    that has not); null: it never does."""
     branches: PositiveInt = 2
     """From a window a search goes on by so many of its best actions, if it must."""
     branch_cost: Annotated[float, Field(ge=0)] = 0.3

@@ -42,7 +42,7 @@ class SampleStore:
         object_category: ``[N, K]`` int64 index into ``categories``; -1 where
             padded or of a category that the agent does not know.
         difficult: ``[N, K]`` bool.
-        jpegs: N files' bytes as they are; of a crop none.
+        jpegs: N files' bytes as they are.
         mirrored: rows of the mirrored images' features, where there are any.
     """
 
@@ -176,23 +176,15 @@ class SampleStore:
         return [(coordinates(box), hard) for box, hard in zip(boxes, difficult, strict=True)]
 
 
-def squash(sample: Sample, image_size: int, part: Coordinates = (0.0, 0.0, 1.0, 1.0)) -> Tensor:
-    """``[3, S, S]`` uint8: an image or a part of it, its sides scaled each on its own.
-
-    Args:
-        sample: the image.
-        image_size: S.
-        part: shares of the image's sides.
+def squash(sample: Sample, image_size: int) -> Tensor:
+    """``[3, S, S]`` uint8: the whole image, its sides scaled each on its own.
 
     Raises:
         ObjlocError: it can't be decoded.
     """
     try:
         with Image.open(io.BytesIO(sample.jpeg), formats=["JPEG", "PNG"]) as file:
-            image = file.convert("RGB")
-            scale = (*image.size, *image.size)
-            box = coordinates(share * side for share, side in zip(part, scale, strict=True))
-            image = image.resize((image_size, image_size), Image.Resampling.BILINEAR, box)
+            image = file.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR)
     except (OSError, Image.DecompressionBombError) as error:
         raise ObjlocError(f"image {sample.image_id}: cannot be decoded: {error}") from None
     return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from objloc.mdp.action import (
     label_of,
     names_of,
     start_windows,
+    steps_between,
 )
 from objloc.params import Mdp
 
@@ -176,3 +179,24 @@ def test_every_action_has_a_name_of_its_own_and_the_first_step_size_none_in_it()
     assert names[18] == "move_right_0.05"
     assert names[-2:] == ("zoom_centre", "trigger")
     assert label_of(names[18]) == "move right 0.05"
+
+
+def test_steps_between_windows_lead_from_one_to_the_other() -> None:
+    box = torch.tensor([[50, 20, 100, 60]], dtype=torch.float64)
+    other = torch.tensor([[55, 30, 155, 50]], dtype=torch.float64)
+    steps = steps_between(box, other)
+    expected = [0.6, 0.0, math.log(2), math.log(0.5)]
+    assert steps[0].tolist() == pytest.approx(expected)
+    assert Moves(ALL).by(box, SIZES, steps)[0].tolist() == pytest.approx(other[0].tolist())
+
+
+def test_a_window_is_cut_at_the_border_after_learned_steps_too() -> None:
+    box = torch.tensor([[150, 20, 190, 60]], dtype=torch.float64)
+    steps = torch.tensor([[0.5, -1.0, 0, 0]], dtype=torch.float64)
+    assert Moves(ALL).by(box, SIZES, steps)[0].tolist() == pytest.approx([170, 0, 200, 20])
+
+
+def test_learned_steps_to_a_window_that_is_too_small_lead_nowhere() -> None:
+    box = torch.tensor([[50, 20, 100, 60]], dtype=torch.float64)
+    steps = torch.tensor([[0, 0, -9.0, 0]], dtype=torch.float64)
+    assert Moves(ALL).by(box, SIZES, steps).tolist() == box.tolist()

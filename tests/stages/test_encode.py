@@ -8,11 +8,9 @@ import torch
 
 from objloc.agent.backbone import load_backbone
 from objloc.agent.checkpoint import load_checkpoint
-from objloc.agent.crops import draw_crop, image_of, picture_of_crop
 from objloc.agent.features import load_store, open_features, read_feature_index
 from objloc.agent.pyramid import PretrainedPyramid
 from objloc.params import Encoder, load_params
-from objloc.voc.shard_reader import read_samples
 from tests.commands import run_stage
 
 PARAMS = """
@@ -171,65 +169,3 @@ def test_a_missing_extra_is_named(
     result = run_stage("encode", shards_folder, out, "--params", params_file)
     assert "the extra 'pretrained'" in result.error
     assert not out.exists()
-
-
-CROPS = ("--set", "agents.tiny.learning.stored_crops=2", "--set", "agents.tiny.learning.crop=0.5")
-
-
-def test_crops_are_encoded_beside_the_images_they_are_of(
-    shards_folder: Path, params_file: Path, features: Path
-) -> None:
-    out = params_file.parent / "crops"
-    result = run_stage("encode", shards_folder, out, "--params", params_file, *CROPS)
-    assert result.status == 0, result.err
-    agent = load_params(params_file, CROPS[1::2]).agent
-    arguments = (shards_folder, "train", ("cat", "dog"), agent.encoder)
-    plain = load_store(*arguments, features, 1000)
-    store = load_store(*arguments, out, 1000, agent.learning)
-    assert len(store) == 3 * len(plain)
-    everything = torch.arange(len(plain))
-    assert torch.equal(store.images[everything], plain.images[everything])
-    samples = list(read_samples(shards_folder, "train"))
-    pyramid = PretrainedPyramid(agent.encoder)
-    for number in (0, 1):
-        for row in (0, 5):
-            crop = (1 + number) * len(plain) + row
-            place = draw_crop(samples[row], number, 0.5)
-            shown = picture_of_crop(samples[row], number, place, 0.0, 64)[None]
-            assert image_of(store.image_ids[crop]) == plain.image_ids[row]
-            assert torch.equal(store.images[torch.tensor([crop])], pyramid.rows(shown))
-            assert store.mirrored is not None
-            mirrored = store.mirrored[torch.tensor([crop])]
-            assert torch.equal(mirrored, pyramid.rows(shown.flip(-1)))
-            width = (place[2] - place[0]) * samples[row].width
-            assert store.sizes[crop, 0].item() == pytest.approx(width)
-    assert len(load_store(*arguments, out, 1000)) == len(plain)
-    fewer = agent.learning.model_copy(update={"stored_crops": 1})
-    assert len(load_store(*arguments, out, 1000, fewer)) == 2 * len(plain)
-    assert load_store(*arguments, out, 1000, fewer).image_ids == store.image_ids[: 2 * len(plain)]
-    val = load_store(shards_folder, "val", ("cat", "dog"), agent.encoder, out, 1000)
-    alone = load_store(shards_folder, "val", ("cat", "dog"), agent.encoder, features, 1000)
-    rows = torch.arange(len(val))
-    assert torch.equal(val.images[rows], alone.images[rows])
-
-
-def test_training_learns_from_crops_and_refuses_a_store_without_them(
-    shards_folder: Path, params_file: Path, features: Path
-) -> None:
-    out = params_file.parent / "crops"
-    options = ("--params", params_file, *CROPS)
-    assert run_stage("encode", shards_folder, out, *options).status == 0
-    run = params_file.parent / "cropped"
-    trained = run_stage("train", shards_folder, run, "--features", out, *options)
-    assert trained.status == 0, trained.err
-    refused = run_stage(
-        "train", shards_folder, params_file.parent / "no", "--features", features, *options
-    )
-    assert (
-        "expected 2 crops of each training image (crop 0.5, jitter 0.0); found 0" in refused.error
-    )
-    other = run_stage(
-        "train", shards_folder, params_file.parent / "no", "--features", out, *options,
-        "--set", "agents.tiny.learning.crop=0.4",
-    )  # fmt: skip
-    assert "(crop 0.4, jitter 0.0); found 2 (crop 0.5, jitter 0.0)" in other.error
