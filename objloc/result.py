@@ -23,7 +23,8 @@ class Look:
 
     Attributes:
         box: the window looked at, in pixels.
-        action: what the agent did then.
+        action: what the agent did then: one of ``Result.actions``, or ``learned_step``
+            where it went as far as it has learned to (in a search with a budget).
         values: the Q-value of each action, in the order of ``Result.actions``.
         category: for which it did so and the values are, where that is another than
             the search's: in a search with a budget categories share their ways.
