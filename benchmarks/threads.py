@@ -45,7 +45,7 @@ def seconds_of_an_update(name: str = "scenes") -> float:
         images=images,
         mirrored=images,
         boxes=torch.cat([low, low + 40], dim=2),
-        object_category=torch.arange(number)[:, None] % 2,
+        object_category=torch.arange(number)[:, None] % len(categories),
         difficult=torch.zeros(number, 1, dtype=torch.bool),
         jpegs=(b"",) * number,
     )
