@@ -184,7 +184,8 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
         network = training.learner.kept
         if not row.settings:
             torch.save(network.state_dict(), weights)
-    return found | ledger_of(val, network.eval(), params.agent.mdp, params.evaluate).summary()
+    ledger = ledger_of(val, network.eval(), params.agent.mdp, params.evaluate, LOOKS)
+    return found | ledger.summary()
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:

@@ -88,7 +88,7 @@ class Backbone(nn.Module):
         self.blocks = blocks
         self.activation = activation
         self.deviations = deviations
-        self._places: list[int] = []
+        self._ends = self._find_ends()
 
     def forward(self, images: Tensor, number: int | None = None) -> list[Tensor]:
         """``[N, 3, S, S]`` uint8 to ``[N, C, s, s]`` for each stride, the finest first.
@@ -103,7 +103,7 @@ class Backbone(nn.Module):
         )
         values = self.activation(self.stem(values))
         number = len(self.deviations) if number is None else number
-        ends = self._ends()[:number]
+        ends = self._ends[:number]
         maps: list[Tensor] = []
         for place, block in enumerate(self.blocks[: ends[-1]], 1):
             values = block(values)
@@ -113,25 +113,31 @@ class Backbone(nn.Module):
 
     def last_stages(self, number: int) -> list[nn.Sequential]:
         """The blocks that make each of the last so many maps of the map before it."""
-        ends = self._ends()
         return [
             nn.Sequential(*self.blocks[begin:end])
-            for begin, end in list(itertools.pairwise(ends))[-number:]
+            for begin, end in list(itertools.pairwise(self._ends))[-number:]
+        ]
+
+    def in_units(self, maps: list[Tensor]) -> list[Tensor]:
+        """Maps ``[N, C, s, s]``, the finest first, in units of their channels' deviations."""
+        return [
+            values.float() / unit.to(values.device).view(1, -1, 1, 1)
+            for values, unit in zip(maps, self.deviations, strict=False)
         ]
 
     @torch.no_grad()
-    def _ends(self) -> list[int]:
+    def _find_ends(self) -> list[int]:
         """Behind how many blocks each map lies, the finest first."""
-        if not self._places:
-            weight = next(self.stem.parameters())
-            values = self.stem(torch.zeros(1, 3, 64, 64, dtype=weight.dtype, device=weight.device))
-            for place, block in enumerate(self.blocks):
-                following = block(values)
-                if following.shape[-1] != values.shape[-1]:
-                    self._places.append(place)
-                values = following
-            self._places.append(len(self.blocks))
-        return self._places[-len(self.deviations) :]
+        places = []
+        weight = next(self.stem.parameters())
+        values = self.stem(torch.zeros(1, 3, 64, 64, dtype=weight.dtype, device=weight.device))
+        for place, block in enumerate(self.blocks):
+            following = block(values)
+            if following.shape[-1] != values.shape[-1]:
+                places.append(place)
+            values = following
+        places.append(len(self.blocks))
+        return places[-len(self.deviations) :]
 
     @torch.inference_mode()
     def rows(self, images: Tensor) -> Tensor:

@@ -189,13 +189,8 @@ class PretrainedPyramid(nn.Module):
     def _maps(self, images: Tensor) -> list[Tensor]:
         """The backbone's maps in units of their channels' deviations."""
         if self._params.fine_tune == "all":
-            maps: list[Tensor] = self.backbone(images)
-            units = self.backbone.deviations
-            return [
-                each.float() / unit.to(each.device).view(1, -1, 1, 1)
-                for each, unit in zip(maps, units, strict=True)
-            ]
-        maps = self._stored_maps(images)
+            return self.backbone.in_units(self.backbone(images))
+        maps = self._frozen_maps(images)
         if self._params.fine_tune != "none":
             units = [unit.to(images.device) for unit in self._units[len(maps) - 1 :]]
             values = maps[-1] * units[0]
@@ -204,7 +199,7 @@ class PretrainedPyramid(nn.Module):
                 maps.append(values.float() / unit)
         return maps
 
-    def _stored_maps(self, images: Tensor) -> list[Tensor]:
+    def _frozen_maps(self, images: Tensor) -> list[Tensor]:
         """Those that no trained stage makes, in units of their channels' deviations."""
         frozen = len(self._info.channels) - len(self.last_stages)
         if images.dtype == torch.int8 or self._params.reads_store:
@@ -214,12 +209,7 @@ class PretrainedPyramid(nn.Module):
         backbone = self._backbone(images.device)
         with torch.no_grad():
             parts = [backbone(part, frozen) for part in torch.split(images, _AT_ONCE)]
-            return [
-                torch.cat(each).float() / unit.to(images.device).view(1, -1, 1, 1)
-                for each, unit in zip(
-                    zip(*parts, strict=True), backbone.deviations[:frozen], strict=True
-                )
-            ]
+            return backbone.in_units([torch.cat(each) for each in zip(*parts, strict=True)])
 
     def _backbone(self, device: torch.device) -> Backbone:
         """The frozen one."""

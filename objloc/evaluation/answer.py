@@ -13,8 +13,9 @@ from torch import Tensor
 from objloc.agent.network import QNetwork
 from objloc.box import best_iou, iou
 from objloc.evaluation.looks import Tasks
-from objloc.evaluation.search import search, trigger_share
+from objloc.evaluation.search import search
 from objloc.evaluation.success import Outcomes
+from objloc.evaluation.trigger_range import TriggerRange
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
 
@@ -46,10 +47,11 @@ def answers(
     boxes = []
     first = 0
     tasks = Tasks(image, searched)
+    chances = TriggerRange.of(network, mdp)
     for looks in search(store, network, mdp, params, max_windows, _BATCH, tasks, triggering=False):
         rows = torch.arange(len(looks.number))
         values = looks.values[rows, :, category[first : first + len(rows)]]
-        best = consensus(looks.boxes, trigger_share(values, network, mdp), looks.real())
+        best = consensus(looks.boxes, chances.share(values), looks.real())
         boxes.append(looks.boxes[rows, best])
         first += len(rows)
     quality = torch.zeros(1, *counted.shape, dtype=torch.float64)

@@ -12,12 +12,16 @@ from objloc.box import best_iou
 from objloc.evaluation.average_precision import Detections, mean_ap
 from objloc.evaluation.detections import by_category, joined, objects_of, suppress, weaken
 from objloc.evaluation.looks import Looks
+from objloc.evaluation.trigger_range import TriggerRange
 from objloc.voc.store import SampleStore
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
 """Looks in an image at which curves are measured; 31 and 63 are those of Tree-RL."""
 
 RECALL_THRESHOLDS = (0.5, 0.6, 0.7)
+
+
+_CHANCES = TriggerRange(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,12 @@ class Overlapping:
         nms: of two that overlap by a higher IoU the lesser goes.
         width: windows that were not triggered on are weakened instead, see ``weaken``;
             None: they go too.
-        values: the least and the greatest value that a trigger can have.
+        values: of triggers, the range.
     """
 
     nms: float
     width: float | None = None
-    values: tuple[float, float] = (0.0, 1.0)
+    values: TriggerRange = _CHANCES
 
 
 def detections_of(
@@ -83,13 +87,11 @@ def _dropped(boxes: Tensor, scores: Tensor, valid: Tensor, nms: float) -> Tensor
 
 
 def _weakened(
-    boxes: Tensor, scores: Tensor, valid: Tensor, width: float, values: tuple[float, float]
+    boxes: Tensor, scores: Tensor, valid: Tensor, width: float, values: TriggerRange
 ) -> Tensor:
     """Scores ``[N, C, W]``, lowered within the range of values; infinitely low if not valid."""
-    least, greatest = values
-    shares = ((scores - least) / (greatest - least)).clamp(0, 1)
-    shares = weaken(boxes, shares, valid, width)
-    return torch.where(valid, least + (greatest - least) * shares, -torch.inf)
+    shares = weaken(boxes, values.share(scores).clamp(0, 1), valid, width)
+    return torch.where(valid, values.value(shares), -torch.inf)
 
 
 def _best(

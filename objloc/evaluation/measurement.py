@@ -116,7 +116,7 @@ def measure(
         greedy, detections = search_greedily(searches, network, counted, params.nms)
     else:
         greedy = searches.repeat("greedy search", GreedyPolicy(network), counted, 1)
-        ledger = ledger_of(store, network, mdp, params, searches.tell)
+        ledger = ledger_of(store, network, mdp, params, params.max_windows, searches.tell)
         detections, spent = ledger.detections(params.max_windows), ledger.summary()
     sampled = searches.repeat(
         f"{params.episodes} episodes with epsilon {params.epsilon:g}",

@@ -11,17 +11,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from objloc.agent.network import NUM_STEPS, QNetwork
-from objloc.agent.policy import shares
+from objloc.agent.network import QNetwork
 from objloc.box import iou
-from objloc.evaluation.looks import Looks, Tasks, first_windows
+from objloc.evaluation.looks import Looks, Tasks
+from objloc.evaluation.trigger_range import TriggerRange
+from objloc.evaluation.visited import Visited
 from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
-
-_SAME = 0.9
-"""Windows that overlap by a higher IoU are one: a search that comes to the second
-goes on from the first."""
 
 
 def search(
@@ -54,23 +51,6 @@ def search(
         yield _Frontier(store, network, mdp, params, max_windows, mine, triggering).run()
 
 
-def trigger_share(values: Tensor, network: QNetwork, mdp: Mdp) -> Tensor:
-    """Trigger values as shares of their range, from the least that can be to the greatest.
-
-    With discount 0 it is the chance that the trigger would be right.
-    """
-    least, greatest = trigger_range(network, mdp)
-    return (values - least) / (greatest - least)
-
-
-def trigger_range(network: QNetwork, mdp: Mdp) -> tuple[float, float]:
-    """The least and the greatest value that a trigger can have."""
-    if network.bounds is None:
-        return -mdp.trigger_cost, mdp.trigger_reward
-    least, greatest = network.bounds[:, -1].tolist()
-    return least, greatest
-
-
 class _Frontier:
     """The searches of a batch of images, side by side."""
 
@@ -84,36 +64,17 @@ class _Frontier:
         tasks: Tasks,
         triggering: bool,
     ) -> None:
-        self._network, self._mdp, self._params = network, mdp, params
-        self._triggering = triggering
-        images, self._searched = tasks.images, tasks.searched
-        self._device = network.values.weight.device
+        self._params, self._triggering = params, triggering
+        self._range = TriggerRange.of(network, mdp)
         self._moves, self._axes = Moves(mdp), axes_of(mdp)
-        self._sizes = store.sizes[images]
-        with torch.no_grad():
-            self._views = network.encode(store.images[images].to(self._device))
-        number, windows = len(images), max_windows
-        categories, actions = len(store.categories), network.num_actions
-        self._boxes = torch.zeros(number, windows, 4, dtype=torch.float64)
-        self._values = torch.full((number, windows, categories, actions), -torch.inf)
-        self._presence = torch.ones(number, windows, categories)
-        # How far each search should go by what the agent has learned, and whether it has.
-        self._by_steps = network.learned_steps and params.learned_steps is not None
-        self._steps = torch.zeros(number, windows, categories, NUM_STEPS * self._by_steps)
-        self._stepped = torch.full((number, windows, categories), not self._by_steps)
-        self._number = torch.zeros(number, dtype=torch.int64)
-        self._triggered = torch.zeros(number, windows, categories, dtype=torch.int64)
-        self._depth = torch.zeros(number, windows, dtype=torch.int64)
-        self._parent = torch.full((number, windows), -1)
-        self._category = torch.full((number, windows), -1)
-        self._made = torch.full((number, windows, params.moves_per_look), -1)
-        # A search may go on from here, and has so many times.
-        self._open = torch.zeros(number, windows, categories, dtype=torch.bool)
-        self._branch = torch.zeros(number, windows, categories, dtype=torch.int64)
-        # What the agent remembers at each window of the way that led there first.
-        frames, history = network.frames, network.action_history
-        self._frames = torch.zeros(number, windows, frames, 4, dtype=torch.float64)
-        self._past = torch.full((number, windows, history), -1)
+        self._searched = tasks.searched
+        self._visited = Visited(store, network, tasks.images, max_windows, params.moves_per_look)
+        pairs = self._visited.presence.shape
+        self._triggered = torch.zeros(pairs, dtype=torch.int64)
+        # A search may go on from here, has so many times, and has by learned steps.
+        self._open = torch.zeros(pairs, dtype=torch.bool)
+        self._branch = torch.zeros(pairs, dtype=torch.int64)
+        self._stepped = torch.full(pairs, not network.learned_steps)
         self._starts = start_windows(params.starts or mdp.starts)[:max_windows]
         self._started = 0
         self._start(params.first_starts or len(self._starts))
@@ -122,57 +83,26 @@ class _Frontier:
         """Look until every budget is spent or nothing promises anything."""
         while self._step():
             pass
+        visited = self._visited
         return Looks(
-            self._boxes,
-            self._number,
-            self._values[..., -1],
-            self._values,
+            visited.boxes,
+            visited.number,
+            visited.values[..., -1],
+            visited.values,
             self._triggered,
-            self._depth,
-            self._parent,
-            self._category,
-            self._made,
+            visited.depth,
+            visited.parent,
+            visited.category,
+            visited.made,
         )
 
     def _start(self, windows: int) -> None:
-        """Look through so many further start windows, where they are new and there is room."""
+        """Go on with so many further start windows."""
         starts = self._starts[self._started : self._started + windows]
         self._started += len(starts)
-        image = torch.arange(len(self._number)).repeat_interleave(len(starts))
-        sizes = self._sizes[image]
-        boxes = starts.repeat(len(self._number), 1) * torch.cat([sizes, sizes], dim=1)
-        fresh = self._overlaps(image, boxes).amax(dim=1) <= _SAME
-        place = self._number[image] + _rank(image, fresh)
-        fresh &= place < self._boxes.shape[1]
-        if not fresh.any():
-            return
-        new = (image[fresh], place[fresh])
-        self._boxes[new], self._frames[new] = boxes[fresh], boxes[fresh][:, None]
-        self._depth[new] = 1
-        self._number += torch.bincount(new[0], minlength=len(self._number))
-        self._look(*new)
-        likely = self._presence[new] >= self._params.least_presence
+        new = self._visited.start(starts)
+        likely = self._visited.presence[new] >= self._params.least_presence
         self._open[new] = likely & self._searched[new[0]]
-
-    def _overlaps(self, image: Tensor, boxes: Tensor) -> Tensor:
-        """``[P, W]``: IoU of windows ``[P, 4]`` with those looked at in their images."""
-        known = first_windows(self._number[image], self._boxes.shape[1])
-        return torch.where(known, iou(boxes[:, None], self._boxes[image]), 0.0)
-
-    @torch.no_grad()
-    def _look(self, image: Tensor, window: Tensor) -> None:
-        """Value windows ``[P]`` for every category."""
-        outputs = self._network.outputs(
-            self._views,
-            image.to(self._device),
-            shares(self._frames[image, window], self._sizes[image]).to(self._device),
-            self._past[image, window].to(self._device),
-        )
-        self._values[image, window] = self._network.values_of(outputs).cpu()
-        if self._network.presence:
-            self._presence[image, window] = self._network.presence_of(outputs).cpu()
-        if self._by_steps:
-            self._steps[image, window] = self._network.steps_of(outputs).cpu()
 
     def _step(self) -> bool:
         """Go on with the most promising searches of every image; False at the end."""
@@ -182,16 +112,15 @@ class _Frontier:
             self._start(params.starts_per_round)
         number, windows, categories = self._open.shape
         promise = (
-            trigger_share(self._values[..., -1], self._network, self._mdp)
-            + params.presence_weight * self._presence
+            self._range.share(self._visited.values[..., -1])
+            + params.presence_weight * self._visited.presence
             - params.branch_cost * self._branch
         )
         promise = torch.where(self._open, promise, -torch.inf)
-        left = self._number < windows
         best, place = promise.flatten(1).topk(
             min(params.searches_per_round, windows * categories), dim=1
         )
-        going = best.isfinite() & left[:, None]
+        going = best.isfinite() & self._visited.room[:, None]
         if not going.any():
             return waiting
         image = torch.arange(number)[:, None].expand_as(place)[going]
@@ -201,7 +130,7 @@ class _Frontier:
         image, window, category = image[~steps], window[~steps], category[~steps]
         action, trigger = self._choose(image, window, category)
         self._pull(image[trigger], window[trigger], category[trigger])
-        moving = action < self._values.shape[-1] - 1
+        moving = action < self._visited.values.shape[-1] - 1
         self._move(image[moving], window[moving], category[moving], action[moving])
         return True
 
@@ -210,8 +139,8 @@ class _Frontier:
         least = self._params.learned_steps
         if least is None:
             return torch.zeros_like(image, dtype=torch.bool)
-        values = self._values[image, window, category, -1]
-        likely = trigger_share(values, self._network, self._mdp) >= least
+        values = self._visited.values[image, window, category, -1]
+        likely = self._range.share(values) >= least
         return likely & ~self._stepped[image, window, category]
 
     def _go_by_steps(self, image: Tensor, window: Tensor, category: Tensor) -> None:
@@ -222,14 +151,15 @@ class _Frontier:
         if len(image) == 0:
             return
         self._stepped[image, window, category] = True
-        steps = self._steps[image, window, category].double()
-        boxes = self._moves.by(self._boxes[image, window], self._sizes[image], steps)
+        steps = self._visited.steps[image, window, category].double()
+        here, sizes = self._visited.boxes[image, window], self._visited.sizes[image]
+        boxes = self._moves.by(here, sizes, steps)
         made = torch.full((len(image), self._params.moves_per_look), -1)
-        made[:, 0] = self._network.num_actions
-        frames = _with(self._frames[image, window], boxes)
-        past = self._past[image, window]
-        there, seen = self._arrive(image, window, category, frames, past, made)
-        values = self._values[..., -1]
+        made[:, 0] = self._visited.values.shape[-1]
+        frames = _with(self._visited.frames[image, window], boxes)
+        past = self._visited.past[image, window]
+        there, seen = self._visited.arrive(image, window, category, frames, past, made)
+        values = self._visited.values[..., -1]
         better = seen & (values[image, there, category] > values[image, window, category])
         self._open[image[better], window[better], category[better]] = False
         onward = better & (self._branch[image, there, category] == 0)
@@ -242,7 +172,7 @@ class _Frontier:
             Actions ``[P]``; whether the search triggers, before it moves if the action is
             a move.
         """
-        values = self._values[image, window, category]
+        values = self._visited.values[image, window, category]
         before = self._branch[image, window, category]
         last = values.shape[1] - 1
         trigger = (values.argmax(dim=1) == last) & (before == 0) & self._triggering
@@ -260,72 +190,28 @@ class _Frontier:
     def _pull(self, image: Tensor, window: Tensor, category: Tensor) -> None:
         """Trigger; searches of the category near the found object end there."""
         # So do those that would trigger beside a more promising one in this round.
-        beside = iou(self._boxes[image, window][:, None], self._boxes[image, window])
+        boxes = self._visited.boxes[image, window]
+        beside = iou(boxes[:, None], boxes)
         same = (image[:, None] == image) & (category[:, None] == category)
         later = torch.ones_like(same).tril(-1)
         alone = ~(same & later & (beside > self._params.inhibition)).any(dim=1)
         image, window, category = image[alone], window[alone], category[alone]
-        self._triggered[image, window, category] = self._number[image]
-        overlap = iou(self._boxes[image, window][:, None], self._boxes[image])
+        self._triggered[image, window, category] = self._visited.number[image]
+        overlap = iou(self._visited.boxes[image, window][:, None], self._visited.boxes[image])
         near = (overlap > self._params.inhibition).nonzero(as_tuple=True)
         self._open[image[near[0]], near[1], category[near[0]]] = False
 
     def _move(self, image: Tensor, window: Tensor, category: Tensor, action: Tensor) -> None:
         """Move windows and look through those that are new."""
         way = self._way(image, window, category, action)
-        there, seen = self._arrive(image, window, category, *way)
+        there, seen = self._visited.arrive(image, window, category, *way)
         onward = seen & (self._branch[image, there, category] == 0)
         self._go_on(image[onward], there[onward], category[onward])
-
-    def _arrive(
-        self,
-        image: Tensor,
-        window: Tensor,
-        category: Tensor,
-        frames: Tensor,
-        past: Tensor,
-        made: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Look through the windows that searches came to, where they are new.
-
-        Args:
-            image: ``[P]`` int64.
-            window: ``[P]`` int64, from where they came.
-            category: ``[P]`` int64, for which.
-            frames: ``[P, frames, 4]``, their last windows, newest last.
-            past: ``[P, H]``, their last actions.
-            made: ``[P, M]``, see ``Looks.moves``.
-
-        Returns:
-            The window that each came to ``[P]`` int64, of those looked at; ``[P]`` bool,
-            False where there is none: no looks were left, or another search of this
-            round came there first.
-        """
-        boxes = frames[:, -1]
-        most, same = self._overlaps(image, boxes).max(dim=1)
-        # Another search of this round may have come to the same window first.
-        together = (image[:, None] == image) & (iou(boxes[:, None], boxes[None]) > _SAME)
-        together &= torch.ones_like(together).tril(-1)
-        first = ~together.any(dim=1)
-        fresh = (most <= _SAME) & first
-        place = self._number[image] + _rank(image, fresh)
-        fresh &= place < self._boxes.shape[1]
-        new = (image[fresh], place[fresh])
-        self._boxes[new], self._frames[new], self._past[new] = (
-            boxes[fresh], frames[fresh], past[fresh],
-        )  # fmt: skip
-        self._depth[new] = self._depth[image[fresh], window[fresh]] + 1
-        self._parent[new], self._category[new] = window[fresh], category[fresh]
-        self._made[new] = made[fresh]
-        self._number.index_add_(0, image[fresh], torch.ones(int(fresh.sum()), dtype=torch.int64))
-        if fresh.any():
-            self._look(*new)
-        return torch.where(fresh, place, same), fresh | (most > _SAME)
 
     def _go_on(self, image: Tensor, window: Tensor, category: Tensor) -> None:
         """Open searches, but where an object of the category was found already."""
         found = self._triggered[image, :, category] > 0
-        overlap = iou(self._boxes[image, window][:, None], self._boxes[image])
+        overlap = iou(self._visited.boxes[image, window][:, None], self._visited.boxes[image])
         inhibited = (found & (overlap > self._params.inhibition)).any(dim=1)
         self._open[image, window, category] = ~inhibited
 
@@ -342,15 +228,15 @@ class _Frontier:
             The last windows ``[P, frames, 4]`` and the last actions ``[P, H]`` of each
             search, newest last; the moves made, see ``Looks.moves``.
         """
-        sizes = self._sizes[image]
-        frames, past = self._frames[image, window], self._past[image, window]
+        sizes = self._visited.sizes[image]
+        frames, past = self._visited.frames[image, window], self._visited.past[image, window]
         boxes = self._moves.apply(frames[:, -1], sizes, action)
         frames, past = _with(frames, boxes), _with(past, action)
         made = torch.full((len(image), self._params.moves_per_look), -1)
         made[:, 0] = action
         if not self._params.moves_per_look > 1:
             return frames, past, made
-        values = self._values[image, window, category][:, :-1]
+        values = self._visited.values[image, window, category][:, :-1]
         cut = self._axes < 0
         done = torch.zeros(len(image), 4, dtype=torch.bool)
         axis = self._axes[action]
@@ -371,9 +257,3 @@ class _Frontier:
 def _with(series: Tensor, newest: Tensor) -> Tensor:
     """A window's memory ``[P, L, ...]`` after one more: the oldest goes."""
     return torch.cat([series, newest[:, None]], dim=1)[:, 1:]
-
-
-def _rank(image: Tensor, fresh: Tensor) -> Tensor:
-    """``[P]`` int64: how many fresh windows of the same image come before each."""
-    same = (image[:, None] == image) & fresh
-    return (same & torch.ones_like(same).tril(-1)).sum(dim=1)

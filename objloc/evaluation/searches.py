@@ -16,7 +16,8 @@ from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.episodes import Episodes
 from objloc.evaluation.ledger import Ledger, Overlapping
 from objloc.evaluation.rollout import Rollout, rollout
-from objloc.evaluation.search import search, trigger_range
+from objloc.evaluation.search import search
+from objloc.evaluation.trigger_range import TriggerRange
 from objloc.params import Evaluate, Mdp
 from objloc.voc.store import SampleStore
 
@@ -115,26 +116,27 @@ def ledger_of(
     network: QNetwork,
     mdp: Mdp,
     params: Evaluate,
+    max_windows: int,
     tell: Callable[[str, str], None] | None = None,
 ) -> Ledger:
-    """Search all categories of each image at once, within ``params.max_windows`` looks.
+    """Search all categories of each image at once, within so many looks.
 
     Args:
         store: the images; its categories are the network's.
         network: in evaluation mode, on its device.
         mdp: the decision process that it was trained in.
         params: how it is measured.
+        max_windows: looks in each image.
         tell: takes the search's name and how far it is.
     """
-    windows = params.max_windows or 1
-    overlapping = Overlapping(params.nms, params.search.soft_nms, trigger_range(network, mdp))
-    ledger = Ledger(store, overlapping, params.search.detections_per_image, windows)
+    overlapping = Overlapping(params.nms, params.search.soft_nms, TriggerRange.of(network, mdp))
+    ledger = Ledger(store, overlapping, params.search.detections_per_image, max_windows)
     done = 0
-    for looks in search(store, network, mdp, params.search, windows):
+    for looks in search(store, network, mdp, params.search, max_windows):
         ledger.add(looks)
         done += len(looks.number)
         if tell is not None:
-            tell(f"search with {windows} looks", f"{done} of {len(store)} images")
+            tell(f"search with {max_windows} looks", f"{done} of {len(store)} images")
     return ledger
 
 

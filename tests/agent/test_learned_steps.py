@@ -63,13 +63,13 @@ def test_steps_are_taught_towards_the_best_object_from_windows_near_it() -> None
     right = torch.zeros(3, learner.online.num_rows)
     right[0, -NUM_STEPS:] = steps_between(boxes[0, 0], objects[0]) / STEP_UNIT
     right[1, -NUM_STEPS:] = 77
-    loss = learner._step_loss(batch, window, category, right)
+    loss = learner._backup._step_loss(batch, window, category, right)
     assert float(loss) == pytest.approx(0, abs=1e-6)
     wrong = right.clone()
     wrong[2, -1] = 3
-    loss = learner._step_loss(batch, window, category, wrong)
+    loss = learner._backup._step_loss(batch, window, category, wrong)
     assert float(loss) == pytest.approx((3 - 0.5) / 2)
-    alone = learner._step_loss(batch, window[1:2], category[1:2], right[1:2])
+    alone = learner._backup._step_loss(batch, window[1:2], category[1:2], right[1:2])
     assert float(alone) == 0
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from objloc.agent.learner import Learner
+from objloc.agent.backup import Backup
 from objloc.agent.n_step import Played, Successors
 from objloc.agent.network import build_network
 from objloc.agent.policy import shares
@@ -172,12 +172,12 @@ def test_targets_are_returns_and_the_discounted_value_after_them(double: bool) -
     agent = agent_of(double=double)
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, STORE.categories, generator)
-    learner = Learner(network, STORE, agent.mdp, agent.learning, generator)
-    learner.target = build_network(agent, STORE.categories, generator).eval()
+    target = build_network(agent, STORE.categories, generator).eval()
+    backup = Backup(network, target, STORE, agent.mdp, agent.learning, generator)
     memory = memory_of(100, 3)
     play(memory, 30)
     state = generator.get_state()
-    taught = learner._sampled(memory)
+    taught = backup(memory)
     generator.set_state(state)
     drawn = memory.sample(agent.learning.images_per_batch, 1, generator)
     network.eval()
@@ -192,7 +192,7 @@ def test_targets_are_returns_and_the_discounted_value_after_them(double: bool) -
         category = int(after.category)
         values, choice = (
             each(each.encode(STORE.images[after.image]), *inputs)[0, category].detach()
-            for each in (learner.target, network if double else learner.target)
+            for each in (target, network if double else target)
         )
         steps, terminated = int(drawn.steps[row]), bool(drawn.terminated_t[row])
         expected = float(drawn.reward_t[row])

@@ -9,6 +9,7 @@ from objloc.box import iou
 from objloc.evaluation.ledger import Ledger, Overlapping, detections_of
 from objloc.evaluation.looks import Looks, Tasks, joined
 from objloc.evaluation.search import search
+from objloc.evaluation.trigger_range import TriggerRange
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search, Starts
 from objloc.voc.store import SampleStore
@@ -309,7 +310,7 @@ def test_overlapping_windows_are_weakened_and_triggered_ones_are_not(store: Samp
     looks.triggered[0, 0, 0] = 1
     images = torch.tensor([0, 1])
     hard = detections_of(looks, store, images, Overlapping(0.3), 100)
-    soft = detections_of(looks, store, images, Overlapping(0.3, 0.5, (-3.0, 3.0)), 100)
+    soft = detections_of(looks, store, images, Overlapping(0.3, 0.5, TriggerRange(-3.0, 3.0)), 100)
     assert hard["attended"]["cat"].scores.tolist()[0] == 2.0
     weakened = -3 + 4.5 * math.exp(-1 / 0.5)
     assert soft["attended"]["cat"].scores.tolist()[:2] == [2.0, pytest.approx(weakened)]
