@@ -19,7 +19,7 @@ def seconds_of_an_update(name: str = "scenes") -> float:
     """Time updates of an agent on random pictures, or on random features of pictures."""
     import torch
 
-    from objloc.agent.backbone import BACKBONES
+    from objloc.agent.backbones import info_of
     from objloc.agent.network import build_network
     from objloc.agent.training import Training
     from objloc.params import load_params
@@ -30,7 +30,7 @@ def seconds_of_an_update(name: str = "scenes") -> float:
     categories = tuple(map(str, range(20)))
     generator = torch.Generator().manual_seed(0)
     if agent.encoder.reads_store:
-        length = BACKBONES[agent.encoder.backbone].length(size)
+        length = info_of(agent.encoder.backbone).length(size)
         images = torch.randint(-127, 127, (number, length), generator=generator).to(torch.int8)
     else:
         images = torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.agent.backbone import BACKBONES, Backbone, backbone_of
+from objloc.agent.backbone import Backbone
+from objloc.agent.backbones import backbone_of, info_of
 from objloc.agent.features import FEATURES_FILE, MIRRORED_FILE, FeatureIndex, write_feature_index
 from objloc.params import Encoder
 from objloc.voc.sample import Sample
@@ -56,7 +57,7 @@ def encode_sets(
             mirrored = len(rows)
     index = FeatureIndex(
         backbone=encoder.backbone,
-        weights=BACKBONES[encoder.backbone].weights,
+        weights=info_of(encoder.backbone).weights,
         precision=encoder.precision,
         image_size=encoder.image_size,
         data_hash=read_index(shards).data_hash,
@@ -91,7 +92,7 @@ def _write_rows(
     batch: int,
 ) -> Iterator[int]:
     """Compute maps and write them; yields the number of images done."""
-    length = BACKBONES[encoder.backbone].length(encoder.image_size)
+    length = info_of(encoder.backbone).length(encoder.image_size)
     create = np.lib.format.open_memmap
     plain = create(folder / FEATURES_FILE, "w+", np.int8, (index.images, length))
     turned = None

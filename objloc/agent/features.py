@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.agent.backbone import BACKBONES
+from objloc.agent.backbones import info_of
 from objloc.errors import ObjlocError
 from objloc.files import write_json
 from objloc.params import Encoder
@@ -113,7 +113,7 @@ def open_features(
     """
     index = _checked_index(folder, image_set, data_hash, encoder)
     rows = torch.tensor(index.image_sets[image_set])
-    length = BACKBONES[encoder.backbone].length(encoder.image_size)
+    length = info_of(encoder.backbone).length(encoder.image_size)
     whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
     plain = Features(_open(folder / FEATURES_FILE, (index.images, length), whole), rows)
     if not index.mirrored or int(rows.max()) >= index.mirrored:
@@ -127,7 +127,7 @@ def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encode
     index = read_feature_index(folder)
     for what, wanted, found in (
         ("backbone", encoder.backbone, index.backbone),
-        ("weights", BACKBONES[encoder.backbone].weights, index.weights),
+        ("weights", info_of(encoder.backbone).weights, index.weights),
         ("precision", encoder.precision, index.precision),
         ("image_size", encoder.image_size, index.image_size),
         ("shards", data_hash[:12], index.data_hash[:12]),

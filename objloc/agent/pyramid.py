@@ -7,14 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from objloc.agent.backbone import (
-    BACKBONES,
-    Backbone,
-    backbone_of,
-    load_backbone,
-    train_further,
-    unpack,
-)
+from objloc.agent.backbone import Backbone, train_further, unpack
+from objloc.agent.backbones import backbone_of, info_of, load_backbone
 from objloc.params import Encoder
 
 _AT_ONCE = 16
@@ -147,7 +141,7 @@ class PretrainedPyramid(nn.Module):
     def __init__(self, params: Encoder) -> None:
         super().__init__()
         self._params = params
-        self._info = info = BACKBONES[params.backbone]
+        self._info = info = info_of(params.backbone)
         self._frozen: list[Backbone] = []  # a list: hidden from nn.Module
         self.last_stages = nn.ModuleList()
         if params.fine_tune == "all":

@@ -57,6 +57,9 @@ def _fine_tune(value: object) -> object:
     return {False: "none", True: "all"}[value] if isinstance(value, bool) else value
 
 
+_BACKBONES = r"^(efficientnet-lite[012]|timm:[A-Za-z0-9_.\-]+)$"
+
+
 class Encoder(Section):
     """What the agent sees of an image and a window.
 
@@ -68,10 +71,10 @@ class Encoder(Section):
 
     kind: Literal["crops", "map", "pretrained"] = "map"
     """Which of the three."""
-    backbone: Literal["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"] = (
-        "efficientnet-lite0"
-    )
-    """``pretrained``: the network and its weights (extra ``pretrained``)."""
+    backbone: Annotated[str, Field(pattern=_BACKBONES)] = "efficientnet-lite0"
+    """``pretrained``: the network and its weights. ``efficientnet-lite0``, ``-lite1`` or
+    ``-lite2`` (extra ``pretrained``); or ``timm:NAME``, NAME as timm knows it, where that is
+    installed and may fetch weights."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's arithmetic; ``bfloat16``: automatic mixed precision, on devices that
     compute in it. Others, which would emulate it, compute in float32."""
@@ -241,6 +244,11 @@ class Agent(Section):
                 raise ValueError(
                     "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
                     f"found {self.encoder.image_size}"
+                )
+            if self.encoder.backbone.startswith("timm:") and "last" in self.encoder.fine_tune:
+                raise ValueError(
+                    "encoder.fine_tune: expected none or all with a backbone of timm, found "
+                    f"{self.encoder.fine_tune}"
                 )
             if self.encoder.greyscale:
                 raise ValueError(

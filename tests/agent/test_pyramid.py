@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from objloc.agent.backbone import BACKBONES, load_backbone, pack, unpack
+from objloc.agent.backbone import pack, unpack
+from objloc.agent.backbones import info_of, load_backbone
+from objloc.agent.efficientnet_lite import NETWORKS
 from objloc.agent.network import build_network
 from objloc.agent.pyramid import PretrainedPyramid
 from objloc.agent.training import Training
@@ -12,15 +14,15 @@ FROZEN = Encoder(kind="pretrained", image_size=64, neck_width=8)
 IMAGES = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_maps_have_the_strides_and_channels_that_are_stated(name: str) -> None:
     maps = load_backbone(name)(IMAGES)
-    shapes = BACKBONES[name].shapes(64)
+    shapes = info_of(name).shapes(64)
     assert [tuple(each.permute(0, 2, 3, 1).shape[1:]) for each in maps] == list(shapes)
     assert [side for side, _, _ in shapes] == [8, 4, 2]
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> None:
     """Maps in units of them fill the 8 bits of a store, and are not cut."""
     backbone = load_backbone(name)
@@ -30,7 +32,7 @@ def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> 
 
 
 def test_rows_hold_maps_to_within_half_a_level() -> None:
-    info = BACKBONES["efficientnet-lite0"]
+    info = info_of("efficientnet-lite0")
     backbone = load_backbone("efficientnet-lite0")
     maps = backbone(IMAGES)
     rows = pack(maps, backbone.deviations)

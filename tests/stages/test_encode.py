@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from objloc.agent.backbone import load_backbone
+from objloc.agent.backbones import load_backbone
 from objloc.agent.checkpoint import load_checkpoint
 from objloc.agent.features import load_store, open_features, read_feature_index
 from objloc.agent.pyramid import PretrainedPyramid
