@@ -25,64 +25,53 @@ _CHANCES = TriggerRange(0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """What windows of a category are worth as detections.
+class Overlapping:
+    """What becomes of windows of a category that overlap.
 
     Attributes:
         nms: of two that overlap by a higher IoU the lesser goes.
         width: windows that were not triggered on are weakened instead, see ``weaken``;
             None: they go too.
-        placement_power: see ``objloc.params.Search``.
         values: of triggers, the range.
     """
 
     nms: float
     width: float | None = None
-    placement_power: float = 0.0
     values: TriggerRange = _CHANCES
-
-    def scores(self, looks: Looks) -> Tensor:
-        """``[N, W, C]`` float32: of all windows, before what overlaps is compared."""
-        if not self.placement_power:
-            return looks.values
-        shares = self.values.share(looks.values)
-        lost = shares.clamp(min=0) * (1 - looks.placement**self.placement_power)
-        return self.values.value(shares - lost)
 
 
 def detections_of(
     looks: Looks,
     store: SampleStore,
     images: Tensor,
-    scoring: Scoring,
+    overlapping: Overlapping,
     most: int,
     budget: int | None = None,
 ) -> dict[str, dict[str, Detections]]:
     """``triggered`` and ``attended`` detections of some images, by category.
 
-    Every window looked at is scored for every category by the trigger's Q-value, and by
-    how little the agent would still move.
+    Every window looked at is scored for every category by the trigger's Q-value.
 
     Args:
         looks: of N images.
         store: all images.
         images: ``[N]`` int64, which of them were searched.
-        scoring: what they are worth.
+        overlapping: what becomes of windows that overlap.
         most: detections kept of an image, the best over all categories.
         budget: as if the search had ended after so many looks.
     """
     limit = budget or looks.boxes.shape[1]
     boxes = looks.boxes[:, :limit]
     scores, triggered = (
-        each[:, :limit].transpose(1, 2) for each in (scoring.scores(looks), looks.triggered)
+        each[:, :limit].transpose(1, 2) for each in (looks.values, looks.triggered)
     )
     real = looks.real(budget)[:, None, :limit].expand_as(scores)
     pulled = (triggered > 0) & (triggered <= limit) & real
     kept = {
-        "triggered": _dropped(boxes, scores, pulled, scoring.nms),
-        "attended": _dropped(boxes, scores, real, scoring.nms)
-        if scoring.width is None
-        else _weakened(boxes, scores, real, scoring.width, scoring.values),
+        "triggered": _dropped(boxes, scores, pulled, overlapping.nms),
+        "attended": _dropped(boxes, scores, real, overlapping.nms)
+        if overlapping.width is None
+        else _weakened(boxes, scores, real, overlapping.width, overlapping.values),
     }
     # As wide as all looks again: of equal scores topk then takes the same ones.
     rest = (0, looks.boxes.shape[1] - boxes.shape[1])
@@ -128,13 +117,15 @@ class Ledger:
 
     Args:
         store: the images.
-        scoring: see ``detections_of``.
+        overlapping: see ``detections_of``.
         most: likewise.
         max_windows: the search's budget.
     """
 
-    def __init__(self, store: SampleStore, scoring: Scoring, most: int, max_windows: int) -> None:
-        self._store, self._scoring, self._most = store, scoring, most
+    def __init__(
+        self, store: SampleStore, overlapping: Overlapping, most: int, max_windows: int
+    ) -> None:
+        self._store, self._overlapping, self._most = store, overlapping, most
         self.budgets = (*(each for each in BUDGETS if each < max_windows), max_windows)
         self.parts: dict[int, list[Mapping[str, Mapping[str, Detections]]]] = {
             budget: [] for budget in self.budgets
@@ -155,7 +146,7 @@ class Ledger:
         objects, mine = store.boxes[images], store.object_category[images] >= 0
         counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
         for budget in self.budgets:
-            found = detections_of(looks, store, images, self._scoring, self._most, budget)
+            found = detections_of(looks, store, images, self._overlapping, self._most, budget)
             self.parts[budget].append(found)
             row = counted[0]
             overlap = best_iou(objects[counted], looks.boxes[row], looks.real(budget)[row])

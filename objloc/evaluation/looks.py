@@ -48,8 +48,6 @@ class Looks:
         parent: ``[N, W]`` int64, the window it was reached from; -1 for a start.
         category: ``[N, W]`` int64, whose search went there from the parent; -1 for a
             start.
-        placement: ``[N, W, C]`` float32, the IoU of the window with the one that learned
-            steps lead to for each category; 1 where the agent has learned none.
         moves: ``[N, W, M]`` int64, the actions by which it did, in their order; -1
             after the last. A number behind those of the actions: by learned steps.
     """
@@ -62,7 +60,6 @@ class Looks:
     depth: Tensor
     parent: Tensor
     category: Tensor
-    placement: Tensor
     moves: Tensor
 
     def real(self, budget: int | None = None) -> Tensor:

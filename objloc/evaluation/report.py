@@ -57,7 +57,6 @@ def metrics_of(measurement: Measurement, params: Evaluate, model_hash: str) -> d
         "epsilon": params.epsilon,
         "nms": params.nms,
         "soft_nms": params.search.soft_nms,
-        "placement_power": params.search.placement_power,
         "search": measurement.search,
         "fixed_box": measurement.fixed,
         "data": {"name": store.data, "hash": store.data_hash},

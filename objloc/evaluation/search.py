@@ -13,7 +13,7 @@ from torch import Tensor
 
 from objloc.agent.network import QNetwork
 from objloc.box import iou
-from objloc.evaluation.looks import Looks, Tasks, first_windows
+from objloc.evaluation.looks import Looks, Tasks
 from objloc.evaluation.trigger_range import TriggerRange
 from objloc.evaluation.visited import Visited
 from objloc.mdp.action import Moves, axes_of, start_windows
@@ -93,22 +93,8 @@ class _Frontier:
             visited.depth,
             visited.parent,
             visited.category,
-            self._placement(),
             visited.made,
         )
-
-    def _placement(self) -> Tensor:
-        """See ``Looks.placement``."""
-        visited = self._visited
-        if not visited.steps.shape[-1]:
-            return torch.ones_like(visited.presence)
-        boxes = visited.boxes[:, :, None].expand(*visited.presence.shape, 4)
-        sizes = visited.sizes[:, None, None].expand(*visited.presence.shape, 2)
-        there = self._moves.by(
-            boxes.flatten(0, 2), sizes.flatten(0, 2), visited.steps.flatten(0, 2).double()
-        )
-        known = first_windows(visited.number, boxes.shape[1])[..., None]
-        return torch.where(known, iou(boxes, there.view(boxes.shape)), 1.0).float()
 
     def _start(self, windows: int) -> None:
         """Go on with so many further start windows."""

@@ -14,7 +14,7 @@ from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Detections
 from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.episodes import Episodes
-from objloc.evaluation.ledger import Ledger, Scoring
+from objloc.evaluation.ledger import Ledger, Overlapping
 from objloc.evaluation.rollout import Rollout, rollout
 from objloc.evaluation.search import search
 from objloc.evaluation.trigger_range import TriggerRange
@@ -129,13 +129,8 @@ def ledger_of(
         max_windows: looks in each image.
         tell: takes the search's name and how far it is.
     """
-    scoring = Scoring(
-        params.nms,
-        params.search.soft_nms,
-        params.search.placement_power,
-        TriggerRange.of(network, mdp),
-    )
-    ledger = Ledger(store, scoring, params.search.detections_per_image, max_windows)
+    overlapping = Overlapping(params.nms, params.search.soft_nms, TriggerRange.of(network, mdp))
+    ledger = Ledger(store, overlapping, params.search.detections_per_image, max_windows)
     done = 0
     for looks in search(store, network, mdp, params.search, max_windows):
         ledger.add(looks)

@@ -38,10 +38,6 @@ class Search(Section):
     """Of two overlapping windows of a category the lesser is not dropped above
     ``evaluate.nms`` but weakened, times exp(-IoU^2 / this) (Bodla et al. 2017); windows that
     were triggered on are not concerned. null: dropped."""
-    placement_power: Annotated[float, Field(ge=0)] = 0.0
-    """Scores of detections are multiplied by the window's IoU with the one that learned steps
-    lead to, to this power: what the agent would still move is not well placed (of no
-    consequence for an agent that has learned none). 0: the trigger's value alone."""
     inhibition: Fraction = 0.85
     """Searches of a category end where they overlap a found object of it by a higher
     IoU (inhibition of return)."""

@@ -150,5 +150,5 @@ def _conditions(part: Mapping[str, Any], metric: str) -> dict[str, Any]:
         "success_rate.episodes15.mean": (
             "iou_threshold", "images_by_category", "episodes", "epsilon",
         ),
-    }.get(metric, ("images", "nms", "soft_nms", "placement_power"))  # fmt: skip
+    }.get(metric, ("images", "nms", "soft_nms"))  # fmt: skip
     return {name: part.get(name) for name in names}

@@ -6,7 +6,6 @@ import torch
 from objloc.agent.learner import Learner
 from objloc.agent.network import NUM_STEPS, STEP_UNIT, QNetwork
 from objloc.agent.target import Batch
-from objloc.box import iou
 from objloc.evaluation.looks import Looks, joined
 from objloc.evaluation.search import search
 from objloc.mdp.action import Moves, steps_between
@@ -102,22 +101,6 @@ def test_nothing_is_triggered_on_before_the_steps_were_looked_at() -> None:
             if looks.category[one, child] == mine:
                 assert looks.triggered[one, parent, mine] > child
                 assert looks.values[one, child, mine] <= looks.values[one, parent, mine]
-
-
-def test_looks_tell_how_well_placed_windows_are() -> None:
-    looks = looks_of(stepping(), None)
-    image, window = looks.real().nonzero(as_tuple=True)
-    steps = STEPS.double().expand(len(image), -1)
-    boxes = looks.boxes[image, window]
-    there = Moves(AGENT.mdp).by(boxes, STORE.sizes[image], steps)
-    expected = iou(boxes, there).float()[:, None].expand(-1, 2)
-    torch.testing.assert_close(looks.placement[image, window], expected)
-    assert len(set(expected[:, 0].tolist())) > 1
-    assert (looks.placement[~looks.real()] == 1).all()
-    assert (looks_of(stepping(torch.zeros(4)), None).placement == 1).all()
-    head = AGENT.head.model_copy(update={"learned_steps": False})
-    other = promising_network(AGENT.model_copy(update={"head": head}))
-    assert (looks_of(other, None).placement == 1).all()
 
 
 def test_a_search_need_not_go_by_them() -> None:

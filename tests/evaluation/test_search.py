@@ -6,7 +6,7 @@ import torch
 
 from objloc.agent.network import QNetwork, build_network
 from objloc.box import iou
-from objloc.evaluation.ledger import Ledger, Scoring, detections_of
+from objloc.evaluation.ledger import Ledger, Overlapping, detections_of
 from objloc.evaluation.looks import Looks, Tasks, joined
 from objloc.evaluation.search import search
 from objloc.evaluation.trigger_range import TriggerRange
@@ -289,31 +289,17 @@ def hand_made(store: SampleStore) -> Looks:
     none = torch.full((2, 3), -1)
     return Looks(
         boxes, torch.tensor([2, 2]), values, values[..., None], triggered, depth, depth - 2,
-        none, torch.ones(2, 3, 2), none[..., None],
+        none, none[..., None],
     )  # fmt: skip
 
 
 def test_detections_are_scored_by_the_triggers_value(store: SampleStore) -> None:
-    found = detections_of(hand_made(store), store, torch.tensor([0, 1]), Scoring(0.3), 100)
+    found = detections_of(hand_made(store), store, torch.tensor([0, 1]), Overlapping(0.3), 100)
     assert found["triggered"]["cat"].scores.tolist() == [2.0]
     assert len(found["triggered"]["dog"]) == 0
     assert found["attended"]["dog"].scores.tolist()[0] == 1.0
-    one = detections_of(hand_made(store), store, torch.tensor([0, 1]), Scoring(0.3), 1)
+    one = detections_of(hand_made(store), store, torch.tensor([0, 1]), Overlapping(0.3), 1)
     assert sum(len(each) for each in one["attended"].values()) == 2  # one an image
-
-
-def test_windows_that_the_agent_would_still_move_score_less(store: SampleStore) -> None:
-    looks = hand_made(store)
-    looks.placement[0, 1, 0] = 0.25
-    looks.values[1, 1, 1] = -3.5  # a network without bounds may say less than the least
-    looks.placement[1, 1, 1] = 0.25
-    images, values = torch.tensor([0, 1]), TriggerRange(-3.0, 3.0)
-    plain = detections_of(looks, store, images, Scoring(0.3, None, 0.0, values), 100)
-    placed = detections_of(looks, store, images, Scoring(0.3, None, 0.5, values), 100)
-    assert plain["attended"]["cat"].scores.tolist()[0] == 2.0
-    for kind in ("attended", "triggered"):
-        assert placed[kind]["cat"].scores.tolist()[0] == -3 + 5 * 0.5
-    assert -3.5 in placed["attended"]["dog"].scores.tolist()
 
 
 def test_overlapping_windows_are_weakened_and_triggered_ones_are_not(store: SampleStore) -> None:
@@ -323,8 +309,8 @@ def test_overlapping_windows_are_weakened_and_triggered_ones_are_not(store: Samp
     looks.values[0, 0, 0] = 1.5
     looks.triggered[0, 0, 0] = 1
     images = torch.tensor([0, 1])
-    hard = detections_of(looks, store, images, Scoring(0.3), 100)
-    soft = detections_of(looks, store, images, Scoring(0.3, 0.5, 0.0, TriggerRange(-3.0, 3.0)), 100)
+    hard = detections_of(looks, store, images, Overlapping(0.3), 100)
+    soft = detections_of(looks, store, images, Overlapping(0.3, 0.5, TriggerRange(-3.0, 3.0)), 100)
     assert hard["attended"]["cat"].scores.tolist()[0] == 2.0
     weakened = -3 + 4.5 * math.exp(-1 / 0.5)
     assert soft["attended"]["cat"].scores.tolist()[:2] == [2.0, pytest.approx(weakened)]
@@ -340,7 +326,7 @@ def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleSto
         object_category=store.object_category[:2],
         difficult=store.difficult[:2],
     )
-    ledger = Ledger(two, Scoring(0.3), 100, 3)
+    ledger = Ledger(two, Overlapping(0.3), 100, 3)
     ledger.add(hand_made(two))
     summary = ledger.summary()
     (row,) = summary["curve"]
@@ -351,5 +337,7 @@ def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleSto
     assert row["ap_attended"] == 1.0
     assert summary["triggers_per_image"] == 0.5
     assert summary["steps_to_trigger"] == {"median": 2.0, "mean": 2.0}
-    first = detections_of(hand_made(two), two, torch.tensor([0, 1]), Scoring(0.3), 100, budget=1)
+    first = detections_of(
+        hand_made(two), two, torch.tensor([0, 1]), Overlapping(0.3), 100, budget=1
+    )
     assert len(first["triggered"]["cat"]) == 0
