@@ -191,11 +191,21 @@ def published(name: str) -> Callable[[Read], str]:
 
 def detector(metrics: Json, how: list[str]) -> list[str]:
     """Average precision of the pretrained agent beside the paper's."""
-    test = metrics["test"]
-    parts = [_data_and_model(test), *how, voc2007.detection_table(test)]
-    if "seeds" in metrics:
-        parts.append(voc2007.seeds_table(metrics["seeds"]))
-    return [*parts, measured_on(test, "test"), success_table(test)]
+    test, seeds = metrics["test"], metrics["seeds"]
+    first = next(iter(seeds))
+    models = ", ".join(f"`{_model(run)}`" for run in seeds.values())
+    return [
+        f"Data: {data_name(test)}. Models: {models}.",
+        *how,
+        f"Means over {len(seeds)} seeds, with standard deviations; {test['images']} images of "
+        "`test`; AP of VOC2007 (11 points, IoU .5).",
+        voc2007.detection_table(seeds),
+        voc2007.seeds_table(seeds),
+        "Means over the seeds against the budget:",
+        voc2007.curve_table(seeds),
+        f"Greedy episodes of seed {first}. {measured_on(test, 'test')}",
+        success_table(test),
+    ]
 
 
 def from_scratch(name: str) -> Callable[[Read], str]:

@@ -40,78 +40,95 @@ PAPER_ATTENDED = (
 """The same, AAR."""
 
 
-def detection_table(metrics: dict[str, Any]) -> str:
-    """Average precision by category beside the paper's, and the curve over budgets."""
-    precision = metrics["ap"]
+Runs = Mapping[str, Mapping[str, Any]]
+"""By seed: ``ap`` and ``search`` of its ``metrics.json``."""
+
+
+def detection_table(runs: Runs) -> str:
+    """Average precision by category beside the paper's: means over seeds, and deviations."""
     rows = [
         "| category | AP triggered | paper, TR | AP attended | paper, AAR |",
         "|---|--:|--:|--:|--:|",
     ]
-    categories = metrics["model"]["categories"]
+    found = [run["ap"] for run in runs.values()]
+    columns = list(found[0]["triggered"]["voc2007"])
+    categories = [each for each in columns if each != "mean"]
     papers = [
         dict(zip([*categories, "mean"], [*values, sum(values) / len(values)], strict=True))
         for values in (PAPER_TRIGGERED, PAPER_ATTENDED)
     ]
-    for category in [*categories, "mean"]:
-        ours = [100 * (precision[kind]["voc2007"][category] or 0) for kind in _KINDS]
-        cells = [category]
-        for own, paper in zip(ours, papers, strict=True):
-            cells += [f"**{own:.1f}**", f"{paper[category]:.1f}"]
+    for column in [*categories, "mean"]:
+        cells = [column]
+        for kind, paper in zip(_KINDS, papers, strict=True):
+            ours = [100 * (ap[kind]["voc2007"][column] or 0) for ap in found]
+            cells += [_mean(ours, "**{:.1f}**"), f"{paper[column]:.1f}"]
         rows.append(f"| {' | '.join(cells)} |")
-    search = metrics["search"]
-    curve = [
-        "| looks in an image, at most | in the mean | recall at IoU .5 | .6 | .7 "
-        "| mAP triggered | mAP attended |",
-        "|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for row in search["curve"]:
-        shares = [row[f"recall_{each}"] for each in (0.5, 0.6, 0.7)]
-        shares += [row["ap_triggered"], row["ap_attended"]]
-        cells = [str(row["budget"]), f"{row['windows']:.0f}", *(f"{100 * x:.1f}" for x in shares)]
-        curve.append(f"| {' | '.join(cells)} |")
-    steps = search["steps_to_trigger"]
-    return "\n".join(
-        [
-            *rows,
-            "",
-            f"{metrics['images']} images of `test`; AP of VOC2007 (11 points, IoU .5). "
-            f"Windows to a trigger, the start included: median {steps['median']:g}, mean "
-            f"{steps['mean']:.1f} (paper: 11 and 25.6 steps). "
-            f"{search['triggers_per_image']:.2f} triggers in an image.",
-            "",
-            *curve,
-        ]
-    )
+    return "\n".join(rows)
 
 
 _KINDS = ("triggered", "attended")
 
 
-def seeds_table(seeds: Mapping[str, Mapping[str, Any]]) -> str:
-    """The headline figures over seeds: one row for each, then mean and standard deviation."""
+def _mean(values: Sequence[float], form: str = "{:.1f}") -> str:
+    """The mean, and of several the standard deviation."""
+    mean = form.format(statistics.mean(values))
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+
+
+def curve_table(runs: Runs) -> str:
+    """Recall and mean average precision against the budget: means over seeds."""
     rows = [
-        "| seed | mAP triggered | mAP attended | recall at IoU .5, 31 looks | recall, most looks |",
-        "|---|--:|--:|--:|--:|",
+        "| looks in an image, at most | in the mean | recall at IoU .5 | .6 | .7 "
+        "| mAP triggered | mAP attended |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    figures = {seed: _headline(found) for seed, found in seeds.items()}
-    rows += [f"| {seed} | {_cells(values)} |" for seed, values in figures.items()]
-    if len(figures) > 1:
-        columns = list(zip(*figures.values(), strict=True))
-        rows.append(f"| mean | {_cells([statistics.mean(each) for each in columns])} |")
-        spread = _cells([statistics.stdev(each) for each in columns])
-        rows.append(f"| standard deviation | {spread} |")
+    for points in zip(*(run["search"]["curve"] for run in runs.values()), strict=True):
+        windows = statistics.mean(each["windows"] for each in points)
+        cells = [str(points[0]["budget"]), f"{windows:.0f}"]
+        cells += [f"{100 * statistics.mean(each[name] for each in points):.1f}" for name in _CURVE]
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _headline(found: Mapping[str, Any]) -> list[float]:
-    curve = {row["budget"]: row for row in found["curve"]}
-    last = curve[max(curve)]
-    return [last["ap_triggered"], last["ap_attended"],
-            curve[31]["recall_0.5"], last["recall_0.5"]]  # fmt: skip
+_CURVE = ("recall_0.5", "recall_0.6", "recall_0.7", "ap_triggered", "ap_attended")
 
 
-def _cells(values: Sequence[float]) -> str:
-    return " | ".join(f"{100 * value:.1f}" for value in values)
+def seeds_table(runs: Runs) -> str:
+    """The figures that have a goal, by seed; of several, mean and standard deviation too."""
+    names = list(runs)
+    heads = [f"seed {name}" for name in names] + ["mean"] * (len(names) > 1)
+    rows = [f"| | {' | '.join(heads)} |", f"|---|{'--:|' * len(heads)}"]
+    figures = [_figures(run) for run in runs.values()]
+    for label in figures[0]:
+        values = [each[label] for each in figures]
+        cells = [f"{each:.1f}" for each in values]
+        rows.append(f"| {' | '.join([label, *cells, *[_mean(values)] * (len(values) > 1)])} |")
+    return "\n".join(rows)
+
+
+def _figures(run: Mapping[str, Any]) -> dict[str, float]:
+    search = run["search"]
+    curve = {row["budget"]: row for row in search["curve"]}
+    most = max(curve)
+    asked = {
+        f"mAP triggered, {most} looks": (most, "ap_triggered"),
+        f"mAP attended, {most} looks": (most, "ap_attended"),
+        "mAP attended, 100 looks": (100, "ap_attended"),
+        **{
+            f"recall at IoU {iou}, {looks} looks": (looks, f"recall_{iou}")
+            for looks in (31, 63, most)
+            for iou in (0.5, 0.6, 0.7)
+        },
+    }
+    figures = {
+        label: 100 * curve[looks][name] for label, (looks, name) in asked.items() if looks in curve
+    }
+    steps = search["steps_to_trigger"]
+    return figures | {
+        "windows to a trigger, the start included: median": steps["median"],
+        "the same, mean (paper: median 11 and mean 25.6 steps)": steps["mean"],
+        "triggers in an image": search["triggers_per_image"],
+    }
 
 
 def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
@@ -131,14 +148,17 @@ def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
 
 
 def collect(folder: Path) -> dict[str, Any]:
-    """All figures of the first seed that was measured; of several, the searches of all too."""
+    """All figures of the first seed that was measured; detections and searches of all."""
     runs = {
         path.parent.parent.name.removeprefix("seed"): json.loads(path.read_text("utf-8"))
         for path in sorted(folder.glob("seed*/evaluate/metrics.json"))
     }
     first: dict[str, Any] = next(iter(runs.values()))
-    searches = {seed: run["test"]["search"] for seed, run in runs.items()}
-    return first | {"seeds": searches} if len(searches) > 1 else first
+    seeds = {
+        seed: {name: run["test"][name] for name in ("ap", "search", "model")}
+        for seed, run in runs.items()
+    }
+    return first | {"seeds": seeds}
 
 
 def main(
@@ -153,9 +173,8 @@ def main(
     found = collect(folder)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{NAME}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
-    print(detection_table(found["test"]))
-    if "seeds" in found:
-        print(seeds_table(found["seeds"]))
+    print(detection_table(found["seeds"]))
+    print(seeds_table(found["seeds"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -147,16 +148,62 @@ def test_the_ablation_shows_each_row_beside_the_first() -> None:
     assert alone[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 |  |  |")
 
 
-def test_seeds_are_shown_with_their_mean_and_deviation() -> None:
-    def searched(attended: float) -> dict[str, Any]:
-        few = {"ap_triggered": 0.1, "ap_attended": 0.1, "recall_0.5": 0.5}
-        many = {"ap_triggered": 0.4, "ap_attended": attended, "recall_0.5": 0.7}
-        return {"curve": [few | {"budget": 31}, many | {"budget": 100}]}
+def _run(attended: float) -> dict[str, Any]:
+    """A run of one category: what ``voc2007.collect`` keeps of it, with made figures."""
+    recalls = {"recall_0.5": 0.5, "recall_0.6": 0.4, "recall_0.7": 0.3}
+    few = recalls | {"windows": 31.0, "ap_triggered": 0.1, "ap_attended": 0.1}
+    many = recalls | {"windows": 80.0, "ap_triggered": 0.4, "ap_attended": attended}
+    return {
+        "ap": {
+            "triggered": {"voc2007": {"cat": 0.4, "mean": 0.4}},
+            "attended": {"voc2007": {"cat": attended, "mean": attended}},
+        },
+        "search": {
+            "curve": [few | {"budget": 31}, many | {"budget": 100}],
+            "steps_to_trigger": {"median": 4.0, "mean": 4.5},
+            "triggers_per_image": 9.0,
+        },
+    }
 
-    alone = voc2007.seeds_table({"0": searched(0.5)}).splitlines()
-    assert alone[2:] == ["| 0 | 40.0 | 50.0 | 50.0 | 70.0 |"]
-    several = voc2007.seeds_table({"0": searched(0.5), "1": searched(0.54)}).splitlines()
-    assert several[4:] == [
-        "| mean | 40.0 | 52.0 | 50.0 | 70.0 |",
-        "| standard deviation | 0.0 | 2.8 | 0.0 | 0.0 |",
+
+def test_seeds_are_shown_with_their_mean_and_deviation() -> None:
+    alone = voc2007.seeds_table({"0": _run(0.5)}).splitlines()
+    assert alone[0] == "| | seed 0 |"
+    assert "| mAP attended, 100 looks | 50.0 |" in alone
+    several = voc2007.seeds_table({"0": _run(0.5), "2": _run(0.54)}).splitlines()
+    assert several[:2] == ["| | seed 0 | seed 2 | mean |", "|---|--:|--:|--:|"]
+    assert "| mAP attended, 100 looks | 50.0 | 54.0 | 52.0 ± 2.8 |" in several
+    assert "| recall at IoU 0.7, 31 looks | 30.0 | 30.0 | 30.0 ± 0.0 |" in several
+    # No run has a budget of 63 looks, so there is no such row.
+    assert not any("63" in line for line in several)
+
+
+def test_categories_and_budgets_are_shown_as_means_over_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for paper in ("PAPER_TRIGGERED", "PAPER_ATTENDED"):
+        monkeypatch.setattr(voc2007, paper, (20.0,))
+    runs = {"0": _run(0.5), "1": _run(0.54)}
+    lines = voc2007.detection_table(runs).splitlines()
+    assert lines[2] == "| cat | **40.0** ± 0.0 | 20.0 | **52.0** ± 2.8 | 20.0 |"
+    assert lines[3].startswith("| mean | **40.0** ± 0.0 |")
+    assert (
+        voc2007.detection_table({"0": _run(0.5)}).splitlines()[2].startswith("| cat | **40.0** |")
+    )
+    curve = voc2007.curve_table(runs).splitlines()
+    assert curve[2:] == [
+        "| 31 | 31 | 50.0 | 40.0 | 30.0 | 10.0 | 10.0 |",
+        "| 100 | 80 | 50.0 | 40.0 | 30.0 | 40.0 | 52.0 |",
     ]
+
+
+def test_the_figures_of_all_seeds_are_collected(tmp_path: Path) -> None:
+    for seed, attended in ((0, 0.5), (2, 0.54)):
+        folder = tmp_path / f"seed{seed}" / "evaluate"
+        folder.mkdir(parents=True)
+        part = _run(attended) | {"model": {"sha256": f"{seed}"}, "images": 7}
+        (folder / "metrics.json").write_text(json.dumps({"test": part}), "utf-8")
+    found = voc2007.collect(tmp_path)
+    assert found["test"]["model"]["sha256"] == "0"
+    assert list(found["seeds"]) == ["0", "2"]
+    assert found["seeds"]["2"]["ap"]["attended"]["voc2007"]["mean"] == 0.54
