@@ -149,6 +149,11 @@ def _short() -> tuple[str, ...]:
     return (
         "head.joint=[512,512]",
         "head.learned_steps=false",
+        "head.learned_zooms=false",
+        "learning.start_windows=0",
+        "learning.landed_windows=0",
+        "mdp.trigger_cost=3",
+        "learning.absent_reward=-3",
         f"schedule.max_updates={UPDATES}",
         f"learning.learning_rate_decay_updates={UPDATES}",
         "schedule.evaluations=1",

@@ -26,6 +26,7 @@ _SETTINGS = (
     "evaluate.image_sets=[test]",
     "evaluate.max_windows=300",
     "evaluate.search.soft_nms=0.3",
+    "evaluate.search.first_starts=1",
     "evaluate.episodes=1",
 )
 PAPER_TRIGGERED = (

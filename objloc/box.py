@@ -76,6 +76,22 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> 
     return order[torch.tensor(kept, dtype=torch.int64)]
 
 
+def quarters(boxes: Tensor) -> Tensor:
+    """The four quarters of boxes, in the order of reading: ``[..., 4]`` to ``[..., 4, 4]``."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    middle = (low + high) / 2
+    edges = torch.stack([low, middle, high], dim=-1)
+    x, y = edges[..., 0, :], edges[..., 1, :]
+    return torch.stack(
+        [
+            torch.stack([x[..., i], y[..., j], x[..., i + 1], y[..., j + 1]], dim=-1)
+            for j in (0, 1)
+            for i in (0, 1)
+        ],
+        dim=-2,
+    )
+
+
 def to_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     """The devkit's one-based inclusive pixels: what every output file holds."""
     xmin, ymin, xmax, ymax = box

@@ -16,7 +16,7 @@ from objloc.box import non_maximum_suppression
 from objloc.errors import ObjlocError
 from objloc.evaluation.looks import Looks, Tasks
 from objloc.evaluation.search import search as search_with_budget
-from objloc.mdp.action import LEARNED_STEP, Action, Moves, names_of, start_windows
+from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Action, Moves, names_of, start_windows
 from objloc.mdp.environment import Observation
 from objloc.params import Agent
 from objloc.params import Search as Manner
@@ -162,7 +162,7 @@ def search(
     (looks,) = search_with_budget(
         store, network, agent.mdp, manner_of(agent), max_windows, tasks=tasks
     )
-    names = (*names_of(agent.mdp), LEARNED_STEP)
+    names = (*names_of(agent.mdp), LEARNED_STEP, LEARNED_ZOOM)
     return (
         tuple(_ways(looks, names, network.categories)),
         tuple(_seen(looks, names, network.categories, categories)),

@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objloc.agent.network import STEP_UNIT, QNetwork
+from objloc.agent.landings import Landings
+from objloc.agent.learned_moves import landed_on, step_loss, zoom_losses, zoom_targets
+from objloc.agent.network import QNetwork
 from objloc.agent.policy import shares
 from objloc.agent.replay import ReplayBuffer
 from objloc.agent.target import (
@@ -16,11 +18,8 @@ from objloc.agent.target import (
     frozen_values,
     make_batch,
     sampled_target,
-    windows_round_objects,
 )
-from objloc.box import iou
-from objloc.mdp.action import steps_between
-from objloc.mdp.environment import Observation
+from objloc.agent.windows import FurtherWindows
 from objloc.params import Learning, Mdp
 from objloc.voc.store import SampleStore
 
@@ -48,6 +47,8 @@ class Taught:
     importance: Tensor
     presence: Tensor | None = None
     steps: Tensor | None = None
+    zooms: Tensor | None = None
+    zoom_steps: Tensor | None = None
 
 
 class Backup:
@@ -76,8 +77,17 @@ class Backup:
         self._device = online.values.weight.device
         self._store = store
         self._learning = learning
+        self._mdp = mdp
         self._generator = generator
         self._every_action = EveryAction(mdp, learning, online.per_category)
+        self._further = FurtherWindows(
+            store, mdp, learning, online.frames, online.action_history, generator
+        )
+
+    @property
+    def landings(self) -> Landings | None:
+        """Where learned moves led; None unless that is taught."""
+        return self._further.landings
 
     def __call__(self, memory: ReplayBuffer) -> Taught:
         """What the next batch teaches."""
@@ -152,9 +162,18 @@ class Backup:
                 outputs[:, self._online.num_actions], held.to(self._device), reduction="none"
             )
             presence = (entropy * weight * matters).sum() / weight.sum()
-        steps = None
+        steps = zooms = zoom_steps = None
         if self._online.learned_steps:
-            steps = self._step_loss(batch, window, category, outputs)
+            said = self._online.steps_of(outputs)
+            steps = step_loss(batch, window, category, said, learning.step_iou)
+        if self._online.learned_zooms:
+            odds, said = self._online.zooms_of(outputs)
+            weight = weights[window, category, -1].to(self._device) * matters
+            targets_of_zooms = zoom_targets(batch, window, category, learning.step_iou)
+            zooms, zoom_steps = zoom_losses(targets_of_zooms, odds, said, weight)
+        if self.landings is not None:
+            landed = landed_on(self._online, self._mdp, batch, window, outputs.detach())
+            self.landings.add(*landed, self._generator)
         return Taught(
             actions[asked],
             targets[window, category].to(self._device)[asked],
@@ -164,53 +183,20 @@ class Backup:
             matters[pair.to(self._device)],
             presence,
             steps,
+            zooms,
+            zoom_steps,
         )
 
-    def _step_loss(self, batch: Batch, window: Tensor, category: Tensor, outputs: Tensor) -> Tensor:
-        """Mean Huber loss of the steps to the best-matching object: of some windows.
-
-        Args:
-            batch: B windows.
-            window: ``[P]`` int64, which of them.
-            category: ``[P]`` int64.
-            outputs: ``[P, O]``, what the online network says of them.
-        """
-        boxes = batch.observation.boxes[window, -1]
-        mine = batch.labels[window] == category[:, None]
-        overlap = torch.where(mine, iou(boxes[:, None], batch.objects[window]), 0.0)
-        best, which = overlap.max(dim=1)
-        taught = (best >= self._learning.step_iou).nonzero(as_tuple=True)[0]
-        objects = batch.objects[window[taught], which[taught]]
-        steps = steps_between(boxes[taught], objects).float().to(self._device)
-        said = self._online.steps_of(outputs[taught.to(self._device)])
-        errors = F.smooth_l1_loss(said / STEP_UNIT, steps / STEP_UNIT, reduction="none").sum(dim=1)
-        return errors.sum() / max(1, len(taught))
-
     def _batch_of_all_actions(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:
-        """Windows replayed, and windows round objects of the same images.
+        """Windows replayed, and others of the same images.
 
         Returns:
             The batch, and the importance of each window: ``[B]`` float32.
         """
-        learning = self._learning
-        share = round(learning.windows_per_image * learning.object_windows)
-        # At least one window of each image is replayed: it says which images.
-        replayed = max(1, learning.windows_per_image - share)
-        drawn = memory.sample(learning.images_per_batch, replayed, self._generator)
-        observation = drawn.observation_tm1
-        if share:
-            observation = _join(
-                observation,
-                windows_round_objects(
-                    self._store,
-                    torch.unique(observation.image).repeat_interleave(share),
-                    self._online.frames,
-                    self._online.action_history,
-                    self._generator,
-                    learning.object_jitter,
-                ),
-            )
-        batch = make_batch(self._store, observation, learning, self._generator)
+        images = self._learning.images_per_batch
+        drawn = memory.sample(images, self._further.replayed, self._generator)
+        observation = self._further.beside(drawn.observation_tm1)
+        batch = make_batch(self._store, observation, self._learning, self._generator)
         of_images = torch.ones(len(batch.images))
         of_images[batch.index[: len(drawn.importance)]] = drawn.importance
         return batch, of_images[batch.index]
@@ -226,12 +212,3 @@ class Backup:
             window.to(self._device),
             category.to(self._device),
         )
-
-
-def _join(first: Observation, second: Observation) -> Observation:
-    return Observation(
-        torch.cat([first.image, second.image]),
-        torch.cat([first.category, second.category]),
-        torch.cat([first.boxes, second.boxes]),
-        torch.cat([first.actions, second.actions]),
-    )

@@ -81,6 +81,9 @@ class Learner:
             loss = loss + self._learning.presence_weight * taught.presence
         if taught.steps is not None:
             loss = loss + self._learning.step_weight * taught.steps
+        if taught.zooms is not None and taught.zoom_steps is not None:
+            loss = loss + self._learning.zoom_weight * taught.zooms
+            loss = loss + self._learning.step_weight * taught.zoom_steps
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._learning.max_gradient_norm is not None:
@@ -135,12 +138,15 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimiser and the count of updates."""
-        return {
+        state = {
             "online": self.online.state_dict(),
             "target": self.target.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "updates": self.updates,
         }
+        if self._backup.landings is not None:
+            state["landings"] = self._backup.landings.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
@@ -148,6 +154,8 @@ class Learner:
         self.target.load_state_dict(state["target"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]
+        if self._backup.landings is not None:
+            self._backup.landings.load_state_dict(state["landings"])
 
 
 @contextmanager

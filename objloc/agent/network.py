@@ -21,6 +21,10 @@ STEP_UNIT = 0.2
 """Steps are learned in units of this, so that they are about as large as other outputs."""
 
 
+QUARTERS = 4
+"""Of a window, in the order of reading; each may have a zoom of learned extent."""
+
+
 class QNetwork(nn.Module):
     """Q(s, a, c): the value of action a in state s for a search of category c.
 
@@ -66,8 +70,13 @@ class QNetwork(nn.Module):
         self.presence = agent.head.presence
         self.dueling = agent.head.dueling
         self.learned_steps = agent.head.learned_steps
+        self.learned_zooms = agent.head.learned_zooms
         self.num_rows = (
-            self.num_actions + self.presence + NUM_STEPS * self.learned_steps + self.dueling
+            self.num_actions
+            + self.presence
+            + QUARTERS * (1 + NUM_STEPS) * self.learned_zooms
+            + NUM_STEPS * self.learned_steps
+            + self.dueling
         )
         """Numbers of the last layer for each set of outputs."""
         self.values = nn.Linear(width, sets * self.num_rows)
@@ -141,6 +150,18 @@ class QNetwork(nn.Module):
     def steps_of(self, outputs: Tensor) -> Tensor:
         """Outputs ``[..., O]`` read as steps ``[..., 4]``; see ``steps_between``."""
         return STEP_UNIT * outputs[..., -NUM_STEPS:]
+
+    def zooms_of(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs ``[..., O]`` read as learned zooms, one for each quarter of the window.
+
+        Returns:
+            Log-odds ``[..., 4]`` that an object small beside the window has its centre in the
+            quarter; steps ``[..., 4, 4]`` from the quarter to it, see ``steps_between``.
+        """
+        first = self.num_actions + self.presence
+        numbers = outputs[..., first : first + QUARTERS * (1 + NUM_STEPS)]
+        numbers = numbers.reshape(*outputs.shape[:-1], QUARTERS, 1 + NUM_STEPS)
+        return numbers[..., 0], STEP_UNIT * numbers[..., 1:]
 
     def values_for(
         self,

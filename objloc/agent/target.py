@@ -33,6 +33,9 @@ class Batch:
         sizes: ``[B, 2]`` float64 pixels.
         objects: ``[B, K, 4]`` float64, the truth in the augmented image's pixels.
         labels: ``[B, K]`` int64, categories of the objects, -1 where padded.
+        mirrored: ``[B]`` bool, whose image was mirrored before it was cut.
+        offset: ``[B, 2]`` float64 pixels, upper left corner of the part it was cut to.
+        widths: ``[B]`` float64 pixels, of the images as they are in the store.
     """
 
     images: Tensor
@@ -41,6 +44,15 @@ class Batch:
     sizes: Tensor
     objects: Tensor
     labels: Tensor
+    mirrored: Tensor
+    offset: Tensor
+    widths: Tensor
+
+    def as_stored(self, window: Tensor, boxes: Tensor) -> Tensor:
+        """Boxes ``[P, 4]`` seen with windows ``[P]``, in pixels of the store's images."""
+        boxes = boxes + self.offset[window].repeat(1, 2)
+        turned = flip_horizontally(boxes, self.widths[window])
+        return torch.where(self.mirrored[window, None], turned, boxes)
 
 
 def bootstrap(online: Tensor, target: Tensor, double: bool) -> Tensor:
@@ -183,11 +195,12 @@ def make_batch(
     images = store.images[unique]
     sizes = store.sizes[observation.image]
     objects, labels = store.boxes[observation.image], store.object_category[observation.image]
+    mirrored = torch.zeros(len(unique), dtype=torch.bool)
+    offset, widths = torch.zeros_like(sizes), sizes[:, 0]
     if learning.flip:
         mirrored = torch.rand(len(unique), generator=generator) < 0.5
         images = _mirror(store, unique, images, mirrored)
         mine = mirrored[index, None, None]
-        widths = sizes[:, 0]
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
         objects = torch.where(mine, flip_horizontally(objects, widths), objects)
         observation = dataclasses.replace(observation, boxes=boxes)
@@ -203,7 +216,9 @@ def make_batch(
         labels = torch.where(seen, labels, -1)
     if learning.jitter and pixels:
         images = jitter_colours(images, learning.jitter, generator)
-    return Batch(images, index, observation, sizes, objects, labels)
+    return Batch(
+        images, index, observation, sizes, objects, labels, mirrored[index], offset, widths
+    )
 
 
 def _mirror(store: SampleStore, rows: Tensor, images: Tensor, mirrored: Tensor) -> Tensor:
@@ -228,46 +243,3 @@ def coverage_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels
     high = torch.minimum(boxes[:, None, 2:], objects[..., 2:])
     inside = (high - low).clamp(min=0).prod(dim=-1) / area(objects).clamp(min=1e-9)
     return greatest_by_label(inside[:, None], labels, num_labels)[:, 0]
-
-
-def windows_round_objects(
-    store: SampleStore,
-    images: Tensor,
-    frames: int,
-    action_history: int,
-    generator: torch.Generator,
-    jitter: float = 1.0,
-) -> Observation:
-    """Windows jittered round a random object of each image.
-
-    They show the network what a find looks like before it can find one: centres
-    are shifted by a normal share of the object's side (0.15 times ``jitter``) and
-    sides scaled by a log-normal factor (0.3 times it).
-
-    Args:
-        store: the images.
-        images: ``[B]`` int64; each must hold an object of a known category.
-        frames: windows in the observations made.
-        action_history: past actions in them.
-        generator: of the draw.
-        jitter: see ``objloc.params.Learning.object_jitter``.
-    """
-    labels = store.object_category[images]
-    chance = torch.rand(labels.shape, generator=generator)
-    chosen = torch.where(labels >= 0, chance, -1.0).argmax(dim=1)
-    rows = torch.arange(len(images))
-    boxes = store.boxes[images][rows, chosen]
-    noise = torch.randn(len(images), 4, generator=generator, dtype=torch.float64)
-    side = boxes[:, 2:] - boxes[:, :2]
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + 0.15 * jitter * noise[:, :2] * side
-    half = side * torch.exp(0.3 * jitter * noise[:, 2:]) / 2
-    sizes = store.sizes[images]
-    low = torch.minimum((centre - half).clamp(min=0), sizes - 1)
-    high = torch.maximum(torch.minimum(centre + half, sizes), low + 1)
-    jittered = torch.cat([low, high], dim=1)
-    return Observation(
-        images,
-        labels[rows, chosen],
-        jittered[:, None].repeat(1, frames, 1),
-        torch.full((len(images), action_history), -1),
-    )

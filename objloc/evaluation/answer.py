@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from objloc.agent.network import QNetwork
+from objloc.agent.trigger_range import TriggerRange
 from objloc.box import best_iou, iou
 from objloc.evaluation.looks import Tasks
 from objloc.evaluation.search import search
 from objloc.evaluation.success import Outcomes
-from objloc.evaluation.trigger_range import TriggerRange
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
 

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from objloc.agent.trigger_range import TriggerRange
 from objloc.box import best_iou
 from objloc.evaluation.average_precision import Detections, mean_ap
 from objloc.evaluation.detections import by_category, joined, objects_of, suppress, weaken
 from objloc.evaluation.looks import Looks
-from objloc.evaluation.trigger_range import TriggerRange
 from objloc.voc.store import SampleStore
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)

@@ -49,7 +49,7 @@ class Looks:
         category: ``[N, W]`` int64, whose search went there from the parent; -1 for a
             start.
         moves: ``[N, W, M]`` int64, the actions by which it did, in their order; -1
-            after the last. A number behind those of the actions: by learned steps.
+            after the last. Behind those of the actions: by learned steps; by a learned zoom.
     """
 
     boxes: Tensor

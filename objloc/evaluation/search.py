@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from objloc.agent.network import QNetwork
-from objloc.box import iou
+from objloc.agent.trigger_range import TriggerRange
+from objloc.box import iou, quarters
 from objloc.evaluation.looks import Looks, Tasks
-from objloc.evaluation.trigger_range import TriggerRange
 from objloc.evaluation.visited import Visited
 from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.params import Mdp, Search
@@ -75,6 +75,9 @@ class _Frontier:
         self._open = torch.zeros(pairs, dtype=torch.bool)
         self._branch = torch.zeros(pairs, dtype=torch.int64)
         self._stepped = torch.full(pairs, not network.learned_steps)
+        # It has been here, and has zoomed into these quarters.
+        self._reached = torch.zeros(pairs, dtype=torch.bool)
+        self._zoomed = torch.zeros(self._visited.zooms.shape, dtype=torch.bool)
         self._starts = start_windows(params.starts or mdp.starts)[:max_windows]
         self._started = 0
         self._start(params.first_starts or len(self._starts))
@@ -103,6 +106,7 @@ class _Frontier:
         new = self._visited.start(starts)
         likely = self._visited.presence[new] >= self._params.least_presence
         self._open[new] = likely & self._searched[new[0]]
+        self._reached[new] = self._searched[new[0]]
 
     def _step(self) -> bool:
         """Go on with the most promising searches of every image; False at the end."""
@@ -110,21 +114,19 @@ class _Frontier:
         waiting = self._started < len(self._starts)
         if waiting:
             self._start(params.starts_per_round)
-        number, windows, categories = self._open.shape
-        promise = (
-            self._range.share(self._visited.values[..., -1])
-            + params.presence_weight * self._visited.presence
-            - params.branch_cost * self._branch
-        )
-        promise = torch.where(self._open, promise, -torch.inf)
-        best, place = promise.flatten(1).topk(
-            min(params.searches_per_round, windows * categories), dim=1
-        )
+        promise = self._promises()
+        number, _, categories, ways = promise.shape
+        promise = promise.flatten(1)
+        best, place = promise.topk(min(params.searches_per_round, promise.shape[1]), dim=1)
         going = best.isfinite() & self._visited.room[:, None]
         if not going.any():
             return waiting
-        image = torch.arange(number)[:, None].expand_as(place)[going]
-        window, category = (place // categories)[going], (place % categories)[going]
+        image, place = torch.arange(number)[:, None].expand_as(place)[going], place[going]
+        window, category = place // (categories * ways), place // ways % categories
+        quarter = place % ways - 1
+        zooms = quarter >= 0
+        self._zoom(image[zooms], window[zooms], category[zooms], quarter[zooms])
+        image, window, category = image[~zooms], window[~zooms], category[~zooms]
         steps = self._steps_first(image, window, category)
         self._go_by_steps(image[steps], window[steps], category[steps])
         image, window, category = image[~steps], window[~steps], category[~steps]
@@ -133,6 +135,50 @@ class _Frontier:
         moving = action < self._visited.values.shape[-1] - 1
         self._move(image[moving], window[moving], category[moving], action[moving])
         return True
+
+    def _promises(self) -> Tensor:
+        """What searches that go on promise, and zooms: ``[N, W, C, 1 + quarters]``.
+
+        What is closed promises minus infinity.
+        """
+        params, visited = self._params, self._visited
+        onward = (
+            self._range.share(visited.values[..., -1])
+            + params.presence_weight * visited.presence
+            - params.branch_cost * self._branch
+        )
+        onward = torch.where(self._open, onward, -torch.inf)[..., None]
+        if params.learned_zooms is None or not self._zoomed.shape[-1]:
+            return onward
+        likely = visited.zooms >= params.least_presence
+        zooms = torch.where(
+            self._reached[..., None] & ~self._zoomed & likely,
+            params.learned_zooms * visited.zooms,
+            -torch.inf,
+        )
+        return torch.cat([onward, zooms], dim=-1)
+
+    def _zoom(self, image: Tensor, window: Tensor, category: Tensor, quarter: Tensor) -> None:
+        """Look where learned zooms lead, unless the category was looked for there already."""
+        if len(image) == 0:
+            return
+        self._zoomed[image, window, category, quarter] = True
+        steps = self._visited.zoom_steps[image, window, category, quarter].double()
+        here, sizes = self._visited.boxes[image, window], self._visited.sizes[image]
+        boxes = self._moves.by(quarters(here)[torch.arange(len(here)), quarter], sizes, steps)
+        known = self._visited.category[image] == category[:, None]
+        near = torch.where(known, iou(boxes[:, None], self._visited.boxes[image]), 0.0)
+        new = near.amax(dim=1) < self._params.zoom_inhibition
+        image, window, category, boxes = image[new], window[new], category[new], boxes[new]
+        if len(image) == 0:
+            return
+        made = torch.full((len(image), self._params.moves_per_look), -1)
+        made[:, 0] = self._visited.values.shape[-1] + 1
+        frames = _with(self._visited.frames[image, window], boxes)
+        past = self._visited.past[image, window]
+        there, seen = self._visited.arrive(image, window, category, frames, past, made)
+        onward = seen & (self._branch[image, there, category] == 0)
+        self._go_on(image[onward], there[onward], category[onward])
 
     def _steps_first(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
         """``[P]`` bool: which searches go on by learned steps before anything else."""
@@ -214,6 +260,7 @@ class _Frontier:
         overlap = iou(self._visited.boxes[image, window][:, None], self._visited.boxes[image])
         inhibited = (found & (overlap > self._params.inhibition)).any(dim=1)
         self._open[image, window, category] = ~inhibited
+        self._reached[image, window, category] = True
 
     def _way(
         self, image: Tensor, window: Tensor, category: Tensor, action: Tensor

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import GreedyPolicy, Policy, RandomPolicy
+from objloc.agent.trigger_range import TriggerRange
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Detections
 from objloc.evaluation.detections import attended, joined, triggered
@@ -17,7 +18,6 @@ from objloc.evaluation.episodes import Episodes
 from objloc.evaluation.ledger import Ledger, Overlapping
 from objloc.evaluation.rollout import Rollout, rollout
 from objloc.evaluation.search import search
-from objloc.evaluation.trigger_range import TriggerRange
 from objloc.params import Evaluate, Mdp
 from objloc.voc.store import SampleStore
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from objloc.agent.network import NUM_STEPS, QNetwork
+from objloc.agent.network import NUM_STEPS, QUARTERS, QNetwork
 from objloc.agent.policy import shares
 from objloc.box import iou
 from objloc.evaluation.looks import first_windows
@@ -32,6 +32,9 @@ class Visited:
             looked at.
         presence: ``[N, W, C]`` float32, 1 where the network has not learned it.
         steps: ``[N, W, C, 4]`` float32; ``[N, W, C, 0]`` likewise.
+        zooms: ``[N, W, C, 4]`` float32, the chance that each quarter holds something small;
+            ``[N, W, C, 0]`` where the network has not learned it.
+        zoom_steps: ``[N, W, C, 4, 4]`` float32, where it lies; likewise.
         frames: ``[N, W, frames, 4]``, the last windows on the way that led there first,
             newest last.
         past: ``[N, W, H]``, the last actions on it.
@@ -55,6 +58,9 @@ class Visited:
         self.values = torch.full((number, windows, categories, network.num_actions), -torch.inf)
         self.presence = torch.ones(number, windows, categories)
         self.steps = torch.zeros(number, windows, categories, NUM_STEPS * network.learned_steps)
+        quarters = QUARTERS * network.learned_zooms
+        self.zooms = torch.zeros(number, windows, categories, quarters)
+        self.zoom_steps = torch.zeros(number, windows, categories, quarters, NUM_STEPS)
         self.frames = torch.zeros(number, windows, network.frames, 4, dtype=torch.float64)
         self.past = torch.full((number, windows, network.action_history), -1)
         self.depth = torch.zeros(number, windows, dtype=torch.int64)
@@ -152,6 +158,10 @@ class Visited:
             self.presence[image, window] = self._network.presence_of(outputs).cpu()
         if self._network.learned_steps:
             self.steps[image, window] = self._network.steps_of(outputs).cpu()
+        if self._network.learned_zooms:
+            odds, steps = self._network.zooms_of(outputs)
+            self.zooms[image, window] = torch.sigmoid(odds).cpu()
+            self.zoom_steps[image, window] = steps.cpu()
 
 
 def _rank(image: Tensor, fresh: Tensor) -> Tensor:

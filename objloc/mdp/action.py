@@ -37,6 +37,8 @@ class Action(Enum):
 
 LEARNED_STEP = "learned_step"
 """What a move by learned steps is called; it is not an action with a value of its own."""
+LEARNED_ZOOM = "learned_zoom"
+"""What a learned zoom is called; likewise."""
 
 _ZOOMS = tuple(action for action in Action if action.value.startswith("zoom"))
 _DISSERTATION = tuple(action for action in Action if action not in _ZOOMS)

@@ -142,6 +142,11 @@ class Head(Section):
     axis: a learned step size (future work of the 2018 dissertation; the regression of
     Girshick et al. 2014). A search with a budget may go by it: see
     ``evaluate.search.learned_steps``."""
+    learned_zooms: bool = False
+    """Also learn, for every window, category and quarter of the window, whether an object of
+    the category that is small beside the window has its centre in the quarter, and where it
+    lies: zooms (Tree-RL) of learned extent. A search with a budget may go by them: see
+    ``evaluate.search.learned_zooms``."""
     dueling: bool = False
     """The last layer tells a state's value and the advantages of actions, which are
     joined as value + advantage - mean advantage (Wang et al. 2016; the two share the
@@ -166,9 +171,18 @@ class Agent(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> "Agent":
         learning = self.learning
-        if learning.object_windows and learning.backup != "all_actions":
+        further = ("object_windows", "start_windows", "landed_windows")
+        for name in further if learning.backup != "all_actions" else ():
+            if getattr(learning, name):
+                raise ValueError(f"learning.{name}: expected 0 unless learning.backup=all_actions")
+        if (share := sum(getattr(learning, name) for name in further)) > 1:
             raise ValueError(
-                "learning.object_windows: expected 0 unless learning.backup=all_actions"
+                f"learning: expected {' + '.join(further)} of 1 at most, found {share:g}"
+            )
+        if learning.landed_windows and not (self.head.learned_steps or self.head.learned_zooms):
+            raise ValueError(
+                "learning.landed_windows: expected 0 unless head.learned_steps or "
+                "head.learned_zooms: nothing else lands"
             )
         if (learning.flip or learning.crop) and learning.backup != "all_actions":
             raise ValueError(
@@ -225,6 +239,13 @@ class Agent(Section):
         ):
             raise ValueError(
                 "head.learned_steps: expected false unless head.per_category=true and "
+                "learning.backup=all_actions"
+            )
+        if self.head.learned_zooms and not (
+            self.head.per_category and learning.backup == "all_actions"
+        ):
+            raise ValueError(
+                "head.learned_zooms: expected false unless head.per_category=true and "
                 "learning.backup=all_actions"
             )
         if self.head.recurrent and (self.encoder.kind == "crops" or self.encoder.frames == 1):

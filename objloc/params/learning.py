@@ -31,6 +31,9 @@ class Learning(Section):
     """Weight of the loss of ``head.learned_steps``."""
     step_iou: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """Steps are taught to windows that overlap an object by so much IoU."""
+    zoom_weight: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of the cross-entropy of ``head.learned_zooms``; where they lead has the weight
+    ``step_weight``."""
     presence_weight: Annotated[float, Field(ge=0)] = 0.5
     """Weight of the loss of ``head.presence``."""
     optimiser: Literal["rmsprop", "adamw"] = "adamw"
@@ -70,6 +73,12 @@ class Learning(Section):
     absent_weight: Annotated[float, Field(gt=0)] = 1.0
     """Weight of their loss; 1 / ``absent_share`` makes the trigger's value the
     expectation over all categories, a calibrated score."""
+    start_windows: Fraction = 0.0
+    """Share of a batch's windows that are start windows, each grid of them as often as
+    any other, instead of replayed (``all_actions`` only)."""
+    landed_windows: Fraction = 0.0
+    """Share of a batch's windows that are where learned steps and zooms lately led in the
+    image, instead of replayed: what a search will look at (Ross et al. 2011, DAgger)."""
     object_jitter: Annotated[float, Field(gt=0)] = 1.0
     """How far those lie from their objects: their centres are shifted by a normal share
     of the object's side, 0.15 times this, their sides scaled by a log-normal factor, 0.3

@@ -24,10 +24,16 @@ class Search(Section):
     """What counts beside the trigger's value: is an object in the window?"""
     least_presence: Fraction = 0.1
     """Categories less likely to be in a start window are not searched from there."""
-    learned_steps: Fraction | None = 0.1
+    learned_steps: Fraction | None = 0.05
     """Where the trigger's value is this share of its range or more, a search first looks where
     the steps lead that the agent has learned (``head.learned_steps``; of no consequence for one
     that has not); null: it never does."""
+    learned_zooms: Annotated[float, Field(ge=0)] | None = 1.5
+    """Weight of the chance that a learned zoom leads to an object (``head.learned_zooms``)
+    beside what other searches promise; null: a search never zooms by them."""
+    zoom_inhibition: Fraction = 0.5
+    """A learned zoom that leads to where a window was looked at for the category already, by
+    a higher IoU, is not made."""
     branches: PositiveInt = 2
     """From a window a search goes on by so many of its best actions, if it must."""
     branch_cost: Annotated[float, Field(ge=0)] = 0.3

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from objloc.agent.learner import Learner
+from objloc.agent.learned_moves import step_loss
 from objloc.agent.network import NUM_STEPS, STEP_UNIT, QNetwork
 from objloc.agent.target import Batch
 from objloc.evaluation.looks import Looks, joined
@@ -54,22 +54,22 @@ def test_steps_are_taught_towards_the_best_object_from_windows_near_it() -> None
         sizes=torch.full((3, 2), 100.0, dtype=torch.float64),
         objects=objects.double().expand(3, -1, -1),
         labels=torch.tensor([[0, 0, 1]] * 3),
-    )
-    learner = Learner(
-        stepping(), STORE, AGENT.mdp, AGENT.learning, torch.Generator().manual_seed(0)
+        mirrored=torch.zeros(3, dtype=torch.bool),
+        offset=torch.zeros(3, 2, dtype=torch.float64),
+        widths=torch.full((3,), 100.0, dtype=torch.float64),
     )
     # The second window has no cat near it; of the first the better of two cats counts.
     window, category = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 1])
-    right = torch.zeros(3, learner.online.num_rows)
-    right[0, -NUM_STEPS:] = steps_between(boxes[0, 0], objects[0]) / STEP_UNIT
-    right[1, -NUM_STEPS:] = 77
-    loss = learner._backup._step_loss(batch, window, category, right)
+    right = torch.zeros(3, NUM_STEPS)
+    right[0] = steps_between(boxes[0, 0], objects[0])
+    right[1] = 77
+    loss = step_loss(batch, window, category, right, 0.3)
     assert float(loss) == pytest.approx(0, abs=1e-6)
     wrong = right.clone()
-    wrong[2, -1] = 3
-    loss = learner._backup._step_loss(batch, window, category, wrong)
+    wrong[2, -1] = 3 * STEP_UNIT
+    loss = step_loss(batch, window, category, wrong, 0.3)
     assert float(loss) == pytest.approx((3 - 0.5) / 2)
-    alone = learner._backup._step_loss(batch, window[1:2], category[1:2], right[1:2])
+    alone = step_loss(batch, window[1:2], category[1:2], right[1:2], 0.3)
     assert float(alone) == 0
 
 

@@ -10,7 +10,7 @@ from objloc.agent.learner import Learner
 from objloc.agent.network import build_network
 from objloc.agent.priorities import Priorities, chances_in_proportion, draw_distinct
 from objloc.agent.replay import ReplayBuffer, Transition
-from objloc.agent.target import windows_round_objects
+from objloc.agent.windows import windows_round_objects
 from objloc.params import Agent
 from tests.agent.test_replay import transitions
 from tests.stores import make_store

@@ -11,7 +11,7 @@ from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.network import QNetwork, build_network
 from objloc.agent.recurrent import Recurrent
 from objloc.agent.replay import ReplayBuffer, Transition
-from objloc.agent.target import windows_round_objects
+from objloc.agent.windows import windows_round_objects
 from objloc.params import Agent
 from tests.agent.test_encoder import random_windows
 from tests.agent.test_network import SMALL

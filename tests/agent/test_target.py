@@ -11,8 +11,8 @@ from objloc.agent.target import (
     coverage_by_label,
     make_batch,
     sampled_target,
-    windows_round_objects,
 )
+from objloc.agent.windows import windows_round_objects
 from objloc.box import iou
 from objloc.mdp.action import ACTION_SETS, Action, Moves
 from objloc.mdp.environment import Observation

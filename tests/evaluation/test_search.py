@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from objloc.agent.network import QNetwork, build_network
+from objloc.agent.trigger_range import TriggerRange
 from objloc.box import iou
 from objloc.evaluation.ledger import Ledger, Overlapping, detections_of
 from objloc.evaluation.looks import Looks, Tasks, joined
 from objloc.evaluation.search import search
-from objloc.evaluation.trigger_range import TriggerRange
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search, Starts
 from objloc.voc.store import SampleStore
