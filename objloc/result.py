@@ -23,8 +23,9 @@ class Look:
 
     Attributes:
         box: the window looked at, in pixels.
-        action: what the agent did then: one of ``Result.actions``, or ``learned_step``
-            where it went as far as it has learned to (in a search with a budget).
+        action: what the agent did then: one of ``Result.actions``, or, in a
+            search with a budget, ``learned_step`` where it went as far as it has learned to,
+            ``learned_zoom`` where it went to what it took for an object in a quarter of the window.
         values: the Q-value of each action, in the order of ``Result.actions``.
         category: for which it did so and the values are, where that is another than
             the search's: in a search with a budget categories share their ways.
