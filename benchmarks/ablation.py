@@ -61,6 +61,9 @@ _SAMPLED = (
     "head.presence=false",
 )  # fmt: skip
 _LEARNED_STEPS = "head.learned_steps=true"
+_ZOOMS = (
+    "head.joint=[]", _LEARNED_STEPS, "head.learned_zooms=true", "learning.start_windows=0.1",
+)  # fmt: skip
 _WITHOUT_PRESENCE = ("presence_weight=0", "least_presence=0")
 ROWS: dict[str, Row] = {
     "base": Row("all actions, discount 0, two heads, no learned steps", "-"),
@@ -110,7 +113,14 @@ ROWS: dict[str, Row] = {
     "huber": Row("Huber's loss", "Mnih et al. 2015", ("learning.loss=huber",)),
     "apart": Row("no head for all categories together", "-", ("head.joint=[]",)),
     "steps": Row("learned steps too", "Girshick et al. 2014", (_LEARNED_STEPS,)),
-    "default": Row("both: the default agent", "-", ("head.joint=[]", _LEARNED_STEPS)),
+    "default": Row("both", "-", ("head.joint=[]", _LEARNED_STEPS)),
+    "zooms": Row("both, and learned zooms", "Jie et al. 2016", _ZOOMS),
+    "landed": Row(
+        "all these, learned where its moves land too, wrong triggers cost .7: the default agent",
+        "Ross et al. 2011",
+        (*_ZOOMS, "learning.landed_windows=0.25", "mdp.trigger_cost=0.7",
+         "learning.absent_reward=-0.7"),
+    ),
     "together": Row(
         "no channels of the categories' own", "-",
         ("encoder.category_channels=0", "head.joint=[]", "head.hidden=[512,512]"),

@@ -7,13 +7,13 @@ import torch
 from PIL import Image
 
 from objloc.agent.checkpoint import Checkpoint, load_checkpoint
-from objloc.agent.network import NUM_STEPS, build_network
+from objloc.agent.network import NUM_STEPS, QUARTERS, build_network
 from objloc.agent.policy import GreedyPolicy
 from objloc.box import iou
 from objloc.errors import ObjlocError
 from objloc.evaluation.rollout import rollout, trajectory
 from objloc.localiser import NMS, Localiser, manner_of
-from objloc.mdp.action import LEARNED_STEP, Moves
+from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Moves
 from objloc.params import Agent, Encoder, Head, Search
 from objloc.voc.images import open_image
 from objloc.voc.photograph import Photograph
@@ -171,6 +171,20 @@ def test_a_move_by_learned_steps_has_a_name_of_its_own(tmp_path: Path) -> None:
     taken = {look.action for search in result.searches for look in search.looks}
     assert taken <= {*result.actions, LEARNED_STEP}
     assert LEARNED_STEP not in {search.looks[-1].action for search in result.searches}
+
+
+def test_a_learned_zoom_has_a_name_of_its_own(tmp_path: Path) -> None:
+    make_run(tmp_path, trigger=0.21, seed=2)
+    checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
+    head = checkpoint.agent.head.model_copy(update={"learned_zooms": True})
+    agent = checkpoint.agent.model_copy(update={"head": head})
+    network = build_network(agent, CATEGORIES, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.values.bias[-QUARTERS * (1 + NUM_STEPS) :] = 2.0
+    localiser = Localiser(replace(checkpoint, agent=agent, state=network.state_dict()))
+    result = localiser(pictures(1)[0], max_windows=60)
+    assert any(each.actions == (LEARNED_ZOOM,) for each in result.seen)
+    assert LEARNED_ZOOM not in result.actions, "it has no value of its own"
 
 
 def test_with_a_budget_only_the_categories_asked_are_searched(tmp_path: Path) -> None:

@@ -64,11 +64,20 @@ SAMPLED = Agent(
 PRIORITISED = SMALL.model_copy(
     update={"replay": Replay(size=200, init_size=20, priority_exponent=0.5)}
 )
+LANDING = SMALL.model_copy(
+    update={
+        "head": Head(hidden=(32,), dropout=0.2, learned_steps=True, learned_zooms=True),
+        "learning": SMALL.learning.model_copy(
+            update={"object_windows": 0.25, "start_windows": 0.25, "landed_windows": 0.25}
+        ),
+    }
+)
 AGENTS = {
     "all_actions": SMALL,
     "dqn2018": DQN,
     "all of it, sampled": SAMPLED,
     "prioritised images": PRIORITISED,
+    "windows landed on": LANDING,
 }
 
 
