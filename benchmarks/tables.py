@@ -189,6 +189,11 @@ def published(name: str) -> Callable[[Read], str]:
     return kept(name, show)
 
 
+def _over(seeds: int) -> str:
+    """Of how many seeds a table's figures are."""
+    return "One seed" if seeds == 1 else f"Means over {seeds} seeds, with standard deviations"
+
+
 def detector(metrics: Json, how: list[str]) -> list[str]:
     """Average precision of the pretrained agent beside the paper's."""
     test, seeds = metrics["test"], metrics["seeds"]
@@ -197,11 +202,11 @@ def detector(metrics: Json, how: list[str]) -> list[str]:
     return [
         f"Data: {data_name(test)}. Models: {models}.",
         *how,
-        f"Means over {len(seeds)} seeds, with standard deviations; {test['images']} images of "
+        f"{_over(len(seeds))}; {test['images']} images of "
         "`test`; AP of VOC2007 (11 points, IoU .5).",
         voc2007.detection_table(seeds),
         voc2007.seeds_table(seeds),
-        "Means over the seeds against the budget:",
+        "Against the budget, over the same:",
         voc2007.curve_table(seeds),
         f"Greedy episodes of seed {first}. {measured_on(test, 'test')}",
         success_table(test),
