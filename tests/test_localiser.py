@@ -15,6 +15,7 @@ from objloc.evaluation.rollout import rollout, trajectory
 from objloc.localiser import NMS, Localiser, manner_of
 from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Moves
 from objloc.params import Agent, Encoder, Head, Search
+from objloc.result import Result
 from objloc.voc.images import open_image
 from objloc.voc.photograph import Photograph
 from objloc.voc.store import SampleStore
@@ -156,16 +157,21 @@ def test_with_a_budget_each_search_is_the_way_to_a_trigger(tmp_path: Path) -> No
         assert search.score == score
 
 
-def test_a_move_by_learned_steps_has_a_name_of_its_own(tmp_path: Path) -> None:
+def searched_by(tmp_path: Path, move: str, bias: torch.Tensor) -> Result:
+    """A search by an agent that has also learned a move: its numbers are the last layer's last."""
     make_run(tmp_path, trigger=0.21, seed=2)
     checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
-    head = checkpoint.agent.head.model_copy(update={"learned_steps": True})
+    head = checkpoint.agent.head.model_copy(update={move: True})
     agent = checkpoint.agent.model_copy(update={"head": head})
     network = build_network(agent, CATEGORIES, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        network.values.bias[-NUM_STEPS:] = 1.0
+        network.values.bias[-len(bias) :] = bias
     localiser = Localiser(replace(checkpoint, agent=agent, state=network.state_dict()))
-    result = localiser(pictures(1)[0], max_windows=60)
+    return localiser(pictures(1)[0], max_windows=60)
+
+
+def test_a_move_by_learned_steps_has_a_name_of_its_own(tmp_path: Path) -> None:
+    result = searched_by(tmp_path, "learned_steps", torch.full((NUM_STEPS,), 1.0))
     assert any(each.actions == (LEARNED_STEP,) for each in result.seen)
     assert LEARNED_STEP not in result.actions, "it has no value of its own"
     taken = {look.action for search in result.searches for look in search.looks}
@@ -174,15 +180,8 @@ def test_a_move_by_learned_steps_has_a_name_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_learned_zoom_has_a_name_of_its_own(tmp_path: Path) -> None:
-    make_run(tmp_path, trigger=0.21, seed=2)
-    checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
-    head = checkpoint.agent.head.model_copy(update={"learned_zooms": True})
-    agent = checkpoint.agent.model_copy(update={"head": head})
-    network = build_network(agent, CATEGORIES, torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        network.values.bias[-QUARTERS * (1 + NUM_STEPS) :] = 2.0
-    localiser = Localiser(replace(checkpoint, agent=agent, state=network.state_dict()))
-    result = localiser(pictures(1)[0], max_windows=60)
+    numbers = torch.full((QUARTERS * (1 + NUM_STEPS),), 2.0)
+    result = searched_by(tmp_path, "learned_zooms", numbers)
     assert any(each.actions == (LEARNED_ZOOM,) for each in result.seen)
     assert LEARNED_ZOOM not in result.actions, "it has no value of its own"
 
