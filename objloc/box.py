@@ -92,6 +92,11 @@ def quarters(boxes: Tensor) -> Tensor:
     )
 
 
+def quarter(boxes: Tensor, which: Tensor) -> Tensor:
+    """One quarter of each box, see ``quarters``: ``[P, 4]``, ``[P]`` int64 to ``[P, 4]``."""
+    return quarters(boxes)[torch.arange(len(boxes)), which]
+
+
 def to_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     """The devkit's one-based inclusive pixels: what every output file holds."""
     xmin, ymin, xmax, ymax = box

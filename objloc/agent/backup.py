@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.agent.landings import Landings
-from objloc.agent.learned_moves import landed_on, step_loss, zoom_losses, zoom_targets
+from objloc.agent.learned_moves import LearnedMoves, step_loss, zoom_losses, zoom_targets
 from objloc.agent.network import QNetwork
 from objloc.agent.policy import shares
 from objloc.agent.replay import ReplayBuffer
@@ -36,7 +36,8 @@ class Taught:
         keys: ``[n]`` int64 on the CPU, their transitions or images, for priorities.
         importance: ``[n]``, what makes up for unequal chances to be replayed.
         presence: mean cross-entropy of presence, where it is learned.
-        steps: mean loss of the steps, where they are learned.
+        zooms: mean cross-entropy of the chances of zooms, where they are learned.
+        steps: mean loss of the steps, those of zooms too, where they are learned.
     """
 
     outputs: Tensor
@@ -46,9 +47,8 @@ class Taught:
     keys: Tensor
     importance: Tensor
     presence: Tensor | None = None
-    steps: Tensor | None = None
     zooms: Tensor | None = None
-    zoom_steps: Tensor | None = None
+    steps: Tensor | None = None
 
 
 class Backup:
@@ -77,9 +77,9 @@ class Backup:
         self._device = online.values.weight.device
         self._store = store
         self._learning = learning
-        self._mdp = mdp
         self._generator = generator
         self._every_action = EveryAction(mdp, learning, online.per_category)
+        self._learned_moves = LearnedMoves(online, mdp)
         self._further = FurtherWindows(
             store, mdp, learning, online.frames, online.action_history, generator
         )
@@ -162,7 +162,7 @@ class Backup:
                 outputs[:, self._online.num_actions], held.to(self._device), reduction="none"
             )
             presence = (entropy * weight * matters).sum() / weight.sum()
-        steps = zooms = zoom_steps = None
+        steps = zooms = None
         if self._online.learned_steps:
             said = self._online.steps_of(outputs)
             steps = step_loss(batch, window, category, said, learning.step_iou)
@@ -171,8 +171,9 @@ class Backup:
             weight = weights[window, category, -1].to(self._device) * matters
             targets_of_zooms = zoom_targets(batch, window, category, learning.step_iou)
             zooms, zoom_steps = zoom_losses(targets_of_zooms, odds, said, weight)
+            steps = zoom_steps if steps is None else steps + zoom_steps
         if self.landings is not None:
-            landed = landed_on(self._online, self._mdp, batch, window, outputs.detach())
+            landed = self._learned_moves.landings(batch, window, outputs.detach())
             self.landings.add(*landed, self._generator)
         return Taught(
             actions[asked],
@@ -182,9 +183,8 @@ class Backup:
             batch.observation.image[window[pair]],
             matters[pair.to(self._device)],
             presence,
-            steps,
             zooms,
-            zoom_steps,
+            steps,
         )
 
     def _batch_of_all_actions(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:

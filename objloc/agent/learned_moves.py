@@ -13,7 +13,7 @@ from torch import Tensor
 from objloc.agent.network import QUARTERS, STEP_UNIT, QNetwork
 from objloc.agent.target import Batch
 from objloc.agent.trigger_range import TriggerRange
-from objloc.box import area, iou, quarters
+from objloc.box import area, iou, quarter, quarters
 from objloc.mdp.action import Moves, steps_between
 from objloc.params import Mdp
 
@@ -108,35 +108,44 @@ def zoom_losses(
     return chance, _distance(said[held], targets.steps)
 
 
-def landed_on(
-    network: QNetwork, mdp: Mdp, batch: Batch, window: Tensor, outputs: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Where learned moves would lead from windows that seem worth one.
+class LearnedMoves:
+    """The learned moves of a network, made where they seem worth it.
 
     Args:
         network: whose moves they are.
         mdp: its decision process.
-        batch: B windows.
-        window: ``[P]`` int64, which of them.
-        outputs: ``[P, O]``, what the network says of them, each for a category.
-
-    Returns:
-        Images ``[n]`` int64 of the store, and windows ``[n, 4]`` float64 in their pixels.
     """
-    moves = Moves(mdp)
-    boxes, sizes = batch.observation.boxes[window, -1], batch.sizes[window]
-    from_windows, to = [window[:0]], [boxes[:0]]
-    if network.learned_steps:
-        trigger = network.values_of(outputs)[:, -1]
-        likely = (TriggerRange.of(network, mdp).share(trigger) >= _LIKELY).cpu()
-        steps = network.steps_of(outputs).cpu().double()[likely]
-        from_windows.append(window[likely])
-        to.append(moves.by(boxes[likely], sizes[likely], steps))
-    if network.learned_zooms:
-        odds, steps = network.zooms_of(outputs)
-        pair, part = (torch.sigmoid(odds) >= _LIKELY).cpu().nonzero(as_tuple=True)
-        from_windows.append(window[pair])
-        begin = quarters(boxes[pair])[torch.arange(len(pair)), part]
-        to.append(moves.by(begin, sizes[pair], steps.cpu().double()[pair, part]))
-    windows = torch.cat(from_windows)
-    return batch.observation.image[windows], batch.as_stored(windows, torch.cat(to))
+
+    def __init__(self, network: QNetwork, mdp: Mdp) -> None:
+        self._network = network
+        self._moves = Moves(mdp)
+        self._range = TriggerRange.of(network, mdp)
+
+    def landings(self, batch: Batch, window: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Where they lead from some windows.
+
+        Args:
+            batch: B windows.
+            window: ``[P]`` int64, which of them.
+            outputs: ``[P, O]``, what the network says of them, each for a category.
+
+        Returns:
+            Images ``[n]`` int64 of the store, and windows ``[n, 4]`` float64 in their pixels.
+        """
+        network = self._network
+        boxes, sizes = batch.observation.boxes[window, -1], batch.sizes[window]
+        from_windows, to = [window[:0]], [boxes[:0]]
+        if network.learned_steps:
+            trigger = network.values_of(outputs)[:, -1]
+            likely = (self._range.share(trigger) >= _LIKELY).cpu()
+            steps = network.steps_of(outputs).cpu().double()[likely]
+            from_windows.append(window[likely])
+            to.append(self._moves.by(boxes[likely], sizes[likely], steps))
+        if network.learned_zooms:
+            odds, steps = network.zooms_of(outputs)
+            pair, part = (torch.sigmoid(odds) >= _LIKELY).cpu().nonzero(as_tuple=True)
+            from_windows.append(window[pair])
+            begin = quarter(boxes[pair], part)
+            to.append(self._moves.by(begin, sizes[pair], steps.cpu().double()[pair, part]))
+        windows = torch.cat(from_windows)
+        return batch.observation.image[windows], batch.as_stored(windows, torch.cat(to))

@@ -79,11 +79,10 @@ class Learner:
         loss = (losses * taught.weights * taught.importance).sum() / taught.weights.sum()
         if taught.presence is not None:
             loss = loss + self._learning.presence_weight * taught.presence
+        if taught.zooms is not None:
+            loss = loss + self._learning.zoom_weight * taught.zooms
         if taught.steps is not None:
             loss = loss + self._learning.step_weight * taught.steps
-        if taught.zooms is not None and taught.zoom_steps is not None:
-            loss = loss + self._learning.zoom_weight * taught.zooms
-            loss = loss + self._learning.step_weight * taught.zoom_steps
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._learning.max_gradient_norm is not None:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from objloc.agent.bounds import bounds_of
 from objloc.agent.encoder import build_encoder
 from objloc.agent.map_encoder import Features, MapEncoder, Pooled
 from objloc.agent.precision import arithmetic
@@ -87,7 +88,7 @@ class QNetwork(nn.Module):
             self.joint = joint
         self._precision = agent.encoder.precision
         # Not a weight: it follows from the parameters.
-        self.register_buffer("bounds", _bounds(agent, self.num_actions), persistent=False)
+        self.register_buffer("bounds", bounds_of(agent, self.num_actions), persistent=False)
 
     def encode(self, images: Tensor) -> Tensor:
         """Images to views: ``[N, 3, S, S]`` uint8 to ``[N, ...]`` float32.
@@ -315,27 +316,6 @@ def _dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Sequ
         parts += [nn.Dropout(dropout), nn.Linear(width, layer), nn.ReLU()]
         width = layer
     return nn.Sequential(*parts), width
-
-
-def _bounds(agent: Agent, num_actions: int) -> Tensor | None:
-    """The least and the greatest return of each action: ``[2, A]``; None without bounds.
-
-    A trigger ends the episode with its reward. After a move, moves that each earn 1
-    and a right trigger at their end: no more than the greater of the trigger's
-    reward and 1 / (1 - discount). A return of several steps is of the actions that were
-    taken, wrong triggers among them.
-    """
-    if agent.learning.loss != "logistic":
-        return None
-    mdp, learning = agent.mdp, agent.learning
-    discount, trigger = learning.discount, mdp.trigger_reward
-    following = max(trigger, 1 / (1 - discount)) if discount < 1 else float(mdp.max_steps)
-    bounds = torch.full((2, num_actions), 1 + discount * following)
-    if learning.n_step > 1:
-        bounds[0] = 1 + discount * max(following, mdp.trigger_cost)
-    bounds[:, -1] = torch.tensor([max(mdp.trigger_cost, -learning.absent_reward), trigger])
-    bounds[0] *= -1
-    return bounds
 
 
 def build_network(

@@ -13,12 +13,15 @@ from torch import Tensor
 
 from objloc.agent.network import QNetwork
 from objloc.agent.trigger_range import TriggerRange
-from objloc.box import iou, quarters
+from objloc.box import iou, quarter
 from objloc.evaluation.looks import Looks, Tasks
 from objloc.evaluation.visited import Visited
 from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.params import Mdp, Search
 from objloc.voc.store import SampleStore
+
+_STEPS, _ZOOM = 0, 1
+"""Numbers of learned moves behind those of the actions; see ``Looks.moves``."""
 
 
 def search(
@@ -77,10 +80,12 @@ class _Frontier:
         self._stepped = torch.full(pairs, not network.learned_steps)
         # It has been here, and has zoomed into these quarters.
         self._reached = torch.zeros(pairs, dtype=torch.bool)
-        self._zoomed = torch.zeros(self._visited.zooms.shape, dtype=torch.bool)
+        parts = 0 if params.learned_zooms is None else self._visited.zooms.shape[-1]
+        self._zoomed = torch.zeros(*pairs, parts, dtype=torch.bool)
         self._starts = start_windows(params.starts or mdp.starts)[:max_windows]
-        self._started = 0
-        self._start(params.first_starts or len(self._starts))
+        first = min(params.first_starts or len(self._starts), len(self._starts))
+        self._started = torch.full((len(tasks.images),), first)
+        self._start(*torch.cartesian_prod(torch.arange(len(tasks.images)), torch.arange(first)).T)
 
     def run(self) -> Looks:
         """Look until every budget is spent or nothing promises anything."""
@@ -99,33 +104,30 @@ class _Frontier:
             visited.made,
         )
 
-    def _start(self, windows: int) -> None:
-        """Go on with so many further start windows."""
-        starts = self._starts[self._started : self._started + windows]
-        self._started += len(starts)
-        new = self._visited.start(starts)
+    def _start(self, image: Tensor, number: Tensor) -> None:
+        """Look through start windows: of images ``[P]``, the ``number``-th ``[P]`` of each."""
+        new = self._visited.start(image, self._starts[number])
         likely = self._visited.presence[new] >= self._params.least_presence
         self._open[new] = likely & self._searched[new[0]]
         self._reached[new] = self._searched[new[0]]
 
     def _step(self) -> bool:
-        """Go on with the most promising searches of every image; False at the end."""
-        params = self._params
-        waiting = self._started < len(self._starts)
-        if waiting:
-            self._start(params.starts_per_round)
+        """Go on with what promises most in every image; False at the end."""
         promise = self._promises()
-        number, _, categories, ways = promise.shape
-        promise = promise.flatten(1)
-        best, place = promise.topk(min(params.searches_per_round, promise.shape[1]), dim=1)
+        best, place = promise.topk(min(self._params.searches_per_round, promise.shape[1]), dim=1)
         going = best.isfinite() & self._visited.room[:, None]
         if not going.any():
-            return waiting
-        image, place = torch.arange(number)[:, None].expand_as(place)[going], place[going]
+            return False
+        image, place = going.nonzero()[:, 0], place[going]
+        starts = place == promise.shape[1] - 1
+        self._start(image[starts], self._started[image[starts]])
+        self._started[image[starts]] += 1
+        image, place = image[~starts], place[~starts]
+        categories, ways = self._open.shape[2], 1 + self._zoomed.shape[3]
         window, category = place // (categories * ways), place // ways % categories
-        quarter = place % ways - 1
-        zooms = quarter >= 0
-        self._zoom(image[zooms], window[zooms], category[zooms], quarter[zooms])
+        part = place % ways - 1
+        zooms = part >= 0
+        self._zoom(image[zooms], window[zooms], category[zooms], part[zooms])
         image, window, category = image[~zooms], window[~zooms], category[~zooms]
         steps = self._steps_first(image, window, category)
         self._go_by_steps(image[steps], window[steps], category[steps])
@@ -137,9 +139,10 @@ class _Frontier:
         return True
 
     def _promises(self) -> Tensor:
-        """What searches that go on promise, and zooms: ``[N, W, C, 1 + quarters]``.
+        """What searches, their zooms and at last the next start window promise: ``[N, K]``.
 
-        What is closed promises minus infinity.
+        The former are W windows by C categories by ``1 + quarters`` ways to go on. What is
+        closed promises minus infinity.
         """
         params, visited = self._params, self._visited
         onward = (
@@ -147,38 +150,33 @@ class _Frontier:
             + params.presence_weight * visited.presence
             - params.branch_cost * self._branch
         )
-        onward = torch.where(self._open, onward, -torch.inf)[..., None]
-        if params.learned_zooms is None or not self._zoomed.shape[-1]:
-            return onward
-        likely = visited.zooms >= params.least_presence
-        zooms = torch.where(
-            self._reached[..., None] & ~self._zoomed & likely,
-            params.learned_zooms * visited.zooms,
-            -torch.inf,
-        )
-        return torch.cat([onward, zooms], dim=-1)
+        ways = torch.where(self._open, onward, -torch.inf)[..., None]
+        if self._zoomed.shape[-1]:
+            likely = visited.zooms >= params.least_presence
+            open_ = self._reached[..., None] & ~self._zoomed & likely
+            weight = params.learned_zooms or 0.0
+            zooms = torch.where(open_, weight * visited.zooms, -torch.inf)
+            ways = torch.cat([ways, zooms], dim=-1)
+        waiting = self._started < len(self._starts)
+        start = torch.where(waiting, params.start_promise, -torch.inf)
+        return torch.cat([ways.flatten(1), start[:, None]], dim=1)
 
-    def _zoom(self, image: Tensor, window: Tensor, category: Tensor, quarter: Tensor) -> None:
+    def _zoom(self, image: Tensor, window: Tensor, category: Tensor, part: Tensor) -> None:
         """Look where learned zooms lead, unless the category was looked for there already."""
         if len(image) == 0:
             return
-        self._zoomed[image, window, category, quarter] = True
-        steps = self._visited.zoom_steps[image, window, category, quarter].double()
+        self._zoomed[image, window, category, part] = True
+        steps = self._visited.zoom_steps[image, window, category, part].double()
         here, sizes = self._visited.boxes[image, window], self._visited.sizes[image]
-        boxes = self._moves.by(quarters(here)[torch.arange(len(here)), quarter], sizes, steps)
+        boxes = self._moves.by(quarter(here, part), sizes, steps)
         known = self._visited.category[image] == category[:, None]
         near = torch.where(known, iou(boxes[:, None], self._visited.boxes[image]), 0.0)
         new = near.amax(dim=1) < self._params.zoom_inhibition
         image, window, category, boxes = image[new], window[new], category[new], boxes[new]
         if len(image) == 0:
             return
-        made = torch.full((len(image), self._params.moves_per_look), -1)
-        made[:, 0] = self._visited.values.shape[-1] + 1
-        frames = _with(self._visited.frames[image, window], boxes)
-        past = self._visited.past[image, window]
-        there, seen = self._visited.arrive(image, window, category, frames, past, made)
-        onward = seen & (self._branch[image, there, category] == 0)
-        self._go_on(image[onward], there[onward], category[onward])
+        there, seen = self._arrive(image, window, category, boxes, _ZOOM)
+        self._go_on(image, there, category, seen)
 
     def _steps_first(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
         """``[P]`` bool: which searches go on by learned steps before anything else."""
@@ -200,16 +198,29 @@ class _Frontier:
         steps = self._visited.steps[image, window, category].double()
         here, sizes = self._visited.boxes[image, window], self._visited.sizes[image]
         boxes = self._moves.by(here, sizes, steps)
-        made = torch.full((len(image), self._params.moves_per_look), -1)
-        made[:, 0] = self._visited.values.shape[-1]
-        frames = _with(self._visited.frames[image, window], boxes)
-        past = self._visited.past[image, window]
-        there, seen = self._visited.arrive(image, window, category, frames, past, made)
+        there, seen = self._arrive(image, window, category, boxes, _STEPS)
         values = self._visited.values[..., -1]
         better = seen & (values[image, there, category] > values[image, window, category])
         self._open[image[better], window[better], category[better]] = False
-        onward = better & (self._branch[image, there, category] == 0)
-        self._go_on(image[onward], there[onward], category[onward])
+        self._go_on(image, there, category, better)
+
+    def _arrive(
+        self, image: Tensor, window: Tensor, category: Tensor, boxes: Tensor, way: int
+    ) -> tuple[Tensor, Tensor]:
+        """Come to windows ``[P, 4]`` by learned moves; see ``Visited.arrive``.
+
+        Args:
+            image: ``[P]`` int64.
+            window: ``[P]`` int64, from where.
+            category: ``[P]`` int64.
+            boxes: where to.
+            way: the move's number behind those of the actions.
+        """
+        made = torch.full((len(image), self._params.moves_per_look), -1)
+        made[:, 0] = self._visited.values.shape[-1] + way
+        frames = _with(self._visited.frames[image, window], boxes)
+        past = self._visited.past[image, window]
+        return self._visited.arrive(image, window, category, frames, past, made)
 
     def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
         """The best action of each search; of one that went on before, the next best.
@@ -251,11 +262,15 @@ class _Frontier:
         """Move windows and look through those that are new."""
         way = self._way(image, window, category, action)
         there, seen = self._visited.arrive(image, window, category, *way)
-        onward = seen & (self._branch[image, there, category] == 0)
-        self._go_on(image[onward], there[onward], category[onward])
+        self._go_on(image, there, category, seen)
 
-    def _go_on(self, image: Tensor, window: Tensor, category: Tensor) -> None:
-        """Open searches, but where an object of the category was found already."""
+    def _go_on(self, image: Tensor, window: Tensor, category: Tensor, wanted: Tensor) -> None:
+        """Open those of some searches that are ``wanted`` ``[P]`` bool and went on never before.
+
+        But not where an object of the category was found already.
+        """
+        wanted = wanted & (self._branch[image, window, category] == 0)
+        image, window, category = image[wanted], window[wanted], category[wanted]
         found = self._triggered[image, :, category] > 0
         overlap = iou(self._visited.boxes[image, window][:, None], self._visited.boxes[image])
         inhibited = (found & (overlap > self._params.inhibition)).any(dim=1)

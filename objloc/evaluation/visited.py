@@ -73,18 +73,17 @@ class Visited:
         """``[N]`` bool: where a further window may be looked at."""
         return self.number < self.boxes.shape[1]
 
-    def start(self, starts: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, image: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Look through start windows, where they are new and there is room.
 
         Args:
-            starts: ``[S, 4]`` float64, shares of the images' sides.
+            image: ``[S]`` int64.
+            starts: ``[S, 4]`` float64, shares of the image's sides.
 
         Returns:
             Images ``[P]`` and windows ``[P]`` int64: those looked at.
         """
-        image = torch.arange(len(self.number)).repeat_interleave(len(starts))
-        sizes = self.sizes[image]
-        boxes = starts.repeat(len(self.number), 1) * torch.cat([sizes, sizes], dim=1)
+        boxes = starts * self.sizes[image].repeat(1, 2)
         fresh = self._overlaps(image, boxes).amax(dim=1) <= _SAME
         place = self.number[image] + _rank(image, fresh)
         fresh &= place < self.boxes.shape[1]

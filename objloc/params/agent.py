@@ -229,25 +229,13 @@ class Agent(Section):
             )
         if self.head.joint and not self.encoder.category_channels:
             raise ValueError("head.joint: expected [] unless encoder.category_channels is above 0")
-        if self.head.presence and not (self.head.per_category and learning.backup == "all_actions"):
-            raise ValueError(
-                "head.presence: expected false unless head.per_category=true and "
-                "learning.backup=all_actions"
-            )
-        if self.head.learned_steps and not (
-            self.head.per_category and learning.backup == "all_actions"
-        ):
-            raise ValueError(
-                "head.learned_steps: expected false unless head.per_category=true and "
-                "learning.backup=all_actions"
-            )
-        if self.head.learned_zooms and not (
-            self.head.per_category and learning.backup == "all_actions"
-        ):
-            raise ValueError(
-                "head.learned_zooms: expected false unless head.per_category=true and "
-                "learning.backup=all_actions"
-            )
+        of_all = self.head.per_category and learning.backup == "all_actions"
+        for name in ("presence", "learned_steps", "learned_zooms"):
+            if getattr(self.head, name) and not of_all:
+                raise ValueError(
+                    f"head.{name}: expected false unless head.per_category=true and "
+                    "learning.backup=all_actions"
+                )
         if self.head.recurrent and (self.encoder.kind == "crops" or self.encoder.frames == 1):
             raise ValueError(
                 "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "

@@ -14,10 +14,12 @@ class Search(Section):
     """Its start windows, as ``mdp.starts``; null: those, which the agent was trained from."""
     first_starts: PositiveInt | None = None
     """Start windows looked at before any search goes on; null: all of them."""
-    starts_per_round: PositiveInt = 1
-    """How many of the others are looked at in each round."""
+    start_promise: Annotated[float, Field(ge=0)] = 0.4
+    """What each of the others promises, beside the searches: it is looked at when they promise
+    less."""
     searches_per_round: PositiveInt = 4
-    """Searches of an image that go on at once, the most promising first."""
+    """Searches of an image that go on at once, and a start window among them, the most
+    promising first."""
     moves_per_look: Annotated[int, Field(ge=1, le=4)] = 4
     """Moves made after one look, each along another axis (x, y, size, shape)."""
     presence_weight: Annotated[float, Field(ge=0)] = 0.5

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from objloc.agent.learned_moves import landed_on, zoom_losses, zoom_targets
+from objloc.agent.learned_moves import LearnedMoves, zoom_losses, zoom_targets
 from objloc.agent.network import NUM_STEPS, QUARTERS, STEP_UNIT, QNetwork
 from objloc.agent.target import Batch
 from objloc.box import quarters
@@ -172,12 +172,12 @@ def test_moves_land_where_they_lead_in_the_stores_image() -> None:
     outputs = torch.zeros(2, network.num_rows)
     outputs[:] = network.values.bias.detach()
     outputs[:, network.num_actions - 1] = -9.0  # no trigger is likely, so no step is made
-    image, landed = landed_on(network, AGENT.mdp, batch, torch.tensor([0, 1]), outputs)
+    image, landed = LearnedMoves(network, AGENT.mdp).landings(batch, torch.tensor([0, 1]), outputs)
     assert image.tolist() == [4, 4]
     begin = quarters(boxes.double())[:, 1]
     expected = Moves(AGENT.mdp).by(begin, batch.sizes, STEPS.double().expand(2, -1))
     torch.testing.assert_close(landed, expected)
     outputs[1, network.num_actions - 1] = 0.0
-    image, landed = landed_on(network, AGENT.mdp, batch, torch.tensor([0, 1]), outputs)
+    image, landed = LearnedMoves(network, AGENT.mdp).landings(batch, torch.tensor([0, 1]), outputs)
     assert len(image) == 3
     torch.testing.assert_close(landed[0], boxes[1].double())  # the step leads nowhere

@@ -70,7 +70,7 @@ def test_a_search_may_begin_elsewhere_than_the_agent_was_trained_to(
 def test_later_start_windows_are_looked_through_while_searches_go_on(
     store: SampleStore, network: QNetwork
 ) -> None:
-    looks = looks_of(store, network, first_starts=1, starts_per_round=1)
+    looks = looks_of(store, network, first_starts=1, start_promise=0.6)
     limit = torch.cat([store.sizes, store.sizes], dim=1)[:, None]
     shares = looks.boxes / limit
     for row, number in enumerate(looks.number.tolist()):
