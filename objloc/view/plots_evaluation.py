@@ -72,7 +72,7 @@ def budget(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
             markersize=4,
         )  # fmt: skip
     plot.set(xlim=(0, None), ylim=(0, 1))
-    legend(plot, loc="upper left")
+    legend(plot, loc="best")
     _caption(
         figure,
         f"What looks are worth — {measurement.store.image_set}",
