@@ -213,6 +213,19 @@ def detector(metrics: Json, how: list[str]) -> list[str]:
     ]
 
 
+def combined(runs: Json, how: list[str]) -> list[str]:
+    """The agent made of those of several seeds."""
+    first = next(iter(runs.values()))
+    return [
+        f"Data: {data_name(first)}. Model: `{_model(first)}`.",
+        *how,
+        f"{first['images']} images of `test`; AP of VOC2007 (11 points, IoU .5).",
+        voc2007.detection_table(runs),
+        voc2007.seeds_table(runs),
+        voc2007.curve_table(runs),
+    ]
+
+
 def from_scratch(name: str) -> Callable[[Read], str]:
     """Figures of the agents that learn photographs from scratch, over seeds."""
 
@@ -261,6 +274,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scenes": embedded_all,
     "voc2007-cat-dqn2018": published("voc2007_cat_dqn2018"),
     "voc2007-pretrained": kept(voc2007.NAME, detector),
+    "voc2007-combined": kept(voc2007.COMBINED, combined),
     "voc2007-ablation": kept(ablation.NAME, lambda found, how: [*how, ablation.table(found)]),
     "voc-scratch": from_scratch("voc_scratch"),
     "voc-scratch-dqn2018": from_scratch("voc_scratch_dqn2018"),

@@ -14,9 +14,12 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.running import ROOT, Stage, run_stages
+from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
+from objloc.agent.combining import combine
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
+COMBINED = "voc2007_combined"
 _SETTINGS = (
     "dataset.name=voc2007",
     "train.agent=pretrained",
@@ -148,6 +151,33 @@ def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
     return run_stages(stages, settings)
 
 
+def run_combined(seeds: Sequence[int], folder: Path) -> dict[str, float]:
+    """Make one agent of those of several seeds and measure it; minutes of the measurement."""
+    run = folder / _combined(seeds)
+    checkpoint = run / "checkpoint.pt"
+    if not checkpoint.exists():
+        paths = [folder / f"seed{seed}" / "checkpoint.pt" for seed in seeds]
+        run.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(checkpoint, combine({str(path): load_checkpoint(path) for path in paths}))
+    out = run / "evaluate"
+    arguments: list[Path | str] = [folder / "shards", checkpoint, out]
+    arguments += ["--features", folder / "features"]
+    return run_stages([("evaluate", arguments, out)], _SETTINGS)
+
+
+def _combined(seeds: Sequence[int]) -> str:
+    """Folder of an agent made of several."""
+    return "combined" + "+".join(map(str, seeds))
+
+
+def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, Any]:
+    """Its figures, by the names of its seeds."""
+    metrics = json.loads((folder / _combined(seeds) / "evaluate/metrics.json").read_text("utf-8"))
+    test = metrics["test"]
+    kept = ("ap", "search", "model", "data", "images")
+    return {" and ".join(map(str, seeds)): {name: test[name] for name in kept}}
+
+
 def collect(folder: Path) -> dict[str, Any]:
     """All figures of the first seed that was measured; detections and searches of all."""
     runs = {
@@ -165,17 +195,34 @@ def collect(folder: Path) -> dict[str, Any]:
 def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
     seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
+    combined: Annotated[
+        str, typer.Option(help="Those whose agents are measured together too, if all are run.")
+    ] = "0,1",
     folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
     / ".objloc/benchmarks/voc2007",
 ) -> None:
     """Reproduce the headline row, or publish it where all is there already."""
-    for seed in [int(each) for each in seeds.split(",")]:
+    wanted, together = (_numbers(each) for each in (seeds, combined))
+    for seed in wanted:
         print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder)}")
     found = collect(folder)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{NAME}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    _publish(NAME, found)
     print(detection_table(found["seeds"]))
     print(seeds_table(found["seeds"]))
+    if together and set(together) <= set(wanted):
+        print(f"combined: minutes: {run_combined(together, folder)}")
+        both = collect_combined(together, folder)
+        _publish(COMBINED, both)
+        print(seeds_table(both))
+
+
+def _numbers(listed: str) -> list[int]:
+    return [int(each) for each in listed.split(",") if each]
+
+
+def _publish(name: str, found: Mapping[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

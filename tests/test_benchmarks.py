@@ -10,13 +10,14 @@ import typer
 from benchmarks import ablation, scratch, voc2007
 from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
-from objloc.agent.checkpoint import Checkpoint, save_checkpoint
+from objloc.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from objloc.agent.network import build_network
 from objloc.params import Agent, Encoder, Head, Search, Shard, load_params
 from objloc.voc.devkit import open_devkit
 from objloc.voc.shards import write_shards
 from tests.devkits import make_devkit
 from tests.imports import ROOT
+from tests.runs import make_run
 
 
 @pytest.mark.parametrize("row", scratch.ROWS)
@@ -195,6 +196,27 @@ def test_categories_and_budgets_are_shown_as_means_over_seeds(
         "| 31 | 31 | 50.0 | 40.0 | 30.0 | 10.0 | 10.0 |",
         "| 100 | 80 | 50.0 | 40.0 | 30.0 | 40.0 | 52.0 |",
     ]
+
+
+def test_agents_of_several_seeds_are_combined_and_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (0, 3):
+        run = make_run(tmp_path / "made", seed=seed)
+        (run / "train").rename(tmp_path / f"seed{seed}")
+    asked: list[Any] = []
+    monkeypatch.setattr(voc2007, "run_stages", lambda stages, _: asked.append(stages))
+    voc2007.run_combined((0, 3), tmp_path)
+    (((stage, arguments, out),),) = asked
+    assert stage == "evaluate"
+    assert load_checkpoint(arguments[1]).members == 2
+    out.mkdir()
+    part = _run(0.54) | {"model": {"sha256": "a"}, "data": {}, "images": 7, "others": 1}
+    (out / "metrics.json").write_text(json.dumps({"test": part}), "utf-8")
+    found = voc2007.collect_combined((0, 3), tmp_path)
+    assert list(found) == ["0 and 3"]
+    assert "others" not in found["0 and 3"]
+    assert voc2007.seeds_table(found).splitlines()[0] == "| | seed 0 and 3 |"
 
 
 def test_the_figures_of_all_seeds_are_collected(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from objloc import export
 from objloc.agent import encoder, network
 from objloc.agent.checkpoint import Checkpoint, load_checkpoint
+from objloc.agent.combining import combine
 from objloc.agent.network import build_network
 from objloc.errors import ObjlocError
 from objloc.export import TOLERANCE, largest_difference, onnx_files
@@ -84,6 +85,15 @@ def test_the_files_give_pytorchs_values_for_any_number_of_windows(name: str) -> 
     other = checkpoint_of(AGENTS[name])
     other.state["values.bias"] += 1
     assert largest_difference(other, files) > 0.1
+
+
+def test_the_files_of_combined_models_give_their_mean() -> None:
+    pytest.importorskip("onnxruntime")
+    agent = AGENTS["map by category, with past windows and actions"]
+    one, other = checkpoint_of(agent), checkpoint_of(agent)
+    other.state["values.bias"] += 1
+    combined = combine({"one": one, "other": other})
+    assert largest_difference(combined, onnx_files(combined, "cd" * 32)) < TOLERANCE
 
 
 def test_the_description_is_enough_to_ask_the_files(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Backup:
     ) -> None:
         self._online = online
         self._target = target
-        self._device = online.values.weight.device
+        self._device = online.device
         self._store = store
         self._learning = learning
         self._generator = generator

@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from objloc.agent.ensemble import Ensemble
 from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.network import QNetwork, build_network
 from objloc.errors import ObjlocError
@@ -34,6 +35,8 @@ class Checkpoint:
         state: the network's weights.
         info: plain values about the run: ``image_set``, ``val_image_set``,
             ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
+        members: networks that make the agent together; of several, ``state`` is that of
+            their ``Ensemble``.
     """
 
     agent: Agent
@@ -42,10 +45,12 @@ class Checkpoint:
     data_hash: str
     state: dict[str, Tensor]
     info: dict[str, Any] = field(default_factory=dict)
+    members: int = 1
 
     def network(self) -> QNetwork:
         """The network with these weights, on the CPU, in evaluation mode."""
-        network = build_network(self.agent, self.categories)
+        networks = [build_network(self.agent, self.categories) for _ in range(self.members)]
+        network = networks[0] if self.members == 1 else Ensemble(networks)
         network.load_state_dict(self.state)
         return network.eval()
 
@@ -57,6 +62,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         ObjlocError: the file cannot be written.
     """
     buffer = io.BytesIO()
+    # One network's file is as it was before there were several.
+    members = {"members": checkpoint.members} if checkpoint.members > 1 else {}
     # Through a buffer: torch.save puts a file's name into its bytes.
     torch.save(
         {
@@ -68,6 +75,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             # Copies of their own: a view would drag its whole storage along.
             "state": {name: value.cpu().clone() for name, value in checkpoint.state.items()},
             "info": checkpoint.info,
+            **members,
         },
         buffer,
     )
@@ -98,6 +106,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         data_hash=content["data_hash"],
         state={_renamed(name): value for name, value in content["state"].items()},
         info=content["info"],
+        members=content.get("members", 1),
     )
     try:
         checkpoint.network()
@@ -158,6 +167,11 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
     Raises:
         ObjlocError: another encoder, head or action set; says what differs.
     """
+    if checkpoint.members > 1:
+        raise ObjlocError(
+            f"{source}: expected a single network to go on from; found {checkpoint.members} "
+            "combined"
+        )
     theirs, mine = checkpoint.network(), network
     if theirs.num_actions != mine.num_actions:
         raise ObjlocError(

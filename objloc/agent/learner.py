@@ -57,7 +57,7 @@ class Learner:
         self.online = network
         self.target = copy.deepcopy(network).eval().requires_grad_(False)
         self.updates = 0
-        self._device = network.values.weight.device
+        self._device = network.device
         self._learning = learning
         self._generator = generator
         self._backup = Backup(self.online, self.target, store, mdp, learning, generator)

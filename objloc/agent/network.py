@@ -90,6 +90,11 @@ class QNetwork(nn.Module):
         # Not a weight: it follows from the parameters.
         self.register_buffer("bounds", bounds_of(agent, self.num_actions), persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.values.weight.device
+
     def encode(self, images: Tensor) -> Tensor:
         """Images to views: ``[N, 3, S, S]`` uint8 to ``[N, ...]`` float32.
 

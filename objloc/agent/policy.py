@@ -79,7 +79,7 @@ class GreedyPolicy:
     @torch.no_grad()
     def look(self, images: Tensor) -> None:
         """Encode the images once for all steps of their episodes."""
-        self._views = self.network.encode(images.to(self.network.values.weight.device))
+        self._views = self.network.encode(images.to(self.network.device))
 
     @torch.no_grad()
     def act(

@@ -196,7 +196,7 @@ class PretrainedPyramid(nn.Module):
     def _frozen_maps(self, images: Tensor) -> list[Tensor]:
         """Those that no trained stage makes, in units of their channels' deviations."""
         frozen = len(self._info.channels) - len(self.last_stages)
-        if images.dtype == torch.int8 or self._params.reads_store:
+        if images.dtype == torch.int8 or self.by_rows(images):
             # Through the store's 8 bits: the same image is the same from either.
             rows = images if images.dtype == torch.int8 else self.rows(images)
             return unpack(rows, self._info, self._params.image_size, frozen)
@@ -210,6 +210,10 @@ class PretrainedPyramid(nn.Module):
         if not self._frozen:
             self._frozen.append(backbone_of(self._params, device))
         return self._frozen[0].to(device)
+
+    def by_rows(self, images: Tensor) -> bool:
+        """Whether it sees images by way of ``rows``, and these are none yet."""
+        return self._params.reads_store and images.dtype != torch.int8
 
     def rows(self, images: Tensor) -> Tensor:
         """Rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""

@@ -170,7 +170,7 @@ def frozen_values(network: QNetwork, images: Tensor, *inputs: Tensor) -> Tensor:
     """``QNetwork.values_for`` on the CPU, in evaluation mode, leaving the mode as it was."""
     was_training = network.training
     network.eval()
-    device = network.values.weight.device
+    device = network.device
     views = network.encode(images.to(device))
     values = network.values_for(views, *(each.to(device) for each in inputs)).float().cpu()
     network.train(was_training)

@@ -263,7 +263,7 @@ class Training:
         network = self.learner.online
         network.eval()
         images = self._store.images[self._environment.observation().image[slots]]
-        return network.encode(images.to(network.values.weight.device))
+        return network.encode(images.to(network.device))
 
     def _tick(self, report: Report | None) -> Tick:
         metrics = report.metrics if report else {}

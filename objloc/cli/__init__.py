@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": "Say why objects were missed.",
     "compare": "Compare two runs or models, image by image.",
     "data": "Check a folder of images and annotations.",
+    "combine": "Make one model of several trained with different seeds.",
     "export": "Write the network as ONNX files.",
     "doctor": "Say what is installed, what is there, and what is missing.",
 }

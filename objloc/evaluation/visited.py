@@ -48,7 +48,7 @@ class Visited:
         self, store: SampleStore, network: QNetwork, images: Tensor, windows: int, moves: int
     ) -> None:
         self._network = network
-        self._device = network.values.weight.device
+        self._device = network.device
         with torch.no_grad():
             self._views = network.encode(store.images[images].to(self._device))
         number, categories = len(images), len(store.categories)

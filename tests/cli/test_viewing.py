@@ -92,3 +92,23 @@ def test_layers_writes_contact_sheets_and_a_picture_of_each_filter(folder: Path)
     assert (folder / "predictions" / "activations_conv2" / "001.png").is_file()
     again = run_objloc("layers", "photo.jpg", "--model", "model.pt", "--layer", "2", "--json")
     assert json.loads(again.out)["files"] == told.out.splitlines()
+
+
+def test_models_of_several_seeds_are_combined_and_used_like_one(folder: Path) -> None:
+    make_run(folder / "other", seed=1, trigger=1000.0)
+    told = run_objloc(
+        "combine", "model.pt", "other/train/checkpoint.pt", "--output", "new/both.pt", "--json"
+    )
+    assert told.status == 0, told.err
+    document = json.loads(told.out)
+    assert document["file"] == "new/both.pt"
+    assert list(document["members"]) == ["model.pt", "other/train/checkpoint.pt"]
+    found = run_objloc("predict", "photo.jpg", "--model", "new/both.pt", "--no-files", "--json")
+    assert found.status == 0, found.err
+    (box,) = (each for each in json.loads(found.out)["images"][0]["boxes"] if each["score"] > 900)
+    assert box["category"] == "cat"
+    drawn = run_objloc("layers", "photo.jpg", "--model", "new/both.pt", "--layer", "network2_conv1")
+    assert drawn.status == 0, drawn.err
+    refused = run_objloc("combine", "model.pt", "--output", "one.pt")
+    assert "expected two models or more; found 1" in refused.error
+    assert not (folder / "one.pt").exists()

@@ -1,0 +1,74 @@
+"""Agents that were trained apart, made one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from objloc.agent.checkpoint import Checkpoint
+from objloc.agent.ensemble import Ensemble
+from objloc.errors import ObjlocError
+
+
+def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
+    """One agent that values windows as several do in the mean; see ``Ensemble``.
+
+    Args:
+        parts: two or more by what to call them in errors, trained alike but for their seed
+            and their schedule.
+
+    Returns:
+        The agent; what is known of its training is what all of them agree on, and
+        ``members``, what is known of each.
+
+    Raises:
+        ObjlocError: fewer than two; one that is combined already; other categories, data,
+            encoder, head, decision process or range of values than the first's.
+    """
+    if len(parts) < 2:
+        raise ObjlocError(f"combine: expected two models or more; found {len(parts)}")
+    (source, first), *others = parts.items()
+    for name, part in parts.items():
+        if part.members > 1:
+            raise ObjlocError(f"{name}: expected a single network; found {part.members} combined")
+    wanted = _kind(first)
+    for name, part in others:
+        for what, value in _kind(part).items():
+            if value != wanted[what]:
+                raise ObjlocError(f"{name}: expected {what} as in {source}; found another")
+    networks = [part.network() for part in parts.values()]
+    bounds = networks[0].bounds
+    for name, network in zip(parts, networks, strict=True):
+        same = network.bounds is None if bounds is None else _equal(bounds, network.bounds)
+        if not same:
+            raise ObjlocError(f"{name}: expected values of the range of {source}; found another")
+    infos = [part.info for part in parts.values()]
+    agreed: dict[str, Any] = {
+        key: value
+        for key, value in first.info.items()
+        if all(key in info and info[key] == value for info in infos)
+    }
+    return Checkpoint(
+        agent=first.agent,
+        categories=first.categories,
+        data=first.data,
+        data_hash=first.data_hash,
+        state=Ensemble(networks).state_dict(),
+        info={**agreed, "members": infos},
+        members=len(parts),
+    )
+
+
+def _kind(part: Checkpoint) -> dict[str, Any]:
+    """What members must have in common, by what to call it."""
+    return {
+        "the categories": part.categories,
+        "the data": part.data_hash,
+        "agents.*.mdp": part.agent.mdp,
+        "agents.*.encoder": part.agent.encoder,
+        "agents.*.head": part.agent.head,
+    }
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor | None) -> bool:
+    return other is not None and torch.equal(one, other)

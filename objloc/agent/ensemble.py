@@ -1,0 +1,91 @@
+"""Several networks that value windows together."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from objloc.agent.map_encoder import MapEncoder
+from objloc.agent.network import QNetwork
+from objloc.agent.pyramid import PretrainedPyramid
+
+
+class Ensemble(QNetwork):
+    """Networks trained alike but for their seed: what they say is the mean of what each says.
+
+    What one of them has learned by heart, or by chance, the others have not: the mean errs
+    less than each (Dietterich 2000; as values of DQN: Anschel et al. 2017, "Ensemble-DQN").
+    Outputs are averaged before they are read: with the logistic loss those are log-odds. It
+    is not trained further.
+
+    Args:
+        members: two or more, of one kind.
+    """
+
+    def __init__(self, members: Sequence[QNetwork]) -> None:
+        nn.Module.__init__(self)
+        self.members: nn.ModuleList = nn.ModuleList(members)
+        first = members[0]
+        self.categories = first.categories
+        self.num_actions = first.num_actions
+        self.frames = first.frames
+        self.action_history = first.action_history
+        self.per_category = first.per_category
+        self.presence = first.presence
+        self.learned_steps = first.learned_steps
+        self.learned_zooms = first.learned_zooms
+        self.register_buffer("bounds", first.bounds, persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self._networks[0].device
+
+    @property
+    def _networks(self) -> list[QNetwork]:
+        return [each for each in self.members if isinstance(each, QNetwork)]
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images to every member's views, side by side: ``[N, members, ...]`` float32."""
+        encoder = self._networks[0].encoder
+        pyramid = encoder.pyramid if isinstance(encoder, MapEncoder) else None
+        # Members that see the same frozen maps need not compute them each.
+        if isinstance(pyramid, PretrainedPyramid) and pyramid.by_rows(images):
+            images = pyramid.rows(images)
+        return torch.stack([each.encode(images) for each in self._networks], dim=1)
+
+    def outputs(
+        self, views: Tensor, index: Tensor, boxes: Tensor, action_history: Tensor
+    ) -> Tensor:
+        """See ``QNetwork.outputs``."""
+        return _mean(
+            each.outputs(mine, index, boxes, action_history)
+            for each, mine in zip(self._networks, views.unbind(1), strict=True)
+        )
+
+    def outputs_for(
+        self,
+        views: Tensor,
+        index: Tensor,
+        boxes: Tensor,
+        action_history: Tensor,
+        window: Tensor,
+        category: Tensor,
+    ) -> Tensor:
+        """See ``QNetwork.outputs_for``."""
+        return _mean(
+            each.outputs_for(mine, index, boxes, action_history, window, category)
+            for each, mine in zip(self._networks, views.unbind(1), strict=True)
+        )
+
+    def layers(self) -> dict[str, nn.Module]:
+        """Those of every member: ``network1_conv1`` and so on."""
+        return {
+            f"network{number}_{name}": layer
+            for number, each in enumerate(self._networks, 1)
+            for name, layer in each.layers().items()
+        }
+
+
+def _mean(outputs: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(outputs)).mean(dim=0)

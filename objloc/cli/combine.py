@@ -1,0 +1,41 @@
+"""``objloc combine``: agents that were trained apart, made one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from objloc.cli._options import Json
+
+
+def command(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Two or more: checkpoints, aliases or numbers of the registered model.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.pt", help="The checkpoint written.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Make one model of several that differ by their seed: it values windows by their mean."""
+    import json
+
+    from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
+    from objloc.agent.combining import combine
+    from objloc.files import file_hash
+    from objloc.localiser import model_path
+
+    paths = {name: model_path(name) for name in models}
+    combined = combine({name: load_checkpoint(path) for name, path in paths.items()})
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(output, combined)
+    hashes = {name: file_hash(path) for name, path in paths.items()}
+    if as_json:
+        print(json.dumps({"file": str(output), "members": hashes}, indent=2))
+    else:
+        print(f"{output}: {len(paths)} networks for {', '.join(combined.categories)}")
