@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.running import ROOT, Stage, run_stages
 from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
-from objloc.agent.combining import combine
+from objloc.combining import combine
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"

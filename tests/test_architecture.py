@@ -13,7 +13,7 @@ ROWS = (
     ("mdp",),
     ("agent",),
     ("evaluation",),
-    ("doctor", "export", "localiser", "result", "served"),
+    ("combining", "doctor", "export", "localiser", "result", "served"),
     ("view",),
     ("gym",),
     ("encoding", "experiment", "run_folder"),

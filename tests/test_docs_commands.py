@@ -68,6 +68,7 @@ def project(
     root = tmp_path_factory.mktemp("project")
     shutil.copy(empty_store, root / "mlflow.db")
     make_run(root / "data", trigger=1000.0)
+    make_run(root / "other", seed=1)
     (root / "data" / "shards").symlink_to(shards_folder)
     jpeg = make_samples(1)[0].jpeg
     (root / "photos").mkdir()

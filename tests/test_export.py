@@ -11,8 +11,8 @@ import torch
 from objloc import export
 from objloc.agent import encoder, network
 from objloc.agent.checkpoint import Checkpoint, load_checkpoint
-from objloc.agent.combining import combine
 from objloc.agent.network import build_network
+from objloc.combining import combine
 from objloc.errors import ObjlocError
 from objloc.export import TOLERANCE, largest_difference, onnx_files
 from objloc.mdp.action import names_of

@@ -26,7 +26,7 @@ def command(
     import json
 
     from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
-    from objloc.agent.combining import combine
+    from objloc.combining import combine
     from objloc.files import file_hash
     from objloc.localiser import model_path
 

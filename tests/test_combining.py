@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from objloc.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, warm_start
-from objloc.agent.combining import combine
 from objloc.agent.ensemble import Ensemble
 from objloc.agent.network import QNetwork, build_network
+from objloc.combining import combine
 from objloc.errors import ObjlocError
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
 
