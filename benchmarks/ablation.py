@@ -24,6 +24,7 @@ from objloc.agent.features import load_store
 from objloc.agent.network import build_network
 from objloc.agent.training import Training
 from objloc.evaluation.searches import ledger_of
+from objloc.files import write_json
 from objloc.params import Params, load_params
 from objloc.voc.shard_index import read_index
 from objloc.voc.store import SampleStore
@@ -290,9 +291,7 @@ def main(
         for name in ROWS
         if (kept / f"{name}.json").exists()
     }
-    results = ROOT / "benchmarks" / "results"
-    results.mkdir(exist_ok=True)
-    (results / f"{NAME}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", found)
     print(table(found))
 
 

@@ -16,6 +16,7 @@ import typer
 from benchmarks.running import ROOT, Stage, run_stages
 from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
 from objloc.combining import combine
+from objloc.files import write_json
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
@@ -146,7 +147,7 @@ def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
         ("shard", [folder / "devkit", shards], shards),
         ("encode", [shards, features], features),
         ("train", [shards, run, *with_features], checkpoint),
-        ("evaluate", [shards, checkpoint, run / "evaluate", *with_features], run / "evaluate"),
+        _evaluation(folder, run),
     ]
     return run_stages(stages, settings)
 
@@ -159,10 +160,17 @@ def run_combined(seeds: Sequence[int], folder: Path) -> dict[str, float]:
         paths = [folder / f"seed{seed}" / "checkpoint.pt" for seed in seeds]
         run.mkdir(parents=True, exist_ok=True)
         save_checkpoint(checkpoint, combine({str(path): load_checkpoint(path) for path in paths}))
-    out = run / "evaluate"
-    arguments: list[Path | str] = [folder / "shards", checkpoint, out]
-    arguments += ["--features", folder / "features"]
-    return run_stages([("evaluate", arguments, out)], _SETTINGS)
+    return run_stages([_evaluation(folder, run)], _SETTINGS)
+
+
+def _evaluation(folder: Path, run: Path) -> Stage:
+    """The stage that measures a run's checkpoint."""
+    out, features = run / "evaluate", folder / "features"
+    return (
+        "evaluate",
+        [folder / "shards", run / "checkpoint.pt", out, "--features", str(features)],
+        out,
+    )
 
 
 def _combined(seeds: Sequence[int]) -> str:
@@ -206,23 +214,18 @@ def main(
     for seed in wanted:
         print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder)}")
     found = collect(folder)
-    _publish(NAME, found)
+    write_json(RESULTS / f"{NAME}.json", found)
     print(detection_table(found["seeds"]))
     print(seeds_table(found["seeds"]))
     if together and set(together) <= set(wanted):
         print(f"combined: minutes: {run_combined(together, folder)}")
         both = collect_combined(together, folder)
-        _publish(COMBINED, both)
+        write_json(RESULTS / f"{COMBINED}.json", both)
         print(seeds_table(both))
 
 
 def _numbers(listed: str) -> list[int]:
     return [int(each) for each in listed.split(",") if each]
-
-
-def _publish(name: str, found: Mapping[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

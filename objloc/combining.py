@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from objloc.agent.checkpoint import Checkpoint
 from objloc.agent.ensemble import Ensemble
 from objloc.errors import ObjlocError
@@ -37,10 +35,9 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
             if value != wanted[what]:
                 raise ObjlocError(f"{name}: expected {what} as in {source}; found another")
     networks = [part.network() for part in parts.values()]
-    bounds = networks[0].bounds
-    for name, network in zip(parts, networks, strict=True):
-        same = network.bounds is None if bounds is None else _equal(bounds, network.bounds)
-        if not same:
+    ranges = [None if each.bounds is None else each.bounds.tolist() for each in networks]
+    for name, values in zip(parts, ranges, strict=True):
+        if values != ranges[0]:
             raise ObjlocError(f"{name}: expected values of the range of {source}; found another")
     infos = [part.info for part in parts.values()]
     agreed: dict[str, Any] = {
@@ -68,7 +65,3 @@ def _kind(part: Checkpoint) -> dict[str, Any]:
         "agents.*.encoder": part.agent.encoder,
         "agents.*.head": part.agent.head,
     }
-
-
-def _equal(one: torch.Tensor, other: torch.Tensor | None) -> bool:
-    return other is not None and torch.equal(one, other)
