@@ -9,14 +9,27 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 UPDATES = 15
 
 
-def seconds_of_an_update(name: str = "scenes") -> float:
-    """Time updates of an agent on random pictures, or on random features of pictures."""
+def seconds_of_an_update(
+    name: str = "scenes",
+    settings: Sequence[str] = (),
+    device: str = "cpu",
+    updates: int = UPDATES,
+) -> float:
+    """Time updates of an agent on random pictures, or on random features of pictures.
+
+    Args:
+        name: which entry of ``agents``.
+        settings: what it has otherwise, such as ``encoder.fine_tune=all``.
+        device: where its network is.
+        updates: timed, after three that are not.
+    """
     import torch
 
     from objloc.agent.backbones import info_of
@@ -25,7 +38,8 @@ def seconds_of_an_update(name: str = "scenes") -> float:
     from objloc.params import load_params
     from objloc.voc.store import SampleStore
 
-    agent = load_params(ROOT / "params.yaml").agents[name]
+    changed = [f"agents.{name}.{each}" for each in settings]
+    agent = load_params(ROOT / "params.yaml", changed).agents[name]
     number, size = 64, agent.encoder.image_size
     categories = tuple(map(str, range(20)))
     generator = torch.Generator().manual_seed(0)
@@ -49,7 +63,7 @@ def seconds_of_an_update(name: str = "scenes") -> float:
         difficult=torch.zeros(number, 1, dtype=torch.bool),
         jpegs=(b"",) * number,
     )
-    network = build_network(agent, categories, generator)
+    network = build_network(agent, categories, generator).to(device)
     training = Training(
         network, store, store.tasks().repeat(50, 1), agent, lambda _: {"score": 0.0}, generator
     )
@@ -57,9 +71,9 @@ def seconds_of_an_update(name: str = "scenes") -> float:
     while training.learner.updates < 3:
         next(ticks)
     first, began = training.learner.updates, time.perf_counter()
-    while training.learner.updates < first + UPDATES:
+    while training.learner.updates < first + updates:
         next(ticks)
-    return (time.perf_counter() - began) / UPDATES
+    return (time.perf_counter() - began) / updates
 
 
 def _seconds(policy: str, busy: bool) -> float:
