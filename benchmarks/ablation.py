@@ -210,7 +210,7 @@ def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, Sa
     categories = tuple(read_index(shards).categories)
     both, val = (
         load_store(
-            shards, name, categories, params.agent.encoder, folder / "features",
+            shards, name, categories, [params.agent.encoder], [folder / "features"],
             params.encode.memory_mb,
         )
         for name in ("trainval", "val")

@@ -2,7 +2,8 @@
 
 ``make benchmark-voc2007`` downloads (or takes ``MIRROR``), shards, encodes, trains on
 ``trainval`` with each seed and measures on ``test``, below ``.objloc/benchmarks``; a stage
-whose output is there is not run again. Then it writes what ``docs/results.md`` shows.
+whose output is there is not run again. It does so with agents of one network, and with
+agents of two, each with a backbone of its own. Then it writes what ``docs/results.md`` shows.
 """
 
 import json
@@ -21,6 +22,8 @@ from objloc.files import write_json
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
 COMBINED = "voc2007_combined"
+BACKBONES = ("efficientnet-lite0", "efficientnet-lite2")
+"""Of the networks of a combined agent; the first is measured alone too."""
 _SETTINGS = (
     "dataset.name=voc2007",
     "train.agent=pretrained",
@@ -138,52 +141,82 @@ def _figures(run: Mapping[str, Any]) -> dict[str, float]:
 
 def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
     """Run the stages of one seed; minutes of those that ran."""
-    settings = [*_SETTINGS, f"dataset.mirror={mirror}", f"train.seed={seed}"]
-    run = folder / f"seed{seed}"
-    shards, features, checkpoint = folder / "shards", folder / "features", run / "checkpoint.pt"
-    with_features = ["--features", str(features)]
-    stages: list[Stage] = [
+    trained = _training(folder, seed, BACKBONES[0])
+    measured = _evaluation(folder, _run(folder, seed, BACKBONES[0]), BACKBONES[:1])
+    return run_stages([*trained, measured], _settings(mirror, seed, BACKBONES[0]))
+
+
+def run_combined(mirror: str, seed: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Train a network for each backbone, make one agent of them and measure it.
+
+    Returns:
+        Minutes of the stages that ran, by backbone; of the measurement as ``combined``.
+    """
+    minutes = {
+        each: run_stages(_training(folder, seed, each), _settings(mirror, seed, each))
+        for each in BACKBONES
+    }
+    run = folder / f"combined{seed}"
+    checkpoint = run / "checkpoint.pt"
+    if not checkpoint.exists():
+        paths = [_run(folder, seed, each) / "checkpoint.pt" for each in BACKBONES]
+        run.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(checkpoint, combine({str(path): load_checkpoint(path) for path in paths}))
+    measured = _evaluation(folder, run, BACKBONES)
+    return minutes | {"combined": run_stages([measured], _settings(mirror, seed, BACKBONES[0]))}
+
+
+def _settings(mirror: str, seed: int, backbone: str) -> list[str]:
+    """All that a stage is told."""
+    return [
+        *_SETTINGS,
+        f"dataset.mirror={mirror}",
+        f"train.seed={seed}",
+        f"agents.pretrained.encoder.backbone={backbone}",
+    ]
+
+
+def _training(folder: Path, seed: int, backbone: str) -> list[Stage]:
+    """The stages from archives to a checkpoint."""
+    shards, features = folder / "shards", _features(folder, backbone)
+    run = _run(folder, seed, backbone)
+    return [
         ("download", [ROOT / "data/manifest.json", folder / "devkit"], folder / "devkit"),
         ("shard", [folder / "devkit", shards], shards),
         ("encode", [shards, features], features),
-        ("train", [shards, run, *with_features], checkpoint),
-        _evaluation(folder, run),
+        ("train", [shards, run, "--features", str(features)], run / "checkpoint.pt"),
     ]
-    return run_stages(stages, settings)
 
 
-def run_combined(seeds: Sequence[int], folder: Path) -> dict[str, float]:
-    """Make one agent of those of several seeds and measure it; minutes of the measurement."""
-    run = folder / _combined(seeds)
-    checkpoint = run / "checkpoint.pt"
-    if not checkpoint.exists():
-        paths = [folder / f"seed{seed}" / "checkpoint.pt" for seed in seeds]
-        run.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(checkpoint, combine({str(path): load_checkpoint(path) for path in paths}))
-    return run_stages([_evaluation(folder, run)], _SETTINGS)
-
-
-def _evaluation(folder: Path, run: Path) -> Stage:
+def _evaluation(folder: Path, run: Path, backbones: Sequence[str]) -> Stage:
     """The stage that measures a run's checkpoint."""
-    out, features = run / "evaluate", folder / "features"
-    return (
-        "evaluate",
-        [folder / "shards", run / "checkpoint.pt", out, "--features", str(features)],
-        out,
-    )
+    out = run / "evaluate"
+    features = [part for each in backbones for part in ("--features", _features(folder, each))]
+    return ("evaluate", [folder / "shards", run / "checkpoint.pt", out, *features], out)
 
 
-def _combined(seeds: Sequence[int]) -> str:
-    """Folder of an agent made of several."""
-    return "combined" + "+".join(map(str, seeds))
+def _features(folder: Path, backbone: str) -> Path:
+    return folder / _named("features", backbone)
+
+
+def _run(folder: Path, seed: int, backbone: str) -> Path:
+    return folder / _named(f"seed{seed}", backbone)
+
+
+def _named(name: str, backbone: str) -> str:
+    """The first backbone's outputs have plain names: they are measured alone too."""
+    return name if backbone == BACKBONES[0] else f"{backbone}-{name}"
 
 
 def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, Any]:
-    """Its figures, by the names of its seeds."""
-    metrics = json.loads((folder / _combined(seeds) / "evaluate/metrics.json").read_text("utf-8"))
-    test = metrics["test"]
+    """Figures of the combined agents, by seed."""
     kept = ("ap", "search", "model", "data", "images")
-    return {" and ".join(map(str, seeds)): {name: test[name] for name in kept}}
+    found = {}
+    for seed in seeds:
+        path = folder / f"combined{seed}" / "evaluate/metrics.json"
+        test = json.loads(path.read_text("utf-8"))["test"]
+        found[str(seed)] = {name: test[name] for name in kept}
+    return found
 
 
 def collect(folder: Path) -> dict[str, Any]:
@@ -204,28 +237,26 @@ def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
     seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
     combined: Annotated[
-        str, typer.Option(help="Those whose agents are measured together too, if all are run.")
-    ] = "0,1",
+        bool, typer.Option(help="Measure agents of two networks too, one for each seed.")
+    ] = True,
     folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
     / ".objloc/benchmarks/voc2007",
 ) -> None:
-    """Reproduce the headline row, or publish it where all is there already."""
-    wanted, together = (_numbers(each) for each in (seeds, combined))
+    """Reproduce the headline rows, or publish them where all is there already."""
+    wanted = [int(seed) for seed in seeds.split(",")]
     for seed in wanted:
         print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder)}")
     found = collect(folder)
     write_json(RESULTS / f"{NAME}.json", found)
     print(detection_table(found["seeds"]))
     print(seeds_table(found["seeds"]))
-    if together and set(together) <= set(wanted):
-        print(f"combined: minutes: {run_combined(together, folder)}")
-        both = collect_combined(together, folder)
-        write_json(RESULTS / f"{COMBINED}.json", both)
-        print(seeds_table(both))
-
-
-def _numbers(listed: str) -> list[int]:
-    return [int(each) for each in listed.split(",") if each]
+    if not combined:
+        return
+    for seed in wanted:
+        print(f"seed {seed}, both backbones: minutes: {run_combined(mirror, seed, folder)}")
+    together = collect_combined(wanted, folder)
+    write_json(RESULTS / f"{COMBINED}.json", together)
+    print(seeds_table(together))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from objloc.agent.backbones import info_of
 from objloc.agent.checkpoint import Checkpoint
 from objloc.agent.ensemble import Ensemble
 from objloc.errors import ObjlocError
@@ -13,7 +14,7 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
 
     Args:
         parts: two or more by what to call them in errors, trained alike but for their seed
-            and their schedule.
+            and their schedule; their backbones may differ.
 
     Returns:
         The agent; what is known of its training is what all of them agree on, and
@@ -21,14 +22,16 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
 
     Raises:
         ObjlocError: fewer than two; one that is combined already; other categories, data,
-            encoder, head, decision process or range of values than the first's.
+            encoder (but for its backbone), head, decision process or range of values than the
+            first's.
     """
     if len(parts) < 2:
         raise ObjlocError(f"combine: expected two models or more; found {len(parts)}")
     (source, first), *others = parts.items()
     for name, part in parts.items():
-        if part.members > 1:
-            raise ObjlocError(f"{name}: expected a single network; found {part.members} combined")
+        if part.members:
+            found = len(part.members)
+            raise ObjlocError(f"{name}: expected a single network; found {found} combined")
     wanted = _kind(first)
     for name, part in others:
         for what, value in _kind(part).items():
@@ -52,16 +55,19 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
         data_hash=first.data_hash,
         state=Ensemble(networks).state_dict(),
         info={**agreed, "members": infos},
-        members=len(parts),
+        members=tuple(part.agent for part in parts.values()),
     )
 
 
 def _kind(part: Checkpoint) -> dict[str, Any]:
     """What members must have in common, by what to call it."""
+    encoder = part.agent.encoder
+    strides = info_of(encoder.backbone).strides if encoder.kind == "pretrained" else ()
     return {
         "the categories": part.categories,
         "the data": part.data_hash,
         "agents.*.mdp": part.agent.mdp,
-        "agents.*.encoder": part.agent.encoder,
+        "agents.*.encoder": encoder.model_copy(update={"backbone": ""}),
+        "the strides of encoder.backbone": strides,
         "agents.*.head": part.agent.head,
     }

@@ -110,8 +110,9 @@ class Experiment:
                     f"trained together; found {', '.join(self._measured)}"
                 )
         memory = params.encode.memory_mb
+        stores = [] if features is None else [features]
         self._store, self._val = (
-            load_store(shards, name, self.categories, agent.encoder, features, memory)
+            load_store(shards, name, self.categories, [agent.encoder], stores, memory)
             for name in (train.image_set, train.val_image_set)
         )
         self._tasks = self._store.tasks()

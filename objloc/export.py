@@ -25,6 +25,7 @@ from objloc.agent.checkpoint import Checkpoint
 from objloc.agent.network import QNetwork
 from objloc.errors import ObjlocError
 from objloc.mdp.action import names_of
+from objloc.params import Agent
 
 OPSET = 17
 """Of ONNX operators: one that runtimes of the last years know."""
@@ -125,9 +126,13 @@ def largest_difference(checkpoint: Checkpoint, files: dict[str, bytes], windows:
 
 def _in_float32(checkpoint: Checkpoint) -> Checkpoint:
     """The agent without mixed precision, for which ONNX Runtime has no kernels on a CPU."""
-    agent = checkpoint.agent
-    encoder = agent.encoder.model_copy(update={"precision": "float32"})
-    return replace(checkpoint, agent=agent.model_copy(update={"encoder": encoder}))
+
+    def exact(agent: Agent) -> Agent:
+        encoder = agent.encoder.model_copy(update={"precision": "float32"})
+        return agent.model_copy(update={"encoder": encoder})
+
+    members = tuple(exact(each) for each in checkpoint.members)
+    return replace(checkpoint, agent=exact(checkpoint.agent), members=members)
 
 
 def _questions(network: QNetwork, number: int, generator: torch.Generator) -> dict[str, Tensor]:

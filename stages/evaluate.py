@@ -13,8 +13,9 @@ def main(
     model: Annotated[str, typer.Argument(help="A checkpoint, or models:/NAME/VERSION.")],
     output: Annotated[Path, typer.Argument(help="Folder: metrics, episodes, detections, plots.")],
     features: Annotated[
-        Path | None, typer.Option(help="Features of a frozen backbone (stages.encode).")
-    ] = None,
+        list[Path],
+        typer.Option(help="Features of a frozen backbone (stages.encode); may be repeated."),
+    ] = [],  # noqa: B006  # typer copies it
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:

@@ -198,25 +198,30 @@ def test_categories_and_budgets_are_shown_as_means_over_seeds(
     ]
 
 
-def test_agents_of_several_seeds_are_combined_and_measured(
+def test_agents_of_two_backbones_are_combined_and_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for seed in (0, 3):
+    for seed, name in ((0, "seed3"), (1, "efficientnet-lite2-seed3")):
         run = make_run(tmp_path / "made", seed=seed)
-        (run / "train").rename(tmp_path / f"seed{seed}")
+        (run / "train").rename(tmp_path / name)
     asked: list[Any] = []
-    monkeypatch.setattr(voc2007, "run_stages", lambda stages, _: asked.append(stages))
-    voc2007.run_combined((0, 3), tmp_path)
-    (((stage, arguments, out),),) = asked
+    monkeypatch.setattr(voc2007, "run_stages", lambda *given: asked.append(given))
+    voc2007.run_combined("null", 3, tmp_path)
+    (_, first), (second, others), (measured, _) = asked
+    assert "agents.pretrained.encoder.backbone=efficientnet-lite0" in first
+    assert "agents.pretrained.encoder.backbone=efficientnet-lite2" in others
+    assert [stage for stage, *_ in second] == ["download", "shard", "encode", "train"]
+    ((stage, arguments, out),) = measured
     assert stage == "evaluate"
-    assert load_checkpoint(arguments[1]).members == 2
+    assert len(load_checkpoint(arguments[1]).members) == 2
+    features = ["features", "efficientnet-lite2-features"]
+    assert arguments[3:] == [part for each in features for part in ("--features", tmp_path / each)]
     out.mkdir()
     part = _run(0.54) | {"model": {"sha256": "a"}, "data": {}, "images": 7, "others": 1}
     (out / "metrics.json").write_text(json.dumps({"test": part}), "utf-8")
-    found = voc2007.collect_combined((0, 3), tmp_path)
-    assert list(found) == ["0 and 3"]
-    assert "others" not in found["0 and 3"]
-    assert voc2007.seeds_table(found).splitlines()[0] == "| | seed 0 and 3 |"
+    found = voc2007.collect_combined([3], tmp_path)
+    assert list(found) == ["3"]
+    assert "others" not in found["3"]
 
 
 def test_the_figures_of_all_seeds_are_collected(tmp_path: Path) -> None:

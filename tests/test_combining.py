@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from objloc.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, warm_start
+from objloc.agent.efficientnet_lite import NETWORKS
 from objloc.agent.ensemble import Ensemble
 from objloc.agent.network import QNetwork, build_network
+from objloc.agent.pyramid import PretrainedPyramid
 from objloc.combining import combine
 from objloc.errors import ObjlocError
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
@@ -25,6 +27,9 @@ CROPS = Agent(
 FROZEN = Agent(
     encoder=Encoder(kind="pretrained", image_size=64, neck_width=4, cell_width=4, pool=2),
     head=Head(hidden=(8,)),
+)
+LARGER = FROZEN.model_copy(
+    update={"encoder": FROZEN.encoder.model_copy(update={"backbone": "efficientnet-lite2"})}
 )
 CATEGORIES = ("cat", "dog", "cow")
 
@@ -69,6 +74,21 @@ def test_what_it_says_is_the_mean_of_what_its_members_say(agent: Agent) -> None:
     )
 
 
+@torch.no_grad()
+def test_members_of_different_backbones_see_the_same_from_images_and_from_rows() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    members = [*networks(FROZEN), *networks(LARGER, 1)]
+    together = Ensemble(members)
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randint(256, (2, 3, 64, 64), generator=generator, dtype=torch.uint8)
+    views = together.encode(images)
+    for number, each in enumerate(members):
+        assert torch.equal(views[:, number], each.encode(images))
+    rows = [PretrainedPyramid(each.encoder).rows(images) for each in (FROZEN, LARGER)]
+    assert rows[0].shape[1] < rows[1].shape[1]
+    assert torch.equal(together.encode(torch.cat(rows, dim=1)), views)
+
+
 def test_its_layers_are_those_of_its_members() -> None:
     members = networks(MAP)
     layers = Ensemble(members).layers()
@@ -80,7 +100,7 @@ def test_combined_models_come_back_and_say_what_they_are_made_of(tmp_path: Path)
     parts = {str(seed): checkpoint(seed=seed) for seed in range(3)}
     save_checkpoint(tmp_path / "both.pt", combine(parts))
     found = load_checkpoint(tmp_path / "both.pt")
-    assert found.members == 3
+    assert found.members == (MAP, MAP, MAP)
     assert found.info == {
         "image_set": "train",
         "val_image_set": "val",
@@ -90,6 +110,22 @@ def test_combined_models_come_back_and_say_what_they_are_made_of(tmp_path: Path)
     assert isinstance(network, Ensemble)
     second = network.members[1].state_dict()
     assert all(torch.equal(second[name], value) for name, value in parts["1"].state.items())
+
+
+def test_backbones_may_differ_where_their_maps_are_as_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    parts = {"a.pt": checkpoint(FROZEN), "b.pt": checkpoint(LARGER), "c.pt": checkpoint(FROZEN)}
+    save_checkpoint(tmp_path / "all.pt", combine(parts))
+    found = load_checkpoint(tmp_path / "all.pt")
+    assert found.members == (FROZEN, LARGER, FROZEN)
+    assert found.encoders == (FROZEN.encoder, LARGER.encoder)
+    monkeypatch.setitem(
+        NETWORKS, "efficientnet-lite2", NETWORKS["efficientnet-lite2"]._replace(strides=(4, 8, 16))
+    )
+    with pytest.raises(ObjlocError, match=r"b.pt: expected the strides of encoder.backbone as in"):
+        combine(parts)
 
 
 def test_a_single_networks_file_tells_of_no_members(tmp_path: Path) -> None:

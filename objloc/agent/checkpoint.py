@@ -16,7 +16,7 @@ from objloc.agent.map_encoder import MapEncoder
 from objloc.agent.network import QNetwork, build_network
 from objloc.errors import ObjlocError
 from objloc.files import write_atomically
-from objloc.params import Agent
+from objloc.params import Agent, Encoder
 
 _FORMAT = "objloc checkpoint 1"
 _OF_THE_PYRAMID = (
@@ -35,8 +35,8 @@ class Checkpoint:
         state: the network's weights.
         info: plain values about the run: ``image_set``, ``val_image_set``,
             ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
-        members: networks that make the agent together; of several, ``state`` is that of
-            their ``Ensemble``.
+        members: parameters of each of the networks that make the agent together, where there
+            are several: ``state`` is that of their ``Ensemble``, ``agent`` are the first's.
     """
 
     agent: Agent
@@ -45,14 +45,21 @@ class Checkpoint:
     data_hash: str
     state: dict[str, Tensor]
     info: dict[str, Any] = field(default_factory=dict)
-    members: int = 1
+    members: tuple[Agent, ...] = ()
 
     def network(self) -> QNetwork:
         """The network with these weights, on the CPU, in evaluation mode."""
-        networks = [build_network(self.agent, self.categories) for _ in range(self.members)]
-        network = networks[0] if self.members == 1 else Ensemble(networks)
+        agents = self.members or (self.agent,)
+        networks = [build_network(agent, self.categories) for agent in agents]
+        network = Ensemble(networks) if self.members else networks[0]
         network.load_state_dict(self.state)
         return network.eval()
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """Of its networks, those that see the same features once."""
+        found = [agent.encoder for agent in self.members or (self.agent,)]
+        return tuple(each for n, each in enumerate(found) if each not in found[:n])
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -63,7 +70,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     buffer = io.BytesIO()
     # One network's file is as it was before there were several.
-    members = {"members": checkpoint.members} if checkpoint.members > 1 else {}
+    members = [each.model_dump_json() for each in checkpoint.members]
     # Through a buffer: torch.save puts a file's name into its bytes.
     torch.save(
         {
@@ -75,7 +82,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             # Copies of their own: a view would drag its whole storage along.
             "state": {name: value.cpu().clone() for name, value in checkpoint.state.items()},
             "info": checkpoint.info,
-            **members,
+            **({"members": members} if members else {}),
         },
         buffer,
     )
@@ -93,7 +100,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ObjlocError(f"{path}: expected an objloc checkpoint; found another PyTorch file")
     try:
-        agent = Agent.model_validate_json(content["agent"])
+        agent, *members = (
+            Agent.model_validate_json(each)
+            for each in (content["agent"], *content.get("members", ()))
+        )
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         raise ObjlocError(
@@ -106,7 +116,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         data_hash=content["data_hash"],
         state={_renamed(name): value for name, value in content["state"].items()},
         info=content["info"],
-        members=content.get("members", 1),
+        members=tuple(members),
     )
     try:
         checkpoint.network()
@@ -167,10 +177,10 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
     Raises:
         ObjlocError: another encoder, head or action set; says what differs.
     """
-    if checkpoint.members > 1:
+    if checkpoint.members:
         raise ObjlocError(
-            f"{source}: expected a single network to go on from; found {checkpoint.members} "
-            "combined"
+            f"{source}: expected a single network to go on from; found "
+            f"{len(checkpoint.members)} combined"
         )
     theirs, mine = checkpoint.network(), network
     if theirs.num_actions != mine.num_actions:

@@ -46,13 +46,34 @@ class Ensemble(QNetwork):
         return [each for each in self.members if isinstance(each, QNetwork)]
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to every member's views, side by side: ``[N, members, ...]`` float32."""
-        encoder = self._networks[0].encoder
-        pyramid = encoder.pyramid if isinstance(encoder, MapEncoder) else None
-        # Members that see the same frozen maps need not compute them each.
-        if isinstance(pyramid, PretrainedPyramid) and pyramid.by_rows(images):
-            images = pyramid.rows(images)
-        return torch.stack([each.encode(images) for each in self._networks], dim=1)
+        """Images to every member's views, side by side: ``[N, members, ...]`` float32.
+
+        Rows of a feature store are those of each backbone, side by side in the order of the
+        members that first have it.
+        """
+        rows = self._rows(images)
+        views = [
+            each.encode(images if pyramid is None else rows.get(pyramid.source, images))
+            for each, pyramid in zip(self._networks, self._pyramids, strict=True)
+        ]
+        return torch.stack(views, dim=1)
+
+    def _rows(self, images: Tensor) -> dict[str, Tensor]:
+        """Rows ``[N, L]`` int8 by backbone: members that see the same compute them once."""
+        pyramids = {each.source: each for each in self._pyramids if each is not None}
+        if images.dtype == torch.int8:
+            parts = torch.split(images, [each.length for each in pyramids.values()], dim=1)
+            return dict(zip(pyramids, parts, strict=True))
+        return {
+            source: each.rows(images) for source, each in pyramids.items() if each.by_rows(images)
+        }
+
+    @property
+    def _pyramids(self) -> list[PretrainedPyramid | None]:
+        """Of each member, where it has a pretrained one."""
+        encoders = [each.encoder for each in self._networks]
+        found = [each.pyramid if isinstance(each, MapEncoder) else None for each in encoders]
+        return [each if isinstance(each, PretrainedPyramid) else None for each in found]
 
     def outputs(
         self, views: Tensor, index: Tensor, boxes: Tensor, action_history: Tensor

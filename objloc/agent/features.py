@@ -6,6 +6,7 @@ stands in ``index.json``. Training images come first.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,21 @@ class Features:
     def __getitem__(self, images: Tensor) -> Tensor:
         """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8."""
         return self._values[self._rows[images]]
+
+
+class SideBySide:
+    """Rows of several backbones as one: what an agent of several networks sees.
+
+    Args:
+        parts: the maps of the same images.
+    """
+
+    def __init__(self, parts: Sequence[Features]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, images: Tensor) -> Tensor:
+        """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8, L of all together."""
+        return torch.cat([part[images] for part in self._parts], dim=1)
 
 
 @dataclass(frozen=True)
@@ -144,8 +160,8 @@ def load_store(
     shards: Path,
     image_set: str,
     categories: tuple[str, ...],
-    encoder: Encoder,
-    features: Path | None,
+    encoders: Sequence[Encoder],
+    features: Sequence[Path],
     memory_mb: int,
 ) -> SampleStore:
     """The images of an image set, or features in their place where the encoder takes them.
@@ -154,18 +170,37 @@ def load_store(
         shards: folder of shards.
         image_set: its name.
         categories: the agent's.
-        encoder: what it sees.
-        features: a feature store; None: the images.
+        encoders: what it sees: one, or of several networks one for each backbone.
+        features: their feature stores, in any order; none: the images.
         memory_mb: see ``open_features``.
 
     Raises:
         ObjlocError: no such image set, damaged shards, or a store of other features.
     """
-    if features is None or not encoder.reads_store:
-        return SampleStore.load(shards, image_set, categories, encoder.image_size)
+    if not features or not encoders[0].reads_store:
+        return SampleStore.load(shards, image_set, categories, encoders[0].image_size)
     store = SampleStore.load(shards, image_set, categories, None)
-    images, mirrored = open_features(features, image_set, store.data_hash, encoder, memory_mb)
+    opened = [
+        open_features(_folder_of(encoder, features), image_set, store.data_hash, encoder, memory_mb)
+        for encoder in encoders
+    ]
+    images, mirrored = opened[0]
+    if len(opened) > 1:
+        # What several networks see together is not trained on: it needs no mirror images.
+        return replace(store, images=SideBySide([plain for plain, _ in opened]))
     return replace(store, images=images, mirrored=mirrored)
+
+
+def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
+    """The store of an encoder's backbone among several."""
+    if len(features) == 1:
+        return features[0]
+    found = {read_feature_index(each).backbone: each for each in features}
+    if encoder.backbone not in found:
+        raise ObjlocError(
+            f"--features: expected a store of backbone {encoder.backbone}; found {', '.join(found)}"
+        )
+    return found[encoder.backbone]
 
 
 def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
@@ -173,7 +208,7 @@ def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
     return _opened(path.resolve(), path.stat().st_mtime_ns if path.exists() else 0, shape, whole)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> Tensor:
     try:
         # Copy on write: torch wants what it could write to; the file stays as it is.

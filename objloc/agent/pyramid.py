@@ -211,6 +211,16 @@ class PretrainedPyramid(nn.Module):
             self._frozen.append(backbone_of(self._params, device))
         return self._frozen[0].to(device)
 
+    @property
+    def source(self) -> str:
+        """Name of the backbone whose rows it takes."""
+        return self._params.backbone
+
+    @property
+    def length(self) -> int:
+        """Numbers in such a row."""
+        return self._info.length(self._params.image_size)
+
     def by_rows(self, images: Tensor) -> bool:
         """Whether it sees images by way of ``rows``, and these are none yet."""
         return self._params.reads_store and images.dtype != torch.int8

@@ -1,5 +1,6 @@
 """One model measured on one image set: all searches, and what they came to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -150,7 +151,7 @@ def measure_sets(
     params: Evaluate,
     train_image_set: str,
     say: Say,
-    features: Path | None = None,
+    features: Sequence[Path] = (),
     memory_mb: int = 0,
 ) -> list[Measurement]:
     """Measure a checkpoint on each image set that the parameters name.
@@ -162,7 +163,7 @@ def measure_sets(
         train_image_set: the fixed boxes are fitted on it; without it in the
             shards there are none.
         say: takes a line of progress.
-        features: a store of the backbone's features, for a pretrained encoder.
+        features: stores of its backbones' features, for pretrained encoders.
         memory_mb: see ``objloc.agent.features.open_features``.
 
     Raises:
@@ -201,7 +202,7 @@ def measure_sets(
             shards,
             image_set,
             checkpoint.categories,
-            checkpoint.agent.encoder,
+            checkpoint.encoders,
             features,
             memory_mb,
         )

@@ -106,6 +106,8 @@ class _Frontier:
 
     def _start(self, image: Tensor, number: Tensor) -> None:
         """Look through start windows: of images ``[P]``, the ``number``-th ``[P]`` of each."""
+        if len(image) == 0:
+            return
         new = self._visited.start(image, self._starts[number])
         likely = self._visited.presence[new] >= self._params.least_presence
         self._open[new] = likely & self._searched[new[0]]
@@ -141,21 +143,23 @@ class _Frontier:
     def _promises(self) -> Tensor:
         """What searches, their zooms and at last the next start window promise: ``[N, K]``.
 
-        The former are W windows by C categories by ``1 + quarters`` ways to go on. What is
-        closed promises minus infinity.
+        The former are the windows looked at (of the image that has most) by C categories by
+        ``1 + quarters`` ways to go on. What is closed promises minus infinity.
         """
         params, visited = self._params, self._visited
+        # Of windows to come nothing is ranked: on the way there most are to come.
+        seen = slice(int(visited.number.max()))
         onward = (
-            self._range.share(visited.values[..., -1])
-            + params.presence_weight * visited.presence
-            - params.branch_cost * self._branch
+            self._range.share(visited.values[:, seen, :, -1])
+            + params.presence_weight * visited.presence[:, seen]
+            - params.branch_cost * self._branch[:, seen]
         )
-        ways = torch.where(self._open, onward, -torch.inf)[..., None]
-        if self._zoomed.shape[-1]:
-            likely = visited.zooms >= params.least_presence
-            open_ = self._reached[..., None] & ~self._zoomed & likely
-            weight = params.learned_zooms or 0.0
-            zooms = torch.where(open_, weight * visited.zooms, -torch.inf)
+        ways = torch.where(self._open[:, seen], onward, -torch.inf)[..., None]
+        if params.learned_zooms is not None and self._zoomed.shape[-1]:
+            chance = visited.zooms[:, seen]
+            open_ = self._reached[:, seen, :, None] & ~self._zoomed[:, seen]
+            open_ &= chance >= params.least_presence
+            zooms = torch.where(open_, params.learned_zooms * chance, -torch.inf)
             ways = torch.cat([ways, zooms], dim=-1)
         waiting = self._started < len(self._starts)
         start = torch.where(waiting, params.start_promise, -torch.inf)

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from objloc.agent.backbones import load_backbone
-from objloc.agent.checkpoint import load_checkpoint
+from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
 from objloc.agent.features import load_store, open_features, read_feature_index
 from objloc.agent.pyramid import PretrainedPyramid
+from objloc.combining import combine
 from objloc.params import Encoder, load_params
 from tests.commands import run_stage
 
@@ -59,8 +60,8 @@ def test_features_are_those_that_the_network_computes_from_the_images(
     shards_folder: Path, params_file: Path, features: Path
 ) -> None:
     encoder = encoder_of(params_file)
-    stored = load_store(shards_folder, "train", ("cat", "dog"), encoder, features, 1000)
-    seen = load_store(shards_folder, "train", ("cat", "dog"), encoder, None, 1000)
+    stored = load_store(shards_folder, "train", ("cat", "dog"), [encoder], [features], 1000)
+    seen = load_store(shards_folder, "train", ("cat", "dog"), [encoder], [], 1000)
     rows = torch.tensor([0, 3, 5])
     pyramid = PretrainedPyramid(encoder)
     assert torch.equal(stored.images[rows], pyramid.rows(seen.images[rows]))
@@ -77,6 +78,37 @@ def test_a_large_store_is_mapped_and_reads_the_same(params_file: Path, features:
     mapped, none = open_features(features, "val", hash_, encoder, 0)
     assert torch.equal(loaded[rows], mapped[rows])
     assert none is None  # only training images are mirrored
+
+
+def test_networks_of_two_backbones_are_measured_from_two_stores(
+    shards_folder: Path, params_file: Path, features: Path
+) -> None:
+    root = params_file.parent
+    larger = ("--set", "agents.tiny.encoder.backbone=efficientnet-lite2")
+    assert run_stage("encode", shards_folder, root / "two", "--params", params_file, *larger)
+    parts = {}
+    for name, store, others in (("one", features, ()), ("two", root / "two", larger)):
+        out = root / f"run-{name}"
+        options = ("--features", store, "--params", params_file, *others)
+        trained = run_stage("train", shards_folder, out, *options)
+        assert trained.status == 0, trained.err
+        parts[name] = load_checkpoint(out / "checkpoint.pt")
+    save_checkpoint(root / "both.pt", combine(parts))
+    measure = ("evaluate", shards_folder, root / "both.pt")
+    found = {}
+    for name, stores in (("images", ()), ("rows", (root / "two", features))):
+        given = [part for each in stores for part in ("--features", each)]
+        measured = run_stage(*measure, root / name, "--params", params_file, *given)
+        assert measured.status == 0, measured.err
+        found[name] = (root / name / "metrics.json").read_text()
+    assert found["images"] == found["rows"]
+    refused = run_stage(*measure, root / "no", "--params", params_file, "--features", features)
+    assert refused.status != 0
+    assert "of backbone efficientnet-lite2; found efficientnet-lite0" in refused.err
+    twice = [part for each in (features, features) for part in ("--features", each)]
+    refused = run_stage(*measure, root / "no", "--params", params_file, *twice)
+    assert "--features: expected a store of backbone efficientnet-lite2" in refused.err
+    assert not (root / "no").exists()
 
 
 def test_an_image_of_two_sets_is_computed_once(shards_folder: Path, params_file: Path) -> None:
