@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import ablation, scratch, voc2007
+from benchmarks import ablation, devices, scratch, voc2007
 from benchmarks.parameters import parameter_tables
 
 ROOT = Path(__file__).parent.parent
@@ -214,14 +214,17 @@ def detector(metrics: Json, how: list[str]) -> list[str]:
 
 
 def combined(runs: Json, how: list[str]) -> list[str]:
-    """The agent made of those of several seeds."""
+    """Agents of two networks each, over seeds."""
     first = next(iter(runs.values()))
+    models = ", ".join(f"`{_model(run)}`" for run in runs.values())
     return [
-        f"Data: {data_name(first)}. Model: `{_model(first)}`.",
+        f"Data: {data_name(first)}. Models: {models}.",
         *how,
-        f"{first['images']} images of `test`; AP of VOC2007 (11 points, IoU .5).",
+        f"{_over(len(runs))}; {first['images']} images of `test`; AP of VOC2007 "
+        "(11 points, IoU .5).",
         voc2007.detection_table(runs),
         voc2007.seeds_table(runs),
+        "Against the budget, over the same:",
         voc2007.curve_table(runs),
     ]
 
@@ -276,6 +279,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "voc2007-pretrained": kept(voc2007.NAME, detector),
     "voc2007-combined": kept(voc2007.COMBINED, combined),
     "voc2007-ablation": kept(ablation.NAME, lambda found, how: [*how, ablation.table(found)]),
+    "devices": kept(devices.NAME, lambda found, how: [*how, devices.device_table(found)]),
     "voc-scratch": from_scratch("voc_scratch"),
     "voc-scratch-dqn2018": from_scratch("voc_scratch_dqn2018"),
     "voc-scratch-questions": from_scratch("voc_scratch_questions"),
