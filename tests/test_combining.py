@@ -89,6 +89,12 @@ def test_members_of_different_backbones_see_the_same_from_images_and_from_rows()
     assert torch.equal(together.encode(torch.cat(rows, dim=1)), views)
 
 
+@torch.no_grad()
+def test_maps_of_its_members_are_pooled_without_a_copy() -> None:
+    views = Ensemble(networks(MAP)).encode(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+    assert all(mine.permute(0, 2, 3, 1).is_contiguous() for mine in views.unbind(1))
+
+
 def test_its_layers_are_those_of_its_members() -> None:
     members = networks(MAP)
     layers = Ensemble(members).layers()

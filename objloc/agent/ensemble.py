@@ -46,7 +46,7 @@ class Ensemble(QNetwork):
         return [each for each in self.members if isinstance(each, QNetwork)]
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to every member's views, side by side: ``[N, members, ...]`` float32.
+        """Images to every member's views, side by side: ``[N, members, C, H, W]`` float32.
 
         Rows of a feature store are those of each backbone, side by side in the order of the
         members that first have it.
@@ -56,7 +56,10 @@ class Ensemble(QNetwork):
             each.encode(images if pyramid is None else rows.get(pyramid.source, images))
             for each, pyramid in zip(self._networks, self._pyramids, strict=True)
         ]
-        return torch.stack(views, dim=1)
+        # Of each member as it would be alone, channels innermost: pooling windows out of maps
+        # that lie otherwise copies the maps for every look.
+        together = torch.stack([each.permute(0, 2, 3, 1) for each in views])
+        return together.permute(1, 0, 4, 2, 3)
 
     def _rows(self, images: Tensor) -> dict[str, Tensor]:
         """Rows ``[N, L]`` int8 by backbone: members that see the same compute them once."""
