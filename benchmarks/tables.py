@@ -213,6 +213,22 @@ def detector(metrics: Json, how: list[str]) -> list[str]:
     ]
 
 
+def headline(read: Read) -> str:
+    """The README's figures of photographs."""
+    parts = {
+        label: json.loads(text)
+        for label, name in (("one network", voc2007.NAME), ("two networks", voc2007.COMBINED))
+        if (text := read(f"{RESULTS}/{name}.json")) is not None
+    }
+    if "one network" not in parts:
+        return "*Not measured yet.*"
+    single = parts["one network"]
+    agents = {"one network": single["seeds"]} | {
+        label: found for label, found in parts.items() if label != "one network"
+    }
+    return voc2007.headline_table(single["test"], agents)
+
+
 def combined(runs: Json, how: list[str]) -> list[str]:
     """Agents of two networks each, over seeds."""
     first = next(iter(runs.values()))
@@ -276,6 +292,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scenes-success": embedded_success,
     "scenes": embedded_all,
     "voc2007-cat-dqn2018": published("voc2007_cat_dqn2018"),
+    "voc2007-headline": headline,
     "voc2007-pretrained": kept(voc2007.NAME, detector),
     "voc2007-combined": kept(voc2007.COMBINED, combined),
     "voc2007-ablation": kept(ablation.NAME, lambda found, how: [*how, ablation.table(found)]),

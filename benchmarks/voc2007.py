@@ -114,6 +114,36 @@ def seeds_table(runs: Runs) -> str:
     return "\n".join(rows)
 
 
+def headline_table(test: Mapping[str, Any], agents: Mapping[str, Runs]) -> str:
+    """Mean average precision of agents beside the paper's, and of searchers that look at nothing.
+
+    Args:
+        test: figures that have the baselines.
+        agents: runs by seed, by what the agent is called.
+    """
+    rows = ["| | mAP triggered | mAP attended |", "|---|--:|--:|"]
+    for name, label in _BLIND.items():
+        rows.append(f"| {label} | {100 * test['baselines'][name]['ap']['voc2007']['mean']:.1f} | |")
+    papers = [statistics.mean(each) for each in (PAPER_TRIGGERED, PAPER_ATTENDED)]
+    rows.append(f"| Caicedo & Lazebnik (2015) | {papers[0]:.1f} | {papers[1]:.1f} |")
+    for agent, runs in agents.items():
+        curves = [{row["budget"]: row for row in run["search"]["curve"]} for run in runs.values()]
+        for looks in (100, max(curves[0])):
+            cells = [
+                _mean([100 * curve[looks][f"ap_{kind}"] for curve in curves], "**{:.1f}**")
+                for kind in _KINDS
+            ]
+            rows.append(f"| {agent}, {looks} looks in an image at most | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+_BLIND = {
+    "random": "random searcher",
+    "whole_image": "the whole image",
+    "fixed_box": "the best fixed box of each category",
+}
+
+
 def _figures(run: Mapping[str, Any]) -> dict[str, float]:
     search = run["search"]
     curve = {row["budget"]: row for row in search["curve"]}

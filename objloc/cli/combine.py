@@ -22,7 +22,7 @@ def command(
     ],
     as_json: Json = False,
 ) -> None:
-    """Make one model of several that differ by their seed: it values windows by their mean."""
+    """Make one model of several of other seeds or backbones: it values windows by their mean."""
     import json
 
     from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
