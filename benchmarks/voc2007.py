@@ -9,6 +9,7 @@ agents of two, each with a backbone of its own. Then it writes what ``docs/resul
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -128,7 +129,7 @@ def headline_table(test: Mapping[str, Any], agents: Mapping[str, Runs]) -> str:
     rows.append(f"| Caicedo & Lazebnik (2015) | {papers[0]:.1f} | {papers[1]:.1f} |")
     for agent, runs in agents.items():
         curves = [{row["budget"]: row for row in run["search"]["curve"]} for run in runs.values()]
-        for looks in (100, max(curves[0])):
+        for looks in sorted({100, max(curves[0])}):
             cells = [
                 _mean([100 * curve[looks][f"ap_{kind}"] for curve in curves], "**{:.1f}**")
                 for kind in _KINDS
@@ -169,31 +170,49 @@ def _figures(run: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def run_seed(mirror: str, seed: int, folder: Path) -> dict[str, float]:
-    """Run the stages of one seed; minutes of those that ran."""
-    trained = _training(folder, seed, BACKBONES[0])
-    measured = _evaluation(folder, _run(folder, seed, BACKBONES[0]), BACKBONES[:1])
-    return run_stages([*trained, measured], _settings(mirror, seed, BACKBONES[0]))
+def run_seed(
+    mirror: str, seed: int, folder: Path, *, combined: bool
+) -> dict[str, dict[str, float]]:
+    """Run the stages of one seed.
 
-
-def run_combined(mirror: str, seed: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Train a network for each backbone, make one agent of them and measure it.
+    Args:
+        mirror: of the archives.
+        seed: of training.
+        folder: where outputs go.
+        combined: train a network for each backbone, side by side, and measure them as one
+            agent too.
 
     Returns:
-        Minutes of the stages that ran, by backbone; of the measurement as ``combined``.
+        Minutes of the stages that ran: by backbone, and of the agent of both.
     """
-    minutes = {
-        each: run_stages(_training(folder, seed, each), _settings(mirror, seed, each))
-        for each in BACKBONES
-    }
+    backbones = BACKBONES if combined else BACKBONES[:1]
+    settings = {each: _settings(mirror, seed, each) for each in backbones}
+    minutes = {each: run_stages(_encoding(folder, each), settings[each]) for each in backbones}
+    with ThreadPoolExecutor(len(backbones)) as pool:
+        trained = pool.map(
+            lambda each: run_stages([_training(folder, seed, each)], settings[each], 1), backbones
+        )
+        for each, found in zip(backbones, trained, strict=True):
+            minutes[each] |= found
+    single = _run(folder, seed, BACKBONES[0])
+    measured = run_stages([_evaluation(folder, single, BACKBONES[:1])], settings[BACKBONES[0]])
+    minutes[BACKBONES[0]] |= measured
+    if combined:
+        both = _combined(folder, seed)
+        stages = [_evaluation(folder, both, BACKBONES)]
+        minutes["both"] = run_stages(stages, settings[BACKBONES[0]])
+    return minutes
+
+
+def _combined(folder: Path, seed: int) -> Path:
+    """The run folder of one agent made of those of both backbones; makes it."""
     run = folder / f"combined{seed}"
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
         paths = [_run(folder, seed, each) / "checkpoint.pt" for each in BACKBONES]
         run.mkdir(parents=True, exist_ok=True)
         save_checkpoint(checkpoint, combine({str(path): load_checkpoint(path) for path in paths}))
-    measured = _evaluation(folder, run, BACKBONES)
-    return minutes | {"combined": run_stages([measured], _settings(mirror, seed, BACKBONES[0]))}
+    return run
 
 
 def _settings(mirror: str, seed: int, backbone: str) -> list[str]:
@@ -206,16 +225,20 @@ def _settings(mirror: str, seed: int, backbone: str) -> list[str]:
     ]
 
 
-def _training(folder: Path, seed: int, backbone: str) -> list[Stage]:
-    """The stages from archives to a checkpoint."""
+def _encoding(folder: Path, backbone: str) -> list[Stage]:
+    """The stages from archives to features."""
     shards, features = folder / "shards", _features(folder, backbone)
-    run = _run(folder, seed, backbone)
     return [
         ("download", [ROOT / "data/manifest.json", folder / "devkit"], folder / "devkit"),
         ("shard", [folder / "devkit", shards], shards),
         ("encode", [shards, features], features),
-        ("train", [shards, run, "--features", str(features)], run / "checkpoint.pt"),
     ]
+
+
+def _training(folder: Path, seed: int, backbone: str) -> Stage:
+    """The stage that trains a network."""
+    run, features = _run(folder, seed, backbone), _features(folder, backbone)
+    return ("train", [folder / "shards", run, "--features", features], run / "checkpoint.pt")
 
 
 def _evaluation(folder: Path, run: Path, backbones: Sequence[str]) -> Stage:
@@ -275,15 +298,13 @@ def main(
     """Reproduce the headline rows, or publish them where all is there already."""
     wanted = [int(seed) for seed in seeds.split(",")]
     for seed in wanted:
-        print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder)}")
+        print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder, combined=combined)}")
     found = collect(folder)
     write_json(RESULTS / f"{NAME}.json", found)
     print(detection_table(found["seeds"]))
     print(seeds_table(found["seeds"]))
     if not combined:
         return
-    for seed in wanted:
-        print(f"seed {seed}, both backbones: minutes: {run_combined(mirror, seed, folder)}")
     together = collect_combined(wanted, folder)
     write_json(RESULTS / f"{COMBINED}.json", together)
     print(seeds_table(together))

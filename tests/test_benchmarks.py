@@ -202,16 +202,27 @@ def test_agents_of_two_backbones_are_combined_and_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed, name in ((0, "seed3"), (1, "efficientnet-lite2-seed3")):
-        run = make_run(tmp_path / "made", seed=seed)
-        (run / "train").rename(tmp_path / name)
-    asked: list[Any] = []
-    monkeypatch.setattr(voc2007, "run_stages", lambda *given: asked.append(given))
-    voc2007.run_combined("null", 3, tmp_path)
-    (_, first), (second, others), (measured, _) = asked
-    assert "agents.pretrained.encoder.backbone=efficientnet-lite0" in first
-    assert "agents.pretrained.encoder.backbone=efficientnet-lite2" in others
-    assert [stage for stage, *_ in second] == ["download", "shard", "encode", "train"]
-    ((stage, arguments, out),) = measured
+        (make_run(tmp_path / "made", seed=seed) / "train").rename(tmp_path / name)
+    asked: list[tuple[list[str], Any, list[str], int | None]] = []
+
+    def run(stages: Any, settings: list[str], threads: int | None = None) -> dict[str, float]:
+        names = [stage for stage, *_ in stages]
+        asked.append((names, stages, settings, threads))
+        return dict.fromkeys(names, 1.0)
+
+    monkeypatch.setattr(voc2007, "run_stages", run)
+    minutes = voc2007.run_seed("null", 3, tmp_path, combined=True)
+    stages = {"download": 1.0, "shard": 1.0, "encode": 1.0, "train": 1.0}
+    assert minutes == {
+        "efficientnet-lite0": stages | {"evaluate": 1.0},
+        "efficientnet-lite2": stages,
+        "both": {"evaluate": 1.0},
+    }
+    # They are trained side by side: a thread for each.
+    trained = {settings[-1]: threads for names, _, settings, threads in asked if names == ["train"]}
+    backbone = "agents.pretrained.encoder.backbone=efficientnet-lite"
+    assert trained == {f"{backbone}0": 1, f"{backbone}2": 1}
+    ((stage, arguments, out),) = asked[-1][1]
     assert stage == "evaluate"
     assert len(load_checkpoint(arguments[1]).members) == 2
     features = ["features", "efficientnet-lite2-features"]
@@ -222,6 +233,28 @@ def test_agents_of_two_backbones_are_combined_and_measured(
     found = voc2007.collect_combined([3], tmp_path)
     assert list(found) == ["3"]
     assert "others" not in found["3"]
+
+
+def test_one_network_alone_is_trained_and_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voc2007, "run_stages", lambda stages, *_: {each[0]: 1.0 for each in stages})
+    minutes = voc2007.run_seed("null", 3, tmp_path, combined=False)
+    assert list(minutes) == ["efficientnet-lite0"]
+    assert list(minutes["efficientnet-lite0"])[-2:] == ["train", "evaluate"]
+
+
+def test_the_readme_shows_agents_beside_searchers_that_look_at_nothing() -> None:
+    blind = {"ap": {"voc2007": {"mean": 0.004}}}
+    test = {"baselines": dict.fromkeys(("random", "whole_image", "fixed_box"), blind)}
+    agents = {"one network": {"0": _run(0.5), "1": _run(0.54)}, "two": {"0": _run(0.6)}}
+    lines = voc2007.headline_table(test, agents).splitlines()
+    assert lines[2] == "| random searcher | 0.4 | |"
+    assert "| Caicedo & Lazebnik (2015) | 43.9 | 46.1 |" in lines
+    assert lines[-2:] == [
+        "| one network, 100 looks in an image at most | **40.0** ± 0.0 | **52.0** ± 2.8 |",
+        "| two, 100 looks in an image at most | **40.0** | **60.0** |",
+    ]
 
 
 def test_the_figures_of_all_seeds_are_collected(tmp_path: Path) -> None:
