@@ -1,0 +1,90 @@
+"""What looks are worth on VOC2007: ``python -m benchmarks.budget``.
+
+Draws ``docs/images/voc2007_budget.png`` from the figures in ``benchmarks/results``.
+"""
+
+import json
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.running import ROOT
+from benchmarks.voc2007 import COMBINED, NAME, PAPER_ATTENDED, PAPER_TRIGGERED, RESULTS, Runs
+
+PICTURE = ROOT / "docs" / "images" / "voc2007_budget.png"
+TREE_RL = {31: (0.681, 0.587, 0.438), 63: (0.748, 0.670, 0.528)}
+"""Jie et al. (2016), table 1: recall at IoU .5, .6 and .7 with so many windows an image."""
+_RECALLS = (("recall_0.5", ".5", "-"), ("recall_0.6", ".6", "--"), ("recall_0.7", ".7", ":"))
+_PRECISIONS = (
+    ("ap_attended", "attended", "-", PAPER_ATTENDED),
+    ("ap_triggered", "triggered on", "--", PAPER_TRIGGERED),
+)
+
+
+def agents() -> dict[str, Runs]:
+    """The runs that were measured, by what their agent is called."""
+    single = json.loads((RESULTS / f"{NAME}.json").read_text("utf-8"))["seeds"]
+    combined = RESULTS / f"{COMBINED}.json"
+    both = {"two networks": json.loads(combined.read_text("utf-8"))} if combined.exists() else {}
+    return both | {"one network": single}
+
+
+def draw(runs: Mapping[str, Runs], path: Path) -> None:
+    """Draw mean average precision and recall against the looks, means over seeds."""
+    from objloc.view.style import (
+        AGENT,
+        BLIND,
+        MUTED,
+        caption,
+        label,
+        legend,
+        new_figure,
+        save_figure,
+    )
+
+    figure, axes = new_figure(1, 2, width=10.5, height=4.4)
+    precision, recall = axes.flat
+    label(precision, "", "looks in an image, at most", "mean average precision")
+    label(recall, "", "looks in an image, at most", "share of objects covered")
+    for (agent, by_seed), colour in zip(runs.items(), (AGENT, BLIND), strict=False):
+        curves = [run["search"]["curve"] for run in by_seed.values()]
+        looks = [row["budget"] for row in curves[0]]
+
+        def means(key: str, curves: list[list[dict[str, float]]] = curves) -> list[float]:
+            return [statistics.mean(row[key] for row in rows) for rows in zip(*curves, strict=True)]
+
+        for key, text, line, _ in _PRECISIONS:
+            precision.plot(looks, means(key), line, color=colour, label=f"{agent}, {text}")
+        for key, text, line in _RECALLS:
+            recall.plot(looks, means(key), line, color=colour, label=f"{agent}, IoU {text}")
+    for _, text, line, paper in _PRECISIONS:
+        precision.axhline(
+            statistics.mean(paper) / 100, color=MUTED, linewidth=1.2, linestyle=line,
+            label=f"Caicedo & Lazebnik (2015), {text}",
+        )  # fmt: skip
+    for number, marker in enumerate("osD"):
+        recall.plot(
+            list(TREE_RL), [each[number] for each in TREE_RL.values()], marker, color=MUTED,
+            markersize=5, label=f"Jie et al. (2016), IoU {_RECALLS[number][1]}",
+        )  # fmt: skip
+    for plot in (precision, recall):
+        plot.set(xlim=(0, None))
+        legend(plot, loc="lower right")
+    precision.set(ylim=(0.3, 0.7))
+    recall.set(ylim=(0.3, 1))
+    caption(
+        figure,
+        "What looks are worth",
+        "VOC2007 test at 320 px, 4,952 images, all twenty categories by one search of an image; "
+        "means over the seeds. A smaller budget is the beginning of a larger.",
+    )
+    save_figure(figure, path)
+
+
+def main() -> None:
+    """Draw what was measured."""
+    draw(agents(), PICTURE)
+
+
+if __name__ == "__main__":
+    main()
