@@ -127,6 +127,7 @@ def headline_table(test: Mapping[str, Any], agents: Mapping[str, Runs]) -> str:
         rows.append(f"| {label} | {100 * test['baselines'][name]['ap']['voc2007']['mean']:.1f} | |")
     papers = [statistics.mean(each) for each in (PAPER_TRIGGERED, PAPER_ATTENDED)]
     rows.append(f"| Caicedo & Lazebnik (2015) | {papers[0]:.1f} | {papers[1]:.1f} |")
+    rows += [f"| {label} | | {figure:.1f} |" for label, figure in _DETECTORS.items()]
     for agent, runs in agents.items():
         curves = [{row["budget"]: row for row in run["search"]["curve"]} for run in runs.values()]
         for looks in sorted({100, max(curves[0])}):
@@ -138,6 +139,11 @@ def headline_table(test: Mapping[str, Any], agents: Mapping[str, Runs]) -> str:
     return "\n".join(rows)
 
 
+_DETECTORS = {
+    "R-CNN (Girshick et al. 2014): AlexNet, some 2,000 windows in an image": 54.2,
+    "Fast R-CNN (Girshick 2015): VGG-16, some 2,000 windows in an image": 66.9,
+}
+"""Not agents, and of images as they are; the first as Caicedo & Lazebnik (2015) give it."""
 _BLIND = {
     "random": "random searcher",
     "whole_image": "the whole image",
