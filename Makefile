@@ -51,8 +51,9 @@ site: $(READY)  ## Build the documentation's site in site/; nothing is fetched.
 screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chromium and its driver.
 	$(BIN)/python -m benchmarks.screenshots
 
+SEEDS ?= 0,1,2
 benchmark-voc2007: $(READY)  ## Train and measure the pretrained agents on VOC2007; MIRROR=folder of archives, SEEDS=0,1,2.
-	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)" --seeds "$(or $(SEEDS),0,1,2)"
+	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)" --seeds "$(SEEDS)"
 
 benchmark-scratch: $(READY)  ## Train and measure the agent from scratch on VOC, three seeds; MIRROR=folder of archives.
 	$(BIN)/python -m benchmarks.scratch --mirror "$(or $(MIRROR),null)"
