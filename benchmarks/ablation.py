@@ -20,14 +20,14 @@ import torch
 import typer
 
 from benchmarks.running import ROOT
-from objloc.agent.features import load_store
-from objloc.agent.network import build_network
-from objloc.agent.training import Training
+from objloc.data.shard_index import read_index
+from objloc.data.store import SampleStore
 from objloc.evaluation.searches import ledger_of
 from objloc.files import write_json
+from objloc.learning.training import Training
+from objloc.network.feature_store import load_store
+from objloc.network.q_network import build_network
 from objloc.params import Params, load_params
-from objloc.voc.shard_index import read_index
-from objloc.voc.store import SampleStore
 
 NAME = "voc2007_ablation"
 UPDATES = 400

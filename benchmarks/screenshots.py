@@ -106,7 +106,7 @@ def take(driver: "Chrome", address: str, path: Path, acts: Sequence[str] = ()) -
 
 def app_screenshot(checkpoint: Path) -> Path:
     """Let the app search one of its drawn scenes, and take its picture on the way."""
-    from objloc.localiser import Localiser
+    from objloc.search.localiser import Localiser
     from objloc.view.app.server import served
 
     path = IMAGES / "app.png"

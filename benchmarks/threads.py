@@ -32,11 +32,11 @@ def seconds_of_an_update(
     """
     import torch
 
-    from objloc.agent.backbones import info_of
-    from objloc.agent.network import build_network
-    from objloc.agent.training import Training
+    from objloc.data.store import SampleStore
+    from objloc.learning.training import Training
+    from objloc.network.backbones.catalogue import info_of
+    from objloc.network.q_network import build_network
     from objloc.params import load_params
-    from objloc.voc.store import SampleStore
 
     changed = [f"agents.{name}.{each}" for each in settings]
     agent = load_params(ROOT / "params.yaml", changed).agents[name]

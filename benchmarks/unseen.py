@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from objloc.agent.checkpoint import load_checkpoint
+from objloc.data.store import SampleStore
 from objloc.evaluation.answer import answers
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
@@ -14,8 +14,8 @@ from objloc.evaluation.baselines import (
     fixed_boxes,
     fixed_outcomes,
 )
+from objloc.network.checkpoint import load_checkpoint
 from objloc.params import Search
-from objloc.voc.store import SampleStore
 
 
 def find_unseen(

@@ -16,9 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.running import ROOT, Stage, run_stages
-from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
-from objloc.combining import combine
 from objloc.files import write_json
+from objloc.network.checkpoint import load_checkpoint, save_checkpoint
+from objloc.network.combine import combine
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"

@@ -8,7 +8,7 @@ import typer
 from objloc.errors import ObjlocError
 
 if TYPE_CHECKING:
-    from objloc.agent.checkpoint import Checkpoint
+    from objloc.network.checkpoint import Checkpoint
 
 Paths = Annotated[
     list[str],
@@ -45,8 +45,8 @@ def log_pictures(
     files: list[Path], folder: str, shards: Path, model: Path, checkpoint: "Checkpoint"
 ) -> None:
     """Keep files with the run that made the model, if they show that run's data."""
+    from objloc.data.shard_index import read_index
     from objloc.tracking import log_to_run_of
-    from objloc.voc.shard_index import read_index
 
     if read_index(shards).data_hash == checkpoint.data_hash:
         log_to_run_of(

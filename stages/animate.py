@@ -38,11 +38,11 @@ def main(
 
     Any image file: stages.animate data/train/checkpoint.pt OUTPUT --image PHOTO.jpg
     """
-    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.data.photograph import photograph
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
-    from objloc.view.film import require_encoder, write_animation, write_animations
-    from objloc.view.searches import search_image_set, search_photograph
-    from objloc.voc.photograph import photograph
+    from objloc.view.animation_files import require_encoder, write_animation, write_animations
+    from objloc.view.subject import search_image_set, search_photograph
 
     params = load_params(params_file, overrides).animate
     require_encoder(params.format)

@@ -19,8 +19,8 @@ def main(
     Archives come from the official addresses or from dataset.mirror, and are
     verified before use. An interrupted download goes on where it stopped.
     """
+    from objloc.data.datasets import gather
     from objloc.params import load_params
-    from objloc.voc.datasets import gather
 
     params = load_params(params_file, overrides)
     source = gather(params.dataset, manifest, output)

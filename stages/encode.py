@@ -21,9 +21,9 @@ def main(
     import torch
     from rich.progress import Progress
 
-    from objloc.agent.features import INDEX_FILE
-    from objloc.encoding import encode_sets
     from objloc.files import folder_written_whole
+    from objloc.network.encode import encode_sets
+    from objloc.network.feature_store import INDEX_FILE
     from objloc.params import load_params
 
     params = load_params(params_file, overrides)

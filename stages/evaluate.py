@@ -25,11 +25,11 @@ def main(
     """
     from rich.console import Console
 
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.evaluation.measurement import measure_sets
-    from objloc.evaluation.outputs import files_published, write_outputs
-    from objloc.evaluation.report import metrics_of, table_of
+    from objloc.evaluation.measure import measure_sets
+    from objloc.evaluation.metrics import metrics_of, table_of
+    from objloc.evaluation.write import files_published, write_outputs
     from objloc.files import file_hash
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.tracking import download_model, log_to_run_of
     from objloc.view.plots_evaluation import write_plots

@@ -21,8 +21,8 @@ def main(
     Open explorer.html. An address may name a place in it:
     explorer.html#image=ID&search=CATEGORY&step=3 (mode=together, mode=turn).
     """
-    from objloc.agent.checkpoint import load_checkpoint
     from objloc.files import file_hash
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.view.explorer.page import write_explorer
 

@@ -26,12 +26,12 @@ def main(
 
     Any image file: stages.layers data/train/checkpoint.pt OUTPUT --image PHOTO.jpg --layer conv2
     """
-    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.data.images import open_image
+    from objloc.data.photograph import photograph
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.view.layers import layer_pictures, one_sample
     from objloc.view.output import write_files
-    from objloc.voc.images import open_image
-    from objloc.voc.photograph import photograph
 
     params = load_params(params_file, overrides).layers
     shards, model, output = resolve_paths(paths, image)

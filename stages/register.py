@@ -22,11 +22,11 @@ def main(
     import json
 
     import objloc
-    from objloc import served
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.evaluation.model_card import model_card
     from objloc.files import file_hash, write_atomically, write_json
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
+    from objloc.serving import mlflow_model
+    from objloc.serving.model_card import model_card
     from objloc.tracking import Package, read_entry, register
 
     params = load_params(params_file, overrides).registration
@@ -44,10 +44,10 @@ def main(
     told = command.read_text("utf-8") if command.is_file() else ""
     card = model_card(checkpoint, entry.sha256, figures, told)
     package = Package(
-        Path(served.__file__),
+        Path(mlflow_model.__file__),
         Path(objloc.__file__).parent,
-        served.SIGNATURE,
-        served.example(),
+        mlflow_model.SIGNATURE,
+        mlflow_model.example(),
         card,
     )
     registration = register(train, evaluate, params.model_name, entry, package)

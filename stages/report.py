@@ -19,7 +19,7 @@ def main(
     """Tell a run on one page: scores between floor and ceiling, and why it missed."""
     from tempfile import TemporaryDirectory
 
-    from objloc.agent.checkpoint import load_checkpoint
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.tracking import commit_of, log_to_run_of
     from objloc.view.report.build import copy_with_commit, logged_figures, write_report

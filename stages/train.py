@@ -22,12 +22,12 @@ def main(
 
     Interrupted, the same command goes on where it stopped.
     """
-    from objloc.experiment import Experiment
     from objloc.files import repository_root
+    from objloc.learning.experiment import Experiment
+    from objloc.learning.progress_bar import TrainingProgress
     from objloc.params import load_params
-    from objloc.run_folder import write_run
     from objloc.tracking import TrainingRun, resolve_init
-    from objloc.view.progress import TrainingProgress
+    from objloc.view.run_folder import write_run
 
     params = load_params(params_file, overrides)
     init = resolve_init(params.train.init_from, params.train.init_sha256)

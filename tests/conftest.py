@@ -8,9 +8,9 @@ import pytest
 # First: it sets how threads wait, which must be before anything loads PyTorch.
 import stages._command  # noqa: F401
 from objloc import params
-from objloc.voc.devkit import open_devkit
-from objloc.voc.shards import write_shards
-from tests.devkits import make_devkit
+from objloc.data.devkit import open_devkit
+from objloc.data.shards import write_shards
+from tests.helpers.devkits import make_devkit
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def shards_folder(devkit_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def evaluated_run(shards_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder: a model that finds a few objects, evaluated on val and test. Read only."""
-    from tests.analyses import make_evaluated_run  # noqa: PLC0415 - slow, and few tests need it
+    from tests.helpers.analyses import make_evaluated_run  # noqa: PLC0415 - slow, and few tests need it
 
     return make_evaluated_run(tmp_path_factory.mktemp("run") / "run", shards_folder)
 

@@ -10,14 +10,14 @@ import typer
 from benchmarks import ablation, scratch, voc2007
 from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
-from objloc.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from objloc.agent.network import build_network
+from objloc.data.devkit import open_devkit
+from objloc.data.shards import write_shards
+from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Search, Shard, load_params
-from objloc.voc.devkit import open_devkit
-from objloc.voc.shards import write_shards
-from tests.devkits import make_devkit
-from tests.imports import ROOT
-from tests.runs import make_run
+from tests.helpers.devkits import make_devkit
+from tests.helpers.imports import ROOT
+from tests.helpers.runs import make_run
 
 
 @pytest.mark.parametrize("row", scratch.ROWS)

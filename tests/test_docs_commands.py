@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 import requests
 
-from objloc.served import example
-from tests.commands import run_objloc, run_stage, write_params
-from tests.imports import ROOT
-from tests.runs import make_run
-from tests.servers import Files, serving
-from tests.stores import make_samples
+from objloc.serving.mlflow_model import example
+from tests.helpers.commands import run_objloc, run_stage, write_params
+from tests.helpers.imports import ROOT
+from tests.helpers.runs import make_run
+from tests.helpers.servers import Files, serving
+from tests.helpers.stores import make_samples
 
 PAGES = ("cli", "python", "serving")
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from objloc.files import file_hash
-from tests.docs_shell import PAGES, Shell, commands_of
-from tests.imports import ROOT
-from tests.projects import Project, edit
+from tests.helpers.docs_shell import PAGES, Shell, commands_of
+from tests.helpers.imports import ROOT
+from tests.helpers.projects import Project, edit
 
 BY_OTHERS = {
     r"make (run|test|check)$": ("tests/test_pipeline.py", "test_the_pipeline_runs_to_its_end"),
@@ -20,10 +20,13 @@ BY_OTHERS = {
     r"python -m benchmarks\.figures": ("tests/test_site.py", "test_the_figures_are_those_of_the"),
     r"python examples/sb3_dqn\.py": ("tests/gym/test_environment.py", "test_the_example_trains"),
     r"(objloc data check|dvc exp run -S dataset\.name=folder)": (
-        "tests/test_own_data.py",
+        "tests/data/own/test_own_data.py",
         "test_the_page_leads",
     ),
-    r"dvc exp run -n my-(photos|val|robots)": ("tests/test_own_data.py", "test_the_page_leads"),
+    r"dvc exp run -n my-(photos|val|robots)": (
+        "tests/data/own/test_own_data.py",
+        "test_the_page_leads",
+    ),
     r"mlflow models serve": ("tests/test_docs_commands.py", "SERVE = "),
 }
 """Commands that a test of their own runs, or the same thing in small: file and part of its text."""
@@ -40,7 +43,7 @@ NOT_RUN = {
 """Commands that no test runs, and why."""
 
 PAGES_WITH_TESTS = {
-    "own-data.md": "tests/test_own_data.py",
+    "own-data.md": "tests/data/own/test_own_data.py",
     "cli.md": "tests/test_docs_commands.py",
     "python.md": "tests/test_docs_commands.py",
     "serving.md": "tests/test_docs_commands.py",

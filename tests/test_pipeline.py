@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 from pydantic import BaseModel
 
 from objloc import params
-from objloc.voc.datasets import local_mirror
-from tests.imports import ROOT, closure
-from tests.projects import Project, edit, yaml_in
+from objloc.data.datasets import local_mirror
+from tests.helpers.imports import ROOT, closure
+from tests.helpers.projects import Project, edit, yaml_in
 
 STAGES = (
     "download", "shard", "encode", "train", "evaluate", "register", "report", "animate", "explore",
@@ -26,9 +26,9 @@ WITHOUT_EFFECT = {
     "objloc/__init__.py": "the version is not written anywhere",
     "objloc/params": "params.yaml states every value (tested below), no default decides",
     "objloc/tracking": "it writes to MLflow only, and a model it fetches is known by its hash",
-    "objloc/view/progress.py": "it is shown while waiting",
-    "objloc/voc/progress.py": "it is shown while waiting",
-    "objloc/voc/summary.py": "it is printed",
+    "objloc/learning/progress_bar.py": "it is shown while waiting",
+    "objloc/progress.py": "it is shown while waiting",
+    "objloc/data/summary.py": "it is printed",
     "stages/_command.py": "it reads the command line and tells mistakes",
 }
 """What stages import but do not depend on, and why an edit cannot change their outs."""

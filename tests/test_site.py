@@ -17,7 +17,7 @@ from objloc import __version__
 from objloc.mdp.action import Moves
 from objloc.params import Mdp
 from objloc.view.actions import SIZE, WINDOW, actions_figure
-from tests.imports import ROOT
+from tests.helpers.imports import ROOT
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 SVG = "{http://www.w3.org/2000/svg}"

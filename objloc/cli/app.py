@@ -28,7 +28,7 @@ def command(
     import threading
     import webbrowser
 
-    from objloc.localiser import Localiser
+    from objloc.search.localiser import Localiser
     from objloc.view.app.server import served
 
     agent = Localiser.load(model)

@@ -25,10 +25,10 @@ def command(
     """Make one model of several of other seeds or backbones: it values windows by their mean."""
     import json
 
-    from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
-    from objloc.combining import combine
     from objloc.files import file_hash
-    from objloc.localiser import model_path
+    from objloc.network.checkpoint import load_checkpoint, save_checkpoint
+    from objloc.network.combine import combine
+    from objloc.search.localiser import model_path
 
     paths = {name: model_path(name) for name in models}
     combined = combine({name: load_checkpoint(path) for name, path in paths.items()})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from objloc.evaluation.comparison import Side
+    from objloc.diagnosis.comparison import Side
 
 _LISTED = 20
 """Images named of those gained and lost; --json has all."""
@@ -40,8 +40,8 @@ def command(
     import json
     from tempfile import TemporaryDirectory
 
-    from objloc.evaluation.comparison import common_image_set, compare, read_side
-    from objloc.voc.store import SampleStore
+    from objloc.data.store import SampleStore
+    from objloc.diagnosis.comparison import common_image_set, compare, read_side
 
     with TemporaryDirectory() as temporary:
         folders = [_evaluated(name, shards, image_set, Path(temporary, str(place)))
@@ -67,12 +67,12 @@ def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) 
     """The evaluation that a side names; a bare model is measured first."""
     import sys
 
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.evaluation.comparison import evaluation_folder
-    from objloc.evaluation.measurement import measure_sets
-    from objloc.evaluation.outputs import write_outputs
-    from objloc.evaluation.report import metrics_of
+    from objloc.diagnosis.comparison import evaluation_folder
+    from objloc.evaluation.measure import measure_sets
+    from objloc.evaluation.metrics import metrics_of
+    from objloc.evaluation.write import write_outputs
     from objloc.files import file_hash
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import Evaluate
     from objloc.tracking import download_model
 
@@ -95,9 +95,9 @@ def _with_parameters(side: "Side", name: str) -> "Side":
     """A side whose parameters lie in no run folder tells those in its checkpoint."""
     from dataclasses import replace
 
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.evaluation.comparison import evaluation_folder
-    from objloc.evaluation.run_parameters import agent_parameters
+    from objloc.diagnosis.comparison import evaluation_folder
+    from objloc.diagnosis.run_parameters import agent_parameters
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.tracking import download_model
 
     if side.parameters or evaluation_folder(Path(name)) is not None:

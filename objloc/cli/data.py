@@ -9,7 +9,7 @@ import typer
 from objloc.cli._options import Json
 
 if TYPE_CHECKING:
-    from objloc.voc.check.findings import Report
+    from objloc.data.check.findings import Report
 
 SHOWN = 10
 """Findings of one kind that are printed; --json and --all have the rest."""
@@ -44,12 +44,12 @@ def check(
 
     Exit status 1: something would be refused, or spoil the figures.
     """
-    from objloc.voc.check.check import check_folder
+    from objloc.data.check.check import check_folder
 
     checked = check_folder(folder)
     if sheet is not None:
         from objloc.files import write_atomically
-        from objloc.view.checked import sheet_of
+        from objloc.view.check_sheet import sheet_of
         from objloc.view.sheet import png
 
         write_atomically(sheet, png(sheet_of(checked)))
@@ -64,7 +64,7 @@ def check(
 
 
 def _print(report: "Report", show_all: bool) -> None:
-    from objloc.voc.check.findings import SEVERITIES
+    from objloc.data.check.findings import SEVERITIES
 
     print(f"layout      {report.layout.upper()}")
     print(f"images      {report.images}, {report.annotated} of them annotated")

@@ -1,11 +1,47 @@
 """``objloc doctor``: what is installed, what is there, what is missing."""
 
 import json
-from dataclasses import asdict
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import typer
 
+from objloc import __version__
 from objloc.cli._options import Json
+from objloc.errors import ObjlocError
+from objloc.files import repository_root
+
+PACKAGES = ("torch", "numpy", "pillow", "mlflow", "dvc", "typer")
+"""Without them the program does not run."""
+
+EXTRAS = {
+    "video": "imageio-ffmpeg",
+    "onnx": "onnxruntime",
+    "supervision": "supervision",
+    "app": "gradio",
+}
+"""An extra's name, and a package that it brings."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        what: its name.
+        found: what is there, in a few words.
+        missing: it is not there, and a usual command needs it.
+        remedy: what to do then.
+    """
+
+    what: str
+    found: str
+    missing: bool = False
+    remedy: str = ""
 
 
 def command(as_json: Json = False) -> None:
@@ -14,8 +50,6 @@ def command(as_json: Json = False) -> None:
     Looks from the working folder, as every command does; changes nothing. Exit
     status 1: something is missing that `make run` or an installation brings.
     """
-    from objloc.doctor import examine
-
     findings = []
     for each in examine():
         findings.append(each)
@@ -29,3 +63,78 @@ def command(as_json: Json = False) -> None:
         print(json.dumps(told, indent=2))
     if missing:
         raise typer.Exit(1)
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, one after the other; nothing is created or changed."""
+    root = repository_root()
+    yield Finding("objloc", __version__)
+    yield Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}")
+    for package in PACKAGES:
+        yield _package(package, "pip install objloc", missing=True)
+    for extra, package in EXTRAS.items():
+        yield _package(package, f"pip install 'objloc[{extra}]'", missing=False)
+    yield from _devices()
+    yield Finding("folder", str(root))
+    yield _told("checkpoint", lambda: _checkpoint(root / "data" / "train" / "checkpoint.pt"))
+    yield _told("champion", _champion)
+    yield _told("data", lambda: _data(root / "data" / "shards"))
+
+
+def _package(name: str, remedy: str, missing: bool) -> Finding:
+    try:
+        return Finding(name, version(name))
+    except PackageNotFoundError:
+        return Finding(name, "not installed", missing, remedy)
+
+
+def _devices() -> Iterator[Finding]:
+    import psutil
+    import torch
+
+    from objloc.network.precision import has_bfloat16
+
+    memory = psutil.virtual_memory()
+    yield Finding(
+        "processors", f"{os.cpu_count()}, of which PyTorch uses {torch.get_num_threads()}"
+    )
+    yield Finding(
+        "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
+    )
+    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    yield Finding("accelerators", ", ".join(names) or "none: the CPU does")
+    yield Finding(
+        "bfloat16",
+        "computed in by the processor"
+        if has_bfloat16(torch.device("cpu"))
+        else "not by the processor, which computes in float32 instead",
+    )
+
+
+def _told(what: str, look: Callable[[], str]) -> Finding:
+    """What a look finds, or why it finds nothing."""
+    try:
+        return Finding(what, look())
+    except ObjlocError as error:
+        return Finding(what, str(error), missing=True, remedy="make run")
+
+
+def _checkpoint(path: Path) -> str:
+    from objloc.network.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    return f"{path}: learned {', '.join(checkpoint.categories)} from {checkpoint.data}"
+
+
+def _champion() -> str:
+    from objloc.tracking.models import find_model
+
+    return _checkpoint(find_model("champion"))
+
+
+def _data(path: Path) -> str:
+    from objloc.data.shard_index import read_index
+
+    index = read_index(path)
+    sets = ", ".join(f"{name} {each.samples}" for name, each in index.image_sets.items())
+    return f"{path}: {index.data}, images: {sets}"

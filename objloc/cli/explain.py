@@ -34,7 +34,7 @@ def command(
 
     from rich.console import Console
 
-    from objloc.evaluation.explanation import explanation_of
+    from objloc.diagnosis.explanation import explanation_of
     from objloc.view.report.build import analyse_run
     from objloc.view.report.texts import link
 

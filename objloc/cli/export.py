@@ -20,10 +20,10 @@ def command(
     """
     import json
 
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.export import onnx_files
     from objloc.files import file_hash
-    from objloc.localiser import model_path
+    from objloc.network.checkpoint import load_checkpoint
+    from objloc.search.localiser import model_path
+    from objloc.serving.onnx import onnx_files
     from objloc.view.output import write_files
 
     path = model_path(model)

@@ -24,11 +24,11 @@ def command(
     """
     import json
 
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.localiser import model_path
+    from objloc.data.photograph import photograph
+    from objloc.network.checkpoint import load_checkpoint
+    from objloc.search.localiser import model_path
     from objloc.view.layers import layer_pictures
     from objloc.view.output import write_files
-    from objloc.voc.photograph import photograph
 
     checkpoint = load_checkpoint(model_path(model))
     picture = photograph(image)

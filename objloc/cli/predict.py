@@ -11,7 +11,7 @@ from objloc.cli._options import SOME_FAILED, Json, Model, Output, names_in
 from objloc.errors import ObjlocError
 
 if TYPE_CHECKING:
-    from objloc.result import Result
+    from objloc.search.result import Result
 
 _COLUMNS = (
     f"{'category':14} {'score':>7} {'steps':>5} {'xmin':>7} {'ymin':>7} {'xmax':>7} {'ymax':>7}"
@@ -54,7 +54,7 @@ def command(
 
     Exit status 3: some pictures could not be searched, the others were.
     """
-    from objloc.localiser import Localiser
+    from objloc.search.localiser import Localiser
 
     pictures = list_pictures(sources, output if write else None)
     agent = Localiser.load(model)
@@ -98,8 +98,8 @@ def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | P
     Raises:
         ObjlocError: a folder without pictures, or the one that would be written to.
     """
-    from objloc.voc.fetch import is_url, name_in
-    from objloc.voc.images import images_in
+    from objloc.data.fetch import is_url, name_in
+    from objloc.data.images import images_in
 
     found: list[tuple[str | Path, str]] = []
     for source in sources:

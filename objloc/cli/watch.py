@@ -60,13 +60,13 @@ def command(
     """
     import json
 
-    from objloc.agent.checkpoint import load_checkpoint
-    from objloc.localiser import Localiser, model_path
+    from objloc.data.photograph import photograph
+    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import Animate
-    from objloc.view.film import require_encoder, write_animation
-    from objloc.view.searches import search_photograph
+    from objloc.search.localiser import Localiser, model_path
+    from objloc.view.animation_files import require_encoder, write_animation
+    from objloc.view.subject import search_photograph
     from objloc.view.way import search_within
-    from objloc.voc.photograph import photograph
 
     params = Animate(format=kind.value, frames_per_second=frames_per_second, height=height)
     require_encoder(params.format)

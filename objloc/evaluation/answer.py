@@ -10,14 +10,14 @@ triggers there. It decides by its own values, without the truth.
 import torch
 from torch import Tensor
 
-from objloc.agent.network import QNetwork
-from objloc.agent.trigger_range import TriggerRange
 from objloc.box import best_iou, iou
-from objloc.evaluation.looks import Tasks
-from objloc.evaluation.search import search
+from objloc.data.store import SampleStore
 from objloc.evaluation.success import Outcomes
+from objloc.network.q_network import QNetwork
+from objloc.network.value_range import TriggerRange
 from objloc.params import Mdp, Search
-from objloc.voc.store import SampleStore
+from objloc.search.budgeted import search
+from objloc.search.trace import Tasks
 
 _BATCH = 256
 """Searches in lock-step: with one category each, a round of many costs little more."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from objloc.box import best_iou
+from objloc.data.sample import Coordinates
+from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import Detections, Floats
 from objloc.evaluation.detections import as_written
 from objloc.evaluation.success import Outcomes
-from objloc.voc.sample import Coordinates
-from objloc.voc.store import SampleStore
 
 BASELINES = ("random", "whole_image", "fixed_box")
 """Their names in ``metrics.json``."""

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from objloc.box import from_voc, iou, to_voc
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Detections, Objects, ranked
-from objloc.evaluation.rollout import Rollout
-from objloc.voc.store import SampleStore
+from objloc.search.rollout import Rollout
 
 
 def as_written(boxes: Tensor) -> Tensor:

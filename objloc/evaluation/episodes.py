@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from objloc.box import best_iou, to_voc
+from objloc.data.store import SampleStore
 from objloc.evaluation.detections import as_written
-from objloc.evaluation.rollout import Rollout
 from objloc.evaluation.success import Outcomes
-from objloc.voc.store import SampleStore
+from objloc.search.rollout import Rollout
 
 COLUMNS = (
     "image_set", "image_id", "category", "episode", "steps", "terminated",

@@ -8,18 +8,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from objloc.agent.network import QNetwork
-from objloc.agent.policy import GreedyPolicy, Policy, RandomPolicy
-from objloc.agent.trigger_range import TriggerRange
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Detections
+from objloc.evaluation.budget_curve import Ledger, Overlapping
 from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.episodes import Episodes
-from objloc.evaluation.ledger import Ledger, Overlapping
-from objloc.evaluation.rollout import Rollout, rollout
-from objloc.evaluation.search import search
+from objloc.network.q_network import QNetwork
+from objloc.network.value_range import TriggerRange
 from objloc.params import Evaluate, Mdp
-from objloc.voc.store import SampleStore
+from objloc.search.budgeted import search
+from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
+from objloc.search.rollout import Rollout, rollout
 
 _BATCH = 256
 """Episodes in lock-step."""

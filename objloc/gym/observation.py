@@ -9,12 +9,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
-from objloc.agent.pooling import sampling_grid
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import actions_of
 from objloc.mdp.environment import Observation
+from objloc.network.pooling import sampling_grid
 from objloc.params import Mdp
-from objloc.voc.store import SampleStore
 
 Kind = Literal["dict", "box"]
 Arrays = dict[str, NDArray[Any]] | NDArray[Any]

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from objloc.data.images import open_image
+from objloc.data.sample import Coordinates
+from objloc.data.store import SampleStore
 from objloc.view.canvas import AGENT, TRUTH, outline
-from objloc.voc.images import open_image
-from objloc.voc.sample import Coordinates
-from objloc.voc.store import SampleStore
 
 HEIGHT = 360
 """Of every picture, in pixels; its width follows from the photograph's shape."""

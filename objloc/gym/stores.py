@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from objloc.data.categories import resolve_categories
+from objloc.data.sample import Sample, VocObject
+from objloc.data.shard_index import read_index
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.voc.categories import resolve_categories
-from objloc.voc.sample import Sample, VocObject
-from objloc.voc.scenes.compose import DRAWERS
-from objloc.voc.scenes.write import scene
-from objloc.voc.shard_index import read_index
-from objloc.voc.store import SampleStore
+from objloc.scenes.compose import DRAWERS
+from objloc.scenes.write import scene
 
 _QUALITY = 85
 _KEPT = 4

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from objloc.box import best_iou
+from objloc.data.store import SampleStore
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.params import Mdp
-from objloc.voc.store import SampleStore
 
 
 @dataclass(frozen=True)

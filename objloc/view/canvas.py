@@ -6,7 +6,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from objloc.voc.sample import Coordinates
+from objloc.data.sample import Coordinates
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[float, float, float, float]

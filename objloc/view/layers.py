@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from objloc.agent.checkpoint import Checkpoint
-from objloc.agent.network import QNetwork
+from objloc.data.sample import Sample
+from objloc.data.shard_reader import read_samples
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
+from objloc.network.checkpoint import Checkpoint
+from objloc.network.q_network import QNetwork
 from objloc.view.canvas import AGENT, BLACK, CARD
 from objloc.view.sheet import Tile, contact_sheet, png
-from objloc.voc.sample import Sample
-from objloc.voc.shard_reader import read_samples
-from objloc.voc.store import SampleStore
 
 _HEIGHT = 96
 """Of a filter's picture on the contact sheet, in pixels."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from objloc.evaluation.average_precision import Curve
-from objloc.evaluation.measurement import Measurement
+from objloc.evaluation.measure import Measurement
 from objloc.view.style import (
     AGENT,
     BLIND,

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from PIL import Image, ImageDraw
 
 from objloc.box import to_voc
-from objloc.result import Found, Result
+from objloc.search.result import Found, Result
 from objloc.view.canvas import AGENT, CARD, TRUTH, Colour, font, outline, plain, shortened
 
 _COLOURS: tuple[Colour, ...] = (

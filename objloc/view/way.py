@@ -5,13 +5,13 @@ import math
 import torch
 
 from objloc.box import iou
+from objloc.data.photograph import Photograph
+from objloc.data.sample import Coordinates, VocObject
 from objloc.errors import ObjlocError
-from objloc.evaluation.rollout import Step, Trajectory
-from objloc.localiser import Localiser
-from objloc.result import Search as Way
-from objloc.view.searches import SUCCESS_IOU, Search, checked
-from objloc.voc.photograph import Photograph
-from objloc.voc.sample import Coordinates, VocObject
+from objloc.search.localiser import Localiser
+from objloc.search.result import Search as Way
+from objloc.search.rollout import Step, Trajectory
+from objloc.view.subject import SUCCESS_IOU, Search, checked
 
 
 def search_within(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from objloc.evaluation.explanation import ERROR_WORDS, MISS_WORDS
+from objloc.diagnosis.explanation import ERROR_WORDS, MISS_WORDS
 from objloc.files import file_hash
 from objloc.tracking.run import create_run
 from objloc.tracking.store import connect
-from tests.analyses import make_evaluated_run
-from tests.commands import Result, run_objloc, run_stage, write_params
-from tests.imports import ROOT
+from tests.helpers.analyses import make_evaluated_run
+from tests.helpers.commands import Result, run_objloc, run_stage, write_params
+from tests.helpers.imports import ROOT
 
 
 @pytest.fixture(scope="module")

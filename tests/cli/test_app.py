@@ -8,11 +8,11 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from objloc.agent.checkpoint import save_checkpoint
-from tests.commands import run_objloc
-from tests.imports import ROOT
+from objloc.network.checkpoint import save_checkpoint
+from tests.helpers.commands import run_objloc
+from tests.helpers.imports import ROOT
+from tests.helpers.subjects import make_checkpoint
 from tests.view.app.test_browser import free_port
-from tests.view.searches import make_checkpoint
 
 
 def test_without_gradio_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import typer
 
 from objloc import __version__
 from objloc.cli import COMMANDS, program
-from tests.commands import run_objloc
-from tests.imports import ROOT
+from tests.helpers.commands import run_objloc
+from tests.helpers.imports import ROOT
 
 HERE = [name for name in COMMANDS if (ROOT / "objloc" / "cli" / f"{name}.py").is_file()]
 
@@ -97,6 +97,6 @@ def test_an_interrupt_is_told_without_a_traceback(monkeypatch: pytest.MonkeyPatc
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("objloc.doctor"), "examine", interrupted)
+    monkeypatch.setattr(import_module("objloc.cli.diagnose"), "examine", interrupted)
     told = run_objloc("doctor")
     assert (told.status, told.err) == (130, "interrupted\n")

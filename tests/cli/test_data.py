@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from objloc.view.checked import TILES, sheet_of
-from objloc.voc.check.check import check_folder
-from tests.commands import run_objloc
-from tests.owns import make_flat
+from objloc.data.check.check import check_folder
+from objloc.view.check_sheet import TILES, sheet_of
+from tests.helpers.commands import run_objloc
+from tests.helpers.own_data import make_flat
 
 
 @pytest.fixture(scope="module")

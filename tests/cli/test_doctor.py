@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from objloc import doctor
-from tests.commands import run_objloc
-from tests.runs import make_run
+from objloc.cli import doctor
+from tests.helpers.commands import run_objloc
+from tests.helpers.runs import make_run
 
 
 @pytest.fixture

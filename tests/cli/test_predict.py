@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from objloc.localiser import Localiser
-from objloc.voc.annotation import read_annotation
-from tests.commands import run_objloc
-from tests.runs import make_run
-from tests.servers import Files, serving, unused_address
-from tests.stores import make_samples
+from objloc.data.annotation import read_annotation
+from objloc.search.localiser import Localiser
+from tests.helpers.commands import run_objloc
+from tests.helpers.runs import make_run
+from tests.helpers.servers import Files, serving, unused_address
+from tests.helpers.stores import make_samples
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.commands import run_objloc
-from tests.runs import make_run
-from tests.stores import make_samples
+from tests.helpers.commands import run_objloc
+from tests.helpers.runs import make_run
+from tests.helpers.stores import make_samples
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 import pytest
 import torch
 
-from objloc.agent.network import QNetwork
 from objloc.box import best_iou, iou
+from objloc.data.store import SampleStore
 from objloc.evaluation.answer import answers, consensus
-from objloc.evaluation.looks import Tasks, joined
-from objloc.evaluation.search import search
+from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
-from objloc.voc.store import SampleStore
-from tests.evaluation.searches import promising_network
-from tests.stores import make_store
+from objloc.search.budgeted import search
+from objloc.search.trace import Tasks, joined
+from tests.helpers.budgeted_searches import promising_network
+from tests.helpers.stores import make_store
 
 AGENT = Agent(
     mdp=Mdp(step_size=0.3, min_side=0.05),

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from objloc.box import best_iou
+from objloc.data.sample import Coordinates
 from objloc.evaluation.average_precision import area, precision_recall
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
@@ -14,8 +15,7 @@ from objloc.evaluation.baselines import (
     object_shares,
 )
 from objloc.evaluation.detections import objects_of
-from objloc.voc.sample import Coordinates
-from tests.evaluation.searches import make_sample, make_store
+from tests.helpers.budgeted_searches import make_sample, make_store
 
 
 def hits(box: Coordinates, objects: torch.Tensor, present: torch.Tensor, threshold: float) -> int:

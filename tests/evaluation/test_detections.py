@@ -20,7 +20,7 @@ from objloc.evaluation.detections import (
     triggered,
     weaken,
 )
-from tests.evaluation.searches import Search, make_rollout, make_sample, make_store
+from tests.helpers.budgeted_searches import Search, make_rollout, make_sample, make_store
 
 CAT = (10.0, 10.0, 50.0, 50.0)
 NEAR = (12.0, 10.0, 52.0, 50.0)

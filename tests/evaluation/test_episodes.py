@@ -4,7 +4,7 @@ import io
 import torch
 
 from objloc.evaluation.episodes import COLUMNS, Episodes, csv_text
-from tests.evaluation.searches import Search, make_rollout, make_sample, make_store
+from tests.helpers.budgeted_searches import Search, make_rollout, make_sample, make_store
 
 CAT = (10.0, 10.0, 50.0, 50.0)
 HALF = (10.0, 10.0, 50.0, 30.0)

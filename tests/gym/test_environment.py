@@ -14,12 +14,12 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from objloc import gym
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.gym.environment import LocalisationEnv, LocalisationVectorEnv
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
-from objloc.voc.store import SampleStore
-from tests.imports import ROOT
+from tests.helpers.imports import ROOT
 
 SMALL: dict[str, Any] = {"window_size": 12, "image_size": 24, "action_history": 3}
 TRIGGER = 8

@@ -5,7 +5,7 @@ from objloc.box import iou
 from objloc.mdp.action import ACTION_SETS, Action, Moves
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
-from tests.stores import make_store
+from tests.helpers.stores import make_store
 
 STORE = make_store()
 MDP = Mdp(max_steps=6)

@@ -7,10 +7,10 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
-from objloc.agent.checkpoint import save_checkpoint
-from objloc.voc.shard_index import read_index
-from tests.commands import run_stage, write_params
-from tests.view.searches import make_checkpoint
+from objloc.data.shard_index import read_index
+from objloc.network.checkpoint import save_checkpoint
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.subjects import make_checkpoint
 
 PARAMS = """
 agents: {tiny: {}}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from objloc.voc import datasets
-from objloc.voc.devkit import open_devkit
-from objloc.voc.download import CHUNK, Patience
-from tests.commands import Result, run_stage, write_params
-from tests.devkits import make_devkit, pack_devkit
-from tests.servers import Files, serving, unused_address
+from objloc.data import datasets
+from objloc.data.devkit import open_devkit
+from objloc.data.download import CHUNK, Patience
+from tests.helpers.commands import Result, run_stage, write_params
+from tests.helpers.devkits import make_devkit, pack_devkit
+from tests.helpers.servers import Files, serving, unused_address
 
 TRAINVAL, TEST = "trainval.tar", "test.tar"
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from objloc.agent.backbones import load_backbone
-from objloc.agent.checkpoint import load_checkpoint, save_checkpoint
-from objloc.agent.features import load_store, open_features, read_feature_index
-from objloc.agent.pyramid import PretrainedPyramid
-from objloc.combining import combine
+from objloc.network.backbones.catalogue import load_backbone
+from objloc.network.checkpoint import load_checkpoint, save_checkpoint
+from objloc.network.combine import combine
+from objloc.network.feature_store import load_store, open_features, read_feature_index
+from objloc.network.pyramid import PretrainedPyramid
 from objloc.params import Encoder, load_params
-from tests.commands import run_stage
+from tests.helpers.commands import run_stage
 
 PARAMS = """
 train: {agent: tiny}

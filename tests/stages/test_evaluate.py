@@ -11,14 +11,14 @@ import pytest
 from mlflow import MlflowClient
 
 from objloc import params
+from objloc.data.devkit import open_devkit
+from objloc.data.shard_index import read_index
+from objloc.data.shards import write_shards
 from objloc.evaluation.episodes import COLUMNS
-from objloc.voc.devkit import open_devkit
-from objloc.voc.shard_index import read_index
-from objloc.voc.shards import write_shards
-from tests.commands import run_stage, write_params
-from tests.devkits import make_devkit
 from tests.evaluation.test_average_precision import Claim, Truth, slow_iou, slow_reference
-from tests.stages.evaluations import (
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.devkits import make_devkit
+from tests.helpers.evaluations import (
     AGENT,
     PARAMS,
     bytes_in,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run_stage, write_params
-from tests.stages.evaluations import PARAMS, bytes_in, make_checkpoint
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.evaluations import PARAMS, bytes_in, make_checkpoint
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from objloc.agent.checkpoint import save_checkpoint
-from objloc.voc.shard_reader import read_samples
-from tests.commands import run_stage, write_params
-from tests.view.searches import make_checkpoint
+from objloc.data.shard_reader import read_samples
+from objloc.network.checkpoint import save_checkpoint
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.subjects import make_checkpoint
 
 PARAMS = """
 agents: {tiny: {}}

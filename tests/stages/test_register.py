@@ -9,8 +9,8 @@ import pytest
 from objloc.files import file_hash
 from objloc.tracking import download_model, find_run
 from objloc.tracking.store import connect
-from tests.commands import Result, run_stage, write_params
-from tests.runs import make_run
+from tests.helpers.commands import Result, run_stage, write_params
+from tests.helpers.runs import make_run
 
 ASK = """
 import base64, io, json

@@ -5,8 +5,8 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from objloc.files import file_hash
-from tests.commands import run_stage, write_params
-from tests.stages.evaluations import PARAMS, succeed
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.evaluations import PARAMS, succeed
 
 
 def test_the_report_is_written_and_kept_with_the_run_of_the_model(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Result, run_stage, write_params
-from tests.devkits import jpeg_bytes, make_devkit, pack_devkit
+from tests.helpers.commands import Result, run_stage, write_params
+from tests.helpers.devkits import jpeg_bytes, make_devkit, pack_devkit
 
 
 @pytest.fixture

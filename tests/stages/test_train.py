@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from objloc.agent.checkpoint import load_checkpoint
-from objloc.agent.training import Training
 from objloc.files import file_hash
-from tests.commands import run_stage
+from objloc.learning.training import Training
+from objloc.network.checkpoint import load_checkpoint
+from tests.helpers.commands import run_stage
 
 PARAMS = """
 train: {agent: tiny}

@@ -8,7 +8,7 @@ from mlflow.utils.validation import _validate_model_alias_name
 
 from objloc.errors import ObjlocError
 from objloc.tracking import Contest, Entry, read_entry
-from tests.runs import measured
+from tests.helpers.runs import measured
 
 CONTEST = Contest(
     data="scenes",

@@ -23,7 +23,7 @@ from objloc.tracking import (
 )
 from objloc.tracking.models import find_model
 from objloc.tracking.store import connect
-from tests.runs import make_run
+from tests.helpers.runs import make_run
 
 ANYTHING = Package(
     Path("served.py"),

@@ -16,7 +16,7 @@ import objloc.tracking.run
 from objloc.files import file_hash
 from objloc.tracking import TrainingRun, find_run, log_to_run_of
 from objloc.tracking.store import connect, experiment_id
-from tests.runs import make_run
+from tests.helpers.runs import make_run
 
 DIES = """
 import os, signal

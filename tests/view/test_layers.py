@@ -8,12 +8,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from objloc.agent.checkpoint import Checkpoint
-from objloc.agent.encoder import CropEncoder
-from objloc.agent.map_encoder import MapEncoder
-from objloc.agent.network import build_network
-from objloc.agent.pyramid import ResidualPyramid
+from objloc.data.images import open_image
+from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError
+from objloc.network.checkpoint import Checkpoint
+from objloc.network.encoder import CropEncoder
+from objloc.network.map_encoder import MapEncoder
+from objloc.network.pyramid import ResidualPyramid
+from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head
 from objloc.view.canvas import CARD
 from objloc.view.layers import (
@@ -25,9 +27,7 @@ from objloc.view.layers import (
     one_sample,
     pick_layer,
 )
-from objloc.voc.images import open_image
-from objloc.voc.shard_reader import read_samples
-from tests.stores import make_samples
+from tests.helpers.stores import make_samples
 
 HEAD = Head(hidden=(8,), action_history=2)
 MAP = Agent(encoder=Encoder(image_size=32, widths=(4, 6, 8), cell_width=4), head=HEAD)

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from objloc.evaluation.measurement import Measurement, measure
-from objloc.evaluation.report import metrics_of
+from objloc.evaluation.measure import Measurement, measure
+from objloc.evaluation.metrics import metrics_of
 from objloc.params import Evaluate
 from objloc.view.plots_evaluation import (
     precision_recall,
@@ -19,8 +19,8 @@ from objloc.view.plots_evaluation import (
     success_by_iou,
     write_plots,
 )
-from tests.evaluation.test_measurement import AGENT, FIXED, make_network
-from tests.stores import make_store
+from tests.evaluation.test_measure import AGENT, FIXED, make_network
+from tests.helpers.stores import make_store
 
 PARAMS = Evaluate(episodes=2)
 NAMES = ("precision_recall", "steps", "success_by_category", "success_by_iou")

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from objloc.result import Found, Look, Result, Search
+from objloc.data.annotation import read_annotation
+from objloc.data.sample import Coordinates
+from objloc.search.result import Found, Look, Result, Search
 from objloc.view.prediction import drawn, files_of, to_xml
-from objloc.voc.annotation import read_annotation
-from objloc.voc.sample import Coordinates
 
 
 def result(size: tuple[int, int], *boxes: tuple[str, Coordinates, float]) -> Result:

@@ -3,13 +3,13 @@ import math
 import pytest
 from PIL import Image
 
+from objloc.data.photograph import Photograph
 from objloc.errors import ObjlocError
-from objloc.localiser import Localiser
-from objloc.result import Found, Look, Result, Search
-from objloc.view.animation import frames
+from objloc.search.localiser import Localiser
+from objloc.search.result import Found, Look, Result, Search
+from objloc.view.frames import frames
 from objloc.view.way import search_within
-from objloc.voc.photograph import Photograph
-from tests.view.searches import make_checkpoint
+from tests.helpers.subjects import make_checkpoint
 
 PICTURE = Photograph("photo", Image.linear_gradient("L").resize((200, 100)).convert("RGB"))
 ACTIONS = ("move_right", "smaller", "trigger")

@@ -7,7 +7,7 @@ import gradio as gr
 from PIL import Image
 
 from objloc.errors import ObjlocError
-from objloc.localiser import Localiser
+from objloc.search.localiser import Localiser
 from objloc.view.app import markup
 from objloc.view.app.live import INVITATION, PACES, Shown, examples, opened, watch
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from objloc.data.images import open_image
 from objloc.errors import ObjlocError
-from objloc.localiser import Localiser
-from objloc.result import Result
+from objloc.scenes.write import scene
+from objloc.search.localiser import Localiser
+from objloc.search.result import Result
 from objloc.view.app import markup
 from objloc.view.app.markup import Glance, Moment
-from objloc.voc.images import open_image
-from objloc.voc.scenes.write import scene
 
 PACES = {"slow": 0.5, "normal": 0.15, "fast": 0.04, "at once": 0.0}
 """Seconds for which a step is shown."""

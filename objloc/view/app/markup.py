@@ -8,9 +8,9 @@ from html import escape
 
 from PIL import Image
 
+from objloc.data.sample import Coordinates
 from objloc.mdp.action import label_of
-from objloc.result import Found, Result
-from objloc.voc.sample import Coordinates
+from objloc.search.result import Found, Result
 
 TRAIL = 8
 """So many windows before the current one are shown, fading."""

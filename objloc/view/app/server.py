@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 
 from objloc.errors import ObjlocError
-from objloc.localiser import Localiser
+from objloc.search.localiser import Localiser
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image
 
-from objloc.agent.checkpoint import Checkpoint
+from objloc.data.shard_index import read_index
+from objloc.network.checkpoint import Checkpoint
 from objloc.params import Explore
 from objloc.view.explorer.record import record
 from objloc.view.explorer.selection import choose
 from objloc.view.output import write_files
-from objloc.voc.shard_index import read_index
 
 PAGE = "explorer.html"
 TRAJECTORIES = "trajectories.json"

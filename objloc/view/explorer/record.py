@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-from objloc.agent.checkpoint import Checkpoint
-from objloc.evaluation.rollout import Step
 from objloc.mdp.action import effects_of, names_of
+from objloc.network.checkpoint import Checkpoint
+from objloc.search.rollout import Step
 from objloc.view.explorer.selection import Shown
-from objloc.view.searches import SUCCESS_IOU, Search
+from objloc.view.subject import SUCCESS_IOU, Search
 
 FORMAT = 1
 """Of the file; it grows when a key changes its meaning."""

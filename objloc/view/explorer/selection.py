@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from objloc.agent.checkpoint import Checkpoint
+from objloc.data.categories import resolve_categories
+from objloc.data.sample import Sample
+from objloc.data.shard_index import read_index
+from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError
+from objloc.network.checkpoint import Checkpoint
 from objloc.params import Explore
-from objloc.view.searches import Search, Task, run_searches
-from objloc.voc.categories import resolve_categories
-from objloc.voc.sample import Sample
-from objloc.voc.shard_index import read_index
-from objloc.voc.shard_reader import read_samples
+from objloc.view.subject import Search, Task, run_searches
 
 _CHUNK = 64
 """Images searched at a time: enough for a batch, few enough not to search in vain."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from objloc.agent.checkpoint import Checkpoint, load_checkpoint
+from objloc.data.store import SampleStore
+from objloc.diagnosis.analysis import Analysis, analyse, load_images, spending_curves
+from objloc.diagnosis.explanation import best_and_worst
 from objloc.errors import ObjlocError
-from objloc.evaluation.analysis import Analysis, analyse, load_images, spending_curves
-from objloc.evaluation.evaluated import read_evaluated
-from objloc.evaluation.explanation import best_and_worst
+from objloc.evaluation.read import read_evaluated
 from objloc.files import file_hash, folder_written_whole, write_atomically, write_json
+from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.params import Report
 from objloc.view.plots import training_curves
 from objloc.view.report import figures
@@ -23,7 +24,6 @@ from objloc.view.report.texts import EXPLORER
 from objloc.view.report.thumbnails import thumbnails
 from objloc.view.report.worst import draw_worst
 from objloc.view.style import save_figure
-from objloc.voc.store import SampleStore
 
 Say = Callable[[str], None]
 

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from objloc.agent.checkpoint import Checkpoint
+from objloc.diagnosis.analysis import KINDS_OF_DETECTIONS, Analysis
+from objloc.diagnosis.explanation import explanation_of
+from objloc.diagnosis.oracle import reached_detections
+from objloc.diagnosis.run_parameters import agent_parameters, read_parameters
+from objloc.diagnosis.verdict import verdict_of
 from objloc.errors import ObjlocError
-from objloc.evaluation.analysis import KINDS_OF_DETECTIONS, Analysis
 from objloc.evaluation.average_precision import (
     AVERAGE_PRECISIONS,
     mean_known,
     precision_recall,
 )
 from objloc.evaluation.baselines import BASELINES
-from objloc.evaluation.explanation import explanation_of
-from objloc.evaluation.oracle import reached_detections
-from objloc.evaluation.run_parameters import agent_parameters, read_parameters
 from objloc.evaluation.success import by_iou, interval, replicated_rates
-from objloc.evaluation.verdict import verdict_of
+from objloc.network.checkpoint import Checkpoint
 from objloc.params import Report
 
 Figures = dict[str, float | None]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from objloc.evaluation.tide import KINDS
+from objloc.diagnosis.tide import KINDS
 from objloc.view.report.texts import best_blind, short
 from objloc.view.style import (
     AGENT,

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, zip_longest
 from typing import Any
 
-from objloc.evaluation.analysis import Analysis
+from objloc.data.sample import Coordinates, coordinates
+from objloc.diagnosis.analysis import Analysis
 from objloc.view.report.thumbnails import thumbnail
-from objloc.voc.sample import Coordinates, coordinates
 
 Pair = tuple[str, str]
 """Image id and category."""
@@ -17,7 +17,7 @@ def named_pairs(explanation: Mapping[str, Any], number: int) -> list[Pair]:
     """Image and category of what bins list: the first of each bin, then the second of each.
 
     Args:
-        explanation: see ``objloc.evaluation.explanation.explanation_of``.
+        explanation: see ``objloc.diagnosis.explanation.explanation_of``.
         number: at most so many.
     """
     kinds = (errors["kinds"].values() for errors in explanation["errors"].values())

@@ -6,9 +6,9 @@ from typing import Any
 
 from PIL import Image
 
-from objloc.evaluation.analysis import Analysis
+from objloc.data.sample import Coordinates, coordinates
+from objloc.diagnosis.analysis import Analysis
 from objloc.view.canvas import AGENT, TRUTH, outline
-from objloc.voc.sample import Coordinates, coordinates
 
 _SIDE = 320
 """Longer side of a thumbnail, in pixels."""

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from PIL import Image
 
+from objloc.data.sample import Coordinates
+from objloc.data.store import SampleStore
+from objloc.diagnosis.tide import BACKGROUND_IOU, Diagnosis, Status, diagnose
+from objloc.diagnosis.worst import Alarm, Overlooked, largest_overlooked, surest_alarms
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import MATCH_IOU, Objects
 from objloc.evaluation.detections import objects_of
-from objloc.evaluation.evaluated import Evaluated, read_evaluated
-from objloc.evaluation.tide import BACKGROUND_IOU, Diagnosis, Status, diagnose
-from objloc.evaluation.worst import Alarm, Overlooked, largest_overlooked, surest_alarms
+from objloc.evaluation.read import Evaluated, read_evaluated
 from objloc.files import write_atomically
 from objloc.view.report.texts import ALARMS, OVERLOOKED, short
 from objloc.view.report.thumbnails import thumbnail
 from objloc.view.sheet import Tile, contact_sheet
-from objloc.voc.sample import Coordinates
-from objloc.voc.store import SampleStore
 
 NUMBER = 20
 """Pictures of each sheet."""

@@ -16,12 +16,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.browser import browser, requested
 from objloc.errors import ObjlocError
-from objloc.localiser import Localiser
+from objloc.search.localiser import Localiser
 from objloc.view.app.live import PACES
 from objloc.view.app.markup import summary
 from objloc.view.app.server import served
-from tests.browsers import asked, require_browser
-from tests.view.searches import make_checkpoint
+from tests.helpers.browsers import asked, require_browser
+from tests.helpers.subjects import make_checkpoint
 
 AGENT = Localiser(make_checkpoint())
 PATIENCE = 90

@@ -4,10 +4,10 @@ import pytest
 from PIL import Image
 
 from objloc.errors import ObjlocError
-from objloc.localiser import Localiser
+from objloc.scenes.write import scene
+from objloc.search.localiser import Localiser
 from objloc.view.app.live import examples, opened, watch
-from objloc.voc.scenes.write import scene
-from tests.view.searches import make_checkpoint
+from tests.helpers.subjects import make_checkpoint
 
 AGENT = Localiser(make_checkpoint())
 PHOTO = Image.linear_gradient("L").resize((90, 60)).convert("RGB")

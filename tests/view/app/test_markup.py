@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from objloc.result import Found, Look, Result, Search, Seen
+from objloc.search.result import Found, Look, Result, Search, Seen
 from objloc.view.app import markup
 from objloc.view.app.live import moments
 from objloc.view.app.markup import Glance, Moment

@@ -9,13 +9,13 @@ from selenium.webdriver import Chrome
 from torch import Tensor
 
 from benchmarks.browser import browser, complaints, requested
-from objloc.agent.policy import GreedyPolicy
 from objloc.mdp.environment import Observation
 from objloc.params import Explore
+from objloc.search.policy import GreedyPolicy
 from objloc.view.explorer.page import PAGE, write_explorer
-from tests.browsers import require_browser
-from tests.view.explorer.pages import CATEGORIES, SETS, mdp_of
-from tests.view.searches import AGENT, make_checkpoint
+from tests.helpers.browsers import require_browser
+from tests.helpers.explorer_pages import CATEGORIES, SETS, mdp_of
+from tests.helpers.subjects import AGENT, make_checkpoint
 
 
 class Dice(GreedyPolicy):
@@ -38,7 +38,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, shards_folder: Path) -> dict
         folder = tmp_path_factory.mktemp(actions)
         checkpoint = make_checkpoint(CATEGORIES, agent)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("objloc.view.searches.GreedyPolicy", Dice)
+            patch.setattr("objloc.view.subject.GreedyPolicy", Dice)
             write_explorer(shards_folder, checkpoint, "cd" * 32, folder, Explore(images=6))
         folders[actions] = folder
     return folders

@@ -11,8 +11,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.browser import browser
 from objloc.view.explorer.page import PAGE
-from tests.browsers import asked, open_page, press, require_browser
-from tests.view.explorer.pages import SETS, known, present_search, shown, window
+from tests.helpers.browsers import asked, open_page, press, require_browser
+from tests.helpers.explorer_pages import SETS, known, present_search, shown, window
 
 pytestmark = pytest.mark.browser
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from objloc.data.sample import Sample, VocObject
 from objloc.params import Explore
 from objloc.view.explorer import page as page_module
 from objloc.view.explorer.page import PAGE, SCRIPTS, TRAJECTORIES, jpeg, page, write_explorer
 from objloc.view.explorer.record import record
 from objloc.view.explorer.selection import Shown
-from objloc.voc.sample import Sample, VocObject
-from tests.view.searches import NAN, TRUTH, make_checkpoint, make_search
+from tests.helpers.subjects import NAN, TRUTH, make_checkpoint, make_search
 
 CHECKPOINT = make_checkpoint()
 DATA = {"name": "drawn", "hash": "ab"}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from objloc.data.sample import Sample, VocObject
 from objloc.errors import ObjlocError
 from objloc.params import Explore
 from objloc.view.explorer import selection
 from objloc.view.explorer.selection import Shown, choose
-from objloc.voc.sample import Sample, VocObject
-from tests.view.searches import make_checkpoint, make_search
+from tests.helpers.subjects import make_checkpoint, make_search
 
 CHECKPOINT = make_checkpoint()
 

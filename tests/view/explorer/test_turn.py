@@ -13,13 +13,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from benchmarks.browser import browser
+from objloc.data.shard_reader import read_samples
+from objloc.data.store import SampleStore
 from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
 from objloc.view.explorer.page import PAGE
-from objloc.voc.shard_reader import read_samples
-from objloc.voc.store import SampleStore
-from tests.browsers import asked, open_page, press, require_browser
-from tests.view.explorer.pages import (
+from tests.helpers.browsers import asked, open_page, press, require_browser
+from tests.helpers.explorer_pages import (
     CATEGORIES,
     SETS,
     known,

@@ -11,11 +11,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.browser import browser, complaints, requested
-from objloc.agent.checkpoint import load_checkpoint
+from objloc.network.checkpoint import load_checkpoint
 from objloc.params import Explore, Report
 from objloc.view.explorer.page import write_explorer
 from objloc.view.report.build import write_report
-from tests.browsers import asked, open_page, require_browser
+from tests.helpers.browsers import asked, open_page, require_browser
 
 pytestmark = pytest.mark.browser
 

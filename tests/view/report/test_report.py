@@ -16,7 +16,7 @@ from objloc.view.report.build import copy_with_commit, read_report, write_report
 from objloc.view.report.page import page_of
 from objloc.view.report.pictures import named_pairs
 from objloc.view.report.texts import FIGURES
-from tests.stages.evaluations import bytes_in
+from tests.helpers.evaluations import bytes_in
 
 PARAMS = Report(beam_width=4, thumbnails=2)
 

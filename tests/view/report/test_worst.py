@@ -9,7 +9,7 @@ from PIL import Image
 
 from objloc.errors import ObjlocError
 from objloc.view.report.worst import write_worst
-from tests.commands import run_objloc
+from tests.helpers.commands import run_objloc
 
 
 def test_both_sheets_are_made_from_detections_and_shards_alone(

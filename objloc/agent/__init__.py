@@ -1,1 +1,0 @@
-"""Encoders, Q-network, replay, learning and checkpoints."""

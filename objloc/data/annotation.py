@@ -1,0 +1,179 @@
+"""A devkit's annotation, an XML file, as objects.
+
+The parser fetches nothing and expands nothing, and a document with a DTD is
+refused: an annotation needs none, and entities are how XML does harm.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from lxml import etree
+
+from objloc.box import from_voc
+from objloc.data.sample import VOC_CATEGORIES, Coordinates, Part, VocObject
+from objloc.errors import ObjlocError
+
+BORDER_TOLERANCE = 1.0
+"""Pixels by which a box may reach beyond the image; it is cut at the border.
+
+Boxes of scaled images and of tools that count from zero do, by less than that.
+"""
+
+CATEGORY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What an annotation says of its image: size in pixels, and objects."""
+
+    width: int
+    height: int
+    objects: tuple[VocObject, ...]
+
+
+def read_annotation(content: bytes, place: str, *, official: bool) -> Annotation:
+    """Read an annotation.
+
+    Boxes are unrounded; a flag that is missing is False, a pose ``Unspecified``.
+    What detection has no use for (owner, source, segmented, points, actions)
+    is passed over.
+
+    Args:
+        content: the file's bytes.
+        place: what messages call it.
+        official: only Pascal VOC's twenty categories are allowed.
+
+    Raises:
+        ObjlocError: not well-formed, a DTD, a missing or impossible value, an
+            unknown category, a box outside the image or without area.
+    """
+    root = parse_annotation(content, place)
+    size = root.find("size")
+    if size is None:
+        raise ObjlocError(f"{place}: expected the image's size; found no <size>")
+    width, height = (_side(size, side, place) for side in ("width", "height"))
+    objects = tuple(
+        _read_object(element, (width, height), f"{place}: object {number}", official)
+        for number, element in enumerate(root.findall("object"), start=1)
+    )
+    return Annotation(width, height, objects)
+
+
+def parse_annotation(content: bytes, place: str) -> etree._Element:
+    """The root of an annotation, whatever is in it; see ``read_annotation``."""
+    # A parser of its own for each file: one that met an error keeps its log.
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
+    )
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        reason = " ".join(str(error).split())
+        raise ObjlocError(f"{place}: expected well-formed XML; found: {reason}") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise ObjlocError(f"{place}: expected XML without a DTD; found a document type declaration")
+    if root.tag != "annotation":
+        raise ObjlocError(f"{place}: expected an <annotation>; found a <{_short(root.tag)}>")
+    return root
+
+
+def _read_object(
+    element: etree._Element, size: tuple[int, int], place: str, official: bool
+) -> VocObject:
+    category = _text(element, "name")
+    if not category:
+        raise ObjlocError(f"{place}: expected a category; found no <name>")
+    place = f"{place} '{_short(category)}'"
+    if official and category not in VOC_CATEGORIES:
+        raise ObjlocError(f"{place}: unknown class; expected one of {', '.join(VOC_CATEGORIES)}")
+    if not CATEGORY_NAME.fullmatch(category):
+        raise ObjlocError(
+            f"{place}: expected a category of letters, digits, spaces and _.+-; found another sign"
+        )
+    return VocObject(
+        category=category,
+        box=_clipped(_corners(element, place), size, place),
+        difficult=_flag(element, "difficult", place),
+        truncated=_flag(element, "truncated", place),
+        occluded=_flag(element, "occluded", place),
+        pose=_text(element, "pose") or "Unspecified",
+        parts=tuple(_read_part(part, place) for part in element.findall("part")),
+    )
+
+
+def _read_part(element: etree._Element, place: str) -> Part:
+    """A part of an object.
+
+    Nothing is learned from parts or scored on them, so theirs is the box that
+    was written, wherever it lies.
+    """
+    name = _text(element, "name")
+    if not name:
+        raise ObjlocError(f"{place}: expected a part's name; found no <name>")
+    return Part(name, from_voc(_corners(element, f"{place}, part '{_short(name)}'")))
+
+
+def _text(element: etree._Element, name: str) -> str:
+    return (element.findtext(name) or "").strip()
+
+
+def _short(text: str) -> str:
+    """A text of any length, fit for a message."""
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def _flag(element: etree._Element, name: str, place: str) -> bool:
+    text = _text(element, name) or "0"
+    if text not in ("0", "1"):
+        raise ObjlocError(f"{place}: expected <{name}> to be 0 or 1; found '{_short(text)}'")
+    return text == "1"
+
+
+def _side(size: etree._Element, name: str, place: str) -> int:
+    text = _text(size, name)
+    if not re.fullmatch(r"[0-9]{1,7}", text) or int(text) < 1:
+        raise ObjlocError(
+            f"{place}: expected <{name}> to be a positive number of pixels; found '{_short(text)}'"
+        )
+    return int(text)
+
+
+def _corners(element: etree._Element, place: str) -> Coordinates:
+    """A box as written: one-based, inclusive pixels."""
+    box = element.find("bndbox")
+    if box is None:
+        raise ObjlocError(f"{place}: expected a box; found no <bndbox>")
+    numbers = []
+    for name in _CORNERS:
+        text = _text(box, name)
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise ObjlocError(f"{place}: expected <{name}> to be a number; found '{_short(text)}'")
+        numbers.append(number)
+    xmin, ymin, xmax, ymax = numbers
+    return (xmin, ymin, xmax, ymax)
+
+
+def _clipped(corners: Coordinates, size: tuple[int, int], place: str) -> Coordinates:
+    """The box in zero-based, half-open pixels, within the image.
+
+    One pixel is a box too: there ``xmin`` equals ``xmax``.
+    """
+    written = f"({', '.join(f'{number:g}' for number in corners)})"
+    if corners[2] < corners[0] or corners[3] < corners[1]:
+        raise ObjlocError(f"{place}: expected a box with an area; found {written}")
+    xmin, ymin, xmax, ymax = from_voc(corners)
+    width, height = size
+    overshoot = max(-xmin, -ymin, xmax - width, ymax - height)
+    clipped = (max(xmin, 0.0), max(ymin, 0.0), min(xmax, width), min(ymax, height))
+    if overshoot > BORDER_TOLERANCE or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
+        raise ObjlocError(
+            f"{place}: expected a box within the image of {width} x {height} pixels "
+            f"(counted from 1); found {written}"
+        )
+    return clipped

@@ -1,0 +1,149 @@
+"""Image sets: which there are, what they share, what is too little."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from objloc.data.check.duplicates import same_bytes, same_to_the_eye
+from objloc.data.check.findings import Finding, Severity
+from objloc.data.check.records import Record
+from objloc.data.own.layout import Layout
+from objloc.data.splits import compose
+
+FEWEST_IN_ALL = 50
+FEWEST_IN_A_SET = 10
+FEWEST_OF_A_CATEGORY = 20
+"""Images below which learning or measuring is in doubt."""
+_SHOWN = 5
+
+Sets = dict[str, list[int]]
+"""Numbers of records by image set."""
+
+
+def image_sets(layout: Layout, records: Sequence[Record]) -> tuple[Sets, list[Finding]]:
+    """The sets that ``ImageSets/Main`` lists, or names of folders tell; empty if neither."""
+    if layout.lists:
+        return _listed(layout, records)
+    names = {each.image_set for each in records}
+    sets: Sets = defaultdict(list)
+    if None in names:
+        told = sum(each.image_set is not None for each in records)
+        message = f"names tell the image set of {told} of {len(records)} images: none is used"
+        return {}, [Finding("warning", "sets", "", message)] if told else []
+    if len(names) < 2:
+        return {}, []
+    for number, each in enumerate(records):
+        sets[str(each.image_set)].append(number)
+    return dict(sets), []
+
+
+def _listed(layout: Layout, records: Sequence[Record]) -> tuple[Sets, list[Finding]]:
+    known = {_key(layout.folder / each.name): number for number, each in enumerate(records)}
+    sets: Sets = {}
+    findings = []
+    for path in layout.lists:
+        place = layout.relative(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            findings.append(Finding("error", "corrupt", place, "expected a text of image ids"))
+            continue
+        rows = [columns for line in text.splitlines() if (columns := line.split())]
+        by_category = any(path.stem.endswith(f"_{each.stem}") for each in layout.lists)
+        if not rows and not by_category:
+            findings.append(Finding("error", "empty", place, "expected image ids; found none"))
+        if not rows or len(rows[0]) > 1:
+            continue
+        devkit = path.parent.parent.parent
+        lost = [row[0] for row in rows if (devkit, row[0]) not in known]
+        if lost:
+            message = f"lists {len(lost)} images that are not there: {_some(lost)}"
+            findings.append(Finding("error", "missing", place, message))
+        twice = [name for name, count in Counter(row[0] for row in rows).items() if count > 1]
+        if twice:
+            findings.append(Finding("error", "sets", place, f"lists twice: {_some(twice)}"))
+        numbers = sets.setdefault(path.stem, [])
+        numbers += [known[devkit, row[0]] for row in rows if (devkit, row[0]) in known]
+    return sets, findings
+
+
+def _key(path: Path) -> tuple[Path, str]:
+    return (path.parent.parent, path.stem)
+
+
+def simple_sets(sets: Mapping[str, Sequence[int]]) -> Sets:
+    """Those that are not others united, as ``trainval`` is."""
+    composition = compose({name: tuple(map(str, numbers)) for name, numbers in sets.items()})
+    return {name: list(sets[name]) for name in sets if composition[name] == (name,)}
+
+
+def shared_images(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
+    """The same image twice: in two sets it makes figures too good.
+
+    Without sets it is a warning, since a split by chance may part the two.
+    """
+    where: dict[int, set[str]] = defaultdict(set)
+    for name, numbers in sets.items():
+        for number in numbers:
+            where[number].add(name)
+    for one, other in combinations(sorted(sets), 2):
+        if shared := set(sets[one]) & set(sets[other]):
+            grave = {one, other} <= {"train", "val", "test"}
+            first = records[min(shared)].name
+            message = f"image sets {one} and {other} share {len(shared)} images, {first} first"
+            yield Finding("error" if grave else "warning", "duplicate", "", message)
+    readable = [n for n, each in enumerate(records) if each.fingerprint is not None]
+    prints = [each.fingerprint for each in records if each.fingerprint is not None]
+    exact = [tuple(readable[place] for place in group) for group in same_bytes(prints)]
+    alike = [(readable[one], readable[other]) for one, other in same_to_the_eye(prints)]
+    for words, groups in (("the same bytes as", exact), ("looks like", alike)):
+        for group in groups:
+            across = sorted({name for number in group for name in where[number]})
+            apart = len(across) > 1
+            if groups is alike and sets and not apart:
+                continue
+            others = _some([records[number].name for number in group[1:]])
+            told = f" (sets {', '.join(across)})" if apart else ""
+            severity: Severity = "error" if apart and groups is exact else "warning"
+            place = records[group[0]].name
+            yield Finding(severity, "duplicate", place, f"{words} {others}{told}")
+
+
+def too_few(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
+    """Sets and categories with hardly any images, or with none where others have some."""
+    if len(records) < FEWEST_IN_ALL:
+        message = f"{len(records)} images; fewer than {FEWEST_IN_ALL} teach little"
+        yield Finding("warning", "few", "", message)
+    counts = count_categories(records, sets)
+    for name, numbers in sets.items():
+        if len(numbers) < FEWEST_IN_A_SET:
+            message = f"image set '{name}' has {len(numbers)} images; figures on it mean little"
+            yield Finding("warning", "few", "", message)
+    for category, by_set in counts.items():
+        total = sum(by_set.values())
+        learned = by_set.get("train", 0) if "train" in sets else total
+        if learned < FEWEST_OF_A_CATEGORY:
+            message = f"'{category}' is in {learned} images to learn from"
+            yield Finding("warning", "few", "", message)
+        empty = [name for name in sets if not by_set.get(name)]
+        if empty and sets:
+            message = f"'{category}' is in no image of {', '.join(empty)}"
+            yield Finding("warning", "few", "", message)
+
+
+def count_categories(records: Sequence[Record], sets: Sets) -> dict[str, dict[str, int]]:
+    """Images that hold each category, by set; ``all`` where there are no sets."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, numbers in (sets or {"all": list(range(len(records)))}).items():
+        for number in numbers:
+            labels = records[number].labels
+            for category in {each.category for each in labels.objects} if labels else ():
+                by_set = counts.setdefault(category, {})
+                by_set[name] = by_set.get(name, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,252 @@
+"""The devkit reader: Pascal VOC's layout, in archives or folders, as samples."""
+
+import io
+import re
+import struct
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from objloc.data.annotation import read_annotation
+from objloc.data.archives import DevkitFile, Scratch, archives_in, list_archive, list_folder
+from objloc.data.sample import Sample
+from objloc.data.source import read_source
+from objloc.errors import ObjlocError
+
+MAX_PIXELS = 50_000_000
+"""An image with more is refused before a pixel is decoded."""
+
+# WebDataset ends a sample's name at the first dot.
+_IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_IMAGE_SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_OFFICIAL_YEAR = re.compile(r"VOC20(07|08|09|10|11|12)")
+
+
+@dataclass(frozen=True)
+class Devkit:
+    """Annotated images and their image sets.
+
+    Attributes:
+        name: what the data is called.
+        image_sets: name to image ids in order, from ``ImageSets/Main/<name>.txt``;
+            archives and years are united.
+        image_ids: those of all image sets; of a devkit without any, all that it
+            has. (VOC2012 has images outside its ``Main`` sets, of which only
+            some of the objects are annotated.)
+        images, annotations: the files by image id.
+        scratch: keeps decompressed archives as long as the devkit lives.
+    """
+
+    name: str
+    image_sets: Mapping[str, tuple[str, ...]]
+    image_ids: tuple[str, ...]
+    images: Mapping[str, DevkitFile]
+    annotations: Mapping[str, DevkitFile]
+    scratch: Scratch
+
+    def read(self, image_id: str) -> Sample:
+        """Read one annotated image, and check both halves of it.
+
+        Raises:
+            ObjlocError: no such image; a malformed annotation or a damaged
+                image; their sizes differ.
+        """
+        if image_id not in self.annotations:
+            raise ObjlocError(
+                f"{self.name}: expected an image id of the devkit; found '{image_id}'"
+            )
+        source = self.annotations[image_id]
+        annotation = read_annotation(
+            source.read(), source.place, official=bool(_OFFICIAL_YEAR.fullmatch(source.year))
+        )
+        image = self.images[image_id]
+        jpeg = image.read()
+        found = _image_size(jpeg, image.place)
+        if found != (annotation.width, annotation.height):
+            raise ObjlocError(
+                f"{source.place}: expected the image's size, {found[0]} x {found[1]}; "
+                f"found {annotation.width} x {annotation.height}"
+            )
+        return Sample(image_id, jpeg, annotation.width, annotation.height, annotation.objects)
+
+
+def open_devkit(path: Path) -> Devkit:
+    """List a devkit's images and image sets.
+
+    Args:
+        path: a tar archive, plain or gzipped; a folder of such archives; or a
+            folder: ``VOC<year>``, ``VOCdevkit``, or what holds ``VOCdevkit``.
+
+    Raises:
+        ObjlocError: not a devkit; a missing or half archive; an image without
+            annotation or the reverse; an image twice; an empty image set.
+    """
+    name = _name(path)
+    scratch = Scratch()
+    files: dict[str, dict[str, DevkitFile]] = {"Annotations": {}, "JPEGImages": {}}
+    lists: dict[str, list[DevkitFile]] = {}
+    for file in _files(path, scratch):
+        if file.part == "ImageSets/Main":
+            lists.setdefault(file.stem, []).append(file)
+            continue
+        if not _IMAGE_ID.fullmatch(file.stem):
+            raise ObjlocError(
+                f"{file.place}: expected an image id of letters, digits, _ and -; "
+                f"found '{file.stem}'"
+            )
+        if other := files[file.part].get(file.stem):
+            raise ObjlocError(f"{file.place}: expected each image once; found also {other.place}")
+        files[file.part][file.stem] = file
+    annotations, images = files["Annotations"], files["JPEGImages"]
+    _check_pairs(path, annotations, images)
+    image_sets = _read_lists(lists, annotations)
+    listed = sorted({each for image_ids in image_sets.values() for each in image_ids})
+    return Devkit(name, image_sets, tuple(listed or sorted(images)), images, annotations, scratch)
+
+
+def _files(path: Path, scratch: Scratch) -> Iterator[DevkitFile]:
+    """All files of a devkit, whichever form it has."""
+    if path.is_file():
+        yield from list_archive(path, scratch)
+        return
+    if not path.is_dir():
+        raise ObjlocError(f"{path}: expected a devkit, an archive or a folder; found nothing there")
+    if folders := _year_folders(path):
+        for folder in folders:
+            yield from list_folder(folder)
+        return
+    archives = archives_in(path)
+    if not archives:
+        raise ObjlocError(
+            f"{path}: expected a devkit: VOCdevkit/VOC<year>/{{Annotations,ImageSets,JPEGImages}}, "
+            f"or tar archives of it; found neither"
+        )
+    for archive in archives:
+        yield from list_archive(archive, scratch)
+
+
+def _year_folders(path: Path) -> list[Path]:
+    """The folders that hold images: the path itself, or those one or two levels below."""
+    for candidates in ([path], path.glob("*"), path.glob("VOCdevkit/*")):
+        found = [
+            folder
+            for folder in sorted(candidates)
+            if any((folder / part).is_dir() for part in ("Annotations", "JPEGImages"))
+        ]
+        if found:
+            return found
+    return []
+
+
+def _name(path: Path) -> str:
+    """What the data is called: as ``source.json`` says, or by its file, folder or years."""
+    if not path.is_dir():
+        return path.name.split(".")[0]
+    if source := read_source(path):
+        return source.name
+    name = path.resolve().name
+    return "+".join(folder.name for folder in _year_folders(path)) if name == "VOCdevkit" else name
+
+
+def _check_pairs(
+    path: Path, annotations: Mapping[str, DevkitFile], images: Mapping[str, DevkitFile]
+) -> None:
+    """Refuse an image without annotation, an annotation without image, and emptiness."""
+    for image_id in sorted(images.keys() - annotations.keys()):
+        place = images[image_id].place
+        raise ObjlocError(f"{place}: expected an annotation Annotations/{image_id}.xml; found none")
+    for image_id in sorted(annotations.keys() - images.keys()):
+        place = annotations[image_id].place
+        raise ObjlocError(f"{place}: expected an image JPEGImages/{image_id}.jpg; found none")
+    if not images:
+        raise ObjlocError(f"{path}: expected images in JPEGImages; found none")
+
+
+def _read_lists(
+    lists: Mapping[str, list[DevkitFile]], annotations: Mapping[str, DevkitFile]
+) -> dict[str, tuple[str, ...]]:
+    """The image sets, each united over archives and years, ids in order."""
+    image_sets: dict[str, tuple[str, ...]] = {}
+    for name, files in sorted(lists.items()):
+        image_ids: set[str] = set()
+        for file in files:
+            listed = _read_list(file)
+            if not listed and any(name.endswith(f"_{other}") for other in lists):
+                # A category's list of a set that holds none of it.
+                continue
+            if not listed:
+                raise ObjlocError(f"{file.place}: empty image set; expected at least one image id")
+            if listed[0][1:]:
+                # A category's list: an id and whether the image holds it.
+                continue
+            image_ids |= _checked_ids(listed, file, annotations)
+        if image_ids:
+            if not _IMAGE_SET.fullmatch(name):
+                raise ObjlocError(
+                    f"{files[0].place}: expected an image set of letters, digits, _, . and -; "
+                    f"found '{name}'"
+                )
+            image_sets[name] = tuple(sorted(image_ids))
+    return image_sets
+
+
+def _read_list(file: DevkitFile) -> list[list[str]]:
+    """The lines of a file of ``ImageSets/Main`` that hold something, as columns."""
+    try:
+        text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ObjlocError(
+            f"{file.place}: expected a text of image ids; found other bytes"
+        ) from None
+    return [columns for line in text.splitlines() if (columns := line.split())]
+
+
+def _checked_ids(
+    listed: list[list[str]], file: DevkitFile, annotations: Mapping[str, DevkitFile]
+) -> set[str]:
+    image_ids: set[str] = set()
+    for columns in listed:
+        image_id = columns[0]
+        if len(columns) > 1:
+            raise ObjlocError(
+                f"{file.place}: expected one image id a line; found '{' '.join(columns)}'"
+            )
+        if image_id in image_ids:
+            raise ObjlocError(f"{file.place}: expected each image once; found '{image_id}' twice")
+        if image_id not in annotations:
+            raise ObjlocError(
+                f"{file.place}: expected images of the devkit; found '{image_id}', which has "
+                f"neither image nor annotation"
+            )
+        image_ids.add(image_id)
+    return image_ids
+
+
+def _image_size(jpeg: bytes, place: str) -> tuple[int, int]:
+    """Width and height of a JPEG, decoded to its end."""
+    try:
+        with warnings.catch_warnings():
+            # Warnings on odd metadata are nobody's business here.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+                size = image.size
+                if size[0] * size[1] > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                # An eighth of the size: the whole file is still gone through,
+                # so half an image is noticed (verify() would pass it).
+                image.draft("L", (1, 1))
+                image.load()
+                return size
+    except UnidentifiedImageError:
+        raise ObjlocError(f"{place}: expected a JPEG image; found something else") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ObjlocError(
+            f"{place}: expected at most {MAX_PIXELS // 10**6} megapixels; found more"
+        ) from None
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        reason = " ".join(str(error).split())
+        raise ObjlocError(f"{place}: expected a whole JPEG image; found: {reason}") from None

@@ -1,0 +1,189 @@
+"""``index.json``: what a folder of shards holds, and how to prove it."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from objloc.data.sample import VOC_CATEGORIES, Sample
+from objloc.data.source import Checked, parse_json
+from objloc.errors import ObjlocError
+from objloc.files import write_json
+
+INDEX_FILE = "index.json"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Shard(Checked):
+    """One tar."""
+
+    name: Name
+    samples: Count
+    bytes: Count
+    sha256: Sha256
+
+
+class ImageSet(Checked):
+    """The shards of an image set, in order; a set united of others names theirs."""
+
+    samples: Count
+    shards: tuple[Shard, ...]
+
+
+class Counts(Checked):
+    """What a set, or a category in it, holds.
+
+    Attributes:
+        images: that hold an object (of a set: all images).
+        objects: all of them.
+        difficult, truncated: objects so marked.
+    """
+
+    images: Count = 0
+    objects: Count = 0
+    difficult: Count = 0
+    truncated: Count = 0
+
+
+class Statistics(Counts):
+    """Counts of a set, and of each category."""
+
+    categories: dict[str, Counts]
+
+
+class ShardIndex(Checked):
+    """What ``index.json`` says.
+
+    Attributes:
+        data: the data's name, for people.
+        data_hash: SHA-256 over the sets' names and the shards' names and hashes.
+        categories: those that occur, in Pascal VOC's order, then by name.
+        image_sets: by name.
+        statistics: by image set.
+    """
+
+    data: str
+    data_hash: Sha256
+    categories: tuple[str, ...]
+    image_sets: dict[Name, ImageSet]
+    statistics: dict[Name, Statistics]
+
+    def knows(self, name: str) -> bool:
+        """There is such an image set, or every set that ``a+b`` joins."""
+        return all(part in self.image_sets for part in name.split("+"))
+
+    def image_set(self, name: str) -> ImageSet:
+        """An image set by name, or the union of those that ``a+b`` joins.
+
+        A shard that several of them hold is there once.
+
+        Raises:
+            KeyError: no such image set.
+        """
+        parts = [self.image_sets[part] for part in name.split("+")]
+        shards = tuple({shard.name: shard for part in parts for shard in part.shards}.values())
+        return ImageSet(samples=sum(shard.samples for shard in shards), shards=shards)
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """Read a folder's ``index.json``.
+
+    The shards themselves are proved when they are read.
+
+    Raises:
+        ObjlocError: no shards there, or the index is damaged.
+    """
+    path = folder / INDEX_FILE
+    if not path.is_file():
+        raise ObjlocError(
+            f"{path}: expected the index of a folder of shards; found no such file "
+            f"(stages.shard writes it)"
+        )
+    index = parse_json(ShardIndex, path)
+    if (found := data_hash(index.image_sets)) != index.data_hash:
+        raise ObjlocError(f"{path}: expected data_hash {index.data_hash}; found {found}")
+    for name, image_set in index.image_sets.items():
+        if (found_samples := sum(shard.samples for shard in image_set.shards)) != image_set.samples:
+            raise ObjlocError(
+                f"{path}: image set '{name}': expected {image_set.samples} samples in its shards; "
+                f"found {found_samples}"
+            )
+    return index
+
+
+def write_index(
+    folder: Path,
+    data: str,
+    image_sets: Mapping[str, ImageSet],
+    statistics: Mapping[str, Statistics],
+) -> ShardIndex:
+    """Write a folder's ``index.json``: last, when all shards are there."""
+    found = {category for counted in statistics.values() for category in counted.categories}
+    index = ShardIndex(
+        data=data,
+        data_hash=data_hash(image_sets),
+        categories=in_order(found),
+        image_sets=dict(image_sets),
+        statistics=dict(statistics),
+    )
+    write_json(folder / INDEX_FILE, index.model_dump(mode="json"))
+    return index
+
+
+def in_order(categories: Iterable[str]) -> tuple[str, ...]:
+    """Pascal VOC's categories in the devkit's order, then others by name."""
+    found = set(categories)
+    official = tuple(category for category in VOC_CATEGORIES if category in found)
+    return (*official, *sorted(found.difference(official)))
+
+
+def data_hash(image_sets: Mapping[str, ImageSet]) -> str:
+    """SHA-256 over each set's name and its shards' names and hashes, hexadecimal."""
+    digest = hashlib.sha256()
+    for name in sorted(image_sets):
+        for shard in image_sets[name].shards:
+            digest.update(f"{name} {shard.name} {shard.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def count(samples: Iterable[Sample]) -> Statistics:
+    """Statistics of some samples."""
+    total = {"images": 0, "objects": 0, "difficult": 0, "truncated": 0}
+    categories: dict[str, dict[str, int]] = {}
+    for sample in samples:
+        total["images"] += 1
+        for category in {item.category for item in sample.objects}:
+            empty = {"images": 0, "objects": 0, "difficult": 0, "truncated": 0}
+            categories.setdefault(category, empty)["images"] += 1
+        for item in sample.objects:
+            for counts in (total, categories[item.category]):
+                counts["objects"] += 1
+                counts["difficult"] += item.difficult
+                counts["truncated"] += item.truncated
+    return Statistics(
+        **total,
+        categories={name: Counts(**categories[name]) for name in in_order(categories)},
+    )
+
+
+def add(parts: Iterable[Statistics]) -> Statistics:
+    """Statistics of disjoint sets taken together."""
+    parts = tuple(parts)
+    names = in_order(name for part in parts for name in part.categories)
+    return Statistics(
+        **_sums(parts),
+        categories={
+            name: Counts(**_sums(part.categories.get(name, Counts()) for part in parts))
+            for name in names
+        },
+    )
+
+
+def _sums(counts: Iterable[Counts]) -> dict[str, int]:
+    counts = tuple(counts)
+    return {field: sum(getattr(each, field) for each in counts) for field in Counts.model_fields}

@@ -1,0 +1,146 @@
+"""Samples as WebDataset shards, written byte by byte the same.
+
+A sample is two files of a tar: ``<image_id>.jpg``, the bytes as they are, and
+``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
+``objloc.data.shard_reader`` reads them back.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import webdataset
+
+from objloc import params
+from objloc.box import to_voc
+from objloc.data.devkit import Devkit
+from objloc.data.sample import Sample
+from objloc.data.shard_index import (
+    INDEX_FILE,
+    ImageSet,
+    Shard,
+    ShardIndex,
+    Statistics,
+    add,
+    count,
+    write_index,
+)
+from objloc.data.splits import compose, overlaps, split
+from objloc.files import file_hash, folder_written_whole
+from objloc.progress import progress
+
+
+def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIndex:
+    """Write a devkit as shards, each image set on its own, and ``index.json``.
+
+    The same devkit and parameters give the same bytes. A set that is the
+    disjoint union of others (``trainval``) is not written again: the index names
+    the others' shards.
+
+    Args:
+        devkit: the images.
+        folder: written whole or not at all.
+        section: the parameters ``shard``.
+
+    Raises:
+        ObjlocError: the devkit has no image sets, a set would be empty, or an
+            image or annotation is not as it should be.
+    """
+    years = {image_id: file.year for image_id, file in devkit.images.items()}
+    planned = split(devkit.image_ids, devkit.image_sets, section, years)
+    composition = compose(planned)
+    simple = [name for name in planned if composition[name] == (name,)]
+    for line in overlaps(planned, composition):
+        print(f"note: {line}", file=sys.stderr)
+    data = devkit.name
+    if section.split != "devkit":
+        by_year = ", by year" if section.split == "by_year" else ""
+        data += f"{by_year}, seeded split {section.seed}"
+    image_sets: dict[str, ImageSet] = {}
+    statistics: dict[str, Statistics] = {}
+    with folder_written_whole(folder, INDEX_FILE) as temporary:
+        total = sum(len(planned[name]) for name in simple)
+        with progress("shard", total, "images") as advance:
+            for name in simple:
+                samples = (devkit.read(image_id) for image_id in planned[name])
+                image_sets[name], statistics[name] = _write_set(
+                    temporary, name, samples, section.samples_per_shard, advance
+                )
+        for name in planned.keys() - simple:
+            parts = composition[name]
+            shards = tuple(shard for part in parts for shard in image_sets[part].shards)
+            image_sets[name] = ImageSet(samples=len(planned[name]), shards=shards)
+            statistics[name] = add(statistics[part] for part in parts)
+        return write_index(
+            temporary,
+            data,
+            {name: image_sets[name] for name in sorted(planned)},
+            {name: statistics[name] for name in sorted(planned)},
+        )
+
+
+def _write_set(
+    folder: Path,
+    image_set: str,
+    samples: Iterable[Sample],
+    samples_per_shard: int,
+    advance: Callable[[int], None],
+) -> tuple[ImageSet, Statistics]:
+    """Write an image set's shards, ``<image_set>-000000.tar`` and so on."""
+    paths: list[Path] = []
+    # The writer fills the number in with the % operator.
+    pattern = f"{str(folder.resolve()).replace('%', '%%')}/{image_set}-%06d.tar"
+    with webdataset.ShardWriter(
+        pattern,
+        maxcount=samples_per_shard,
+        post=lambda name: paths.append(Path(name)),
+        mtime=0.0,
+        user="",
+        group="",
+        encoder=False,
+        verbose=0,
+    ) as writer:
+
+        def written() -> Iterator[Sample]:
+            for sample in samples:
+                writer.write(
+                    {
+                        "__key__": sample.image_id,
+                        "jpg": sample.jpeg,
+                        "json": encode_annotation(sample),
+                    }
+                )
+                advance(1)
+                yield sample
+
+        statistics = count(written())
+    full, last = divmod(statistics.images, samples_per_shard)
+    sizes = [samples_per_shard] * full + [last] * (last > 0)
+    shards = tuple(
+        Shard(name=path.name, samples=size, bytes=path.stat().st_size, sha256=file_hash(path))
+        for path, size in zip(paths, sizes, strict=True)
+    )
+    return ImageSet(samples=statistics.images, shards=shards), statistics
+
+
+def encode_annotation(sample: Sample) -> bytes:
+    """All of a sample but its image, as JSON with sorted keys."""
+    value = {
+        "image_id": sample.image_id,
+        "width": sample.width,
+        "height": sample.height,
+        "objects": [
+            {
+                "category": item.category,
+                "box": to_voc(item.box),
+                "difficult": int(item.difficult),
+                "truncated": int(item.truncated),
+                "occluded": int(item.occluded),
+                "pose": item.pose,
+                "parts": [{"name": part.name, "box": to_voc(part.box)} for part in item.parts],
+            }
+            for item in sample.objects
+        ],
+    }
+    return json.dumps(value, sort_keys=True, allow_nan=False).encode()

@@ -1,0 +1,190 @@
+"""The images of one image set, in memory, ready for the agent."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from objloc.data.sample import Coordinates, Sample, coordinates
+from objloc.data.shard_index import read_index
+from objloc.data.shard_reader import read_samples
+from objloc.errors import ObjlocError
+
+
+class Pictures(Protocol):
+    """What an encoder takes, by row: pixels, or features made of them."""
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        """Of some images: ``[M]`` int64 to ``[M, ...]``."""
+
+
+@dataclass(frozen=True)
+class SampleStore:
+    """The annotated images of one image set as tensors.
+
+    N images, at most K objects in one, S pixels a side.
+
+    Attributes:
+        data, data_hash: name and hash of the shards read.
+        image_set: name of the set.
+        image_ids: N devkit stems.
+        categories: the agent's categories, in order.
+        sizes: ``[N, 2]`` float64, width and height in pixels as annotated.
+        images: ``[N, 3, S, S]`` uint8, squashed to a square; or rows of features,
+            which are fetched as ``images[rows]`` only.
+        boxes: ``[N, K, 4]`` float64, pixels as annotated, padded with zeros.
+        object_category: ``[N, K]`` int64 index into ``categories``; -1 where
+            padded or of a category that the agent does not know.
+        difficult: ``[N, K]`` bool.
+        jpegs: N files' bytes as they are.
+        mirrored: rows of the mirrored images' features, where there are any.
+    """
+
+    data: str
+    data_hash: str
+    image_set: str
+    image_ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    sizes: Tensor
+    images: Pictures
+    boxes: Tensor
+    object_category: Tensor
+    difficult: Tensor
+    jpegs: tuple[bytes, ...]
+    mirrored: Pictures | None = None
+
+    @classmethod
+    def load(
+        cls, folder: Path, image_set: str, categories: tuple[str, ...], image_size: int | None
+    ) -> Self:
+        """Read an image set from the shards in a folder.
+
+        With ``image_size`` None no image is decoded: features will stand for them.
+
+        Raises:
+            ObjlocError: no such image set, or damaged shards.
+        """
+        index = read_index(folder)
+        return cls.from_samples(
+            read_samples(folder, image_set),
+            categories,
+            image_size,
+            data=index.data,
+            data_hash=index.data_hash,
+            image_set=image_set,
+        )
+
+    @classmethod
+    def from_samples(
+        cls,
+        samples: Iterable[Sample],
+        categories: tuple[str, ...],
+        image_size: int | None,
+        *,
+        data: str = "",
+        data_hash: str = "",
+        image_set: str = "",
+    ) -> Self:
+        """Decode samples and lay them out as tensors.
+
+        Raises:
+            ObjlocError: there is no sample, or an image can't be decoded.
+        """
+        samples = list(samples)
+        if not samples:
+            raise ObjlocError(f"image set '{image_set}': expected at least one image; found none")
+        most = max(1, *(len(sample.objects) for sample in samples))
+        number = len(samples)
+        boxes = torch.zeros(number, most, 4, dtype=torch.float64)
+        object_category = torch.full((number, most), -1, dtype=torch.int64)
+        difficult = torch.zeros(number, most, dtype=torch.bool)
+        side = image_size or 0
+        images = torch.empty(number, 3, side, side, dtype=torch.uint8)
+        for row, sample in enumerate(samples):
+            if image_size:
+                images[row] = squash(sample, image_size)
+            for column, item in enumerate(sample.objects):
+                boxes[row, column] = torch.tensor(item.box, dtype=torch.float64)
+                difficult[row, column] = item.difficult
+                if item.category in categories:
+                    object_category[row, column] = categories.index(item.category)
+        return cls(
+            data=data,
+            data_hash=data_hash,
+            image_set=image_set,
+            image_ids=tuple(sample.image_id for sample in samples),
+            categories=categories,
+            sizes=torch.tensor([(s.width, s.height) for s in samples], dtype=torch.float64),
+            images=images,
+            boxes=boxes,
+            object_category=object_category,
+            difficult=difficult,
+            jpegs=tuple(sample.jpeg for sample in samples),
+        )
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def presence(self) -> Tensor:
+        """``[N, C]`` bool: image holds the category (a difficult object counts)."""
+        index = torch.arange(len(self.categories))
+        return (self.object_category[:, :, None] == index).any(dim=1)
+
+    def tasks(self, wanted: Iterable[int] | None = None) -> Tensor:
+        """``[M, 2]`` int64 (image, category) of each category present, by image.
+
+        Args:
+            wanted: indices of categories; None: all.
+
+        Raises:
+            ObjlocError: a category is in no image of the set.
+        """
+        presence = self.presence()
+        indices = sorted(range(len(self.categories)) if wanted is None else wanted)
+        for index in indices:
+            if not presence[:, index].any():
+                raise ObjlocError(
+                    f"image set '{self.image_set}' of {self.data}: expected images that hold "
+                    f"'{self.categories[index]}'; found none among {len(self)}"
+                )
+        others = torch.ones(len(self.categories), dtype=torch.bool)
+        others[indices] = False
+        return (presence & ~others).nonzero()
+
+    def objects_of(self, image: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes of a category's objects.
+
+        Args:
+            image: ``[B]`` int64.
+            category: ``[B]`` int64.
+
+        Returns:
+            Boxes ``[B, K, 4]`` and ``[B, K]`` bool, True where they are real.
+        """
+        return self.boxes[image], self.object_category[image] == category[:, None]
+
+    def truth_of(self, image: int, category: int) -> list[tuple[Coordinates, bool]]:
+        """The objects of a category in an image, in pixels, and whether each is difficult."""
+        mine = self.object_category[image] == category
+        boxes, difficult = self.boxes[image][mine].tolist(), self.difficult[image][mine].tolist()
+        return [(coordinates(box), hard) for box, hard in zip(boxes, difficult, strict=True)]
+
+
+def squash(sample: Sample, image_size: int) -> Tensor:
+    """``[3, S, S]`` uint8: the whole image, its sides scaled each on its own.
+
+    Raises:
+        ObjlocError: it can't be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(sample.jpeg), formats=["JPEG", "PNG"]) as file:
+            image = file.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ObjlocError(f"image {sample.image_id}: cannot be decoded: {error}") from None
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)

@@ -1,0 +1,251 @@
+"""Two evaluations of the same images, held against each other image by image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from objloc.data.store import SampleStore
+from objloc.diagnosis.bootstrap import Ranking, drawn_weights, replicated_aps
+from objloc.diagnosis.run_parameters import comparable, read_parameters
+from objloc.diagnosis.tide import diagnose
+from objloc.errors import ObjlocError
+from objloc.evaluation.average_precision import Floats
+from objloc.evaluation.detections import objects_of
+from objloc.evaluation.read import Evaluated, read_evaluated, read_metrics
+from objloc.evaluation.success import interval, replicated_rates
+
+_KINDS = ("triggered", "attended")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        name: as the user gave it.
+        evaluated: what was measured.
+        parameters: under dotted keys; empty where nobody knows them.
+    """
+
+    name: str
+    evaluated: Evaluated
+    parameters: Mapping[str, Any]
+
+
+def evaluation_folder(path: Path) -> Path | None:
+    """The evaluation that a path names: itself, or of a run folder; None if neither."""
+    for folder in (path, path / "evaluate"):
+        if (folder / "metrics.json").is_file() and (folder / "episodes.csv").is_file():
+            return folder
+    return None
+
+
+def read_side(name: str, folder: Path, image_set: str) -> Side:
+    """One side from an evaluation's folder; parameters from the training beside it.
+
+    Raises:
+        ObjlocError: no evaluation of that image set, or a damaged one.
+    """
+    path = folder.parent / "train" / "params.yaml"
+    parameters = read_parameters(path) if path.is_file() else {}
+    return Side(name, read_evaluated(folder, image_set), parameters)
+
+
+def common_image_set(folders: list[Path], wanted: str | None) -> str:
+    """The image set to compare on: the one asked for, else the first that all measured.
+
+    Raises:
+        ObjlocError: a side did not measure it, or there is none that all did.
+    """
+    measured = {folder: list(read_metrics(folder)) for folder in folders}
+    for folder, image_sets in measured.items():
+        if wanted is not None and wanted not in image_sets:
+            raise ObjlocError(
+                f"{folder}: expected an evaluation of image set '{wanted}'; "
+                f"found {', '.join(image_sets)}"
+            )
+    if wanted is not None:
+        return wanted
+    first, *others = measured.values()
+    for image_set in first:
+        if all(image_set in other for other in others):
+            return image_set
+    told = "; ".join(f"{folder}: {', '.join(each)}" for folder, each in measured.items())
+    raise ObjlocError(f"expected an image set that both were measured on; found {told}")
+
+
+def compare(a: Side, b: Side, store: SampleStore | None, seed: int) -> dict[str, Any]:
+    """Hold b against a: differences are b minus a; plain values for JSON.
+
+    Args:
+        a: the one.
+        b: the other.
+        store: the image set, for average precision; None leaves that out.
+        seed: of the intervals.
+
+    Raises:
+        ObjlocError: they were measured on other data, images or categories, or with
+            another threshold.
+    """
+    _refuse_unlike(a, b)
+    categories = [name for name in a.evaluated.categories if name in b.evaluated.categories]
+    keys = [key for key in a.evaluated.searches if key[1] in categories]
+    image_ids = list(dict.fromkeys(key[0] for key in keys))
+    if store is not None:
+        image_ids = list(store.image_ids)
+    result: dict[str, Any] = {
+        "image_set": a.evaluated.image_set,
+        "data": dict(a.evaluated.metrics["data"]),
+        "images": a.evaluated.metrics["images"],
+        "searches": len(keys),
+        "iou_threshold": a.evaluated.threshold,
+        "categories": categories,
+        "a": _side(a),
+        "b": _side(b),
+        "success": _success(a, b, keys, image_ids, categories, seed),
+    }
+    result["verdict"] = _verdict(a, b, result["success"]["mean"], len(keys))
+    result["ap"] = None if store is None else _ap(a, b, store, categories, seed)
+    result["steps"] = {
+        name: float(np.mean([side.evaluated.searches[key].steps for key in keys]))
+        for name, side in (("a", a), ("b", b))
+    }
+    for name, won, lost in (("gained", b, a), ("lost", a, b)):
+        result[name] = [
+            {"image_id": image_id, "category": category}
+            for image_id, category in keys
+            if won.evaluated.searches[image_id, category].success
+            and not lost.evaluated.searches[image_id, category].success
+        ]
+    result["parameters"] = _differing(a, b)
+    return result
+
+
+def _refuse_unlike(a: Side, b: Side) -> None:
+    both = f"{a.name} and {b.name}"
+    if a.evaluated.metrics["data"]["hash"] != b.evaluated.metrics["data"]["hash"]:
+        raise ObjlocError(
+            f"{both}: expected evaluations on the same data; found {a.evaluated.data} and "
+            f"{b.evaluated.data}"
+        )
+    if a.evaluated.image_set != b.evaluated.image_set:
+        raise ObjlocError(
+            f"{both}: expected evaluations of one image set; found '{a.evaluated.image_set}' and "
+            f"'{b.evaluated.image_set}'"
+        )
+    if a.evaluated.threshold != b.evaluated.threshold:
+        raise ObjlocError(
+            f"{both}: expected one evaluate.iou_threshold; found {a.evaluated.threshold:g} and "
+            f"{b.evaluated.threshold:g}"
+        )
+    common = set(a.evaluated.categories) & set(b.evaluated.categories)
+    if not common:
+        raise ObjlocError(
+            f"{both}: expected a category that both know; found "
+            f"{', '.join(a.evaluated.categories)} and {', '.join(b.evaluated.categories)}"
+        )
+    kept = [{key for key in each.evaluated.searches if key[1] in common} for each in (a, b)]
+    if kept[0] != kept[1]:
+        raise ObjlocError(
+            f"{both}: expected searches in the same images (evaluate.max_images); found "
+            f"{len(kept[0])} and {len(kept[1])}, {len(kept[0] & kept[1])} of them the same"
+        )
+    if not kept[0]:
+        raise ObjlocError(f"{both}: expected searches that count; found none")
+
+
+def _side(side: Side) -> dict[str, Any]:
+    metrics = side.evaluated.metrics
+    return {
+        "name": side.name,
+        "model": metrics["model"]["sha256"],
+        "categories": list(side.evaluated.categories),
+    }
+
+
+def _success(
+    a: Side,
+    b: Side,
+    keys: list[tuple[str, str]],
+    image_ids: list[str],
+    categories: list[str],
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Success rates, their difference and its interval; drawn images are the same for both."""
+    row = {image_id: index for index, image_id in enumerate(image_ids)}
+    column = {category: index for index, category in enumerate(categories)}
+    shares = np.zeros((2, len(image_ids), len(categories)))
+    counted = np.zeros((len(image_ids), len(categories)))
+    for image_id, category in keys:
+        place = row[image_id], column[category]
+        counted[place] = 1.0
+        for side, each in enumerate((a, b)):
+            shares[(side, *place)] = each.evaluated.searches[image_id, category].success
+    with np.errstate(invalid="ignore"):
+        rates = shares.sum(axis=1) / counted.sum(axis=0)
+    rates = np.concatenate([rates, np.nanmean(rates, axis=1, keepdims=True)], axis=1)
+    drawn = replicated_rates(shares, counted, np.random.default_rng(seed))
+    return _differences([*categories, "mean"], rates, drawn)
+
+
+def _ap(
+    a: Side, b: Side, store: SampleStore, categories: list[str], seed: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """VOC2007 AP of both, of triggered and attended windows."""
+    objects = {name: each for name, each in objects_of(store).items() if name in categories}
+    weights = drawn_weights(len(store), np.random.default_rng(seed))
+    whole = np.ones((1, len(store)))
+    table = {}
+    for kind in _KINDS:
+        rates, drawn = [], []
+        for side in (a, b):
+            found = side.evaluated.detections(kind)
+            diagnoses = diagnose({name: found[name] for name in categories}, objects)
+            rankings = [
+                Ranking.of(diagnoses[name], objects[name], store.image_ids) for name in categories
+            ]
+            rates.append(replicated_aps(rankings, whole)["voc2007"][0])
+            drawn.append(replicated_aps(rankings, weights)["voc2007"])
+        table[kind] = _differences([*categories, "mean"], np.stack(rates), np.stack(drawn))
+    return table
+
+
+def _differences(columns: list[str], values: Floats, drawn: Floats) -> dict[str, dict[str, Any]]:
+    """``[2, C+1]`` values and ``[2, R, C+1]`` replicates as a table by column."""
+    table = {}
+    for index, column in enumerate(columns):
+        one, other = (None if np.isnan(each) else float(each) for each in values[:, index])
+        known = one is not None and other is not None
+        table[column] = {
+            "a": one,
+            "b": other,
+            "difference": other - one if known else None,  # type: ignore[operator]
+            "interval": interval(drawn[1, :, index] - drawn[0, :, index]) if known else None,
+        }
+    return table
+
+
+def _verdict(a: Side, b: Side, mean: Mapping[str, Any], searches: int) -> str:
+    difference, reach = 100 * mean["difference"], mean["interval"]
+    if reach is None or reach[0] <= 0 <= reach[1]:
+        word = f"is not told apart from {a.name} by {searches} searches"
+    else:
+        word = f"is {'better' if difference > 0 else 'worse'} than {a.name}"
+    told = f", 95 % interval {100 * reach[0]:+.1f} to {100 * reach[1]:+.1f}" if reach else ""
+    return f"{b.name} {word} ({difference:+.1f} points of success{told})."
+
+
+def _differing(a: Side, b: Side) -> dict[str, list[Any]]:
+    """Parameters that differ, each of both; null where one side has no such."""
+    if not a.parameters or not b.parameters:
+        return {}
+    one, other = comparable(a.parameters), comparable(b.parameters)
+    if not ("train.seed" in one and "train.seed" in other):
+        # A bare model tells only what it carries.
+        shared = one.keys() & other.keys()
+        one, other = ({key: each[key] for key in each if key in shared} for each in (one, other))
+    keys = [*one, *(key for key in other if key not in one)]
+    return {key: [one.get(key), other.get(key)] for key in keys if one.get(key) != other.get(key)}

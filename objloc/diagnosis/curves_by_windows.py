@@ -1,0 +1,122 @@
+"""What is reached by the number of windows that a search may look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from objloc.box import iou
+from objloc.data.store import SampleStore
+from objloc.evaluation.average_precision import (
+    MATCH_IOU,
+    Detections,
+    Objects,
+    mean_ap,
+    mean_known,
+)
+from objloc.evaluation.detections import attended, joined, triggered
+from objloc.search.rollout import Rollout
+
+_BUDGETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500)
+
+
+def budgets(limit: int) -> tuple[int, ...]:
+    """Numbers of windows to measure at, the step limit the last."""
+    return (*(each for each in _BUDGETS if each < limit), limit)
+
+
+def limited(searches: Rollout, windows: int) -> Rollout:
+    """The same searches, ended after so many windows if they had not triggered by then."""
+    return replace(
+        searches,
+        steps=searches.steps.clamp(max=windows),
+        terminated=searches.terminated & (searches.steps <= windows),
+    )
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Parts of the curves that one batch of searches contributes.
+
+    Attributes:
+        triggered, attended: detections by budget, then by category.
+        first_hit: ``[N, K]`` int64, number of windows that the search of an
+            object's category looked at until one overlapped it by 0.5 or more;
+            a number beyond every budget if none did.
+    """
+
+    triggered: dict[int, dict[str, Detections]]
+    attended: dict[int, dict[str, Detections]]
+    first_hit: Tensor
+
+
+NEVER = 1 << 40
+"""More windows than any search looks at."""
+
+
+def spend(store: SampleStore, searches: Rollout, windows: tuple[int, ...], nms: float) -> Spending:
+    """What one batch of searches finds with each number of windows.
+
+    Args:
+        store: the images.
+        searches: greedy episodes.
+        windows: the budgets.
+        nms: see ``objloc.evaluation.detections.attended``.
+    """
+    cut = {number: limited(searches, number) for number in windows}
+    objects = store.boxes[searches.image]
+    mine = store.object_category[searches.image] == searches.category[:, None]
+    overlap = iou(searches.boxes[:, :, None], objects[:, None])
+    looked_at = torch.arange(overlap.shape[1]) < searches.steps[:, None]
+    hit = (overlap >= MATCH_IOU) & mine[:, None] & looked_at[:, :, None]
+    first = torch.where(hit.any(dim=1), hit.int().argmax(dim=1) + 1, NEVER)
+    table = torch.full(store.object_category.shape, NEVER)
+    table.scatter_reduce_(0, searches.image[:, None].expand_as(first), first, "amin")
+    return Spending(
+        triggered={number: triggered(each, store) for number, each in cut.items()},
+        attended={number: attended(each, store, nms) for number, each in cut.items()},
+        first_hit=table,
+    )
+
+
+def curves_of(
+    store: SampleStore, objects: Mapping[str, Objects], parts: list[Spending]
+) -> dict[str, list[float | None]]:
+    """Mean AP and recall by number of windows, over the categories.
+
+    Args:
+        store: the images.
+        objects: by category.
+        parts: of all searches, every category in every image.
+
+    Returns:
+        ``windows``, ``ap_triggered``, ``ap_attended`` (VOC2007) and ``recall``:
+        the share of the objects that are not difficult on which a window was.
+    """
+    windows = list(parts[0].triggered)
+    hit = torch.stack([part.first_hit for part in parts]).amin(dim=0)
+    return {
+        "windows": [float(number) for number in windows],
+        "ap_triggered": [
+            mean_ap(joined(part.triggered[number] for part in parts), objects) for number in windows
+        ],
+        "ap_attended": [
+            mean_ap(joined(part.attended[number] for part in parts), objects) for number in windows
+        ],
+        "recall": [mean_recall(store, hit <= number) for number in windows],
+    }
+
+
+def mean_recall(store: SampleStore, hit: Tensor) -> float | None:
+    """Share of the objects hit, mean over the categories; difficult ones do not count.
+
+    Args:
+        store: the images.
+        hit: ``[N, K]`` bool.
+    """
+    shares: list[float | None] = []
+    for category in range(len(store.categories)):
+        counted = (store.object_category == category) & ~store.difficult
+        shares.append(float(hit[counted].double().mean()) if counted.any() else None)
+    return mean_known(shares)

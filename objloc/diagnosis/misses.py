@@ -1,0 +1,202 @@
+"""Why a search did not end on an object: what only a searcher can do wrong."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+from objloc.box import iou
+from objloc.data.store import SampleStore
+from objloc.diagnosis.oracle import Reach
+from objloc.diagnosis.tide import BACKGROUND_IOU
+from objloc.mdp.environment import Observation
+from objloc.params import Mdp
+from objloc.search.policy import Policy
+from objloc.search.rollout import Rollout, rollout
+
+SAME_IOU = 0.9
+"""Windows that overlap so much are one to a search that comes back: no single move
+changes so little."""
+
+
+class Miss(IntEnum):
+    """Why an object was missed: the first that applies, in this order."""
+
+    OUT_OF_REACH = 0
+    """Not even the oracle found a right window."""
+    ANOTHER_OBJECT = 1
+    """The search ended on another object of the category."""
+    MISTIMED = 2
+    """Triggered on a wrong window, though an earlier one was right, or a later one
+    would have been had it gone on."""
+    BESIDE = 3
+    """Triggered on a wrong window that overlaps the object, IoU 0.1 or more."""
+    ELSEWHERE = 4
+    """Triggered away from the object."""
+    NEVER_TRIGGERED = 5
+    """Stayed with a right window to the end of its steps, and did not trigger."""
+    LEFT = 6
+    """Looked at a right window, went away and did not come back."""
+    CIRCLES = 7
+    """Came back to a window that it knew, IoU 0.9 or more, and no window was right."""
+    OUT_OF_STEPS = 8
+    """Was still on new ground when its steps ended."""
+
+
+@dataclass(frozen=True)
+class Misses:
+    """Every object of the searches, found or missed; M objects, E searches.
+
+    Attributes:
+        search: ``[M]`` int64, the search of the object's category in its image.
+        column: ``[M]`` int64, the object's column in ``store.boxes``.
+        found: ``[M]`` bool, the search ended in a right trigger on this object.
+        reason: ``[M]`` int64 of ``Miss``; of no meaning where found.
+        nearest: ``[M]`` float64, the best IoU among the search's windows.
+        search_failed: ``[E]`` bool, it ended in no right trigger.
+        search_reason: ``[E]`` int64, the reason of the object that a failed search
+            came nearest to; of no meaning where it succeeded.
+    """
+
+    search: Tensor
+    column: Tensor
+    found: Tensor
+    reason: Tensor
+    nearest: Tensor
+    search_failed: Tensor
+    search_reason: Tensor
+
+
+class Untriggered:
+    """A policy that goes on where it would trigger: its best move instead."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.frames = policy.frames
+        self.action_history = policy.action_history
+
+    def look(self, images: Tensor) -> None:
+        """See ``Policy.look``."""
+        self._policy.look(images)
+
+    def act(
+        self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """See ``Policy.act``."""
+        _, values = self._policy.act(observation, index, sizes, generator)
+        return values[:, :-1].argmax(dim=1), values
+
+
+def going_on(
+    store: SampleStore, policy: Policy, mdp: Mdp, searches: Rollout, threshold: float
+) -> Tensor:
+    """Where searches that triggered on a wrong window would have come without the trigger.
+
+    Args:
+        store: the images.
+        policy: the one that searched, without chance.
+        mdp: the decision process.
+        searches: E episodes.
+        threshold: a window is right if its IoU is above it.
+
+    Returns:
+        ``[E, T+1, 4]`` float64: the windows of the search that goes on to the step
+        limit; of any other search its own.
+    """
+    boxes = searches.boxes.clone()
+    wrong = (searches.terminated & (searches.final_iou <= threshold)).nonzero().flatten()
+    if len(wrong):
+        tasks = torch.stack([searches.image[wrong], searches.category[wrong]], dim=1)
+        generator = torch.Generator().manual_seed(0)
+        boxes[wrong] = rollout(store, Untriggered(policy), mdp, tasks, generator).boxes
+    return boxes
+
+
+def explain_misses(
+    store: SampleStore, searches: Rollout, continued: Tensor, reach: Reach, threshold: float
+) -> Misses:
+    """Give every missed object exactly one reason.
+
+    Args:
+        store: the images.
+        searches: one greedy episode of each counted image and category.
+        continued: ``[E, T+1, 4]``, see ``going_on``.
+        reach: what the oracle found, of all objects of the store.
+        threshold: a window is right if its IoU is above it.
+    """
+    row = torch.full((len(store), len(store.categories)), -1)
+    row[searches.image, searches.category] = torch.arange(len(searches.image))
+    searched = row[reach.image, reach.category] >= 0
+    image, column = reach.image[searched], reach.column[searched]
+    search = row[image, reach.category[searched]]
+    target = store.boxes[image, column][:, None]
+    overlap = iou(searches.boxes[search], target)
+    steps, terminated = searches.steps[search], searches.terminated[search]
+    time = torch.arange(overlap.shape[1])
+    seen = time <= steps[:, None]
+    right = overlap > threshold
+    final = overlap.gather(1, steps[:, None])[:, 0]
+    failed = ~(searches.terminated & (searches.final_iou > threshold))
+    # Of the objects that a right window overlaps, the best-matching one is found.
+    best = torch.zeros(len(failed), dtype=torch.float64)
+    best = best.scatter_reduce(0, search, final, "amax")
+    found = ~failed[search] & (final == best[search])
+    found &= _first_by(search, found)
+    later = (iou(continued[search], target) > threshold).any(dim=1)
+    looked_at = (right & seen).any(dim=1)
+    stay, circled = _last_stay(searches.boxes, searches.steps)
+    stay, circled = stay[search], circled[search]
+    conditions = (
+        # What the agent reached is within reach, even if the oracle overlooked it.
+        ((reach.best[searched] <= threshold) & ~looked_at & ~later, Miss.OUT_OF_REACH),
+        (~failed[search], Miss.ANOTHER_OBJECT),
+        (terminated & (looked_at | later), Miss.MISTIMED),
+        (terminated & (final >= BACKGROUND_IOU), Miss.BESIDE),
+        (terminated, Miss.ELSEWHERE),
+        ((right & seen & (time >= stay[:, None])).any(dim=1), Miss.NEVER_TRIGGERED),
+        (looked_at, Miss.LEFT),
+        (circled, Miss.CIRCLES),
+    )
+    reason = torch.full_like(search, Miss.OUT_OF_STEPS)
+    for condition, name in reversed(conditions):
+        reason[condition] = int(name)
+    nearest = overlap.masked_fill(~seen, 0.0).amax(dim=1)
+    of_search = torch.full_like(searches.image, Miss.OUT_OF_STEPS)
+    # The nearest object is written last, and of equals the first.
+    order = torch.arange(len(search) - 1, -1, -1)
+    order = order[nearest[order].argsort(stable=True)]
+    for place in order.tolist():
+        of_search[search[place]] = reason[place]
+    return Misses(search, column, found, reason, nearest, failed, of_search)
+
+
+def _first_by(group: Tensor, chosen: Tensor) -> Tensor:
+    """``[M]`` bool: the first chosen row of each group."""
+    first: dict[int, int] = {}
+    for place in chosen.nonzero().flatten().tolist():
+        first.setdefault(int(group[place]), place)
+    mask = torch.zeros_like(chosen)
+    mask[list(first.values())] = True
+    return mask
+
+
+def _last_stay(boxes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+    """Since when searches stay where they end, and whether they came back to it.
+
+    A search that ends on a window which it knew, as far as ``SAME_IOU`` tells, goes in
+    circles: it stays there since it first came. One that ends on a new window
+    stays there since its last step.
+
+    Args:
+        boxes: ``[E, T+1, 4]``.
+        steps: ``[E]``.
+
+    Returns:
+        ``[E]`` int64, the index of the first window of the stay, and ``[E]`` bool.
+    """
+    last = boxes.gather(1, steps[:, None, None].expand(-1, 1, 4))
+    same = iou(boxes, last) >= SAME_IOU
+    same &= torch.arange(boxes.shape[1]) <= steps[:, None]
+    first = same.int().argmax(dim=1)
+    return first, first < steps

@@ -1,0 +1,1 @@
+"""How an agent learns: replay, targets, updates, the training loop."""

@@ -1,0 +1,335 @@
+"""One training run from shards to a run folder: phases, resuming, writing."""
+
+import hashlib
+import io
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import psutil
+import torch
+from torch import Tensor
+
+from objloc.data.categories import resolve_categories
+from objloc.data.shard_index import read_index
+from objloc.errors import ObjlocError
+from objloc.files import repository_root, write_atomically
+from objloc.learning.progress import Report, Tick
+from objloc.learning.progress_bar import TrainingProgress
+from objloc.learning.training import Training
+from objloc.learning.validation import Validator
+from objloc.network.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_tensors,
+    warm_start,
+)
+from objloc.network.feature_store import load_store
+from objloc.network.q_network import QNetwork, build_network
+from objloc.params import Params
+
+SAVE_EVERY = 120.0
+"""Seconds between two saves of the state that a killed run goes on from."""
+
+
+class Run(Protocol):
+    """Where metrics go while training; ``objloc.tracking`` has the real one."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        """Log a period's metrics at an update."""
+
+
+@dataclass
+class Record:
+    """What a run has measured so far.
+
+    Attributes:
+        rows: one a period, in order; key ``phase`` counts from 0.
+        losses, q_values: by period: its update and its samples.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    losses: list[tuple[int, Tensor]] = field(default_factory=list)
+    q_values: list[tuple[int, Tensor]] = field(default_factory=list)
+
+    def add(self, phase: int, report: Report, offset: int) -> dict[str, float]:
+        """Add a period; updates of earlier phases are counted on."""
+        row = {**report.metrics, "phase": float(phase)}
+        row["update"] += offset
+        self.rows.append(row)
+        update = int(row["update"])
+        self.losses.append((update, torch.from_numpy(report.losses.copy())))
+        self.q_values.append((update, torch.from_numpy(report.q_values.copy())))
+        return row
+
+
+class Experiment:
+    """A training run: one phase, or one for each category of a curriculum.
+
+    Args:
+        shards: the folder of shards.
+        params: all parameters; ``train`` and the agent it names are used.
+        init: a checkpoint to start from.
+        features: the store of a frozen backbone's features; None: computed from
+            the images, again for every batch.
+
+    Raises:
+        ObjlocError: unknown categories or image sets, a category without images,
+            an ``init`` that does not fit.
+    """
+
+    def __init__(
+        self,
+        shards: Path,
+        params: Params,
+        init: Path | None = None,
+        features: Path | None = None,
+    ) -> None:
+        train, agent = params.train, params.agent
+        index = read_index(shards)
+        self.params = params
+        self.data, self.data_hash = index.data, index.data_hash
+        self.categories = resolve_categories(train.categories, index.categories, "train.categories")
+        curriculum = resolve_categories(train.curriculum, self.categories, "train.curriculum")
+        self.phases: tuple[tuple[str, ...], ...] = (
+            tuple((name,) for name in curriculum) if curriculum else (self.categories,)
+        )
+        self._measured = resolve_categories(
+            train.val_categories, self.categories, "train.val_categories"
+        )
+        for phase in self.phases:
+            if not set(phase) & set(self._measured):
+                raise ObjlocError(
+                    f"train.val_categories: expected some of {', '.join(phase)}, which are "
+                    f"trained together; found {', '.join(self._measured)}"
+                )
+        memory = params.encode.memory_mb
+        stores = [] if features is None else [features]
+        self._store, self._val = (
+            load_store(shards, name, self.categories, [agent.encoder], stores, memory)
+            for name in (train.image_set, train.val_image_set)
+        )
+        self._tasks = self._store.tasks()
+        self._init = init
+        self._device = _device(train.device)
+        self.key = self._key()
+        self._state_file = repository_root() / ".objloc" / "resume" / f"{self.key}.pt"
+        self.record = Record()
+        # Fails now rather than after an hour if the earlier model does not fit.
+        self._first_network()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What decides this run: ``train`` and the agent it names, resolved."""
+        params = self.params
+        return {
+            "train": params.train.model_dump(mode="json"),
+            "agents": {params.train.agent: params.agent.model_dump(mode="json")},
+        }
+
+    def run(self, progress: TrainingProgress, run: Run) -> tuple[Checkpoint, Checkpoint]:
+        """Train; an interrupted run goes on where it stopped.
+
+        Returns:
+            The best on validation, and the last, of the last phase.
+
+        Raises:
+            KeyboardInterrupt: after the state was saved.
+        """
+        state = self._saved_state(progress)
+        limit = self.params.train.max_minutes
+        deadline = time.monotonic() + 60 * limit if limit else float("inf")
+        first = state["phase"] if state else 0
+        network = self._first_network()
+        for phase in range(first, len(self.phases)):
+            training = self._training(phase, network)
+            if state and phase == first:
+                training.load_state_dict(state["training"])
+            progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
+            cut = self._run_phase(phase, training, progress, run, deadline)
+            # The record counts updates over all phases, a phase its own.
+            chosen = dict(training.best_metrics)
+            chosen["update"] += self._offset(phase)
+            last = self._checkpoint(
+                training.learner.kept.state_dict(), self.record.rows[-1], phase, cut
+            )
+            best = last
+            if self.params.train.keep == "best":
+                best = self._checkpoint(training.best_weights, chosen, phase, cut)
+            if cut:
+                break
+            network.load_state_dict(best.state)
+        return best, last
+
+    def _run_phase(
+        self,
+        phase: int,
+        training: Training,
+        progress: TrainingProgress,
+        run: Run,
+        deadline: float,
+    ) -> bool:
+        """Run a phase to its end or the deadline; True if it was cut."""
+        offset = self._offset(phase)
+        saved = time.monotonic()
+        psutil.cpu_percent()
+        tick = None
+        with _interrupts() as interrupted:
+            for tick in training.run():
+                progress.update(tick)
+                if tick.report is not None:
+                    self._log(phase, tick, tick.report, offset, progress, run)
+                now = time.monotonic()
+                if tick.report is not None or now - saved >= SAVE_EVERY or interrupted:
+                    self._save_state(phase, training)
+                    saved = now
+                if interrupted:
+                    progress.say("interrupted: the same command goes on from here")
+                    raise KeyboardInterrupt
+                if now >= deadline and tick.progress < 1:
+                    self._save_state(phase, training)
+                    tick.report = training.report()
+                    self._log(phase, tick, tick.report, offset, progress, run)
+                    progress.say(f"cut by train.max_minutes at {tick.progress:.0%}")
+                    return True
+        return False
+
+    def _log(
+        self,
+        phase: int,
+        tick: Tick,
+        report: Report,
+        offset: int,
+        progress: TrainingProgress,
+        run: Run,
+    ) -> None:
+        row = self.record.add(phase, report, offset)
+        machine = {
+            **progress.rates(tick),
+            "cpu_percent": psutil.cpu_percent(),
+            "memory_mb": psutil.Process().memory_info().rss / 1e6,
+        }
+        run.log_metrics({**row, **machine}, int(row["update"]))
+
+    def _offset(self, phase: int) -> int:
+        """Updates of all earlier phases."""
+        before = [row["update"] for row in self.record.rows if row["phase"] < phase]
+        return int(before[-1]) if before else 0
+
+    def _training(self, phase: int, network: QNetwork) -> Training:
+        trained = [self.categories.index(name) for name in self.phases[phase]]
+        mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
+        generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
+        measured = [each for each in trained if self.categories[each] in self._measured]
+        validate = Validator(self._store, self._val, measured, self.params.agent)
+        return Training(
+            network, self._store, self._tasks[mine], self.params.agent, validate, generator
+        )
+
+    def _first_network(self) -> QNetwork:
+        generator = torch.Generator().manual_seed(self.params.train.seed)
+        network = build_network(self.params.agent, self.categories, generator)
+        if self._init is not None:
+            warm_start(network, load_checkpoint(self._init), str(self.params.train.init_from))
+        return network.to(self._device)
+
+    def _checkpoint(
+        self, weights: dict[str, Tensor], metrics: dict[str, float], phase: int, cut: bool
+    ) -> Checkpoint:
+        train = self.params.train
+        return Checkpoint(
+            agent=self.params.agent,
+            categories=self.categories,
+            data=self.data,
+            data_hash=self.data_hash,
+            state=weights,
+            info={
+                "image_set": train.image_set,
+                "val_image_set": train.val_image_set,
+                "seed": train.seed,
+                "phase": phase,
+                "phases": len(self.phases),
+                "update": int(metrics["update"]),
+                "score": metrics["score"],
+                "cut": cut,
+            },
+        )
+
+    def _key(self) -> str:
+        """Hash of all that decides the run but for its length, so that it can be extended."""
+        train = self.params.train.model_dump(mode="json", exclude={"max_minutes"})
+        agent = self.params.agent.model_dump(mode="json")
+        del agent["schedule"]["passes"]
+        text = json.dumps([self.data_hash, train, agent, str(self._device)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _save_state(self, phase: int, training: Training) -> None:
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "phase": phase,
+                "training": training.state_dict(),
+                "record": [self.record.rows, self.record.losses, self.record.q_values],
+                "finished": training.finished and phase == len(self.phases) - 1,
+                "passes": self.params.agent.schedule.passes,
+            },
+            buffer,
+        )
+        write_atomically(self._state_file, buffer.getvalue())
+        # Only the newest run is kept: states are large.
+        for other in self._state_file.parent.glob("*.pt"):
+            if other != self._state_file and time.time() - other.stat().st_mtime > 7 * 86400:
+                other.unlink(missing_ok=True)
+
+    def _saved_state(self, progress: TrainingProgress) -> dict[str, Any] | None:
+        """The state to go on from, if there is one that this run continues."""
+        if not self._state_file.exists():
+            return None
+        try:
+            state: dict[str, Any] = load_tensors(self._state_file)
+        except ObjlocError as error:
+            progress.say(f"starts anew: {error}")
+            return None
+        passes = self.params.agent.schedule.passes
+        if passes < state["passes"] or (state["finished"] and passes == state["passes"]):
+            return None
+        self.record = Record(*state["record"])
+        progress.say(f"goes on from update {state['training']['learner']['updates']}")
+        return state
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ObjlocError("train.device: expected cpu or auto on this machine; found cuda")
+    return torch.device(name)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list instead of stopping in the middle of a step."""
+    caught: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if caught:  # a second one means it
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    except ValueError:  # not the main thread: leave signals alone
+        before = {}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

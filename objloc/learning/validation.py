@@ -1,0 +1,111 @@
+"""The quick measurement during training: greedy success beside the best blind guess."""
+
+import torch
+from torch import Tensor
+
+from objloc.data.sample import Coordinates
+from objloc.data.store import SampleStore
+from objloc.evaluation.baselines import WHOLE_IMAGE, fit_fixed_boxes, fixed_boxes, fixed_outcomes
+from objloc.evaluation.success import counted_images
+from objloc.network.q_network import QNetwork
+from objloc.params import Agent
+from objloc.search.policy import GreedyPolicy
+from objloc.search.rollout import Rollout, rollout
+
+
+class Validator:
+    """Measures a network on the validation images of some categories.
+
+    ``score`` is the mean over categories of the share of images in which one
+    greedy episode ends in a trigger with IoU above ``schedule.success_iou``. The best
+    fixed box is fitted on the training images. With ``schedule.train_images`` the same
+    is measured on some of those: what is learned by heart shows as the difference.
+
+    Args:
+        train: the training images.
+        val: the validation images.
+        measured: indices of the categories measured.
+        agent: decision process, and how many images to use.
+
+    Raises:
+        ObjlocError: a category without validation images.
+    """
+
+    def __init__(
+        self, train: SampleStore, val: SampleStore, measured: list[int], agent: Agent
+    ) -> None:
+        schedule = agent.schedule
+        val.tasks(measured)  # complains of a category without images
+        names = [val.categories[index] for index in measured]
+        boxes = fit_fixed_boxes(train, names, schedule.success_iou)
+        self._val = _Part(val, boxes, measured, agent, schedule.val_images)
+        self._train = None
+        if schedule.train_images:
+            self._train = _Part(train, boxes, measured, agent, schedule.train_images)
+
+    @property
+    def fixed_box(self) -> float:
+        """Success of the best fixed box on validation, mean over the categories."""
+        return self._val.fixed_box
+
+    def __call__(self, network: QNetwork) -> dict[str, float]:
+        """``score``, ``val_success`` by category, ``val_fixed_box`` and ``val_gain``.
+
+        And ``train_gain``, where training images are measured too.
+        """
+        rates, episodes = self._val.rates(network)
+        score = sum(rates.values()) / len(rates)
+        found = {
+            "score": score,
+            **{f"val_success_{name}": rate for name, rate in rates.items()},
+            "val_length": float(episodes.steps.double().mean()),
+            "val_triggered": float(episodes.terminated.double().mean()),
+            "val_fixed_box": self.fixed_box,
+            "val_gain": score - self.fixed_box,
+        }
+        if self._train is not None:
+            rates, _ = self._train.rates(network)
+            found["train_gain"] = sum(rates.values()) / len(rates) - self._train.fixed_box
+        return found
+
+
+class _Part:
+    """Images of one set that are searched, and what the best fixed boxes score there."""
+
+    def __init__(
+        self,
+        store: SampleStore,
+        boxes: dict[str, Coordinates],
+        measured: list[int],
+        agent: Agent,
+        images: int | None,
+    ) -> None:
+        wanted = torch.zeros(len(store.categories), dtype=torch.bool)
+        wanted[measured] = True
+        self._store, self._mdp, self._measured = store, agent.mdp, measured
+        self._threshold = agent.schedule.success_iou
+        counted = counted_images(store.presence(), images) & wanted
+        self._tasks: Tensor = counted.nonzero()
+        everywhere = dict.fromkeys(store.categories, WHOLE_IMAGE) | boxes
+        blind = fixed_outcomes(store, fixed_boxes(store, everywhere), counted)
+        rates = blind.rates(self._threshold)
+        known = [rate for index in measured if (rate := rates[index]) is not None]
+        self.fixed_box = sum(known) / len(known)
+
+    def rates(self, network: QNetwork) -> tuple[dict[str, float], Rollout]:
+        """The share of successes of each category, and the episodes."""
+        episodes = rollout(
+            self._store,
+            GreedyPolicy(network),
+            self._mdp,
+            self._tasks,
+            torch.Generator(),  # a greedy policy draws nothing
+        )
+        success = episodes.terminated & (episodes.final_iou > self._threshold)
+        rates = {
+            self._store.categories[index]: float(
+                success[episodes.category == index].double().mean()
+            )
+            for index in self._measured
+        }
+        return rates, episodes

@@ -1,0 +1,1 @@
+"""Networks pretrained elsewhere."""

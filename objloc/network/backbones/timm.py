@@ -1,0 +1,156 @@
+"""Networks of timm, where it is installed: ``timm:NAME``, NAME as timm knows it.
+
+Source: Wightman, "PyTorch Image Models". Their weights come from its hub when they are first
+loaded, and stay where it keeps them.
+"""
+
+import importlib
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from objloc.errors import ObjlocError
+from objloc.network.backbones.base import Backbone, BackboneInfo
+
+_PREFIX = "timm:"
+_STRIDES = (8, 16, 32)
+_PROBES = 8
+"""Pictures of noise on which deviations are measured."""
+_SIDE = 224
+_MEAN, _DEVIATION = 118.0, 60.0
+"""Of the levels of photographs (ImageNet: 116 and 58, over its channels)."""
+_PEAK = 2.5
+"""Deviations that the greatest value on noise is taken for: half of what a store keeps."""
+_LEAST = 0.01
+"""Of the mean deviation of a map: channels that are nearly constant have no smaller unit."""
+
+
+def model_of(name: str) -> str | None:
+    """The name that timm knows in a backbone's; None if it is none of timm's."""
+    return name.removeprefix(_PREFIX) if name.startswith(_PREFIX) else None
+
+
+@lru_cache
+def info_of(model: str) -> BackboneInfo:
+    """Its maps, from the network without weights.
+
+    Raises:
+        ObjlocError: see ``load_network``.
+    """
+    network = _create(model, pretrained=False)
+    config = network.pretrained_cfg
+    weights = f"{config.get('architecture')}.{config.get('tag')}"
+    return BackboneInfo(tuple(network.feature_info.channels()), _STRIDES, weights)
+
+
+class TimmBackbone(Backbone):
+    """A network of timm that gives its maps.
+
+    Args:
+        network: of ``timm.create_model(features_only=True)``.
+        mean: ``[3]``, of the colours it was trained on, 0 to 1.
+        deviation: ``[3]``, likewise.
+    """
+
+    _mean: Tensor
+    _deviation: Tensor
+
+    def __init__(self, network: nn.Module, mean: list[float], deviation: list[float]) -> None:
+        super().__init__([])
+        self.network = network.eval()
+        for name, values in (("_mean", mean), ("_deviation", deviation)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+        self.deviations = _deviations(self(_noise()))
+
+    def forward(self, images: Tensor, number: int | None = None) -> list[Tensor]:
+        """See ``Backbone``."""
+        colours = (images.float() / 255 - self._mean.float()) / self._deviation.float()
+        values = colours.to(self._weight.dtype).contiguous(memory_format=torch.channels_last)
+        maps: list[Tensor] = self.network(values)
+        return maps[:number]
+
+    def train(self, mode: bool = True) -> "TimmBackbone":  # noqa: ARG002  # PyTorch's
+        """Its normalisation layers stay as they were trained, whatever is trained."""
+        return super().train(False)
+
+    def last_stages(self, number: int) -> list[nn.Sequential]:
+        """None is apart.
+
+        Raises:
+            ObjlocError: always.
+        """
+        raise ObjlocError(
+            f"encoder.fine_tune: expected none or all with a backbone of timm; found the last "
+            f"{number} stages"
+        )
+
+
+def load_network(model: str) -> TimmBackbone:
+    """A network with its weights, float32.
+
+    Raises:
+        ObjlocError: timm is not installed, has no such network or none with maps of strides
+            8, 16 and 32, or its weights are not to be had.
+    """
+    network = _create(model, pretrained=True)
+    config = network.pretrained_cfg
+    return TimmBackbone(network, list(config["mean"]), list(config["std"]))
+
+
+def _create(model: str, *, pretrained: bool) -> Any:  # timm has no types
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError:
+        raise ObjlocError(
+            f"encoder.backbone: expected timm for {_PREFIX}{model} (pip install timm); found it "
+            "not installed"
+        ) from None
+    try:
+        network = timm.create_model(model, pretrained=False, features_only=True)
+        strides = network.feature_info.reduction()
+        if set(_STRIDES) <= set(strides):
+            places = tuple(strides.index(stride) for stride in _STRIDES)
+            return timm.create_model(
+                model, pretrained=pretrained, features_only=True, out_indices=places
+            )
+    except Exception as error:
+        # An unknown name, a network without maps, a hub out of reach: timm's own words.
+        raise ObjlocError(
+            f"encoder.backbone: expected a network of timm and its weights for {_PREFIX}{model}; "
+            f"found {type(error).__name__}: {error}"
+        ) from error
+    raise ObjlocError(
+        f"encoder.backbone: expected maps of strides 8, 16 and 32 for {_PREFIX}{model}; found "
+        f"{', '.join(map(str, strides))}"
+    )
+
+
+def _noise() -> Tensor:
+    """``[N, 3, S, S]`` uint8: pictures with the spectrum of photographs, always the same.
+
+    Their amplitude falls with one over the frequency (Field 1987); colours are mostly grey.
+    So units need no data and are the same for all.
+    """
+    generator = torch.Generator().manual_seed(0)
+    white = torch.randn(_PROBES, 3, _SIDE, _SIDE, generator=generator, dtype=torch.float64)
+    white = 0.9 * white[:, :1] + 0.45 * white
+    frequency = torch.fft.fftfreq(_SIDE, dtype=torch.float64)
+    distance = (frequency[:, None] ** 2 + frequency**2).sqrt().clamp(min=1 / _SIDE)
+    pink = torch.fft.ifft2(torch.fft.fft2(white) / distance).real
+    pink = (pink - pink.mean()) / pink.std()
+    levels: Tensor = _MEAN + _DEVIATION * pink
+    return levels.round().clamp(0, 255).to(torch.uint8)
+
+
+@torch.no_grad()
+def _deviations(maps: list[Tensor]) -> list[Tensor]:
+    """``[C]`` of each map, from what noise excites.
+
+    Noise holds no things, so deep channels vary less than on photographs, by a factor of 2 to 3:
+    the greatest value is the better guide. (Of the deviations that EfficientNet-Lite's weights
+    tell, it gives 0.55 to 1.5 times, in the mean over a map's channels.)
+    """
+    found = [values.float().abs().amax(dim=(0, 2, 3)) / _PEAK for values in maps]
+    return [each.clamp(min=_LEAST * float(each.mean())) for each in found]

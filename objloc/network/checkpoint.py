@@ -1,0 +1,244 @@
+"""The contract between stages: weights with all that is needed to use them."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from objloc.errors import ObjlocError
+from objloc.files import write_atomically
+from objloc.network.ensemble import Ensemble
+from objloc.network.map_encoder import MapEncoder
+from objloc.network.q_network import QNetwork, build_network
+from objloc.params import Agent, Encoder
+
+_FORMAT = "objloc checkpoint 1"
+_OF_THE_PYRAMID = (
+    "stem", "stem_norm", "stages", "lateral", "image_wide", "smooth", "smooth_norm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained agent.
+
+    Attributes:
+        agent: its parameters.
+        categories: in the order of the network's outputs.
+        data, data_hash: name and hash of the shards it learned from.
+        state: the network's weights.
+        info: plain values about the run: ``image_set``, ``val_image_set``,
+            ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
+        members: parameters of each of the networks that make the agent together, where there
+            are several: ``state`` is that of their ``Ensemble``, ``agent`` are the first's.
+    """
+
+    agent: Agent
+    categories: tuple[str, ...]
+    data: str
+    data_hash: str
+    state: dict[str, Tensor]
+    info: dict[str, Any] = field(default_factory=dict)
+    members: tuple[Agent, ...] = ()
+
+    def network(self) -> QNetwork:
+        """The network with these weights, on the CPU, in evaluation mode."""
+        agents = self.members or (self.agent,)
+        networks = [build_network(agent, self.categories) for agent in agents]
+        network = Ensemble(networks) if self.members else networks[0]
+        network.load_state_dict(self.state)
+        return network.eval()
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """Of its networks, those that see the same features once."""
+        found = [agent.encoder for agent in self.members or (self.agent,)]
+        return tuple(each for n, each in enumerate(found) if each not in found[:n])
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically; the same content gives the same bytes.
+
+    Raises:
+        ObjlocError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    # One network's file is as it was before there were several.
+    members = [each.model_dump_json() for each in checkpoint.members]
+    # Through a buffer: torch.save puts a file's name into its bytes.
+    torch.save(
+        {
+            "format": _FORMAT,
+            "agent": checkpoint.agent.model_dump_json(),
+            "categories": list(checkpoint.categories),
+            "data": checkpoint.data,
+            "data_hash": checkpoint.data_hash,
+            # Copies of their own: a view would drag its whole storage along.
+            "state": {name: value.cpu().clone() for name, value in checkpoint.state.items()},
+            "info": checkpoint.info,
+            **({"members": members} if members else {}),
+        },
+        buffer,
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; nothing in it is executed.
+
+    Raises:
+        ObjlocError: no such file, damaged, not a checkpoint of this program, or
+            weights that do not fit its parameters.
+    """
+    content = load_tensors(path)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ObjlocError(f"{path}: expected an objloc checkpoint; found another PyTorch file")
+    try:
+        agent, *members = (
+            Agent.model_validate_json(each)
+            for each in (content["agent"], *content.get("members", ()))
+        )
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ObjlocError(
+            f"{path}: written by another version: parameter {where}: {error.errors()[0]['msg']}"
+        ) from None
+    checkpoint = Checkpoint(
+        agent=agent,
+        categories=tuple(content["categories"]),
+        data=content["data"],
+        data_hash=content["data_hash"],
+        state={_renamed(name): value for name, value in content["state"].items()},
+        info=content["info"],
+        members=tuple(members),
+    )
+    try:
+        checkpoint.network()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()[:160]
+        raise ObjlocError(f"{path}: weights do not fit its encoder: {reason}") from None
+    return checkpoint
+
+
+def _renamed(name: str) -> str:
+    """A weight's name today; once the pyramid was not a module of its own."""
+    part, _, rest = name.partition(".")
+    moved = part == "encoder" and rest.split(".")[0] in _OF_THE_PYRAMID
+    return f"encoder.pyramid.{rest}" if moved else name
+
+
+def load_tensors(path: Path) -> Any:
+    """``torch.load`` of plain values and tensors, checked for damage first.
+
+    A flipped bit in a checkpoint loads as wrong weights without a word: the
+    checksums of the archive's members tell.
+
+    Raises:
+        ObjlocError: no such file, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+        if broken is not None:
+            raise ObjlocError(f"{path}: damaged: checksum of {broken} does not match")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ObjlocError(f"{path}: no such checkpoint") from None
+    except IsADirectoryError:
+        raise ObjlocError(f"{path}: expected a checkpoint file; found a folder") from None
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ObjlocError(f"{path}: not a readable checkpoint: {reason}") from None
+    except Exception as error:
+        # The unpickler refuses anything but tensors and plain values.
+        raise ObjlocError(
+            f"{path}: not a checkpoint of this program: {type(error).__name__}"
+        ) from None
+
+
+def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
+    """Start a network from an earlier model's weights.
+
+    Values of categories that both know are copied by name; a category new to the
+    network starts from the mean of the known ones, since what it learned of
+    moving holds for any.
+
+    Args:
+        network: changed in place.
+        checkpoint: the earlier model.
+        source: what to call it in errors.
+
+    Raises:
+        ObjlocError: another encoder, head or action set; says what differs.
+    """
+    if checkpoint.members:
+        raise ObjlocError(
+            f"{source}: expected a single network to go on from; found "
+            f"{len(checkpoint.members)} combined"
+        )
+    theirs, mine = checkpoint.network(), network
+    if theirs.num_actions != mine.num_actions:
+        raise ObjlocError(
+            f"{source}: expected a model with {mine.num_actions} actions; found "
+            f"{theirs.num_actions} (agents.*.mdp.actions)"
+        )
+    if theirs.per_category != mine.per_category:
+        raise ObjlocError(
+            f"{source}: expected head.per_category={str(mine.per_category).lower()}; found "
+            f"{str(theirs.per_category).lower()}"
+        )
+    # One number more in the last layer may be presence too: shapes alone do not tell.
+    if theirs.dueling != mine.dueling:
+        raise ObjlocError(
+            f"{source}: expected head.dueling={str(mine.dueling).lower()}; found "
+            f"{str(theirs.dueling).lower()}"
+        )
+    wanted, state = mine.state_dict(), dict(theirs.state_dict())
+    for name, shared, each in _category_rows(theirs):
+        if name in state:
+            state[name] = _by_category(
+                state[name], shared, each, theirs.categories, mine.categories
+            )
+    for name in wanted:
+        found = tuple(state[name].shape) if name in state else None
+        if found != tuple(wanted[name].shape):
+            raise ObjlocError(
+                f"{source}: another encoder or head: expected {name} of shape "
+                f"{list(wanted[name].shape)}; found {list(found) if found else 'none'}"
+            )
+    extra = sorted(set(state) - set(wanted))
+    if extra:
+        raise ObjlocError(f"{source}: another encoder or head: found {extra[0]}, expected no such")
+    mine.load_state_dict(state)
+
+
+def _category_rows(network: QNetwork) -> Iterator[tuple[str, int, int]]:
+    """Weights with rows for each category: name, shared rows before them, rows of each."""
+    encoder = network.encoder
+    if encoder.by_category:
+        assert isinstance(encoder, MapEncoder)  # noqa: S101  # only its cells are by category
+        for name in encoder.category_weights():
+            yield f"encoder.{name}", encoder.shared_channels, encoder.own_channels
+        if network.joint is not None:
+            last = f"joint.{len(network.joint) - 1}"
+            yield f"{last}.weight", 0, network.num_rows
+            yield f"{last}.bias", 0, network.num_rows
+    elif network.per_category:
+        yield "values.weight", 0, network.num_rows
+        yield "values.bias", 0, network.num_rows
+
+
+def _by_category(
+    values: Tensor, shared: int, each: int, theirs: tuple[str, ...], mine: tuple[str, ...]
+) -> Tensor:
+    """Rows of a layer for another list of categories."""
+    rows = values[shared:].view(len(theirs), each, *values.shape[1:])
+    mean = rows.mean(dim=0)
+    picked = [rows[theirs.index(name)] if name in theirs else mean for name in mine]
+    return torch.cat([values[:shared], *picked])

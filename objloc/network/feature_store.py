@@ -1,0 +1,224 @@
+"""Feature maps of a frozen backbone, computed once and kept on disk.
+
+An image's maps lie one after another in one row of 8-bit numbers, so that reading
+an image is reading one piece of a file. Which image of an image set has which row
+stands in ``index.json``. Training images come first.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
+from objloc.files import write_json
+from objloc.network.backbones.catalogue import info_of
+from objloc.params import Encoder
+
+INDEX_FILE = "index.json"
+FEATURES_FILE = "features.npy"
+MIRRORED_FILE = "mirrored.npy"
+_FORMAT = "objloc features 3"
+
+
+class Features:
+    """The maps of an image set, row by row; what ``SampleStore.images`` can be.
+
+    Args:
+        values: ``[U, L]`` int8, of all images; may be memory-mapped.
+        rows: ``[N]`` int64, which of them each image of the set is.
+    """
+
+    def __init__(self, values: Tensor, rows: Tensor) -> None:
+        self._values = values
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, images: Tensor) -> Tensor:
+        """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8."""
+        return self._values[self._rows[images]]
+
+
+class SideBySide:
+    """Rows of several backbones as one: what an agent of several networks sees.
+
+    Args:
+        parts: the maps of the same images.
+    """
+
+    def __init__(self, parts: Sequence[Features]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, images: Tensor) -> Tensor:
+        """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8, L of all together."""
+        return torch.cat([part[images] for part in self._parts], dim=1)
+
+
+@dataclass(frozen=True)
+class FeatureIndex:
+    """What ``index.json`` says.
+
+    Attributes:
+        backbone, weights, precision: what computed the maps.
+        image_size: pixels a side of what it saw.
+        data_hash: of the shards.
+        images: number of rows.
+        mirrored: number of rows of mirrored images, in a second file: those of the
+            first rows.
+        image_sets: names to the rows of their images, in the shards' order.
+    """
+
+    backbone: str
+    weights: str
+    precision: str
+    image_size: int
+    data_hash: str
+    images: int
+    mirrored: int
+    image_sets: dict[str, list[int]]
+
+
+def read_feature_index(folder: Path) -> FeatureIndex:
+    """Read a store's ``index.json``.
+
+    Raises:
+        ObjlocError: there is none, or it is not one of this program.
+    """
+    path = folder / INDEX_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if content.pop("format") != _FORMAT:
+            raise KeyError
+        return FeatureIndex(**content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ObjlocError(
+            f"{path}: expected the index of a feature store; found none that can be read "
+            "(python -m stages.encode writes one)"
+        ) from None
+
+
+def write_feature_index(folder: Path, index: FeatureIndex) -> None:
+    """Write ``index.json``."""
+    write_json(folder / INDEX_FILE, {"format": _FORMAT, **vars(index)})
+
+
+def open_features(
+    folder: Path, image_set: str, data_hash: str, encoder: Encoder, memory_mb: int
+) -> tuple[Features, Features | None]:
+    """The maps of an image set, and those of its mirrored images where there are any.
+
+    Args:
+        folder: the store.
+        image_set: its name.
+        data_hash: of the shards that the images come from.
+        encoder: which backbone and resolution are wanted.
+        memory_mb: a store of more megabytes is memory-mapped, not loaded.
+
+    Raises:
+        ObjlocError: a store of other shards, another backbone or resolution, one
+            that lacks the image set, or a file of another length.
+    """
+    index = _checked_index(folder, image_set, data_hash, encoder)
+    rows = torch.tensor(index.image_sets[image_set])
+    length = info_of(encoder.backbone).length(encoder.image_size)
+    whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
+    plain = Features(_open(folder / FEATURES_FILE, (index.images, length), whole), rows)
+    if not index.mirrored or int(rows.max()) >= index.mirrored:
+        return plain, None
+    turned = _open(folder / MIRRORED_FILE, (index.mirrored, length), whole)
+    return plain, Features(turned, rows)
+
+
+def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
+    """The index of a store that is what is wanted."""
+    index = read_feature_index(folder)
+    for what, wanted, found in (
+        ("backbone", encoder.backbone, index.backbone),
+        ("weights", info_of(encoder.backbone).weights, index.weights),
+        ("precision", encoder.precision, index.precision),
+        ("image_size", encoder.image_size, index.image_size),
+        ("shards", data_hash[:12], index.data_hash[:12]),
+    ):
+        if wanted != found:
+            raise ObjlocError(f"{folder}: expected features of {what} {wanted}; found {found}")
+    if image_set not in index.image_sets:
+        known = ", ".join(index.image_sets) or "none"
+        raise ObjlocError(f"{folder}: expected image set '{image_set}'; found {known}")
+    return index
+
+
+def load_store(
+    shards: Path,
+    image_set: str,
+    categories: tuple[str, ...],
+    encoders: Sequence[Encoder],
+    features: Sequence[Path],
+    memory_mb: int,
+) -> SampleStore:
+    """The images of an image set, or features in their place where the encoder takes them.
+
+    Args:
+        shards: folder of shards.
+        image_set: its name.
+        categories: the agent's.
+        encoders: what it sees: one, or of several networks one for each backbone.
+        features: their feature stores, in any order; none: the images.
+        memory_mb: see ``open_features``.
+
+    Raises:
+        ObjlocError: no such image set, damaged shards, or a store of other features.
+    """
+    if not features or not encoders[0].reads_store:
+        return SampleStore.load(shards, image_set, categories, encoders[0].image_size)
+    store = SampleStore.load(shards, image_set, categories, None)
+    opened = [
+        open_features(_folder_of(encoder, features), image_set, store.data_hash, encoder, memory_mb)
+        for encoder in encoders
+    ]
+    images, mirrored = opened[0]
+    if len(opened) > 1:
+        # What several networks see together is not trained on: it needs no mirror images.
+        return replace(store, images=SideBySide([plain for plain, _ in opened]))
+    return replace(store, images=images, mirrored=mirrored)
+
+
+def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
+    """The store of an encoder's backbone among several."""
+    if len(features) == 1:
+        return features[0]
+    found = {read_feature_index(each).backbone: each for each in features}
+    if encoder.backbone not in found:
+        raise ObjlocError(
+            f"--features: expected a store of backbone {encoder.backbone}; found {', '.join(found)}"
+        )
+    return found[encoder.backbone]
+
+
+def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
+    """A file's rows; loaded once for all image sets that share it."""
+    return _opened(path.resolve(), path.stat().st_mtime_ns if path.exists() else 0, shape, whole)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> Tensor:
+    try:
+        # Copy on write: torch wants what it could write to; the file stays as it is.
+        values = np.load(path, mmap_mode=None if whole else "c")
+    except (OSError, ValueError) as error:
+        raise ObjlocError(f"{path}: features cannot be read: {error}") from None
+    except MemoryError:
+        raise ObjlocError(f"{path}: out of memory; lower encode.memory_mb to map it") from None
+    if values.shape != shape or values.dtype != np.int8:
+        raise ObjlocError(
+            f"{path}: expected int8 {list(shape)}; found {values.dtype} {list(values.shape)}"
+        )
+    return torch.from_numpy(values)

@@ -1,0 +1,308 @@
+"""One scene: what stands where, what of it is seen, and the picture of it.
+
+Boxes mark what can be seen, as Pascal VOC's guidelines ask: the bounding box
+of an object's visible pixels, clipped to the image.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from objloc.scenes.backdrops import paint_backdrop
+from objloc.scenes.camera import photograph
+from objloc.scenes.cat import draw_cat
+from objloc.scenes.cow import draw_cow
+from objloc.scenes.dog import draw_dog
+from objloc.scenes.figure import Figure, Placement, ellipse, outlines, paint, silhouette
+from objloc.scenes.horse import draw_horse
+from objloc.scenes.palette import between, chance, pick
+from objloc.scenes.person import draw_person
+from objloc.scenes.setting import ZOOM, Backdrop
+from objloc.scenes.sheep import draw_sheep
+
+DRAWERS: dict[str, Callable[[np.random.Generator], Figure]] = {
+    "cat": draw_cat,
+    "cow": draw_cow,
+    "dog": draw_dog,
+    "horse": draw_horse,
+    "person": draw_person,
+    "sheep": draw_sheep,
+}
+"""The categories, in the devkit's order."""
+_STATURES = {"cat": 0.75, "cow": 1.15, "dog": 0.82, "horse": 1.2, "person": 0.95, "sheep": 0.92}
+"""How large categories are beside each other: softer than in life, so that cats can be seen."""
+_LIVESTOCK = {"cow", "horse", "sheep"}
+_SIZES = ((256, 192), (256, 192), (192, 256), (256, 171), (224, 224))
+_MOST_OBJECTS = 4
+_ATTEMPTS = 12
+_LEAST_VISIBLE = 0.22
+"""Share of an object that must be seen, or the scene is laid out anew."""
+_DIFFICULT_VISIBLE = 0.35
+"""Seen less than this, an object is difficult."""
+_DIFFICULT_SIZE = 0.17
+"""Square root of box area to image area below which an object is difficult."""
+_COVERAGE = 64
+"""A pixel belongs to an object if it covers a quarter of it (of 255)."""
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure in a scene; ``category`` is None for clutter."""
+
+    figure: Figure
+    placement: Placement
+    category: str | None = None
+
+    @cached_property
+    def box(self) -> tuple[float, float, float, float]:
+        """The silhouette's bounds in pixels, not clipped."""
+        xmin, ymin, xmax, ymax = self.figure.bounds()
+        corners = self.placement(np.array([[xmin, ymin], [xmax, ymax]]))
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One annotated object.
+
+    Attributes:
+        category: its name.
+        box: of its visible pixels: zero-based, half-open, whole pixels.
+        pose: the devkit's ``Left`` or ``Right``: where it faces.
+        truncated: it reaches beyond the image.
+        occluded: something hides a part of it.
+        difficult: tiny, or hardly to be seen.
+    """
+
+    category: str
+    box: tuple[int, int, int, int]
+    pose: str
+    truncated: bool
+    occluded: bool
+    difficult: bool
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture and what is in it; ``visible`` are the objects' masks, ``[height, width]``."""
+
+    image: Image.Image
+    objects: tuple[SceneObject, ...]
+    visible: tuple[Mask, ...]
+
+
+def _mask(item: Item, size: tuple[int, int]) -> Mask:
+    if item.category is None:
+        # Clutter only hides: its edge may be coarse.
+        return np.asarray(silhouette(item.figure, item.placement, size)) > 0
+    mask = silhouette(item.figure, item.placement, size, ZOOM).reduce(ZOOM)
+    return np.asarray(mask) >= _COVERAGE
+
+
+def _full_area(item: Item, mask: Mask) -> int:
+    """Pixels of the whole silhouette, as if neither hidden nor cut off."""
+    left, top, right, bottom = item.box
+    if min(left, top) >= 0 and right <= mask.shape[1] and bottom <= mask.shape[0]:
+        return int(mask.sum())
+    place = item.placement
+    moved = Placement(place.x - left, place.y - top, place.scale, place.mirror)
+    size = (int(right - left) + 2, int(bottom - top) + 2)
+    whole = silhouette(item.figure, moved, size, ZOOM).reduce(ZOOM)
+    return int((np.asarray(whole) >= _COVERAGE).sum())
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Shared area as a share of ``one``'s."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    area = (one[2] - one[0]) * (one[3] - one[1])
+    return max(width, 0) * max(height, 0) / max(area, 1e-9)
+
+
+def _sizes(rng: np.random.Generator, categories: list[str]) -> list[float]:
+    """Square root of each object's share of the image's area.
+
+    Alone, an object has any size. In company all share a scale, so that a cat
+    is smaller than a horse beside it. Now and then one is tiny.
+    """
+    shares = []
+    common = float(np.exp(between(rng, np.log(0.3), np.log(0.56))))
+    for category in categories:
+        if chance(rng, 0.04):
+            share = between(rng, 0.11, 0.16)
+        elif len(categories) == 1:
+            share = float(np.exp(between(rng, np.log(0.27), np.log(0.68))))
+        else:
+            share = common * _STATURES[category] * between(rng, 0.85, 1.15)
+            share = min(max(share * (1.0, 0.95, 0.85)[len(categories) - 2], 0.2), 0.6)
+        shares.append(share)
+    return shares
+
+
+def _place_object(
+    rng: np.random.Generator, category: str, share: float, drop: Backdrop, taken: list[Item]
+) -> Item:
+    """Draw an object of a size and find it a place among the others."""
+    figure = DRAWERS[category](rng)
+    width, height = drop.width, drop.height
+    unit = figure.bounds()
+    scale = share * np.sqrt(width * height / ((unit[2] - unit[0]) * (unit[3] - unit[1])))
+    scale = min(scale, 0.82 * height / (unit[3] - unit[1]), 0.92 * width / (unit[2] - unit[0]))
+    xmin, ymin, xmax, ymax = (side * scale for side in unit)
+    wide, tall = xmax - xmin, ymax - ymin
+    mirror, cut = chance(rng, 0.5), chance(rng, 0.14)
+    patience = 0.4 if chance(rng, 0.2) else 0.1
+    best: Item | None = None
+    least = np.inf
+    for _ in range(24):
+        low = min(max((drop.horizon + 0.05) * height, tall + 1), height - 1.0)
+        # Larger things tend to be nearer, thus lower, but not always.
+        depth = 0.3 * tall / height + 0.7 * rng.random() if chance(rng, 0.6) else rng.random()
+        bottom = low + (height - 1 - low) * min(depth, 1.0)
+        left = between(rng, 0, max(width - wide, 1))
+        if cut:
+            beyond = between(rng, 0.12, 0.45)
+            side = pick(rng, ("left", "right", "bottom"))
+            if side == "bottom":
+                bottom = height + tall * beyond
+            else:
+                left = -wide * beyond if side == "left" else width - wide * (1 - beyond)
+        x = left + xmax if mirror else left - xmin
+        item = Item(figure, Placement(x, bottom - ymax, scale, mirror), category)
+        clashes = [max(_overlap(item.box, one.box), _overlap(one.box, item.box)) for one in taken]
+        clash = max(clashes, default=0.0)
+        if clash < least:
+            best, least = item, clash
+        if clash <= patience:
+            break
+    # The first attempt is always better than infinity.
+    return cast(Item, best)
+
+
+def _clutter(rng: np.random.Generator, drop: Backdrop, objects: list[Item]) -> list[Item]:
+    """Things among the objects; those in front of one may hide little of it."""
+    items: list[Item] = []
+    for _ in range(int(rng.integers(2, 7))):
+        drawer, low, high = pick(rng, drop.behind)
+        depth = rng.random() ** 1.5
+        ground = (drop.horizon + 0.03 + (1.0 - drop.horizon) * depth) * drop.height
+        height = (low + (high - low) * (0.25 + 0.75 * depth) * between(rng, 0.8, 1.2)) * drop.height
+        place = Placement(between(rng, -0.05, 1.05) * drop.width, ground, height, chance(rng, 0.5))
+        item = Item(drawer(rng), place)
+        box = item.box
+        hides = max(
+            (_overlap(one.box, box) for one in objects if one.placement.y <= ground), default=0.0
+        )
+        if hides < 0.3:
+            items.append(item)
+    return items
+
+
+def _screens(rng: np.random.Generator, drop: Backdrop, objects: list[Item]) -> list[Item]:
+    """Low clutter right before some of the objects."""
+    items = []
+    for one in objects:
+        if not chance(rng, 0.3):
+            continue
+        left, top, right, bottom = one.box
+        height = (bottom - top) * between(rng, 0.25, 0.5)
+        x = left + (right - left) * pick(rng, (0.0, 0.15, 0.4, 0.85, 1.0))
+        ground = bottom + 0.03 * drop.height
+        items.append(
+            Item(pick(rng, drop.before)(rng), Placement(x, ground, height, chance(rng, 0.5)))
+        )
+    return items
+
+
+def _visibility(items: list[Item], size: tuple[int, int]) -> list[tuple[Mask, float, float]]:
+    """Of each item, back to front: visible mask, its share and the uncut share of the whole."""
+    cover: Mask = np.zeros((size[1], size[0]), dtype=np.bool_)
+    seen = []
+    for item in reversed(items):
+        mask = _mask(item, size)
+        if item.category is not None:
+            visible = mask & ~cover
+            full = max(_full_area(item, mask), 1)
+            seen.append((visible, visible.sum() / full, mask.sum() / full))
+        else:
+            seen.append((mask, 1.0, 1.0))
+        cover |= mask
+    return seen[::-1]
+
+
+def _annotate(item: Item, visible: Mask, share: float, uncut: float) -> SceneObject:
+    columns, rows = np.flatnonzero(visible.any(axis=0)), np.flatnonzero(visible.any(axis=1))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    size = np.sqrt((box[2] - box[0]) * (box[3] - box[1]) / visible.size)
+    return SceneObject(
+        category=str(item.category),
+        box=box,
+        pose="Left" if item.placement.mirror else "Right",
+        truncated=bool(uncut < 0.985),
+        occluded=bool(share < 0.95 * uncut),
+        difficult=bool(share < _DIFFICULT_VISIBLE or size < _DIFFICULT_SIZE),
+    )
+
+
+def _shadows(drop: Backdrop, items: list[Item]) -> None:
+    """Every figure's silhouette laid flat on the ground, away from the light, soft."""
+    mask = Image.new("L", (drop.width, drop.height))
+    draw = ImageDraw.Draw(mask)
+    across = -drop.sun[0]
+    for item in items:
+        left, _, right, _ = item.box
+        foot = item.placement.y
+        contact = ellipse(
+            (left + right) / 2, foot, (right - left) * 0.42, (right - left) * 0.05 + 1
+        )
+        draw.polygon(contact.ravel().tolist(), fill=round(255 * drop.shadow))
+        for points in outlines(item.figure, item.placement, solid=True):
+            rise = foot - points[:, 1]
+            flat = np.stack([points[:, 0] + across * rise * 0.8, foot - 0.2 * rise], axis=1)
+            draw.polygon(flat.ravel().tolist(), fill=round(190 * drop.shadow))
+    soft = mask.filter(ImageFilter.GaussianBlur(1.6))
+    drop.image.paste((28, 26, 60), (0, 0), soft.resize(drop.image.size, Image.Resampling.BILINEAR))
+
+
+def draw_scene(rng: np.random.Generator, kinds: Sequence[str]) -> Scene:
+    """Draw one scene that holds an object of each category of ``kinds``, or more of the first."""
+    extra = int(rng.choice([0, 1, 2], p=[0.88, 0.1, 0.02]))
+    categories = [*kinds, *[kinds[0]] * extra][:_MOST_OBJECTS]
+    longer = between(rng, 0.94, 1.05)
+    size = tuple(round(side * longer) for side in pick(rng, _SIZES))
+    indoors = not _LIVESTOCK.intersection(categories) and chance(rng, 0.45)
+    drop = paint_backdrop(rng, (size[0], size[1]), indoors)
+    for attempt in range(_ATTEMPTS):
+        objects: list[Item] = []
+        for category, share in zip(categories, _sizes(rng, categories), strict=True):
+            objects.append(_place_object(rng, category, share, drop, objects))
+        others = (
+            []
+            if attempt == _ATTEMPTS - 1
+            else _clutter(rng, drop, objects) + _screens(rng, drop, objects)
+        )
+        items = sorted(objects + others, key=lambda item: item.placement.y)
+        seen = _visibility(items, (size[0], size[1]))
+        if all(share >= _LEAST_VISIBLE for _, share, _ in seen):
+            break
+    _shadows(drop, items)
+    for item in items:
+        paint(drop.image, item.figure, item.placement, ZOOM, drop.sun)
+    drop.finish(rng)
+    shown = [
+        (item, *view)
+        for item, view in zip(items, seen, strict=True)
+        if item.category and view[0].any()
+    ]
+    return Scene(
+        image=photograph(rng, drop.image.reduce(ZOOM), drop.tint),
+        objects=tuple(_annotate(*one) for one in shown),
+        visible=tuple(one[1] for one in shown),
+    )

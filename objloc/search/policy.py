@@ -1,0 +1,127 @@
+"""How actions are chosen."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from objloc.mdp.environment import Observation
+from objloc.network.q_network import QNetwork
+
+
+class Policy(Protocol):
+    """Chooses actions; sees images, never the truth."""
+
+    frames: int
+    """Number of past windows it looks at."""
+    action_history: int
+    """Number of past actions it looks at."""
+
+    def look(self, images: Tensor) -> None:
+        """Take in the images of the coming episodes: ``[N, 3, S, S]`` uint8."""
+
+    def act(
+        self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Choose an action for each episode.
+
+        Args:
+            observation: of B episodes.
+            index: ``[B]`` int64, each one's image among those looked at.
+            sizes: ``[B, 2]`` float64, width and height in pixels of their images.
+            generator: of the random choices.
+
+        Returns:
+            Actions ``[B]`` int64 and Q-values ``[B, A]`` float32, nan if there
+            are none.
+        """
+
+
+class RandomPolicy:
+    """Every action with the same probability: the blind searcher."""
+
+    frames = 1
+    action_history = 0
+
+    def __init__(self, num_actions: int) -> None:
+        self._num_actions = num_actions
+
+    def look(self, images: Tensor) -> None:
+        """It looks at nothing."""
+
+    def act(
+        self,
+        observation: Observation,
+        index: Tensor,  # noqa: ARG002  # it looks at nothing
+        sizes: Tensor,  # noqa: ARG002
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """See ``Policy.act``."""
+        number = len(observation.image)
+        actions = torch.randint(self._num_actions, (number,), generator=generator)
+        return actions, torch.full((number, self._num_actions), float("nan"))
+
+
+class GreedyPolicy:
+    """The action of the highest Q-value; with probability epsilon, any action.
+
+    Args:
+        network: put into evaluation mode by the caller.
+        epsilon: probability of a uniformly random action.
+    """
+
+    def __init__(self, network: QNetwork, epsilon: float = 0.0) -> None:
+        self.network = network
+        self.epsilon = epsilon
+        self.frames = network.frames
+        self.action_history = network.action_history
+
+    @torch.no_grad()
+    def look(self, images: Tensor) -> None:
+        """Encode the images once for all steps of their episodes."""
+        self._views = self.network.encode(images.to(self.network.device))
+
+    @torch.no_grad()
+    def act(
+        self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """See ``Policy.act``."""
+        q_values = category_values(self.network, self._views, index, observation, sizes)
+        actions = q_values.argmax(dim=1)
+        if self.epsilon:
+            shape = actions.shape
+            wander = torch.rand(shape, generator=generator) < self.epsilon
+            anything = torch.randint(q_values.shape[1], shape, generator=generator)
+            actions = torch.where(wander, anything, actions)
+        return actions, q_values
+
+
+def category_values(
+    network: QNetwork, views: Tensor, index: Tensor, observation: Observation, sizes: Tensor
+) -> Tensor:
+    """``[B, A]`` float32 on the CPU: Q-values for the category each episode searches."""
+    device = views.device
+    number = len(index)
+    values = network.values_for(
+        views,
+        index.to(device),
+        shares(observation.boxes, sizes).to(device),
+        observation.actions.to(device),
+        torch.arange(number, device=device),
+        observation.category.to(device),
+    )
+    return values.float().cpu()
+
+
+def shares(boxes: Tensor, sizes: Tensor) -> Tensor:
+    """Pixels to shares of the image's sides.
+
+    Args:
+        boxes: ``[B, ..., 4]`` float64.
+        sizes: ``[B, 2]`` float64.
+
+    Returns:
+        ``[B, ..., 4]`` float32.
+    """
+    limit = torch.cat([sizes, sizes], dim=-1)
+    return (boxes / limit.view(len(sizes), *[1] * (boxes.dim() - 2), 4)).float()

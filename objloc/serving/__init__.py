@@ -1,0 +1,1 @@
+"""An agent for others: MLflow, ONNX, the model card."""

@@ -1,0 +1,82 @@
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from objloc.data.fetch import fetch, is_url, name_in
+from objloc.errors import ObjlocError
+from tests.helpers.servers import Files, serving, unused_address
+
+
+@pytest.fixture
+def trickle() -> Iterator[str]:
+    """A server that sends a byte now and then, for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            while not stop.wait(0.02):
+                try:
+                    connection.sendall(b"x" * 70_000)
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/slow.jpg"
+    stop.set()
+    thread.join()
+    listener.close()
+
+
+def test_a_file_is_fetched_whole() -> None:
+    content = bytes(range(256)) * 1000
+    with serving(Files({"/a/photo.jpg": content})) as files:
+        assert fetch(f"{files.url}/a/photo.jpg") == content
+
+
+def test_a_file_above_the_limit_is_given_up() -> None:
+    with serving(Files({"/photo.jpg": bytes(2001)})) as files:
+        assert len(fetch(f"{files.url}/photo.jpg", max_bytes=2001)) == 2001
+        with pytest.raises(ObjlocError, match="expected at most 2000 bytes; found more"):
+            fetch(f"{files.url}/photo.jpg", max_bytes=2000)
+
+
+def test_a_server_that_trickles_is_given_up(trickle: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ObjlocError, match=r"expected an answer within 0.2 s; gave up"):
+        fetch(trickle, patience=0.2)
+    assert time.monotonic() - began < 5
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/photo.jpg"
+        with pytest.raises(ObjlocError, match="cannot be fetched: no answer in time"):
+            fetch(address, patience=0.2)
+
+
+def test_other_failures_are_told_in_one_line() -> None:
+    with serving(Files({"/cut": bytes(100)}, failures=[500], cuts=[50])) as files:
+        for path, told in (("cut", "HTTP 500"), ("none", "HTTP 404"), ("cut", "connection broken")):
+            with pytest.raises(ObjlocError, match=told):
+                fetch(f"{files.url}/{path}")
+    with pytest.raises(ObjlocError, match="cannot be fetched: connection refused"):
+        fetch(f"{unused_address()}/photo.jpg")
+    for bad in ("http://", "http://[", "http://.../x.jpg", "https://exa mple/"):
+        with pytest.raises(ObjlocError, match="cannot be fetched: ") as caught:
+            fetch(bad, patience=1.0)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_address_is_told_from_a_path() -> None:
+    assert all(map(is_url, ("http://a/b", "HTTPS://a")))
+    assert not any(map(is_url, ("http.jpg", "/http://a", "c:/x", "ftp://a/b")))
+    assert name_in("http://a/b/photo.jpg?size=3#top") == "photo.jpg"
+    assert name_in("http://a") == ""

@@ -1,0 +1,54 @@
+"""Pages of the explorer for tests in a browser, and what the program says of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from objloc.params import Mdp
+from objloc.view.explorer.page import TRAJECTORIES
+from tests.helpers.browsers import asked
+from tests.helpers.subjects import AGENT
+
+SETS = ("paper", "dissertation", "strides")
+"""Two action sets, and the first with two step sizes and zooms, from another start."""
+CATEGORIES = ("cat", "dog")
+
+
+_STRIDES = {
+    "step_size": 0.1, "further_step_sizes": (0.3,), "zooms": True, "reward": "difference",
+    "starts": ((1, 0.8), (2, 0.6)), "actions": "paper",
+}  # fmt: skip
+
+
+def mdp_of(actions: str) -> Mdp:
+    changes = _STRIDES if actions == "strides" else {"actions": actions}
+    return Mdp.model_validate({**AGENT.mdp.model_dump(), **changes, "max_steps": 40})
+
+
+def known(folder: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((folder / TRAJECTORIES).read_text("utf-8"))
+    return value
+
+
+def present_search(folder: Path) -> tuple[str, str]:
+    """Image and category of the first search for something that is there."""
+    return next(
+        (image["id"], search["category"])
+        for image in known(folder)["images"]
+        for search in image["searches"]
+        if search["present"]
+    )
+
+
+def shown(driver: Chrome, place: str) -> str:
+    text: str = driver.find_element(By.ID, place).text
+    return text
+
+
+def window(driver: Chrome, key: str) -> list[float]:
+    """The box of the window on the photograph, in the image's pixels."""
+    box = asked(driver, f"document.querySelector('[data-key={key}]').dataset.box")
+    return [float(number) for number in box.split()]

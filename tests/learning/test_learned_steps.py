@@ -1,0 +1,117 @@
+"""Steps whose length is learned: what is taught, and where a search goes by them."""
+
+import pytest
+import torch
+
+from objloc.learning.learned_moves import step_loss
+from objloc.learning.targets import Batch
+from objloc.mdp.action import Moves, steps_between
+from objloc.mdp.environment import Observation
+from objloc.network.q_network import NUM_STEPS, STEP_UNIT, QNetwork
+from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
+from objloc.search.budgeted import search
+from objloc.search.trace import Looks, joined
+from tests.helpers.budgeted_searches import promising_network
+from tests.helpers.stores import make_store
+
+AGENT = Agent(
+    mdp=Mdp(step_size=0.3, zooms=True, starts=((1, 1.0), (2, 0.6)), min_side=0.05),
+    encoder=Encoder(image_size=64, widths=(4, 8), cell_width=4, category_channels=2, pool=3),
+    head=Head(hidden=(8,), presence=True, learned_steps=True),
+    learning=Learning(backup="all_actions", discount=0.0, loss="logistic", step_iou=0.3),
+)
+STORE = make_store(6)
+STEPS = torch.tensor([0.1, -0.2, -0.3, 0.1])
+
+
+def stepping(steps: torch.Tensor = STEPS) -> QNetwork:
+    """A network that wants the same steps of every window."""
+    network = promising_network(AGENT)
+    with torch.no_grad():
+        network.values.weight[-NUM_STEPS:] = 0
+        network.values.bias[-NUM_STEPS:] = steps / STEP_UNIT
+        network.values.bias[network.num_actions - 1] += 0.5  # it triggers now and then
+    return network
+
+
+def looks_of(network: QNetwork, learned_steps: float | None) -> Looks:
+    params = Search(least_presence=0.0, learned_steps=learned_steps)
+    return joined(list(search(STORE, network, AGENT.mdp, params, 30)))
+
+
+def test_steps_are_taught_towards_the_best_object_from_windows_near_it() -> None:
+    boxes = torch.tensor([[10, 10, 50, 50], [70, 10, 95, 50], [60, 10, 90, 50.0]])[:, None]
+    objects = torch.tensor([[20, 10, 50, 50], [0, 0, 40, 40], [60, 10, 90, 50.0]])
+    batch = Batch(
+        images=torch.zeros(1, 3, 64, 64, dtype=torch.uint8),
+        index=torch.zeros(3, dtype=torch.int64),
+        observation=Observation(
+            torch.zeros(3, dtype=torch.int64),
+            torch.zeros(3, dtype=torch.int64),
+            boxes.double(),
+            torch.zeros(3, 0, dtype=torch.int64),
+        ),
+        sizes=torch.full((3, 2), 100.0, dtype=torch.float64),
+        objects=objects.double().expand(3, -1, -1),
+        labels=torch.tensor([[0, 0, 1]] * 3),
+        mirrored=torch.zeros(3, dtype=torch.bool),
+        offset=torch.zeros(3, 2, dtype=torch.float64),
+        widths=torch.full((3,), 100.0, dtype=torch.float64),
+    )
+    # The second window has no cat near it; of the first the better of two cats counts.
+    window, category = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 1])
+    right = torch.zeros(3, NUM_STEPS)
+    right[0] = steps_between(boxes[0, 0], objects[0])
+    right[1] = 77
+    loss = step_loss(batch, window, category, right, 0.3)
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+    wrong = right.clone()
+    wrong[2, -1] = 3 * STEP_UNIT
+    loss = step_loss(batch, window, category, wrong, 0.3)
+    assert float(loss) == pytest.approx((3 - 0.5) / 2)
+    alone = step_loss(batch, window[1:2], category[1:2], right[1:2], 0.3)
+    assert float(alone) == 0
+
+
+def test_a_search_looks_where_the_steps_lead() -> None:
+    network = stepping()
+    looks = looks_of(network, 0.0)
+    moves = Moves(AGENT.mdp)
+    by_steps = (looks.moves[..., 0] == network.num_actions) & looks.real()
+    image, window = by_steps.nonzero(as_tuple=True)
+    assert len(image) > 10
+    parents = looks.boxes[image, looks.parent[image, window]]
+    steps = STEPS.double().expand(len(image), -1)
+    torch.testing.assert_close(
+        looks.boxes[image, window], moves.by(parents, STORE.sizes[image], steps)
+    )
+    assert not by_steps.all()
+
+
+def test_nothing_is_triggered_on_before_the_steps_were_looked_at() -> None:
+    network = stepping()
+    looks = looks_of(network, 0.0)
+    image, window, category = (looks.triggered > 0).nonzero(as_tuple=True)
+    assert len(image)
+    led = (looks.moves[..., 0] == network.num_actions) & looks.real()
+    for one, parent, mine in zip(image.tolist(), window.tolist(), category.tolist(), strict=True):
+        children = (led[one] & (looks.parent[one] == parent)).nonzero()[:, 0].tolist()
+        # Where there is no such window it was known already, or for another category.
+        for child in children:
+            if looks.category[one, child] == mine:
+                assert looks.triggered[one, parent, mine] > child
+                assert looks.values[one, child, mine] <= looks.values[one, parent, mine]
+
+
+def test_a_search_need_not_go_by_them() -> None:
+    without, with_steps = looks_of(stepping(), None), looks_of(stepping(), 0.0)
+    assert (without.moves < stepping().num_actions).all()
+    other = looks_of(stepping(-STEPS), None)
+    assert torch.equal(without.boxes, other.boxes)
+    assert not torch.equal(without.boxes, with_steps.boxes)
+
+
+def test_steps_that_lead_nowhere_cost_no_look() -> None:
+    still, without = looks_of(stepping(torch.zeros(4)), 0.0), looks_of(stepping(), None)
+    assert (still.moves < stepping().num_actions).all()
+    assert set(map(tuple, still.boxes[0].tolist())) & set(map(tuple, without.boxes[0].tolist()))

@@ -1,0 +1,238 @@
+"""Prioritised replay, beside frequencies counted and errors computed by hand."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from objloc.learning.extra_windows import windows_round_objects
+from objloc.learning.learner import Learner
+from objloc.learning.priorities import Priorities, chances_in_proportion, draw_distinct
+from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.network.q_network import build_network
+from objloc.params import Agent
+from tests.helpers.stores import make_store
+from tests.learning.test_replay import transitions
+
+STORE = make_store(8, ("cat", "dog", "cow"))
+ERRORS = torch.tensor([0.1, 0.2, 0.4, 0.8, 1.6])
+
+
+def frequencies(draws: list[Tensor], number: int) -> Tensor:
+    return torch.bincount(torch.cat(draws), minlength=number) / len(draws)
+
+
+def measured(exponent: float, importance: float = 0.4, new: int = 0) -> Priorities:
+    """Priorities of which all but the last ``new`` were taught once."""
+    priorities = Priorities(len(ERRORS) + new, False, exponent, importance)
+    priorities.update(torch.arange(len(ERRORS)), ERRORS - 1e-3)
+    return priorities
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0])
+def test_frequencies_are_in_proportion_to_powers_of_errors(exponent: float) -> None:
+    priorities, generator = measured(exponent), torch.Generator().manual_seed(0)
+    draws = [priorities.draw(torch.arange(5), 1, generator)[0] for _ in range(8000)]
+    expected = ERRORS**exponent / (ERRORS**exponent).sum()
+    assert torch.allclose(frequencies(draws, 5), expected, atol=0.02)
+
+
+def test_among_several_each_has_its_chance_and_comes_once() -> None:
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.tensor([0.9, 0.1, 0.5, 0.3, 1.0, 0.2], dtype=torch.float64)
+    draws = [draw_distinct(chances, generator) for _ in range(8000)]
+    assert all(len(set(draw.tolist())) == 3 for draw in draws)
+    assert torch.allclose(frequencies(draws, 6).double(), chances, atol=0.02)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_whose_share_is_more_than_one_draw_is_drawn_for_certain(number: int) -> None:
+    weights = torch.tensor([1.0, 2.0, 4.0, 8.0, 100.0], dtype=torch.float64)
+    chances = chances_in_proportion(weights, number)
+    assert float(chances.sum()) == pytest.approx(number)
+    assert float(chances.max()) <= 1
+    ratios = (chances / weights)[chances < 1]
+    assert torch.allclose(ratios, ratios.mean())
+    expected = {1: 100 / 115, 2: 1, 3: 1, 4: 1, 5: 1}[number]
+    assert float(chances[4]) == pytest.approx(expected)
+    # 8 of the 15 that are left, of two, would be more than one.
+    assert float(chances[2]) == pytest.approx({1: 4 / 115, 2: 4 / 15, 3: 4 / 7}.get(number, 1))
+
+
+def test_importance_makes_up_for_chances_as_a_share_of_the_greatest() -> None:
+    priorities, generator = measured(1.0, 0.7), torch.Generator().manual_seed(0)
+    for _ in range(20):
+        chosen, importance = priorities.draw(torch.arange(5), 2, generator)
+        # A share of 1.6 / 3.1 of two draws: certain; one draw is left for the others.
+        chances = [1.0 if key == 4 else float(ERRORS[key]) / 1.5 for key in chosen.tolist()]
+        weights = [(1 / (5 * chance)) ** 0.7 for chance in chances]
+        expected = [weight / max(weights) for weight in weights]
+        assert importance.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_weighted_by_one_over_the_chance_means_are_those_of_uniform_draws() -> None:
+    values, generator = torch.tensor([3.0, -1.0, 2.0, 5.0, 1.0]), torch.Generator().manual_seed(0)
+    chances = chances_in_proportion(ERRORS.double(), 2)
+    sums = []
+    for _ in range(8000):
+        chosen = draw_distinct(chances, generator)
+        sums.append((values[chosen] / chances[chosen]).sum())
+    assert float(torch.stack(sums).mean()) == pytest.approx(float(values.sum()), abs=0.3)
+
+
+def test_the_new_count_as_the_greatest_so_far() -> None:
+    priorities, generator = measured(1.0, new=1), torch.Generator().manual_seed(0)
+    priorities.update(torch.tensor([4]), torch.tensor([0.1 - 1e-3]))
+    priorities.renew(torch.tensor([0]))
+    draws = [priorities.draw(torch.arange(6), 1, generator)[0] for _ in range(8000)]
+    counted = torch.tensor([1.6, 0.2, 0.4, 0.8, 0.1, 1.6])
+    assert torch.allclose(frequencies(draws, 6), counted / counted.sum(), atol=0.02)
+
+
+def test_of_several_errors_of_one_key_the_mean_counts() -> None:
+    priorities = Priorities(3, True, 1.0, 0.4)
+    priorities.update(torch.tensor([2, 0, 2]), torch.tensor([0.5, 4.0, 1.5]))
+    assert priorities.state_dict()["priorities"].tolist() == pytest.approx([4.001, 0, 1.001])
+
+
+def test_a_row_written_anew_is_new() -> None:
+    buffer = ReplayBuffer(4, 2, 2, priorities=Priorities(4, False, 1.0, 0.4))
+    buffer.add(transitions(0, 4))
+    assert buffer.priorities is not None
+    buffer.priorities.update(torch.arange(4), torch.tensor([1e-4, 1e-4, 1e-4, 9.0]))
+    buffer.add(transitions(4, 1))
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.cat([buffer.sample(1, 1, generator).reward_t for _ in range(400)])
+    counts = torch.bincount(drawn.long(), minlength=5)
+    assert counts[4] > 150
+    assert counts[3] > 150
+    assert counts[:3].sum() < 20
+
+
+def test_images_are_drawn_by_priority_with_windows_of_their_own() -> None:
+    buffer = ReplayBuffer(100, 2, 2, priorities=Priorities(7, True, 1.0, 0.4))
+    buffer.add(transitions(0, 70))
+    assert buffer.priorities is not None
+    errors = torch.tensor([1.0, 1.0, 8.0, 1.0, 1.0, 1.0, 1.0])
+    buffer.priorities.update(torch.arange(7), errors)
+    generator = torch.Generator().manual_seed(0)
+    draws = [buffer.sample(1, 3, generator).observation_tm1.image for _ in range(2000)]
+    assert all(len(draw) == 3 and len(set(draw.tolist())) == 1 for draw in draws)
+    assert torch.allclose(
+        frequencies([draw[:1] for draw in draws], 7), errors / errors.sum(), atol=0.03
+    )
+    several = buffer.sample(4, 2, generator)
+    assert len(set(several.observation_tm1.image.tolist())) == 4
+    assert torch.equal(several.importance[::2], several.importance[1::2])
+
+
+def learner_of(**learning: Any) -> tuple[Learner, torch.Generator]:
+    agent = Agent.model_validate(
+        {
+            "encoder": {"image_size": 64, "widths": (4, 8), "pool": 3},
+            "head": {"hidden": (16,), "presence": learning["backup"] == "all_actions"},
+            "learning": learning,
+        }
+    )
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(agent, STORE.categories, generator)
+    return Learner(network, STORE, agent.mdp, agent.learning, generator), generator
+
+
+def memory_of(priorities: Priorities) -> ReplayBuffer:
+    """Three windows of each of eight images; a reward tells the row."""
+    memory = ReplayBuffer(24, 1, 0, priorities=priorities)
+    seen = windows_round_objects(
+        STORE, torch.arange(8).repeat(3), 1, 0, torch.Generator().manual_seed(0)
+    )
+    rows = torch.arange(24)
+    memory.add(Transition(seen, rows % 9, rows.float(), seen.boxes[:, -1], rows % 9 == 8))
+    return memory
+
+
+def test_an_update_weighs_losses_and_teaches_priorities_of_transitions() -> None:
+    learner, generator = learner_of(backup="sampled", loss="squared", images_per_batch=6)
+    priorities = Priorities(24, False, 0.8, 0.5)
+    priorities.update(torch.arange(20), torch.rand(20, generator=generator))
+    memory = memory_of(priorities)
+    priorities.update(torch.arange(0, 20), torch.rand(20, generator=generator))
+    before = priorities.state_dict()["priorities"]
+    state = generator.get_state()
+    drawn = memory.sample(6, 1, generator)
+    generator.set_state(state)
+    taught = learner._backup._sampled(memory)
+    generator.set_state(state)
+    update = learner.update(memory)
+
+    assert torch.equal(taught.keys, drawn.rows)
+    assert torch.equal(taught.importance, drawn.importance)
+    assert len(set(drawn.importance.tolist())) > 2
+    errors = (taught.outputs.detach() - taught.targets).abs()
+    expected = sum(
+        float(weight * error**2)
+        for weight, error in zip(drawn.importance, errors, strict=True)
+    ) / 6  # fmt: skip
+    assert update.loss == pytest.approx(expected, rel=1e-4)
+    after = priorities.state_dict()["priorities"]
+    for row in range(24):
+        if row in drawn.rows.tolist():
+            error = errors[drawn.rows.tolist().index(row)]
+            assert float(after[row]) == pytest.approx(float(error) + 1e-3, abs=1e-4)
+        else:
+            assert after[row] == before[row]
+
+
+def test_an_update_weighs_images_and_teaches_their_priorities() -> None:
+    learner, generator = learner_of(
+        backup="all_actions", images_per_batch=3, windows_per_image=4, object_windows=0.5,
+        loss="logistic",
+    )  # fmt: skip
+    priorities = Priorities(8, True, 0.8, 0.5)
+    memory = memory_of(priorities)
+    priorities.update(torch.arange(8), torch.rand(8, generator=generator))
+    before = priorities.state_dict()["priorities"]
+    state = generator.get_state()
+    drawn = memory.sample(3, 2, generator)
+    generator.set_state(state)
+    batch, importance = learner._backup._batch_of_all_actions(memory)
+    generator.set_state(state)
+    taught = learner._backup._all_actions(memory)
+    values, losses = (each.detach() for each in learner._losses(taught))
+    generator.set_state(state)
+    update = learner.update(memory)
+
+    of_image = dict(
+        zip(drawn.observation_tm1.image.tolist(), drawn.importance.tolist(), strict=True)
+    )
+    assert len(set(of_image.values())) == 3
+    # Windows round objects too: twelve, where six were replayed.
+    assert importance.tolist() == [of_image[image] for image in batch.observation.image.tolist()]
+    assert len(importance) == 12
+    assert taught.importance.tolist() == [of_image[image] for image in taught.keys.tolist()]
+    total = sum(float(losses[n] * taught.weights[n]) * of_image[int(image)]
+                for n, image in enumerate(taught.keys)) / float(taught.weights.sum())  # fmt: skip
+    assert taught.presence is not None
+    assert update.loss == pytest.approx(total + 0.5 * float(taught.presence.detach()), rel=1e-4)
+    after = priorities.state_dict()["priorities"]
+    for image in range(8):
+        mine = (taught.keys == image).nonzero().squeeze(1).tolist()
+        if mine:
+            errors = [abs(float(values[n] - taught.targets[n])) for n in mine]
+            assert float(after[image]) == pytest.approx(sum(errors) / len(mine) + 1e-3, abs=1e-4)
+        else:
+            assert after[image] == before[image]
+    assert {int(image) for image in taught.keys} == set(of_image)
+
+
+def test_a_restored_memory_has_the_same_priorities() -> None:
+    priorities, other = measured(0.7, new=2), Priorities(9, False, 0.7, 0.4)
+    other.load_state_dict(priorities.state_dict())
+    for each in (priorities, other):
+        each.update(torch.tensor([5]), torch.tensor([0.3]))
+    first, second = (
+        each.draw(torch.arange(7), 3, torch.Generator().manual_seed(2))
+        for each in (priorities, other)
+    )
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])

@@ -1,0 +1,118 @@
+import torch
+
+from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.mdp.environment import Observation
+
+
+def transitions(first: int, number: int, image: int | None = None) -> Transition:
+    """Numbered transitions: every field tells which one it is."""
+    count = torch.arange(first, first + number)
+    images = count % 7 if image is None else torch.full((number,), image)
+    boxes = count.double().view(-1, 1, 1).expand(-1, 2, 4).clone()
+    return Transition(
+        Observation(images, count % 3, boxes, (count % 5).view(-1, 1).expand(-1, 2).clone()),
+        count % 9,
+        count.float(),
+        count.double().view(-1, 1).expand(-1, 4).clone() + 0.5,
+        count % 2 == 0,
+    )
+
+
+def numbers(buffer: ReplayBuffer, draws: int = 2000) -> set[int]:
+    drawn = buffer.sample(draws, 1, torch.Generator().manual_seed(0))
+    return {int(reward) for reward in drawn.reward_t}
+
+
+def test_the_oldest_is_forgotten_first() -> None:
+    buffer = ReplayBuffer(10, 2, 2)
+    buffer.add(transitions(0, 6))
+    assert len(buffer) == 6
+    buffer.add(transitions(6, 7))
+    assert len(buffer) == 10
+    assert numbers(buffer) == set(range(3, 13))
+
+
+def test_a_transition_comes_back_as_it_went_in() -> None:
+    buffer = ReplayBuffer(100, 2, 2)
+    buffer.add(transitions(0, 50))
+    drawn = buffer.sample(64, 1, torch.Generator().manual_seed(1))
+    for row, which in enumerate(int(r) for r in drawn.reward_t):
+        expected = transitions(which, 1)
+        assert drawn.observation_tm1.image[row] == expected.observation_tm1.image[0]
+        assert drawn.observation_tm1.category[row] == expected.observation_tm1.category[0]
+        assert torch.equal(drawn.observation_tm1.boxes[row], expected.observation_tm1.boxes[0])
+        assert torch.equal(drawn.observation_tm1.actions[row], expected.observation_tm1.actions[0])
+        assert drawn.action_tm1[row] == expected.action_tm1[0]
+        assert torch.equal(drawn.box_t[row], expected.box_t[0])
+        assert drawn.terminated_t[row] == expected.terminated_t[0]
+
+
+def test_the_next_observation_shifts_the_histories() -> None:
+    one = transitions(4, 1)
+    following = one.observation_t
+    assert following.boxes[0, :, 0].tolist() == [4.0, 4.5]
+    assert following.actions.tolist() == [[4, 4]]
+    two = transitions(6, 1).observation_t
+    assert two.actions.tolist() == [[1, 6]]
+
+
+def test_uniform_draws_are_uniform() -> None:
+    buffer = ReplayBuffer(20, 2, 2)
+    buffer.add(transitions(0, 20))
+    drawn = buffer.sample(20_000, 1, torch.Generator().manual_seed(0)).reward_t.long()
+    counts = torch.bincount(drawn, minlength=20)
+    assert counts.min() > 850
+    assert counts.max() < 1150
+
+
+def test_grouped_draws_hold_distinct_images_with_their_own_windows() -> None:
+    buffer = ReplayBuffer(1000, 2, 2)
+    buffer.add(transitions(0, 300, image=3))
+    buffer.add(transitions(300, 5, image=9))
+    buffer.add(transitions(305, 60))
+    drawn = buffer.sample(4, 8, torch.Generator().manual_seed(2))
+    images = drawn.observation_tm1.image.view(-1, 8)
+    assert images.shape == (4, 8)
+    assert (images == images[:, :1]).all()
+    assert len(set(images[:, 0].tolist())) == 4
+    for image, which in zip(images.flatten().tolist(), drawn.reward_t.long().tolist(), strict=True):
+        expected = 3 if which < 300 else 9 if which < 305 else which % 7
+        assert image == expected
+
+
+def test_a_grouped_draw_takes_what_images_there_are() -> None:
+    buffer = ReplayBuffer(100, 2, 2)
+    buffer.add(transitions(0, 10, image=1))
+    assert len(buffer.sample(32, 4, torch.Generator()).reward_t) == 4
+
+
+def test_a_restored_memory_goes_on_as_the_original() -> None:
+    buffer, other = ReplayBuffer(10, 2, 2), ReplayBuffer(10, 2, 2)
+    buffer.add(transitions(0, 13))
+    other.load_state_dict(buffer.state_dict())
+    for memory in (buffer, other):
+        memory.add(transitions(13, 4))
+    first = buffer.sample(30, 1, torch.Generator().manual_seed(5))
+    second = other.sample(30, 1, torch.Generator().manual_seed(5))
+    assert torch.equal(first.reward_t, second.reward_t)
+    assert numbers(other) == set(range(7, 17))
+
+
+def test_a_full_memory_goes_on_in_a_larger_one_without_rows_never_written() -> None:
+    full = ReplayBuffer(10, 2, 2)
+    full.add(transitions(0, 13))
+    larger = ReplayBuffer(20, 2, 2)
+    larger.add(transitions(500, 20))  # what must not come back
+    larger.load_state_dict(full.state_dict())
+    larger.add(transitions(13, 5))
+    assert len(larger) == 10
+    assert numbers(larger) == set(range(8, 18))
+
+
+def test_a_memory_with_room_fills_the_rest_of_a_larger_one() -> None:
+    some = ReplayBuffer(10, 2, 2)
+    some.add(transitions(0, 6))
+    larger = ReplayBuffer(20, 2, 2)
+    larger.load_state_dict(some.state_dict())
+    larger.add(transitions(6, 9))
+    assert numbers(larger) == set(range(15))

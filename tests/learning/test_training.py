@@ -1,0 +1,269 @@
+import copy
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from objloc.learning.progress import Report
+from objloc.learning.training import Training, epsilon_at
+from objloc.network.q_network import QNetwork, build_network
+from objloc.params import (
+    Agent,
+    Encoder,
+    Exploration,
+    Head,
+    Learning,
+    Mdp,
+    Replay,
+    Schedule,
+)
+from objloc.search.policy import GreedyPolicy
+from objloc.search.rollout import rollout
+from tests.helpers.stores import make_store
+
+STORE = make_store(12, image_size=84)
+
+SMALL = Agent(
+    mdp=Mdp(max_steps=12),
+    encoder=Encoder(image_size=84, widths=(8, 8, 16), cell_width=8, pool=5),
+    head=Head(hidden=(32,), dropout=0.2, action_history=2),
+    learning=Learning(
+        images_per_batch=4, windows_per_image=4, object_windows=0.5, updates_per_step=0.5,
+        target_update_every=5, target_rate=0.5, flip=True, jitter=0.2,
+    ),
+    replay=Replay(size=200, init_size=20),
+    exploration=Exploration(guided=True),
+    schedule=Schedule(environments=4, episodes_per_image=2, passes=2, evaluations=3),
+)  # fmt: skip
+DQN = Agent(
+    mdp=Mdp(actions="dissertation", max_steps=12),
+    encoder=Encoder(kind="crops", image_size=84, greyscale=True, frames=4),
+    head=Head(hidden=(32,), dropout=0.5, per_category=False),
+    learning=Learning(
+        backup="sampled", discount=0.99, loss="squared", optimiser="rmsprop",
+        learning_rate=2.5e-4, images_per_batch=8, target_update_every=20,
+    ),
+    replay=Replay(size=100, init_size=10),
+    exploration=Exploration(epsilon_decay_steps=50),
+    schedule=Schedule(environments=1, episodes_per_image=1, passes=1, evaluations=3),
+)  # fmt: skip
+
+SAMPLED = Agent(
+    mdp=Mdp(max_steps=12),
+    encoder=Encoder(image_size=84, widths=(8, 8), cell_width=4, pool=3, frames=2),
+    head=Head(hidden=(32,), action_history=2, dueling=True, recurrent=8),
+    learning=Learning(
+        backup="sampled", discount=0.9, n_step=4, images_per_batch=8, target_update_every=20,
+        loss="logistic", double=True, updates_per_step=2.0,
+    ),
+    replay=Replay(size=60, init_size=10, priority_exponent=0.6),
+    exploration=Exploration(epsilon_decay_steps=50),
+    schedule=Schedule(environments=3, episodes_per_image=1, passes=2, evaluations=3),
+)  # fmt: skip
+PRIORITISED = SMALL.model_copy(
+    update={"replay": Replay(size=200, init_size=20, priority_exponent=0.5)}
+)
+LANDING = SMALL.model_copy(
+    update={
+        "head": Head(hidden=(32,), dropout=0.2, learned_steps=True, learned_zooms=True),
+        "learning": SMALL.learning.model_copy(
+            update={"object_windows": 0.25, "start_windows": 0.25, "landed_windows": 0.25}
+        ),
+    }
+)
+AGENTS = {
+    "all_actions": SMALL,
+    "dqn2018": DQN,
+    "all of it, sampled": SAMPLED,
+    "prioritised images": PRIORITISED,
+    "windows landed on": LANDING,
+}
+
+
+def steady(network: QNetwork) -> dict[str, float]:
+    """A validation that depends on the weights, so that a difference shows."""
+    assert not network.training
+    return {"score": float(network.values.weight.sum().detach())}
+
+
+def make_training(agent: Agent, seed: int = 0) -> Training:
+    generator = torch.Generator().manual_seed(seed)
+    network = build_network(agent, STORE.categories, generator)
+    return Training(network, STORE, STORE.tasks(), agent, steady, generator)
+
+
+def finish(training: Training) -> list[Report]:
+    return [tick.report for tick in training.run() if tick.report is not None]
+
+
+def equal(first: Any, second: Any) -> bool:
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(equal(first[k], second[k]) for k in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(equal, first, second))
+    both_nan = isinstance(first, float) and math.isnan(first) and math.isnan(second)
+    return bool(first == second or both_nan)
+
+
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
+def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
+    first, second = make_training(agent), make_training(agent)
+    reports = finish(first), finish(second)
+    assert equal([r.metrics for r in reports[0]], [r.metrics for r in reports[1]])
+    assert equal(first.state_dict(), second.state_dict())
+    other = make_training(agent, seed=1)
+    finish(other)
+    assert not equal(first.best_weights, other.best_weights)
+
+
+def test_images_replayed_by_priority_teach_otherwise() -> None:
+    plain, prioritised = make_training(SMALL), make_training(PRIORITISED)
+    reports = finish(plain), finish(prioritised)
+    assert not equal([r.metrics for r in reports[0]], [r.metrics for r in reports[1]])
+    assert "priorities" not in plain.state_dict()["memory"]
+    # Every image was taught, and has an error of its own.
+    assert len(set(prioritised.state_dict()["memory"]["priorities"].tolist())) == 12
+
+
+def test_the_target_network_is_validated_and_kept_where_asked() -> None:
+    learning = SMALL.learning.model_copy(update={"kept": "target", "target_rate": 0.1})
+    agent = SMALL.model_copy(update={"learning": learning})
+    training = make_training(agent)
+    reports = finish(training)
+    target, online = training.learner.target, training.learner.online
+    assert reports[-1].metrics["score"] == steady(target)["score"]
+    assert steady(target)["score"] != steady(online.eval())["score"]
+    assert training.learner.kept is target
+    assert make_training(SMALL).learner.kept is not target
+
+
+def test_training_ends_after_so_many_updates_with_all_its_validations() -> None:
+    schedule = SMALL.schedule.model_copy(update={"max_updates": 7, "evaluations": 3})
+    training = make_training(SMALL.model_copy(update={"schedule": schedule}))
+    ticks = list(training.run())
+    assert training.learner.updates == 7
+    assert ticks[-1].progress == 1
+    assert [tick.updates for tick in ticks if tick.report is not None] == [3, 5, 7]
+
+
+def test_training_stops_early_when_validation_grows_no_better() -> None:
+    scores = iter([0.5, 0.6, 0.6, 0.4, 0.9, 1.0])
+    schedule = SMALL.schedule.model_copy(update={"evaluations": 6, "patience": 2})
+    agent = SMALL.model_copy(update={"schedule": schedule})
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(agent, STORE.categories, generator)
+    training = Training(
+        network, STORE, STORE.tasks(), agent, lambda _: {"score": next(scores)}, generator
+    )
+    assert [report.metrics["score"] for report in finish(training)] == [0.5, 0.6, 0.6, 0.4]
+    assert training.best_score == 0.6
+    # What stopped stays stopped when it is taken up again.
+    resumed = Training(network, STORE, STORE.tasks(), agent, lambda _: {"score": 1.0}, generator)
+    resumed.load_state_dict(training.state_dict())
+    assert resumed.finished
+
+
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
+@pytest.mark.parametrize("ticks", [3, 31])
+def test_stopping_and_going_on_equals_not_stopping(agent: Agent, ticks: int) -> None:
+    straight = make_training(agent)
+    reports = finish(straight)
+
+    stopped = make_training(agent)
+    before = []
+    for count, tick in enumerate(stopped.run(), 1):
+        if tick.report is not None:
+            before.append(tick.report)
+        if count == ticks:
+            break
+    assert not stopped.finished
+    state = copy.deepcopy(stopped.state_dict())
+    resumed = make_training(agent)
+    resumed.load_state_dict(state)
+    after = before + finish(resumed)
+
+    assert equal([r.metrics for r in after], [r.metrics for r in reports])
+    assert equal(resumed.state_dict(), straight.state_dict())
+
+
+def test_a_finished_run_can_be_extended_and_plays_what_a_longer_one_would() -> None:
+    longer = SMALL.model_copy(update={"schedule": SMALL.schedule.model_copy(update={"passes": 3})})
+    straight = make_training(longer)
+    finish(straight)
+    short = make_training(SMALL)
+    finish(short)
+    extended = make_training(longer)
+    extended.load_state_dict(copy.deepcopy(short.state_dict()))
+    finish(extended)
+    # The shorter run's last slots idle at its end, so only the schedule is the same.
+    assert extended.finished
+    assert extended.learner.updates > short.learner.updates
+    assert torch.equal(extended.state_dict()["queue"], straight.state_dict()["queue"])
+
+
+def test_every_episode_of_the_schedule_is_played_and_none_more() -> None:
+    training = make_training(SMALL)
+    reports = finish(training)
+    expected = len(STORE.tasks()) * 2 * 2
+    assert training.finished
+    assert len(reports) == 3
+    assert reports[-1].metrics["episode"] == expected
+    assert reports[-1].metrics["step"] <= expected * 12
+
+
+def test_the_best_weights_are_those_of_the_best_score() -> None:
+    training = make_training(SMALL)
+    best = max(report.metrics["score"] for report in finish(training))
+    assert training.best_score == best
+    assert float(training.best_weights["values.weight"].sum()) == pytest.approx(best, rel=1e-6)
+
+
+def test_the_sampled_agent_makes_one_update_a_step_once_the_memory_is_filled() -> None:
+    training = make_training(DQN)
+    finish(training)
+    metrics = training.report().metrics
+    assert metrics["update"] == metrics["step"] - 10 + 1
+
+
+def test_epsilon_falls_linearly_and_stays() -> None:
+    exploration = Exploration(epsilon_start=1.0, epsilon_end=0.2, epsilon_decay_steps=500)
+    assert [epsilon_at(exploration, steps) for steps in (0, 250, 500, 9000)] == [
+        1.0,
+        pytest.approx(0.6),
+        pytest.approx(0.2),
+        pytest.approx(0.2),
+    ]
+
+
+def test_nothing_outside_is_seeded() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    finish(make_training(DQN))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_it_learns_to_find_a_coloured_rectangle() -> None:
+    agent = SMALL.model_copy(
+        update={
+            "mdp": Mdp(max_steps=30),
+            "head": Head(hidden=(64,)),
+            "learning": Learning(
+                images_per_batch=12, windows_per_image=16, object_windows=0.5, discount=0.0,
+                updates_per_step=1.0, target_update_every=1, target_rate=0.05,
+            ),
+            "replay": Replay(size=5000, init_size=100),
+            "exploration": Exploration(guided=True, epsilon_decay_steps=1000),
+            "schedule": Schedule(environments=8, episodes_per_image=5, passes=2, evaluations=1),
+        }
+    )  # fmt: skip
+    training = make_training(agent)
+    finish(training)
+    network = training.learner.online.eval()
+    episodes = rollout(STORE, GreedyPolicy(network), agent.mdp, STORE.tasks(), torch.Generator())
+    success = (episodes.terminated & (episodes.final_iou > 0.5)).double().mean().item()
+    # The whole image overlaps no object by 0.5: blind guessing scores nothing.
+    assert success >= 0.6

@@ -1,0 +1,167 @@
+"""A recurrent unit over the windows of the last steps, beside its equations."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from objloc.learning.extra_windows import windows_round_objects
+from objloc.learning.learner import Learner
+from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.network.map_encoder import MapEncoder
+from objloc.network.q_network import QNetwork, build_network
+from objloc.network.recurrent import Recurrent
+from objloc.params import Agent
+from tests.helpers.stores import make_store
+from tests.network.test_encoder import random_windows
+from tests.network.test_q_network import SMALL
+
+CATEGORIES = ("cat", "dog", "cow")
+FRAMES = 3
+KINDS = [(0, ()), (2, ()), (2, (8,))]
+
+
+def agent_of(category_channels: int = 0, joint: tuple[int, ...] = (), **other: Any) -> Agent:
+    return Agent.model_validate(
+        {
+            "encoder": {
+                **SMALL,
+                "category_channels": category_channels,
+                "frames": FRAMES,
+                **other.pop("encoder", {}),
+            },
+            "head": {"hidden": (16,), "joint": joint, "recurrent": 6, **other.pop("head", {})},
+            **other,
+        }
+    )
+
+
+def network_of(category_channels: int, joint: tuple[int, ...], **other: Any) -> QNetwork:
+    agent = agent_of(category_channels, joint, **other)
+    return build_network(agent, CATEGORIES, torch.Generator().manual_seed(0)).eval()
+
+
+def states(network: QNetwork) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Views, their index, windows of three steps and past actions of five states."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8, generator=generator)
+    index = torch.tensor([0, 1, 1, 0, 1])
+    past = torch.randint(-1, network.num_actions, (5, network.action_history), generator=generator)
+    return network.encode(images), index, random_windows(5 * FRAMES).view(-1, FRAMES, 4), past
+
+
+def by_hand(unit: Recurrent, steps: Tensor) -> Tensor:
+    """The unit's equations, of one state's windows ``[frames, features]``."""
+    weights = dict(unit.unit.named_parameters())
+    state = torch.zeros(unit.width)
+    for step in steps:
+        given = weights["weight_ih_l0"] @ step + weights["bias_ih_l0"]
+        kept = weights["weight_hh_l0"] @ state + weights["bias_hh_l0"]
+        (r_in, z_in, n_in), (r_old, z_old, n_old) = given.chunk(3), kept.chunk(3)
+        update = torch.sigmoid(z_in + z_old)
+        new = torch.tanh(n_in + torch.sigmoid(r_in + r_old) * n_old)
+        state = (1 - update) * new + update * state
+    return state
+
+
+@pytest.mark.parametrize(("category_channels", "joint"), KINDS)
+def test_outputs_are_those_of_windows_taken_in_one_after_another(
+    category_channels: int, joint: tuple[int, ...]
+) -> None:
+    """What one frame alone would show, through the unit's equations, through the heads."""
+    network = network_of(category_channels, joint)
+    views, index, boxes, past = states(network)
+    single = MapEncoder(
+        agent_of(category_channels, joint).encoder.model_copy(update={"frames": 1}),
+        len(CATEGORIES),
+        apart=bool(joint),
+    ).eval()
+    single.load_state_dict(network.encoder.state_dict())
+    outputs = network.outputs(views, index, boxes, past)
+    assert network.recurrent is not None
+    for state in range(5):
+        seen = [
+            single.observe(views, index[state, None], boxes[state, step].view(1, 1, 4))
+            for step in range(FRAMES)
+        ]
+        pooled = [
+            single.pool(views, index[state, None], boxes[state, step].view(1, 1, 4))
+            for step in range(FRAMES)
+        ]
+        for category in range(3):
+            row = category if category_channels else 0
+            parts = [
+                each.own[0, row]
+                if each.shared is None
+                else torch.cat([each.shared[0], each.own[0, row]])
+                for each in seen
+            ]
+            values = network.values(network.hidden(by_hand(network.recurrent, torch.stack(parts))))
+            expected = values if category_channels else values.view(3, -1)[category]
+            if network.joint is not None:
+                assert network.joint_recurrent is not None
+                shared = torch.stack([single.shared_of(each)[0] for each in pooled])
+                together = network.joint(by_hand(network.joint_recurrent, shared))
+                expected = expected + together.view(3, -1)[category]
+            assert torch.allclose(outputs[state, category], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("category_channels", "joint"), KINDS)
+def test_the_order_of_windows_counts(category_channels: int, joint: tuple[int, ...]) -> None:
+    network = network_of(category_channels, joint)
+    views, index, boxes, past = states(network)
+    outputs = network.outputs(views, index, boxes, past)
+    turned = network.outputs(views, index, boxes.flip(1), past)
+    assert (outputs - turned).abs().amax(dim=(1, 2)).min() > 1e-4
+    one = boxes[:, :1].expand(-1, FRAMES, -1)
+    same = network.outputs(views, index, one, past)
+    assert torch.allclose(same, network.outputs(views, index, one.flip(1), past))
+
+
+@pytest.mark.parametrize("history", [0, 2])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("category_channels", "joint"), KINDS)
+def test_some_pairs_have_the_outputs_that_all_have(
+    category_channels: int, joint: tuple[int, ...], precision: str, history: int
+) -> None:
+    network = network_of(
+        category_channels,
+        joint,
+        encoder={"precision": precision},
+        head={"dueling": True, "presence": True, "action_history": history},
+    )
+    inputs = states(network)
+    window, category = torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1])
+    all_pairs = network.outputs(*inputs)
+    assert all_pairs.shape == (5, 3, network.num_actions + 1)
+    some = network.outputs_for(*inputs, window, category)
+    assert torch.allclose(
+        some, all_pairs[window, category], atol=1e-5 if precision == "float32" else 0.02
+    )
+
+
+def test_an_update_teaches_the_units_of_both_heads() -> None:
+    store = make_store(6, CATEGORIES)
+    agent = agent_of(
+        2, (8,), learning={"images_per_batch": 3, "windows_per_image": 4, "object_windows": 0.5}
+    )
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(agent, CATEGORIES, generator)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    memory = ReplayBuffer(6, FRAMES, 0)
+    seen = windows_round_objects(store, torch.arange(6), FRAMES, 0, generator)
+    rows = torch.arange(6)
+    memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0))
+    Learner(network, store, agent.mdp, agent.learning, generator).update(memory)
+    after = network.state_dict()
+    units = [name for name in before if "recurrent" in name]
+    assert len(units) == 8
+    assert not any(torch.equal(before[name], after[name]) for name in units)
+
+
+def test_without_it_windows_are_stacked_as_ever() -> None:
+    network = QNetwork(agent_of(head={"recurrent": 0}), CATEGORIES)
+    assert network.recurrent is None
+    assert network.hidden[1].in_features == network.encoder.features
+    assert not any("recurrent" in name for name in network.state_dict())

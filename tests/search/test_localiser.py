@@ -1,0 +1,269 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from objloc.box import iou
+from objloc.data.images import open_image
+from objloc.data.photograph import Photograph
+from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
+from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Moves
+from objloc.network.checkpoint import Checkpoint, load_checkpoint
+from objloc.network.q_network import NUM_STEPS, QUARTERS, build_network
+from objloc.params import Agent, Encoder, Head, Search
+from objloc.search.localiser import NMS, Localiser, manner_of
+from objloc.search.policy import GreedyPolicy
+from objloc.search.result import Result
+from objloc.search.rollout import rollout, trajectory
+from tests.helpers.runs import make_run
+from tests.helpers.stores import make_samples
+
+CATEGORIES = ("cat", "dog")
+
+
+def agent_in(folder: Path, trigger: float = 0.21, seed: int = 2) -> Localiser:
+    """An agent with fresh weights, of which some searches end in a trigger."""
+    make_run(folder, trigger=trigger, seed=seed)
+    return Localiser.load(folder / "train" / "checkpoint.pt")
+
+
+def started(
+    folder: Path,
+    starts: tuple[tuple[int, float], ...],
+    trigger: float = 0.21,
+    discount: float = 0.9,
+) -> Localiser:
+    """The same with start windows of its own."""
+    make_run(folder, trigger=trigger, seed=2)
+    checkpoint = load_checkpoint(folder / "train" / "checkpoint.pt")
+    agent = checkpoint.agent
+    mdp = agent.mdp.model_copy(update={"starts": starts})
+    learning = agent.learning.model_copy(update={"discount": discount})
+    changed = agent.model_copy(update={"mdp": mdp, "learning": learning})
+    return Localiser(replace(checkpoint, agent=changed))
+
+
+def pictures(number: int) -> list[Image.Image]:
+    return [open_image(sample.jpeg) for sample in make_samples(number)]
+
+
+@pytest.mark.parametrize("kind", ["map", "crops"])
+def test_without_a_budget_a_search_is_the_rollout_of_the_evaluation(
+    tmp_path: Path, kind: str
+) -> None:
+    make_run(tmp_path, trigger=0.21, seed=2)
+    checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
+    if kind == "crops":
+        encoder = Encoder(kind="crops", image_size=32, window_size=36, frames=3)
+        agent = Agent(mdp=checkpoint.agent.mdp, encoder=encoder, head=Head(hidden=(8,)))
+        network = build_network(agent, CATEGORIES, torch.Generator().manual_seed(5))
+        checkpoint = Checkpoint(agent, CATEGORIES, "", "", network.state_dict())
+    images = pictures(6)
+    samples = [Photograph(str(row), image).sample() for row, image in enumerate(images)]
+    mdp = checkpoint.agent.mdp
+    store = SampleStore.from_samples(samples, CATEGORIES, 32)
+    tasks = torch.cartesian_prod(torch.arange(6), torch.arange(2))
+    policy = GreedyPolicy(checkpoint.network())
+    episodes = rollout(store, policy, mdp, tasks, torch.Generator())
+    ends = set()
+    for row, image in enumerate(images):
+        result = Localiser(checkpoint)(image)
+        assert [each.category for each in result.searches] == list(CATEGORIES)
+        for column, found in enumerate(result.searches):
+            expected = trajectory(episodes, store, 2 * row + column, mdp)
+            assert [look.box for look in found.looks] == [step.box for step in expected.steps]
+            assert [look.action for look in found.looks] == [step.action for step in expected.steps]
+            values = torch.tensor([look.values for look in found.looks])
+            wanted = torch.tensor([step.q_values for step in expected.steps])
+            # One image at a time sums in another order than six together.
+            torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-5)
+            assert found.final_box == expected.final_box
+            assert found.triggered == expected.terminated
+            ends.add(found.final_box)
+    assert len(ends) > 1, "the windows have moved"
+
+
+def test_boxes_are_the_windows_triggered_on_best_first(tmp_path: Path) -> None:
+    # It triggers at once for a cat, on each first window: those of 0.75 overlap.
+    agent = started(tmp_path, ((1, 1.0), (2, 0.75), (3, 0.3)), trigger=1000.0)
+    result = agent(pictures(1)[0], ["cat"], max_windows=60)
+    triggers = [each for each in result.searches if each.triggered]
+    assert len(triggers) > len(result.found) > 1, "some overlap, and go"
+    assert result.scores.tolist() == sorted(result.scores.tolist(), reverse=True)
+    for each in triggers:
+        box = torch.tensor(each.final_box)
+        rivals = [f for f in result.found if f.category == each.category and f.score >= each.score]
+        assert any(f.search is each or iou(box, torch.tensor(f.box)) > NMS for f in rivals), (
+            "kept, or overlapped by a better one"
+        )
+    for one in result.found:
+        for other in result.found:
+            if one is not other and one.category == other.category:
+                assert iou(torch.tensor(one.box), torch.tensor(other.box)) <= NMS
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 9, 25])
+def test_a_budget_is_kept_to_the_window(tmp_path: Path, budget: int) -> None:
+    result = agent_in(tmp_path, trigger=-50.0)(pictures(1)[0], max_windows=budget)
+    assert result.windows == len(result.seen) == budget
+    assert not result.searches
+    assert not result.found
+    assert result.missing == list(CATEGORIES)
+
+
+def test_with_a_budget_each_window_follows_from_its_parent_by_its_actions(tmp_path: Path) -> None:
+    agent = started(tmp_path, ((1, 1.0),), discount=0.0)
+    result = agent(pictures(1)[0], max_windows=60)
+    moves, size = Moves(agent.agent.mdp), torch.tensor([[120.0, 90.0]], dtype=torch.float64)
+    assert result.seen[0].box == (0.0, 0.0, 120.0, 90.0)
+    assert result.seen[0].category is None
+    lengths = set()
+    for number, each in enumerate(result.seen[1:], 1):
+        assert 0 <= each.parent < number
+        assert each.category in CATEGORIES
+        box = torch.tensor([result.seen[each.parent].box], dtype=torch.float64)
+        for action in each.actions:
+            box = moves.apply(box, size, torch.tensor([agent.actions.index(action)]))
+        assert tuple(box[0].tolist()) == each.box
+        lengths.add(len(each.actions))
+    assert max(lengths) > 1
+
+
+def test_with_a_budget_each_search_is_the_way_to_a_trigger(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    result = agent(pictures(1)[0], max_windows=60)
+    pulled = {(each.box, name) for each in result.seen for name in each.triggered}
+    assert pulled
+    assert {(each.final_box, each.category) for each in result.searches} == pulled
+    after = [each.after for each in result.searches]
+    assert after == sorted(after)
+    for search in result.searches:
+        assert search.triggered
+        assert search.looks[-1].action == "trigger"
+        assert search.looks[-1].category == search.category
+        place = {each.box: number for number, each in enumerate(result.seen)}
+        numbers = [place[look.box] for look in search.looks]
+        assert numbers[-1] < search.after <= result.windows
+        assert result.seen[numbers[0]].parent == -1
+        for here, there, look in zip(numbers, numbers[1:], search.looks, strict=False):
+            assert result.seen[there].parent == here
+            assert result.seen[there].actions == (look.action, *look.further)
+            assert result.seen[there].category == look.category
+        score = result.seen[numbers[-1]].scores[CATEGORIES.index(search.category)]
+        assert search.score == score
+
+
+def searched_by(tmp_path: Path, move: str, bias: torch.Tensor) -> Result:
+    """A search by an agent that has also learned a move: its numbers are the last layer's last."""
+    make_run(tmp_path, trigger=0.21, seed=2)
+    checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
+    head = checkpoint.agent.head.model_copy(update={move: True})
+    agent = checkpoint.agent.model_copy(update={"head": head})
+    network = build_network(agent, CATEGORIES, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.values.bias[-len(bias) :] = bias
+    localiser = Localiser(replace(checkpoint, agent=agent, state=network.state_dict()))
+    return localiser(pictures(1)[0], max_windows=60)
+
+
+def test_a_move_by_learned_steps_has_a_name_of_its_own(tmp_path: Path) -> None:
+    result = searched_by(tmp_path, "learned_steps", torch.full((NUM_STEPS,), 1.0))
+    assert any(each.actions == (LEARNED_STEP,) for each in result.seen)
+    assert LEARNED_STEP not in result.actions, "it has no value of its own"
+    taken = {look.action for search in result.searches for look in search.looks}
+    assert taken <= {*result.actions, LEARNED_STEP}
+    assert LEARNED_STEP not in {search.looks[-1].action for search in result.searches}
+
+
+def test_a_learned_zoom_has_a_name_of_its_own(tmp_path: Path) -> None:
+    numbers = torch.full((QUARTERS * (1 + NUM_STEPS),), 2.0)
+    result = searched_by(tmp_path, "learned_zooms", numbers)
+    assert any(each.actions == (LEARNED_ZOOM,) for each in result.seen)
+    assert LEARNED_ZOOM not in result.actions, "it has no value of its own"
+
+
+def test_with_a_budget_only_the_categories_asked_are_searched(tmp_path: Path) -> None:
+    result = agent_in(tmp_path)(pictures(1)[0], ["dog"], max_windows=40)
+    assert result.searched == ("dog",)
+    assert {each.category for each in result.seen[1:]} == {"dog"}
+    assert all(len(each.scores) == 1 for each in result.seen)
+    assert set(result.labels) <= {"dog"}
+
+
+def test_searches_begin_at_the_agents_own_start_windows(tmp_path: Path) -> None:
+    agent, image = started(tmp_path, ((1, 0.5), (2, 0.6))), pictures(1)[0]
+    half = (30.0, 22.5, 90.0, 67.5)
+    assert {each.looks[0].box for each in agent(image).searches} == {half}
+    seen = agent(image, max_windows=9).seen
+    assert [each.parent >= 0 for each in seen] == [False] * 5 + [True] * 4
+    assert seen[0].box == half
+
+
+@pytest.mark.parametrize(("discount", "moves"), [(0.0, 4), (0.5, 1)])
+def test_several_moves_follow_a_look_only_where_values_are_of_one_reward(
+    discount: float, moves: int
+) -> None:
+    agent = Agent()
+    learning = agent.learning.model_copy(update={"discount": discount})
+    manner = manner_of(agent.model_copy(update={"learning": learning}))
+    assert manner == Search(moves_per_look=moves)
+
+
+def test_only_the_categories_asked_are_searched_each_once(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    image = pictures(1)[0]
+    for asked, searched in (
+        (["dog"], ["dog"]), ("cat", ["cat"]), (["dog", "cat", "dog"], ["dog", "cat"]),
+        (None, ["cat", "dog"]),
+    ):  # fmt: skip
+        assert [each.category for each in agent(image, asked).searches] == searched
+
+
+def test_a_box_of_a_photograph_of_one_pixel_lies_within_it(tmp_path: Path) -> None:
+    result = agent_in(tmp_path, trigger=1000.0)(Image.new("RGB", (1, 1)), ["cat"])
+    assert result.xyxy.tolist() == [[0, 0, 1, 1]]
+    assert result.voc.tolist() == [[1, 1, 1, 1]]
+
+
+def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    image = pictures(1)[0]
+    for told, asked, budget in (
+        ("categories: expected some of cat, dog; found 'zebra'", ["cat", "zebra"], None),
+        ("categories: expected some of cat, dog; found none", [], None),
+        ("max_windows: expected at least 1; found 0", None, 0),
+    ):
+        with pytest.raises(ObjlocError, match=told):
+            agent(image, asked, budget)
+    with pytest.raises(ObjlocError, match="no such checkpoint"):
+        Localiser.load(tmp_path / "none.pt")
+    with pytest.raises(ObjlocError, match="not a readable checkpoint"):
+        Localiser.load(tmp_path / "train" / "history.csv")
+
+
+def test_nothing_is_written_and_the_picture_is_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = agent_in(tmp_path)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    image = pictures(1)[0]
+    before = image.tobytes()
+    agent(image, max_windows=30)
+    with pytest.raises(ObjlocError, match=r"model 'champion': .*expected MLflow's store"):
+        Localiser.load()
+    assert os.listdir(folder) == []  # noqa: PTH208
+    assert image.tobytes() == before
+
+
+def test_the_same_picture_gives_the_same_result(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    image = pictures(1)[0]
+    first, second = (agent(image, max_windows=40) for _ in range(2))
+    assert replace(first, image=image).as_json() == replace(second, image=image).as_json()
