@@ -2,12 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from objloc.params import Params
+from objloc.params import Agent, Params, parse_params
 
 Schema = Mapping[str, Any]
 
@@ -32,8 +30,8 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
     text = read("params.yaml")
     if text is None:
         return "*There is no `params.yaml`.*"
-    tree = YAML(typ="safe", pure=True).load(text)
-    values = Params.model_validate_json(json.dumps(tree)).model_dump(mode="json", by_alias=True)
+    params = parse_params(text, "params.yaml")
+    values = params.model_dump(mode="json", by_alias=True)
     schema = Params.model_json_schema()
     definitions = schema["$defs"]
     parts = []
@@ -47,7 +45,7 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
                 parts += [f"### `{name}.{key}`", _prose(inner["description"])]
                 parts.append(_table(inner, {"value": values[name][key]}))
         if name == "train":
-            parts += _agents(definitions, values["agents"])
+            parts += _agents(definitions, values["agents"], seldom_changed(params.agents))
     return "\n\n".join(parts)
 
 
@@ -60,22 +58,52 @@ def undescribed() -> Iterator[str]:
                 yield f"{name}.{key}"
 
 
-def _agents(definitions: Mapping[str, Schema], agents: Mapping[str, Any]) -> Iterator[str]:
-    """The sections of an agent, with a column for each agent of ``params.yaml``."""
+def seldom_changed(agents: Mapping[str, Agent]) -> dict[str, set[str]]:
+    """The keys of each part of an agent that have one value in all agents."""
+    first, *others = agents.values()
+    return {
+        part: {
+            key
+            for key in type(section).model_fields
+            if all(getattr(getattr(each, part), key) == getattr(section, key) for each in others)
+        }
+        for part, section in first
+    }
+
+
+def _agents(
+    definitions: Mapping[str, Schema], agents: Mapping[str, Any], seldom: Mapping[str, set[str]]
+) -> Iterator[str]:
+    """The sections of an agent, with a column for each agent of ``params.yaml``.
+
+    Keys with one value in all agents have a table of their own, with one column for it.
+    """
     for part, field in definitions["Agent"]["properties"].items():
         section = definitions[_referred(field)]
         yield f"## `agents.*.{part}`"
         yield _prose(section["description"])
         columns = {f"`{agent}`": values[part] for agent, values in agents.items()}
-        yield _table(section, columns, default=True)
+        changed = section["properties"].keys() - seldom[part]
+        yield _table(section, columns, changed, default=True)
+        if seldom[part]:
+            yield "Seldom changed, the same in all agents:"
+            yield _table(
+                section, {"value": next(iter(columns.values()))}, seldom[part], default=True
+            )
 
 
-def _table(section: Schema, columns: Mapping[str, Any], default: bool = False) -> str:
+def _table(
+    section: Schema,
+    columns: Mapping[str, Any],
+    keys: Collection[str] | None = None,
+    default: bool = False,
+) -> str:
+    """A row for each key of a section, or for each of some."""
     headings = ["key", "allowed", *(["default"] if default else []), *columns, "meaning"]
     rows = [headings, ["---"] * len(headings)]
     for key, field in section["properties"].items():
-        if "$ref" in field:
-            continue  # a section of its own
+        if "$ref" in field or (keys is not None and key not in keys):
+            continue
         row = [f"`{key}`", _allowed(field)]
         if default:
             row.append(_value(field["default"]))

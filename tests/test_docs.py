@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import typer
-from ruamel.yaml import YAML
 
 from benchmarks import tables
 from benchmarks.parameters import undescribed
@@ -21,11 +20,9 @@ PAGES = [*tables.pages(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PARAMS = load_params(ROOT / "params.yaml")
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-OVERRIDE = re.compile(r"(?:-S|--set)\s+'?([A-Za-z0-9_.]+)=([^'\s`]*)")
 STAGE = re.compile(r"python -m stages\.([a-z_]+)([^\n`]*)")
 MENTION = re.compile(r"`([a-z]+)\.([a-z0-9_]+)(?:=[^`]*)?`")
 MODULE = re.compile(r"`(?:objloc|stages|tests|benchmarks|docs)/[^`*…]*`")
-PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9]*")
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 
@@ -52,11 +49,6 @@ def tracked_files() -> set[Path]:
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     return {(ROOT / name).resolve() for name in listed.stdout.splitlines()}
-
-
-def sweep(value: str) -> list[str]:
-    """The values of a grid: ``0,1`` are two, ``[cat,dog]`` is one."""
-    return re.split(r",(?![^\[]*\])", value)
 
 
 def metrics(success: float) -> dict[str, Any]:
@@ -186,21 +178,6 @@ def test_make_targets_exist(page: Path) -> None:
         r"(?:`|^ {4})make ([a-z0-9-]+)", page.read_text("utf-8"), re.MULTILINE
     ):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-@by_page
-def test_overrides_name_parameters_and_possible_values(page: Path) -> None:
-    tree = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for key, values in OVERRIDE.findall(text_of(page)):
-        if key == "KEY":
-            continue
-        node = tree
-        for part in key.split("."):
-            assert part in node, key
-            node = node[part]
-        for value in sweep(values):
-            if not PLACEHOLDER.fullmatch(value):
-                load_params(ROOT / "params.yaml", [f"{key}={value}"])
 
 
 @by_page

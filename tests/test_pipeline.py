@@ -1,35 +1,42 @@
 """``dvc.yaml`` and ``params.yaml``: that nothing goes stale, and nothing is done twice."""
 
-import ast
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from dvc.utils.hydra import apply_overrides
 from mlflow import MlflowClient
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
 from objloc import params
 from objloc.data.datasets import local_mirror
-from tests.helpers.imports import ROOT, closure
+from tests.helpers.imports import ROOT, closure, files_at, is_blank, read_beside
 from tests.helpers.projects import Project, edit, yaml_in
 
 STAGES = (
     "download", "shard", "encode", "train", "evaluate", "register", "report", "animate", "explore",
     "layers",
 )  # fmt: skip
+COSTLY = ("download", "shard", "encode", "train")
+"""Their deps are exact to the module: a rerun may cost hours."""
+FEW = 3
+"""A stage after training that needs more modules of a room depends on the whole room."""
 AFTER_TRAINING = "train evaluate register report animate explore layers"
 
 WITHOUT_EFFECT = {
     "objloc/__init__.py": "the version is not written anywhere",
-    "objloc/params": "params.yaml states every value (tested below), no default decides",
+    "objloc/params": "params.yaml states every value (tested below), no default decides, and "
+    "tests/test_params.py holds what an agent that extends another is",
     "objloc/tracking": "it writes to MLflow only, and a model it fetches is known by its hash",
     "objloc/learning/progress_bar.py": "it is shown while waiting",
     "objloc/progress.py": "it is shown while waiting",
     "objloc/data/summary.py": "it is printed",
-    "stages/_command.py": "it reads the command line and tells mistakes",
+    "stages/_command.py": "it reads the command line and reports mistakes",
 }
 """What stages import but do not depend on, and why an edit cannot change their outs."""
 
@@ -45,33 +52,46 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def is_blank(file: Path) -> bool:
-    """Whether a module holds nothing but its docstring."""
-    body = ast.parse((ROOT / file).read_text("utf-8")).body
-    return all(isinstance(node, ast.Expr) for node in body)
-
-
-def files_at(path: str) -> set[Path]:
-    """A module, or those of a package."""
-    if (ROOT / path).is_dir():
-        return {file.relative_to(ROOT) for file in (ROOT / path).rglob("*.py")}
-    return {Path(path)}
-
-
 def without_effect(stage: str) -> frozenset[Path]:
     paths = WITHOUT_EFFECT.keys() - EXCEPT.get(stage, ())
     return frozenset(file for path in paths for file in files_at(path))
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_the_modules_it_imports(stage: str) -> None:
+def code_of(stage: str) -> list[str]:
+    """The code among a stage's deps, each path existing."""
     listed = yaml_in(ROOT / "dvc.yaml")["stages"][stage]["deps"]
     code = [path for path in listed if path.startswith(("objloc", "stages"))]
     assert all((ROOT / path).exists() for path in code)
-    depends = {file for path in code for file in files_at(path) if not is_blank(file)}
+    return code
+
+
+def needs_of(stage: str) -> set[Path]:
+    """The modules that a stage imports and that have an effect, and the files these read."""
     excepted = without_effect(stage)
-    needs = closure(Path("stages", f"{stage}.py"), excepted) - excepted
-    assert depends == {file for file in needs if not is_blank(file)}
+    modules = closure(Path("stages", f"{stage}.py"), excepted) - excepted
+    return {file for file in modules if not is_blank(file)} | {
+        file for module in modules for file in read_beside(module)
+    }
+
+
+@pytest.mark.parametrize("stage", COSTLY)
+def test_a_costly_stage_depends_on_exactly_the_modules_it_imports(stage: str) -> None:
+    depends = {file for path in code_of(stage) for file in files_at(path) if not is_blank(file)}
+    assert depends == needs_of(stage)
+
+
+@pytest.mark.parametrize("stage", sorted({*STAGES} - {*COSTLY}))
+def test_a_stage_after_training_depends_on_the_rooms_it_imports_from(stage: str) -> None:
+    code, needs = code_of(stage), needs_of(stage)
+    for file in needs:
+        assert sum(Path(path) in (file, *file.parents) for path in code) == 1, file
+    for path in code:
+        used = {file for file in needs if Path(path) in (file, *file.parents)}
+        assert used, f"{path}: nothing of it is needed"
+        if (ROOT / path).is_dir():
+            assert path.count("/") == 1, f"{path}: expected a whole room"
+            modules = {file for file in files_at(path) if not is_blank(file)}
+            assert len(used) > FEW or used >= modules, f"{path}: list {sorted(used)} instead"
 
 
 def test_every_exception_is_one() -> None:
@@ -85,10 +105,11 @@ def test_the_stages_are_those_of_the_folder_and_have_their_parameters() -> None:
     commands = {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")}
     assert set(stages) == commands == set(STAGES)
     sections = {
-        "download": ["dataset"], "train": ["train", "agents.${train.agent}"],
+        "download": ["dataset"], "train": ["train", "agents.${train.agent}", "agents.scenes"],
         "encode": [
             "encode.batch", "train.image_set", "train.val_image_set", "evaluate.image_sets",
             "agents.${train.agent}.encoder", "agents.${train.agent}.learning.flip",
+            "agents.scenes.encoder", "agents.scenes.learning.flip",
         ],
     }  # fmt: skip
     for name, stage in stages.items():
@@ -109,12 +130,21 @@ def test_params_yaml_states_every_value() -> None:
     params.load_params(ROOT / "params.yaml")
     tree = yaml_in(ROOT / "params.yaml")
     assert list(missing(params.Params, tree)) == []
-    assert {"scenes", "dqn2018"} <= set(tree["agents"])
-    for name, agent in tree["agents"].items():
-        assert list(missing(params.Agent, agent, f"agents.{name}.")) == []
-    del tree["train"]["seed"], tree["agents"]["scenes"]["mdp"]["max_steps"]
+    agents = tree["agents"]
+    assert {"scenes", "dqn2018"} <= set(agents)
+    assert list(missing(params.Agent, agents["scenes"], "agents.scenes.")) == []
+    # What dvc.yaml does not watch could change unnoticed.
+    assert {agent.get("extends", "scenes") for agent in agents.values()} == {"scenes"}
+    assert "extends" not in agents["scenes"]
+    del tree["train"]["seed"], agents["scenes"]["mdp"]["max_steps"]
     assert list(missing(params.Params, tree)) == ["train.seed"]
-    assert list(missing(params.Agent, tree["agents"]["scenes"])) == ["mdp.max_steps"]
+    assert list(missing(params.Agent, agents["scenes"])) == ["mdp.max_steps"]
+
+
+def test_every_agent_states_the_keys_that_encode_depends_on() -> None:
+    for name, agent in yaml_in(ROOT / "params.yaml")["agents"].items():
+        assert agent["encoder"], name
+        assert "flip" in agent["learning"], name
 
 
 def test_a_relative_mirror_is_the_main_repositorys_in_a_temporary_copy_too(
@@ -168,6 +198,54 @@ def test_every_stage_runs_in_a_fresh_clone_even_if_git_holds_what_it_would_write
         assert any(isinstance(out, str) for out in stage["outs"]), f"{name}: no out is cached"
 
 
+def to_rerun() -> set[str]:
+    """The stages that ``dvc repro`` would run in the current folder."""
+    rerun: set[str] = set()
+    with Repo() as repo:
+        changed, graph = repo.status(), repo.index.graph
+        waiting = [stage for stage in graph if stage.addressing in changed]
+        while waiting:
+            stage = waiting.pop()
+            rerun.add(stage.addressing)
+            # The arrows of this graph point at what a stage needs.
+            waiting += graph.predecessors(stage)
+    return rerun
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc.*")
+def test_a_change_of_a_base_retrains_what_extends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stages = yaml_in(ROOT / "dvc.yaml")["stages"]
+    instant = {
+        name: {"cmd": f"echo {name} > {name}", "params": stages[name]["params"], "outs": [name]}
+        for name in ("encode", "train")
+    }
+    instant["train"]["deps"] = ["encode"]
+    YAML().dump({"stages": instant}, tmp_path / "dvc.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit(tmp_path, {"train": {"agent": "pretrained"}})
+    before = (tmp_path / "params.yaml").read_bytes()
+    Repo.init(no_scm=True).close()
+    with Repo() as repo:
+        repo.reproduce()
+    for override, stages in (
+        ("agents.scenes.schedule.patience=3", {"train"}),
+        ("agents.scenes.encoder.context=1.5", {"encode", "train"}),
+        ("agents.pretrained.learning.learning_rate=0.1", {"train"}),
+        ("agents.pretrained.learning.flip=false", {"encode", "train"}),
+        ("++agents.pretrained.mdp.max_steps=9", {"train"}),
+        ("++agents.pretrained.encoder.context=1.5", {"encode", "train"}),
+        ("agents.scratch.learning.flip=false", set()),
+        ("agents.dqn2018.learning.discount=0.5", set()),
+    ):
+        apply_overrides("params.yaml", [override])
+        assert to_rerun() == stages, override
+        (tmp_path / "params.yaml").write_bytes(before)
+    assert to_rerun() == set()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc.*")
 @pytest.mark.parametrize(
     ("changes", "stages"),
@@ -197,20 +275,11 @@ def test_a_parameter_reruns_the_stages_it_concerns(
 ) -> None:
     monkeypatch.chdir(project.folder)
     before = (project.folder / "params.yaml").read_bytes()
-    rerun: set[str] = set()
     try:
         edit(project.folder, changes)
-        with Repo() as repo:
-            changed, graph = repo.status(), repo.index.graph
-            waiting = [stage for stage in graph if stage.addressing in changed]
-            while waiting:
-                stage = waiting.pop()
-                rerun.add(stage.addressing)
-                # The arrows of this graph point at what a stage needs.
-                waiting += graph.predecessors(stage)
+        assert to_rerun() == set(stages.split())
     finally:
         (project.folder / "params.yaml").write_bytes(before)
-    assert rerun == set(stages.split())
 
 
 def test_training_again_makes_the_same_bytes(project: Project) -> None:

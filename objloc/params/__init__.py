@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from objloc.errors import ObjlocError
 from objloc.params.agent import Agent, Encoder, Head, Mdp
 from objloc.params.data import Dataset, Shard
+from objloc.params.extends import KEY, resolve
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
 from objloc.params.section import Categories, Section, Starts
@@ -49,6 +50,7 @@ __all__ = [
     "Starts",
     "Train",
     "load_params",
+    "parse_params",
 ]
 
 
@@ -96,7 +98,8 @@ def _one_line(path: str, error: ValidationError) -> str:
     found = first.get("input")
     kind = first["type"]
     if kind == "extra_forbidden":
-        return f"{path}: {where}: unknown key; allowed: {', '.join(_keys_at(first['loc'][:-1]))}"
+        allowed = ", ".join(_keys_at(first["loc"][:-1]))
+        return f"{path}: {where}: unknown key; allowed: {allowed}"
     message = re.sub(r"^(Value|Assertion) error, ", "", first["msg"])
     if kind == "value_error" and isinstance(found, dict):
         return f"{path}: {f'{where}.' if where else ''}{message}"
@@ -112,7 +115,8 @@ def _keys_at(location: Iterable[Any]) -> list[str]:
             section.model_fields[part].annotation if part in section.model_fields else Agent
         )
         section = Agent if part == "agents" else annotation
-    return [field.alias or name for name, field in section.model_fields.items()]
+    keys = [field.alias or name for name, field in section.model_fields.items()]
+    return [KEY, *keys] if section is Agent else keys
 
 
 def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:
@@ -129,32 +133,52 @@ def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:
 
 
 def load_params(path: Path, overrides: Iterable[str] = ()) -> Params:
-    """Read and validate ``params.yaml``.
-
-    YAML 1.2 (so ``1e-4`` is a number, and ``no`` a string).
+    """Read and validate ``params.yaml``; agents that extend another are whole afterwards.
 
     Args:
         path: the file.
-        overrides: ``KEY=VALUE`` pairs that win over the file.
+        overrides: ``KEY=VALUE`` pairs that win over the file. Set in a base, they hold
+            for the agents that extend it, unless these state the key.
 
     Raises:
         ObjlocError: no such file, malformed YAML, unknown key, wrong type or
             impossible value; the message names the key and what is allowed.
     """
-    yaml = YAML(typ="safe", pure=True)
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"))
-        if not isinstance(tree, dict):
-            raise ObjlocError(f"{path}: expected sections such as 'train:'; found {tree!r}")
-        for override in overrides:
-            _set(tree, override, yaml)
+        return parse_params(path.read_text(encoding="utf-8"), str(path), overrides)
     except FileNotFoundError:
         raise ObjlocError(f"{path}: no such parameter file (give one with --params)") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ObjlocError(f"{path}: not valid YAML: {error}") from None
+
+
+def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
+    """Validate the text of a parameter file, as ``load_params`` does.
+
+    YAML 1.2 (so ``1e-4`` is a number, and ``no`` a string).
+
+    Args:
+        text: the file's.
+        name: of the file, for messages.
+        overrides: ``KEY=VALUE`` pairs that win over the file.
+
+    Raises:
+        ObjlocError: as ``load_params``.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        tree = yaml.load(text)
+        if not isinstance(tree, dict):
+            raise ObjlocError(f"{name}: expected sections such as 'train:'; found {tree!r}")
+        for override in overrides:
+            _set(tree, override, yaml)
+    except YAMLError as error:
         reason = " ".join(str(error).split())
-        raise ObjlocError(f"{path}: not valid YAML: {reason}") from None
+        raise ObjlocError(f"{name}: not valid YAML: {reason}") from None
+    if isinstance(agents := tree.get("agents"), dict):
+        tree["agents"] = resolve(agents, f"{name}: agents")
     try:
         # Through JSON: strict there still takes a list for a tuple.
         return Params.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        raise ObjlocError(_one_line(str(path), error)) from None
+        raise ObjlocError(_one_line(name, error)) from None

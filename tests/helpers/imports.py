@@ -1,4 +1,4 @@
-"""Which of our modules a module imports, directly or through others."""
+"""Which of our modules and files a module needs, directly or through others."""
 
 import ast
 from pathlib import Path
@@ -45,3 +45,35 @@ def closure(file: Path, without: frozenset[Path] = frozenset()) -> set[Path]:
         needed.add(current)
         waiting += imported(current)
     return needed
+
+
+def is_blank(file: Path) -> bool:
+    """Whether a module holds nothing but its docstring."""
+    body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+    return all(isinstance(node, ast.Expr) for node in body)
+
+
+def files_at(path: str) -> set[Path]:
+    """A file, or the modules of a package."""
+    if (ROOT / path).is_dir():
+        return {file.relative_to(ROOT) for file in (ROOT / path).rglob("*.py")}
+    return {Path(path)}
+
+
+def read_beside(file: Path) -> set[Path]:
+    """Files that are no modules, in a module's folder, that it names: templates and scripts.
+
+    A folder named stands for all that it holds.
+    """
+    named = {
+        node.value
+        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    found: set[Path] = set()
+    for path in (ROOT / file.parent).rglob("*"):
+        within = path.relative_to(ROOT / file.parent)
+        names = {str(within), *map(str, within.parents)} - {"."}
+        if path.is_file() and path.suffix not in (".py", ".pyc") and names & named:
+            found.add(path.relative_to(ROOT))
+    return found
