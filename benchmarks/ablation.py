@@ -201,7 +201,7 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
         if not row.settings:
             torch.save(network.state_dict(), weights)
     ledger = ledger_of(val, network.eval(), params.agent.mdp, params.evaluate, LOOKS)
-    return found | ledger.summary()
+    return found | ledger.summary().as_json()
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:

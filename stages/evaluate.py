@@ -25,8 +25,10 @@ def main(
     """
     from rich.console import Console
 
+    from objloc.evaluation.compute import metrics_of
     from objloc.evaluation.measure import measure_sets
-    from objloc.evaluation.metrics import metrics_of, table_of
+    from objloc.evaluation.metrics import metrics_as_json
+    from objloc.evaluation.tables import table_of
     from objloc.evaluation.write import files_published, write_outputs
     from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint
@@ -61,7 +63,7 @@ def main(
     if measurements[0].store.data_hash == checkpoint.data_hash:
         log_to_run_of(
             path,
-            metrics=metrics,
+            metrics=metrics_as_json(metrics),
             artifacts=[output / "metrics.json", output / "plots"],
             folder="evaluate",
             data=checkpoint.data,

@@ -19,30 +19,33 @@ def main(
 
     Registering twice makes one version. Run by hand it restores a lost store.
     """
-    import json
-
     import objloc
+    from objloc.evaluation.metrics import metrics_as_json
+    from objloc.evaluation.read import read_metrics
     from objloc.files import file_hash, write_atomically, write_json
     from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.serving import mlflow_model
+    from objloc.serving.entry import entry_of
     from objloc.serving.model_card import model_card
-    from objloc.tracking import Package, read_entry, register
+    from objloc.tracking import Package, register
 
     params = load_params(params_file, overrides).registration
     path = train / "checkpoint.pt"
     checkpoint = load_checkpoint(path)
-    entry = read_entry(
-        evaluate / "metrics.json",
+    measured = evaluate / "metrics.json"
+    metrics = read_metrics(measured)
+    entry = entry_of(
+        metrics,
+        measured,
         sha256=file_hash(path),
         data_hash=checkpoint.data_hash,
         image_set=checkpoint.info["val_image_set"],
         metric=params.metric,
     )
-    figures = json.loads((evaluate / "metrics.json").read_text("utf-8"))
     command = train / "command.txt"
     told = command.read_text("utf-8") if command.is_file() else ""
-    card = model_card(checkpoint, entry.sha256, figures, told)
+    card = model_card(checkpoint, entry.sha256, metrics_as_json(metrics), told)
     package = Package(
         Path(mlflow_model.__file__),
         Path(objloc.__file__).parent,

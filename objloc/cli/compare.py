@@ -53,8 +53,8 @@ def command(
         ]
         store = None
         if (shards / "index.json").is_file():
-            store = SampleStore.load(shards, chosen, sides[0].evaluated.categories, 16)
-            if store.data_hash != sides[0].evaluated.metrics["data"]["hash"]:
+            store = SampleStore.load(shards, chosen, sides[0].evaluation.categories, 16)
+            if store.data_hash != sides[0].evaluation.metrics.data.hash:
                 store = None
         result = compare(sides[0], sides[1], store, seed)
     if as_json:
@@ -68,8 +68,8 @@ def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) 
     import sys
 
     from objloc.diagnosis.comparison import evaluation_folder
+    from objloc.evaluation.compute import metrics_of
     from objloc.evaluation.measure import measure_sets
-    from objloc.evaluation.metrics import metrics_of
     from objloc.evaluation.write import write_outputs
     from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint

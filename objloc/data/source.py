@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from objloc.errors import ObjlocError
+from objloc.errors import ObjlocError, first_complaint
 from objloc.files import write_json
 
 SOURCE_FILE = "source.json"
@@ -86,7 +86,4 @@ def parse_json(kind: type[Model], path: Path) -> Model:
     except OSError as error:
         raise ObjlocError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = " ".join(first["msg"].split()).replace("Input should be", "expected")
-        raise ObjlocError(f"{path}: {where or 'the file'}: {reason}") from None
+        raise ObjlocError(f"{path}: {first_complaint(error)}") from None

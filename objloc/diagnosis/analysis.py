@@ -17,15 +17,14 @@ from objloc.diagnosis.tide import Diagnosis, costs, diagnose
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Objects
 from objloc.evaluation.detections import objects_of
-from objloc.evaluation.read import Evaluated
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, Interval
+from objloc.evaluation.read import EvaluationFiles
 from objloc.evaluation.success import Outcomes, interval
 from objloc.network.checkpoint import Checkpoint
 from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.search.rollout import Rollout, rollout
 
 Say = Callable[[str], None]
-Interval = tuple[float, float] | None
-KINDS_OF_DETECTIONS = ("triggered", "attended")
 
 _BATCH = 512
 """Searches side by side."""
@@ -37,7 +36,7 @@ class Analysis:
 
     Attributes:
         store: the images, without their pixels; the categories are the model's.
-        evaluated: what was measured.
+        evaluation: what was measured.
         searches: the greedy searches that count for the success rate, run again.
         differing: how many of them ended otherwise than in the evaluation: none
             on the machine that made it.
@@ -53,7 +52,7 @@ class Analysis:
     """
 
     store: SampleStore
-    evaluated: Evaluated
+    evaluation: EvaluationFiles
     searches: Rollout
     differing: int
     misses: Misses
@@ -66,18 +65,18 @@ class Analysis:
     width: int
 
 
-def load_images(shards: Path, checkpoint: Checkpoint, evaluated: Evaluated) -> SampleStore:
+def load_images(shards: Path, checkpoint: Checkpoint, evaluation: EvaluationFiles) -> SampleStore:
     """The images of an evaluation, as the model sees them.
 
     Raises:
         ObjlocError: other data than were evaluated, or damaged shards.
     """
     size = checkpoint.agent.encoder.image_size
-    store = SampleStore.load(shards, evaluated.image_set, checkpoint.categories, size)
-    if store.data_hash != evaluated.metrics["data"]["hash"]:
+    store = SampleStore.load(shards, evaluation.image_set, checkpoint.categories, size)
+    if store.data_hash != evaluation.metrics.data.hash:
         raise ObjlocError(
-            f"{evaluated.folder}: expected an evaluation on the data in {shards}, "
-            f"{store.data} ({store.data_hash[:12]}); found one on {evaluated.data}"
+            f"{evaluation.folder}: expected an evaluation on the data in {shards}, "
+            f"{store.data} ({store.data_hash[:12]}); found one on {evaluation.metrics.data}"
         )
     return store
 
@@ -85,7 +84,7 @@ def load_images(shards: Path, checkpoint: Checkpoint, evaluated: Evaluated) -> S
 def analyse(
     store: SampleStore,
     checkpoint: Checkpoint,
-    evaluated: Evaluated,
+    evaluation: EvaluationFiles,
     *,
     width: int,
     seed: int,
@@ -96,7 +95,7 @@ def analyse(
     Args:
         store: the images, see ``load_images``.
         checkpoint: the model that was evaluated; its counted searches run again.
-        evaluated: what was measured.
+        evaluation: what was measured.
         width: of the oracle's beam.
         seed: of the intervals.
         say: takes a line of progress.
@@ -105,23 +104,23 @@ def analyse(
         ObjlocError: the evaluation lists searches that the data cannot have, or
             its files are damaged.
     """
-    mdp, threshold = checkpoint.agent.mdp, evaluated.threshold
+    mdp, threshold = checkpoint.agent.mdp, evaluation.threshold
     policy = _greedy(checkpoint)
-    tasks = _tasks(store, evaluated)
-    say(f"{evaluated.image_set}: {len(tasks)} searches again")
+    tasks = _tasks(store, evaluation)
+    say(f"{evaluation.image_set}: {len(tasks)} searches again")
     searches = rollout(store, policy, mdp, tasks, torch.Generator().manual_seed(0), _BATCH)
     continued = going_on(store, policy, mdp, searches, threshold)
-    say(f"{evaluated.image_set}: oracle, a beam of {width} windows")
+    say(f"{evaluation.image_set}: oracle, a beam of {width} windows")
     reach = reach_of(store, mdp, width)
     objects = objects_of(store)
     diagnoses = {
-        kind: diagnose(evaluated.detections(kind), objects) for kind in KINDS_OF_DETECTIONS
+        kind: diagnose(evaluation.detections(kind), objects) for kind in KINDS_OF_DETECTIONS
     }
     return Analysis(
         store=replace(store, images=torch.empty(0), mirrored=None),
-        evaluated=evaluated,
+        evaluation=evaluation,
         searches=searches,
-        differing=_differing(store, searches, evaluated),
+        differing=_differing(store, searches, evaluation),
         misses=explain_misses(store, searches, continued, reach, threshold),
         reach=reach,
         ceiling=_ceiling(store, reach, tasks),
@@ -147,7 +146,7 @@ def spending_curves(
         rate of searches that have triggered by then, ``recall_random`` and
         ``recall_oracle``: recall of the windows of a random agent and of the oracle.
     """
-    mdp, nms = checkpoint.agent.mdp, float(analysis.evaluated.metrics["nms"])
+    mdp, nms = checkpoint.agent.mdp, analysis.evaluation.metrics.nms
     windows = budgets(mdp.max_steps)
     every = torch.cartesian_prod(torch.arange(len(store)), torch.arange(len(store.categories)))
 
@@ -169,7 +168,7 @@ def spending_curves(
     curves["recall_oracle"] = [mean_recall(store, each) for each in hit]
     searches, counted = analysis.searches, analysis.ceiling.counted
     curves["success"] = [
-        _outcomes(searches, counted, searches.steps <= number).mean(analysis.evaluated.threshold)
+        _outcomes(searches, counted, searches.steps <= number).mean(analysis.evaluation.threshold)
         for number in windows
     ]
     return curves
@@ -181,23 +180,23 @@ def _greedy(checkpoint: Checkpoint) -> GreedyPolicy:
     return GreedyPolicy(network)
 
 
-def _tasks(store: SampleStore, evaluated: Evaluated) -> Tensor:
+def _tasks(store: SampleStore, evaluation: EvaluationFiles) -> Tensor:
     """``[E, 2]`` int64: image and category of the evaluated searches, by image."""
     image = {image_id: row for row, image_id in enumerate(store.image_ids)}
     category = {name: column for column, name in enumerate(store.categories)}
     try:
-        pairs = sorted((image[one], category[other]) for one, other in evaluated.searches)
+        pairs = sorted((image[one], category[other]) for one, other in evaluation.episodes)
     except KeyError as error:
         raise ObjlocError(
-            f"{evaluated.folder}: expected searches in image set '{evaluated.image_set}' of "
+            f"{evaluation.folder}: expected searches in image set '{evaluation.image_set}' of "
             f"{store.data} for {', '.join(store.categories)}; found {error.args[0]}"
         ) from None
     if not pairs:
-        raise ObjlocError(f"{evaluated.folder}: expected searches that count; found none")
+        raise ObjlocError(f"{evaluation.folder}: expected searches that count; found none")
     return torch.tensor(pairs)
 
 
-def _differing(store: SampleStore, searches: Rollout, evaluated: Evaluated) -> int:
+def _differing(store: SampleStore, searches: Rollout, evaluation: EvaluationFiles) -> int:
     """Searches that end elsewhere now than in the table of episodes, or otherwise."""
     number = 0
     for image, category, steps, terminated, box in zip(
@@ -208,7 +207,7 @@ def _differing(store: SampleStore, searches: Rollout, evaluated: Evaluated) -> i
         searches.final_boxes.tolist(),
         strict=True,
     ):
-        before = evaluated.searches[store.image_ids[image], store.categories[category]]
+        before = evaluation.episodes[store.image_ids[image], store.categories[category]]
         moved = max(abs(a - b) for a, b in zip(box, before.box, strict=True))
         number += (steps, terminated) != (before.steps, before.terminated) or moved > 1e-6
     return number

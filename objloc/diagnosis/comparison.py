@@ -14,10 +14,9 @@ from objloc.diagnosis.tide import diagnose
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import Floats
 from objloc.evaluation.detections import objects_of
-from objloc.evaluation.read import Evaluated, read_evaluated, read_metrics
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
+from objloc.evaluation.read import EvaluationFiles, read_evaluation, read_metrics
 from objloc.evaluation.success import interval, replicated_rates
-
-_KINDS = ("triggered", "attended")
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,12 @@ class Side:
 
     Attributes:
         name: as the user gave it.
-        evaluated: what was measured.
+        evaluation: what was measured.
         parameters: under dotted keys; empty where nobody knows them.
     """
 
     name: str
-    evaluated: Evaluated
+    evaluation: EvaluationFiles
     parameters: Mapping[str, Any]
 
 
@@ -51,7 +50,7 @@ def read_side(name: str, folder: Path, image_set: str) -> Side:
     """
     path = folder.parent / "train" / "params.yaml"
     parameters = read_parameters(path) if path.is_file() else {}
-    return Side(name, read_evaluated(folder, image_set), parameters)
+    return Side(name, read_evaluation(folder, image_set), parameters)
 
 
 def common_image_set(folders: list[Path], wanted: str | None) -> str:
@@ -60,7 +59,7 @@ def common_image_set(folders: list[Path], wanted: str | None) -> str:
     Raises:
         ObjlocError: a side did not measure it, or there is none that all did.
     """
-    measured = {folder: list(read_metrics(folder)) for folder in folders}
+    measured = {folder: list(read_metrics(folder / "metrics.json")) for folder in folders}
     for folder, image_sets in measured.items():
         if wanted is not None and wanted not in image_sets:
             raise ObjlocError(
@@ -91,17 +90,17 @@ def compare(a: Side, b: Side, store: SampleStore | None, seed: int) -> dict[str,
             another threshold.
     """
     _refuse_unlike(a, b)
-    categories = [name for name in a.evaluated.categories if name in b.evaluated.categories]
-    keys = [key for key in a.evaluated.searches if key[1] in categories]
+    categories = [name for name in a.evaluation.categories if name in b.evaluation.categories]
+    keys = [key for key in a.evaluation.episodes if key[1] in categories]
     image_ids = list(dict.fromkeys(key[0] for key in keys))
     if store is not None:
         image_ids = list(store.image_ids)
     result: dict[str, Any] = {
-        "image_set": a.evaluated.image_set,
-        "data": dict(a.evaluated.metrics["data"]),
-        "images": a.evaluated.metrics["images"],
+        "image_set": a.evaluation.image_set,
+        "data": a.evaluation.metrics.data.as_json(),
+        "images": a.evaluation.metrics.images,
         "searches": len(keys),
-        "iou_threshold": a.evaluated.threshold,
+        "iou_threshold": a.evaluation.threshold,
         "categories": categories,
         "a": _side(a),
         "b": _side(b),
@@ -110,15 +109,15 @@ def compare(a: Side, b: Side, store: SampleStore | None, seed: int) -> dict[str,
     result["verdict"] = _verdict(a, b, result["success"]["mean"], len(keys))
     result["ap"] = None if store is None else _ap(a, b, store, categories, seed)
     result["steps"] = {
-        name: float(np.mean([side.evaluated.searches[key].steps for key in keys]))
+        name: float(np.mean([side.evaluation.episodes[key].steps for key in keys]))
         for name, side in (("a", a), ("b", b))
     }
     for name, won, lost in (("gained", b, a), ("lost", a, b)):
         result[name] = [
             {"image_id": image_id, "category": category}
             for image_id, category in keys
-            if won.evaluated.searches[image_id, category].success
-            and not lost.evaluated.searches[image_id, category].success
+            if won.evaluation.episodes[image_id, category].success
+            and not lost.evaluation.episodes[image_id, category].success
         ]
     result["parameters"] = _differing(a, b)
     return result
@@ -126,28 +125,28 @@ def compare(a: Side, b: Side, store: SampleStore | None, seed: int) -> dict[str,
 
 def _refuse_unlike(a: Side, b: Side) -> None:
     both = f"{a.name} and {b.name}"
-    if a.evaluated.metrics["data"]["hash"] != b.evaluated.metrics["data"]["hash"]:
+    if a.evaluation.metrics.data.hash != b.evaluation.metrics.data.hash:
         raise ObjlocError(
-            f"{both}: expected evaluations on the same data; found {a.evaluated.data} and "
-            f"{b.evaluated.data}"
+            f"{both}: expected evaluations on the same data; found {a.evaluation.metrics.data} and "
+            f"{b.evaluation.metrics.data}"
         )
-    if a.evaluated.image_set != b.evaluated.image_set:
+    if a.evaluation.image_set != b.evaluation.image_set:
         raise ObjlocError(
-            f"{both}: expected evaluations of one image set; found '{a.evaluated.image_set}' and "
-            f"'{b.evaluated.image_set}'"
+            f"{both}: expected evaluations of one image set; found '{a.evaluation.image_set}' and "
+            f"'{b.evaluation.image_set}'"
         )
-    if a.evaluated.threshold != b.evaluated.threshold:
+    if a.evaluation.threshold != b.evaluation.threshold:
         raise ObjlocError(
-            f"{both}: expected one evaluate.iou_threshold; found {a.evaluated.threshold:g} and "
-            f"{b.evaluated.threshold:g}"
+            f"{both}: expected one evaluate.iou_threshold; found {a.evaluation.threshold:g} and "
+            f"{b.evaluation.threshold:g}"
         )
-    common = set(a.evaluated.categories) & set(b.evaluated.categories)
+    common = set(a.evaluation.categories) & set(b.evaluation.categories)
     if not common:
         raise ObjlocError(
             f"{both}: expected a category that both know; found "
-            f"{', '.join(a.evaluated.categories)} and {', '.join(b.evaluated.categories)}"
+            f"{', '.join(a.evaluation.categories)} and {', '.join(b.evaluation.categories)}"
         )
-    kept = [{key for key in each.evaluated.searches if key[1] in common} for each in (a, b)]
+    kept = [{key for key in each.evaluation.episodes if key[1] in common} for each in (a, b)]
     if kept[0] != kept[1]:
         raise ObjlocError(
             f"{both}: expected searches in the same images (evaluate.max_images); found "
@@ -158,11 +157,11 @@ def _refuse_unlike(a: Side, b: Side) -> None:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    metrics = side.evaluated.metrics
+    metrics = side.evaluation.metrics
     return {
         "name": side.name,
-        "model": metrics["model"]["sha256"],
-        "categories": list(side.evaluated.categories),
+        "model": metrics.model.sha256,
+        "categories": list(side.evaluation.categories),
     }
 
 
@@ -183,7 +182,7 @@ def _success(
         place = row[image_id], column[category]
         counted[place] = 1.0
         for side, each in enumerate((a, b)):
-            shares[(side, *place)] = each.evaluated.searches[image_id, category].success
+            shares[(side, *place)] = each.evaluation.episodes[image_id, category].success
     with np.errstate(invalid="ignore"):
         rates = shares.sum(axis=1) / counted.sum(axis=0)
     rates = np.concatenate([rates, np.nanmean(rates, axis=1, keepdims=True)], axis=1)
@@ -199,10 +198,10 @@ def _ap(
     weights = drawn_weights(len(store), np.random.default_rng(seed))
     whole = np.ones((1, len(store)))
     table = {}
-    for kind in _KINDS:
+    for kind in KINDS_OF_DETECTIONS:
         rates, drawn = [], []
         for side in (a, b):
-            found = side.evaluated.detections(kind)
+            found = side.evaluation.detections(kind)
             diagnoses = diagnose({name: found[name] for name in categories}, objects)
             rankings = [
                 Ranking.of(diagnoses[name], objects[name], store.image_ids) for name in categories

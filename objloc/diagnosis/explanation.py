@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from objloc.diagnosis.analysis import KINDS_OF_DETECTIONS, Analysis
+from objloc.diagnosis.analysis import Analysis
 from objloc.diagnosis.misses import Miss
 from objloc.diagnosis.tide import BACKGROUND_IOU, KINDS, Diagnosis
 from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, MATCH_IOU, mean_known
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
 
 LISTED = 200
 """Detections listed of each kind of error, the best-scored."""
@@ -62,17 +63,17 @@ ERROR_WORDS = {
 
 def explanation_of(analysis: Analysis) -> dict[str, Any]:
     """All errors and misses of an analysis; plain values for JSON."""
-    evaluated = analysis.evaluated
+    evaluation = analysis.evaluation
     return {
-        "image_set": evaluated.image_set,
-        "data": dict(evaluated.metrics["data"]),
-        "model": evaluated.metrics["model"]["sha256"],
+        "image_set": evaluation.image_set,
+        "data": evaluation.metrics.data.as_json(),
+        "model": evaluation.metrics.model.sha256,
         "images": len(analysis.store),
         "searches": len(analysis.searches.steps),
         "failed_searches": int(analysis.misses.search_failed.sum()),
         "objects": len(analysis.misses.found),
         "objects_found": int(analysis.misses.found.sum()),
-        "iou_threshold": evaluated.threshold,
+        "iou_threshold": evaluation.threshold,
         "match_iou": MATCH_IOU,
         "background_iou": BACKGROUND_IOU,
         "beam_width": analysis.width,

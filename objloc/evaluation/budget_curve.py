@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,7 @@ from objloc.box import best_iou
 from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import Detections, mean_ap
 from objloc.evaluation.detections import by_category, joined, objects_of, suppress, weaken
+from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
 from objloc.network.value_range import TriggerRange
 from objloc.search.trace import Looks
 
@@ -159,25 +159,29 @@ class Ledger:
             for kind in ("triggered", "attended")
         }
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> SearchMetrics:
         """Figures for ``metrics.json``; see ``docs/metrics.md``."""
         objects = objects_of(self._store)
         curve = []
         for budget in self.budgets:
             overlaps = torch.cat(self._overlaps[budget])
             windows = torch.cat(self._windows).clamp(max=budget).double()
-            row: dict[str, Any] = {"budget": budget, "windows": float(windows.mean())}
-            for threshold in RECALL_THRESHOLDS:
-                row[f"recall_{threshold}"] = float((overlaps >= threshold).double().mean())
-            for kind, parts in self.detections(budget).items():
-                row[f"ap_{kind}"] = mean_ap(parts, objects)
-            curve.append(row)
+            recall = {
+                f"recall_{threshold}": float((overlaps >= threshold).double().mean())
+                for threshold in RECALL_THRESHOLDS
+            }
+            ap = {
+                f"ap_{kind}": mean_ap(parts, objects)
+                for kind, parts in self.detections(budget).items()
+            }
+            point = {"budget": budget, "windows": float(windows.mean())} | recall | ap
+            curve.append(BudgetPoint.model_validate(point))
         steps = torch.cat(self._steps).double()
-        return {
-            "curve": curve,
-            "triggers_per_image": len(steps) / max(1, self._done),
-            "steps_to_trigger": {
-                "median": float(steps.median()) if len(steps) else None,
-                "mean": float(steps.mean()) if len(steps) else None,
-            },
-        }
+        return SearchMetrics(
+            curve=tuple(curve),
+            triggers_per_image=len(steps) / max(1, self._done),
+            steps_to_trigger=StepsToTrigger(
+                median=float(steps.median()) if len(steps) else None,
+                mean=float(steps.mean()) if len(steps) else None,
+            ),
+        )

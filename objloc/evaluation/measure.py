@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -23,6 +22,7 @@ from objloc.evaluation.baselines import (
 )
 from objloc.evaluation.detections import objects_of
 from objloc.evaluation.episodes import Episodes
+from objloc.evaluation.metrics import SearchMetrics
 from objloc.evaluation.searches import Say, Searches, ledger_of, search_blindly, search_greedily
 from objloc.evaluation.success import Outcomes, counted_images
 from objloc.network.checkpoint import Checkpoint
@@ -59,7 +59,7 @@ class Measurement:
     outcomes: dict[str, Outcomes]
     baseline_detections: dict[str, dict[str, Detections]]
     fixed: dict[str, Coordinates] | None
-    search: dict[str, Any] | None = None
+    search: SearchMetrics | None = None
 
     @cached_property
     def curves(self) -> dict[str, dict[str, Curve | None]]:

@@ -1,220 +1,289 @@
-"""``metrics.json`` and the table of it; every figure is defined in ``docs/metrics.md``."""
+"""``metrics.json``: figures by image set, written and read by the same classes.
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+Every figure is defined in ``docs/metrics.md``. Categories are keys of dicts, all
+other keys are fields, in the order in which they are written.
+"""
 
-import numpy as np
-from rich.table import Table
+from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
+from typing import Annotated, Any, Self
 
-from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, Curve, mean_known
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from objloc.data.sample import Coordinates
+from objloc.errors import ObjlocError, first_complaint
 from objloc.evaluation.baselines import BASELINES
-from objloc.evaluation.measure import Measurement
-from objloc.evaluation.success import by_iou, interval, replicated_rates
-from objloc.params import Evaluate
 
 Figures = dict[str, float | None]
-"""One for each category, and ``mean``."""
+"""A figure of each category, and their ``mean``; None where it is not defined."""
+Interval = tuple[float, float] | None
+"""95 % interval; None where it is not defined."""
+ByIou = dict[str, float | None]
+"""Mean success rate by IoU threshold, ``0.50`` to ``0.95``."""
+
+KINDS_OF_DETECTIONS = ("triggered", "attended")
+"""Windows triggered on, and all windows looked at."""
 
 
-def figures(categories: Sequence[str], values: Iterable[float | None]) -> Figures:
-    """Values by category with their mean; None (null) stays out of the mean."""
-    by_category: Figures = dict(zip(categories, values, strict=True))
-    return {**by_category, "mean": mean_known(by_category.values())}
+class Part(BaseModel):
+    """A part of the file: frozen, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values under the keys of the file."""
+        return self.model_dump(by_alias=True)
 
 
-def metrics_of(measurement: Measurement, params: Evaluate, model_hash: str) -> dict[str, Any]:
-    """The part of ``metrics.json`` that one image set has."""
-    store = measurement.store
-    categories, threshold = store.categories, params.iou_threshold
-    rates = {
-        name: figures(categories, outcomes.rates(threshold))
-        for name, outcomes in measurement.outcomes.items()
-    }
-    gain = gain_over_best_baseline(rates)
-    steps = measurement.greedy.steps.numpy()
-    return {
-        "images": len(store),
-        "success_rate": {"greedy": rates["greedy"], "episodes15": rates["episodes15"]},
-        "ap": {
-            kind: _average_precisions(measurement.curves[kind])
-            for kind in ("triggered", "attended")
-        },
-        "baselines": {name: _baseline(measurement, name, rates) for name in BASELINES},
-        "gain_over_best_baseline": gain,
-        "steps": {"mean": float(np.mean(steps)), "median": float(np.median(steps))},
-        "success_by_iou": by_iou(measurement.outcomes["greedy"]),
-        "interval": _intervals(measurement, params, rates),
-        "answer": _answer(measurement, params, rates),
-        "images_by_category": dict(
-            zip(
-                categories,
-                measurement.outcomes["greedy"].counted.sum(dim=0).tolist(),
-                strict=True,
-            )
-        ),
-        "iou_threshold": threshold,
-        "episodes": params.episodes,
-        "epsilon": params.epsilon,
-        "nms": params.nms,
-        "soft_nms": params.search.soft_nms,
-        "search": measurement.search,
-        "fixed_box": measurement.fixed,
-        "data": {"name": store.data, "hash": store.data_hash},
-        "model": {"sha256": model_hash, "categories": list(categories)},
-    }
+class SuccessRates(Part):
+    """Success rates of the agent by how it acts."""
+
+    greedy: Figures
+    episodes15: Figures
 
 
-def _average_precisions(curves: Mapping[str, Curve | None]) -> dict[str, Figures]:
-    return {
-        name: figures(
-            list(curves), [None if curve is None else define(curve) for curve in curves.values()]
-        )
-        for name, define in AVERAGE_PRECISIONS.items()
-    }
+class BlindSuccessRate(Part):
+    """Success rate of a baseline."""
+
+    greedy: Figures
 
 
-def _baseline(measurement: Measurement, name: str, rates: Mapping[str, Figures]) -> dict[str, Any]:
-    """A baseline's figures; all null if it could not be fitted."""
-    if name not in rates:
-        none: Figures = dict.fromkeys(rates["greedy"])
+class AveragePrecisions(Part):
+    """Average precision by definition."""
+
+    voc2007: Figures
+    area: Figures
+
+
+class BaselineMetrics(Part):
+    """Figures of a searcher that looks at nothing; all None where it was not measured."""
+
+    success_rate: BlindSuccessRate
+    ap: AveragePrecisions
+    success_by_iou: ByIou
+
+
+class Steps(Part):
+    """Length of greedy episodes, the trigger included."""
+
+    mean: float
+    median: float
+
+
+class Intervals(Part):
+    """95 % intervals over images, by column."""
+
+    success_rate: dict[str, Interval]
+    gain_over_best_baseline: dict[str, Interval]
+
+
+class AnswerMetrics(Part):
+    """Figures of the answers at the end of a budget."""
+
+    windows: int
+    success_rate: Figures
+    gain_over_best_baseline: Figures
+    interval: Intervals
+    success_by_iou: ByIou
+
+
+class BudgetPoint(Part):
+    """Figures of a search with a budget, as if it had ended after ``budget`` windows."""
+
+    budget: int
+    windows: float
+    recall_50: float = Field(alias="recall_0.5")
+    recall_60: float = Field(alias="recall_0.6")
+    recall_70: float = Field(alias="recall_0.7")
+    ap_triggered: float | None
+    ap_attended: float | None
+
+
+class StepsToTrigger(Part):
+    """Windows from the start of a search to its trigger; None without a trigger."""
+
+    median: float | None
+    mean: float | None
+
+
+class SearchMetrics(Part):
+    """Figures of a search with a budget for all categories at once."""
+
+    curve: tuple[BudgetPoint, ...]
+    triggers_per_image: float
+    steps_to_trigger: StepsToTrigger
+
+    @property
+    def by_budget(self) -> dict[int, BudgetPoint]:
+        """The curve's points by their budget."""
+        return {point.budget: point for point in self.curve}
+
+
+class DataName(Part):
+    """The shards that were measured on."""
+
+    name: str
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hash[:12]})"
+
+
+class ModelName(Part):
+    """The checkpoint that was measured."""
+
+    sha256: str
+    categories: tuple[str, ...]
+
+
+def _all_of(*names: str) -> AfterValidator:
+    """Refuse a dict that has other keys."""
+
+    def check(found: dict[str, Any]) -> dict[str, Any]:
+        if set(found) != set(names):
+            raise ValueError(f"expected {', '.join(names)}; found {', '.join(found) or 'none'}")
+        return found
+
+    return AfterValidator(check)
+
+
+AveragePrecisionsByKind = Annotated[dict[str, AveragePrecisions], _all_of(*KINDS_OF_DETECTIONS)]
+
+
+class ImageSetMetrics(Part):
+    """Figures of a model and of the baselines on one image set."""
+
+    images: int
+    success_rate: SuccessRates
+    ap: AveragePrecisionsByKind
+    baselines: Annotated[dict[str, BaselineMetrics], _all_of(*BASELINES)]
+    gain_over_best_baseline: Figures
+    steps: Steps
+    success_by_iou: ByIou
+    interval: Intervals
+    # Versions before answers and searches with a budget wrote none of the keys that default.
+    answer: AnswerMetrics | None = None
+    images_by_category: dict[str, int]
+    iou_threshold: float
+    episodes: int
+    epsilon: float
+    nms: float
+    soft_nms: float | None = None
+    search: SearchMetrics | None = None
+    fixed_box: dict[str, Coordinates] | None
+    data: DataName
+    model: ModelName
+
+    @model_validator(mode="after")
+    def _same_columns(self) -> Self:
+        for name, found in self._tables().items():
+            if set(found) != set(self.columns):
+                raise ValueError(
+                    f"{name}: expected figures of {', '.join(self.columns)}; "
+                    f"found {', '.join(found) or 'none'}"
+                )
+        return self
+
+    def _tables(self) -> dict[str, Mapping[str, Any]]:
+        """Everything that has a value for each column, by its dotted name."""
         return {
-            "success_rate": {"greedy": none},
-            "ap": dict.fromkeys(AVERAGE_PRECISIONS, none),
-            "success_by_iou": dict.fromkeys(by_iou(measurement.outcomes["greedy"])),
+            "success_rate.greedy": self.success_rate.greedy,
+            "success_rate.episodes15": self.success_rate.episodes15,
+            "gain_over_best_baseline": self.gain_over_best_baseline,
+            "interval.success_rate": self.interval.success_rate,
+            "interval.gain_over_best_baseline": self.interval.gain_over_best_baseline,
+            **{
+                f"ap.{kind}.{name}": table for kind, each in self.ap.items() for name, table in each
+            },
+            **{
+                f"baselines.{name}.success_rate.greedy": each.success_rate.greedy
+                for name, each in self.baselines.items()
+            },
+            **{
+                f"baselines.{name}.ap.{definition}": table
+                for name, each in self.baselines.items()
+                for definition, table in each.ap
+            },
         }
-    return {
-        "success_rate": {"greedy": rates[name]},
-        "ap": _average_precisions(measurement.curves[name]),
-        "success_by_iou": by_iou(measurement.outcomes[name]),
-    }
+
+    @property
+    def columns(self) -> list[str]:
+        """Categories of the model, then ``mean``."""
+        return [*self.model.categories, "mean"]
+
+    def images_of(self, column: str) -> int:
+        """Images that count for a category; for ``mean`` all of the set."""
+        return self.images_by_category.get(column, self.images)
+
+    def blind_rates(self, column: str) -> dict[str, float | None]:
+        """Success rate of each baseline in a column."""
+        return {name: each.success_rate.greedy[column] for name, each in self.baselines.items()}
+
+    def figure(self, path: str) -> float | None:
+        """A single figure.
+
+        Args:
+            path: its dotted name, such as ``success_rate.greedy.mean``.
+
+        Raises:
+            KeyError: there is no such figure.
+        """
+        value: Any = reduce(getitem, path.split("."), self.as_json())
+        if value is not None and not isinstance(value, int | float):
+            raise KeyError(path)
+        return value
+
+    def summary(self) -> Figures:
+        """The figures of ``summary.json``, which a table of experiments has room for."""
+        summary: Figures = {
+            "success": self.success_rate.greedy["mean"],
+            "gain": self.gain_over_best_baseline["mean"],
+            "fixed_box": self.baselines["fixed_box"].success_rate.greedy["mean"],
+            "success15": self.success_rate.episodes15["mean"],
+            "ap_triggered": self.ap["triggered"].voc2007["mean"],
+            "ap_attended": self.ap["attended"].voc2007["mean"],
+            "steps": self.steps.mean,
+        }
+        if self.answer:
+            summary["answer"] = self.answer.success_rate["mean"]
+        return summary
 
 
-def _answer(
-    measurement: Measurement, params: Evaluate, rates: Mapping[str, Figures]
-) -> dict[str, Any] | None:
-    """Figures of the answers at the end of a budget; None where not measured."""
-    if "answer" not in rates:
-        return None
-    return {
-        "windows": params.answer_windows,
-        "success_rate": rates["answer"],
-        "gain_over_best_baseline": gain_over_best_baseline(rates, "answer"),
-        "interval": _intervals(measurement, params, rates, "answer"),
-        "success_by_iou": by_iou(measurement.outcomes["answer"]),
-    }
+Metrics = dict[str, ImageSetMetrics]
+"""All of ``metrics.json``: figures by image set."""
+
+_METRICS = TypeAdapter(Metrics)
 
 
-def gain_over_best_baseline(rates: Mapping[str, Figures], rule: str = "greedy") -> Figures:
-    """The agent's success rate minus the best baseline's, in each column.
+def metrics_as_json(metrics: Mapping[str, ImageSetMetrics]) -> dict[str, Any]:
+    """Plain values of the whole file."""
+    return {image_set: part.as_json() for image_set, part in metrics.items()}
 
-    For ``mean`` the best baseline is the one with the highest mean. Null where
-    the images or a baseline are missing: less than the best would flatter.
+
+def parse_metrics(text: str | bytes, where: object) -> Metrics:
+    """Metrics from the text of the file.
+
+    Args:
+        text: JSON.
+        where: what holds it, for messages.
+
+    Raises:
+        ObjlocError: it is damaged, or another file.
     """
-    gain: Figures = {}
-    for column, own in rates[rule].items():
-        others = [rates[name][column] for name in BASELINES if name in rates]
-        known = [other for other in others if other is not None]
-        complete = own is not None and len(known) == len(BASELINES)
-        gain[column] = own - max(known) if own is not None and complete else None
-    return gain
-
-
-def _intervals(
-    measurement: Measurement,
-    params: Evaluate,
-    rates: Mapping[str, Figures],
-    rule: str = "greedy",
-) -> dict[str, dict[str, tuple[float, float] | None]]:
-    """95 % intervals over images: of a rule's success rate, and of its gain."""
-    outcomes = measurement.outcomes
-    names = (rule, *(name for name in BASELINES if name in outcomes))
-    replicates = replicated_rates(
-        np.stack([outcomes[name].share(params.iou_threshold).numpy() for name in names]),
-        outcomes[rule].counted.double().numpy(),
-        np.random.default_rng(params.seed),
-    )
-    gain = gain_over_best_baseline(rates, rule)
-    of_rate: dict[str, tuple[float, float] | None] = {}
-    of_gain: dict[str, tuple[float, float] | None] = {}
-    for index, column in enumerate(rates[rule]):
-        own = replicates[0, :, index]
-        of_rate[column] = interval(own)
-        of_gain[column] = None
-        if gain[column] is not None:
-            best = max(names[1:], key=lambda name: rates[name][column] or 0.0)
-            of_gain[column] = interval(own - replicates[names.index(best), :, index])
-    return {"success_rate": of_rate, "gain_over_best_baseline": of_gain}
-
-
-def summary_of(metrics: Mapping[str, Any]) -> Figures:
-    """The few figures of an image set that a table of experiments has room for."""
-    baselines = {
-        name: part["success_rate"]["greedy"]["mean"] for name, part in metrics["baselines"].items()
-    }
-    summary: Figures = {
-        "success": metrics["success_rate"]["greedy"]["mean"],
-        "gain": metrics["gain_over_best_baseline"]["mean"],
-        "fixed_box": baselines["fixed_box"],
-        "success15": metrics["success_rate"]["episodes15"]["mean"],
-        "ap_triggered": metrics["ap"]["triggered"]["voc2007"]["mean"],
-        "ap_attended": metrics["ap"]["attended"]["voc2007"]["mean"],
-        "steps": metrics["steps"]["mean"],
-    }
-    if metrics["answer"]:
-        summary["answer"] = metrics["answer"]["success_rate"]["mean"]
-    return summary
-
-
-def table_of(image_set: str, metrics: Mapping[str, Any]) -> Table:
-    """The agent beside the baselines, category by category, for the terminal."""
-    table = Table(
-        title=f"{image_set}: success rate (IoU > {metrics['iou_threshold']:g}) and average "
-        f"precision (VOC2007), {metrics['images']} images",
-        title_justify="left",
-    )
-    table.add_column("category", no_wrap=True)
-    headings = (
-        "images", "agent", "95 %", f"{metrics['episodes']} ep.", "random", "whole", "fixed",
-        "gain", "AP trig.", "AP att.",
-    )  # fmt: skip
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    rates, precision = metrics["success_rate"], metrics["ap"]
-    for column in rates["greedy"]:
-        last = column == "mean"
-        reach = metrics["interval"]["success_rate"][column]
-        table.add_row(
-            column,
-            "" if last else str(metrics["images_by_category"][column]),
-            _shown(rates["greedy"][column]),
-            f"{_shown(reach[0])} to {_shown(reach[1])}" if reach else "-",
-            _shown(rates["episodes15"][column]),
-            *(
-                _shown(metrics["baselines"][name]["success_rate"]["greedy"][column])
-                for name in BASELINES
-            ),
-            _shown(metrics["gain_over_best_baseline"][column], "+.3f"),
-            _shown(precision["triggered"]["voc2007"][column]),
-            _shown(precision["attended"]["voc2007"][column]),
-            style="bold" if last else None,
-            end_section=column == metrics["model"]["categories"][-1],
-        )
-    return table
-
-
-def _shown(value: float | None, form: str = ".3f") -> str:
-    """``.512`` as in the tables of the literature; a dash where there is none."""
-    if value is None:
-        return "-"
-    return format(value, form).replace("0.", ".", 1)
-
-
-def by_iou_table(metrics: Mapping[str, Any]) -> str:
-    """Success against IoU of agent and baselines as CSV, for ``dvc plots``."""
-    rows = [",".join(("iou", "agent", *BASELINES))]
-    columns = [metrics["success_by_iou"]]
-    columns += [metrics["baselines"][name]["success_by_iou"] for name in BASELINES]
-    for threshold in metrics["success_by_iou"]:
-        values = ("" if each[threshold] is None else repr(each[threshold]) for each in columns)
-        rows.append(",".join((threshold, *values)))
-    return "\n".join(rows) + "\n"
+    try:
+        return _METRICS.validate_json(text)
+    except ValidationError as error:
+        raise ObjlocError(
+            f"{where}: expected metrics.json of stages.evaluate; {first_complaint(error)}"
+        ) from None

@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from objloc.errors import ObjlocError
 from objloc.evaluation.detections import file_name, to_text
 from objloc.evaluation.episodes import csv_text
 from objloc.evaluation.measure import Measurement
-from objloc.evaluation.metrics import by_iou_table, summary_of
+from objloc.evaluation.metrics import ImageSetMetrics, metrics_as_json
+from objloc.evaluation.tables import by_iou_table
 from objloc.files import write_atomically, write_json
 
 _OWN = ("detections/*/comp3_det_*.txt", "plots/*/*.png", "plots/*/*.csv")
@@ -60,7 +60,7 @@ def _publish(folder: Path, out: Path) -> None:
 def write_outputs(
     folder: Path,
     measurements: Sequence[Measurement],
-    metrics: Mapping[str, Mapping[str, Any]],
+    metrics: Mapping[str, ImageSetMetrics],
     iou_threshold: float,
 ) -> None:
     """Write everything but the pictures.
@@ -68,8 +68,8 @@ def write_outputs(
     Args:
         folder: where to.
         measurements: one for each image set.
-        metrics: by image set; see ``objloc.evaluation.metrics``.
-        iou_threshold: of success, for the tables of episodes.
+        metrics: their figures, by image set.
+        iou_threshold: IoU above which a trigger is a success, for the tables of episodes.
     """
     for name, parts in (
         ("episodes.csv", [(each.store, each.greedy) for each in measurements]),
@@ -84,5 +84,5 @@ def write_outputs(
                 write_atomically(path, to_text(detections))
         table = folder / "plots" / image_set / "success_by_iou.csv"
         write_atomically(table, by_iou_table(metrics[image_set]))
-    write_json(folder / "metrics.json", metrics)
-    write_json(folder / "summary.json", {name: summary_of(part) for name, part in metrics.items()})
+    write_json(folder / "metrics.json", metrics_as_json(metrics))
+    write_json(folder / "summary.json", {name: part.summary() for name, part in metrics.items()})

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
-from objloc.errors import ObjlocError
+from objloc.errors import ObjlocError, first_complaint
 from objloc.gym.observation import Arrays, Kind, Observer
 from objloc.gym.picture import picture_of
 from objloc.gym.stores import open_store
@@ -290,9 +290,7 @@ def _mdp(mdp: Mdp | Mapping[str, Any] | None) -> Mdp:
     try:
         return Mdp.model_validate(dict(mdp or {}))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ObjlocError(f"mdp.{where}: {first['msg']}; found {first['input']!r}") from None
+        raise ObjlocError(f"mdp.{first_complaint(error)}") from None
 
 
 def _render_mode(mode: str | None) -> str | None:

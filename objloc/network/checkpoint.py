@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from objloc.errors import ObjlocError
+from objloc.errors import ObjlocError, first_complaint
 from objloc.files import write_atomically
 from objloc.network.ensemble import Ensemble
 from objloc.network.map_encoder import MapEncoder
@@ -105,9 +105,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             for each in (content["agent"], *content.get("members", ()))
         )
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
         raise ObjlocError(
-            f"{path}: written by another version: parameter {where}: {error.errors()[0]['msg']}"
+            f"{path}: written by another version: parameter {first_complaint(error)}"
         ) from None
     checkpoint = Checkpoint(
         agent=agent,

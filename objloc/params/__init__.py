@@ -6,7 +6,6 @@ key and what is allowed.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from objloc.errors import ObjlocError
+from objloc.errors import ObjlocError, first_complaint
 from objloc.params.agent import Agent, Encoder, Head, Mdp
 from objloc.params.data import Dataset, Shard
 from objloc.params.extends import KEY, resolve
@@ -87,24 +86,10 @@ class Params(Section):
 def _one_line(path: str, error: ValidationError) -> str:
     """The first complaint of pydantic as ``file: key: expected …; found …``."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(
-        str(part)
-        for part in first["loc"]
-        # Branches of unions are pydantic's business, not keys of the file.
-        if not re.match(
-            r"(literal\[|tuple\[|function-|constrained-|str$|int$|float$|\[key\])", str(part)
-        )
-    )
-    found = first.get("input")
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        allowed = ", ".join(_keys_at(first["loc"][:-1]))
-        return f"{path}: {where}: unknown key; allowed: {allowed}"
-    message = re.sub(r"^(Value|Assertion) error, ", "", first["msg"])
-    if kind == "value_error" and isinstance(found, dict):
-        return f"{path}: {f'{where}.' if where else ''}{message}"
-    message = message.replace("Input should be", "expected").replace("Field required", "required")
-    return f"{path}: {where}: {message}; found {found!r}"
+    line = f"{path}: {first_complaint(error)}"
+    if first["type"] == "extra_forbidden":
+        line += f"; allowed: {', '.join(_keys_at(first['loc'][:-1]))}"
+    return line
 
 
 def _keys_at(location: Iterable[Any]) -> list[str]:

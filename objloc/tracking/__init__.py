@@ -14,7 +14,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-from objloc.tracking.contest import Contest, Entry, read_entry
+from objloc.tracking.contest import Contest, Entry
 from objloc.tracking.models import download_model, resolve_init
 from objloc.tracking.provenance import commit_of
 from objloc.tracking.registry import Package, Registration, register
@@ -31,7 +31,6 @@ __all__ = [
     "download_model",
     "find_run",
     "log_to_run_of",
-    "read_entry",
     "register",
     "resolve_init",
 ]

@@ -1,15 +1,11 @@
-"""Which models may be compared, by what, and the alias they compete for."""
+"""Contests: which models may be compared, by which figure, and for which alias."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from pathlib import Path
 from typing import Any
-
-from objloc.errors import ObjlocError
 
 
 @dataclass(frozen=True)
@@ -18,10 +14,10 @@ class Contest:
 
     Attributes:
         data: name of the shards the models learned from and were measured on.
-        data_hash: their hash.
-        categories: of the agents.
+        data_hash: hash of these shards.
+        categories: the categories that the agents know.
         metric: dotted name of the figure compared.
-        image_set: the one training validated on; never a test set.
+        image_set: the set that training validated on; never a test set.
         conditions: how it was measured, as far as that decides the figure.
     """
 
@@ -62,9 +58,9 @@ class Entry:
     """A model in a contest.
 
     Attributes:
-        contest: the one.
-        sha256: of the checkpoint.
-        value: what it scored; None if that could not be measured.
+        contest: the contest.
+        sha256: hash of the checkpoint.
+        value: the model's figure; None if it could not be measured.
     """
 
     contest: Contest
@@ -76,7 +72,7 @@ class Entry:
         return f"{self.contest}: {value}"
 
     def summary(self) -> dict[str, Any]:
-        """All of it that the same model always has, for a file."""
+        """Plain values for a file; the same model always has the same."""
         contest = self.contest
         return {
             "sha256": self.sha256,
@@ -88,67 +84,3 @@ class Entry:
             "categories": list(contest.categories),
             "alias": contest.alias,
         }
-
-
-def read_entry(path: Path, *, sha256: str, data_hash: str, image_set: str, metric: str) -> Entry:
-    """A model's entry, from the figures that ``evaluate`` wrote.
-
-    Args:
-        path: ``metrics.json``.
-        sha256: of the checkpoint.
-        data_hash: of the shards it learned from.
-        image_set: the one its training validated on.
-        metric: dotted name of a figure.
-
-    Raises:
-        ObjlocError: no such file, image set or figure; figures of another model
-            or of other data.
-    """
-    try:
-        figures = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ObjlocError(f"{path}: no such file: run the evaluate stage first") from None
-    except (OSError, ValueError) as error:
-        raise ObjlocError(f"{path}: expected the figures of evaluate: {error}") from None
-    if not isinstance(figures, dict) or image_set not in figures:
-        found = ", ".join(figures) if isinstance(figures, dict) else type(figures).__name__
-        raise ObjlocError(
-            f"{path}: expected figures of image set '{image_set}', which training validated on "
-            f"(evaluate.image_sets); found {found or 'none'}"
-        )
-    part = figures[image_set]
-    try:
-        model, data = part["model"], part["data"]
-        value = reduce(lambda node, key: node[key], metric.split("."), part)
-    except (KeyError, TypeError) as error:
-        raise ObjlocError(f"{path}: {image_set}: expected {metric}; found no {error}") from None
-    if model["sha256"] != sha256:
-        raise ObjlocError(
-            f"{path}: expected figures of the model {sha256[:12]}…; "
-            f"found those of {model['sha256'][:12]}…: run the evaluate stage again"
-        )
-    if data["hash"] != data_hash:
-        raise ObjlocError(
-            f"{path}: expected figures on the data that the model learned from "
-            f"({data_hash[:12]}…); found {data['name']} ({data['hash'][:12]}…)"
-        )
-    contest = Contest(
-        data=data["name"],
-        data_hash=data_hash,
-        categories=tuple(model["categories"]),
-        metric=metric,
-        image_set=image_set,
-        conditions=_conditions(part, metric),
-    )
-    return Entry(contest, sha256, None if value is None else float(value))
-
-
-def _conditions(part: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    """The parameters of ``evaluate`` without which two figures can't be compared."""
-    names = {
-        "success_rate.greedy.mean": ("iou_threshold", "images_by_category"),
-        "success_rate.episodes15.mean": (
-            "iou_threshold", "images_by_category", "episodes", "epsilon",
-        ),
-    }.get(metric, ("images", "nms", "soft_nms"))  # fmt: skip
-    return {name: part.get(name) for name in names}

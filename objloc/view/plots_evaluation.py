@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from objloc.evaluation.average_precision import Curve
 from objloc.evaluation.measure import Measurement
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, ImageSetMetrics, SearchMetrics
 from objloc.view.style import (
     AGENT,
     BLIND,
@@ -36,7 +37,7 @@ _BLIND_SERIES = (
 """Key in ``metrics.json``, name, colour and line of each baseline."""
 
 
-def write_plots(folder: Path, measurement: Measurement, metrics: Mapping[str, Any]) -> None:
+def write_plots(folder: Path, measurement: Measurement, metrics: ImageSetMetrics) -> None:
     """Draw an image set's plots into ``folder/<image set>``.
 
     Args:
@@ -49,27 +50,27 @@ def write_plots(folder: Path, measurement: Measurement, metrics: Mapping[str, An
     save_figure(success_by_category(measurement, metrics), own / "success_by_category.png")
     save_figure(precision_recall(measurement, metrics), own / "precision_recall.png")
     save_figure(steps(measurement, metrics), own / "steps.png")
-    if metrics["search"]:
-        save_figure(budget(measurement, metrics), own / "budget.png")
+    if metrics.search:
+        save_figure(budget(measurement, metrics.search), own / "budget.png")
 
 
-def budget(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+def budget(measurement: Measurement, search: SearchMetrics) -> Figure:
     """Recall and mean average precision against the looks in an image."""
-    curve = metrics["search"]["curve"]
-    looks = [row["budget"] for row in curve]
+    curve = search.curve
+    looks = [point.budget for point in curve]
     figure, axes = new_figure()
     plot = axes[0, 0]
     label(plot, "", "looks in an image, at most", "share of objects, or mean AP")
     for key, text, colour, line in (
-        ("recall_0.5", "recall at IoU .5", BLIND, "-"),
-        ("recall_0.6", "recall at IoU .6", BLIND, "--"),
-        ("recall_0.7", "recall at IoU .7", BLIND, ":"),
+        ("recall_50", "recall at IoU .5", BLIND, "-"),
+        ("recall_60", "recall at IoU .6", BLIND, "--"),
+        ("recall_70", "recall at IoU .7", BLIND, ":"),
         ("ap_attended", "mAP, windows attended", AGENT, "-"),
         ("ap_triggered", "mAP, windows triggered on", AGENT, "--"),
     ):
         plot.plot(
-            looks, [row[key] or 0.0 for row in curve], line, color=colour, label=text, marker="o",
-            markersize=4,
+            looks, [getattr(point, key) or 0.0 for point in curve], line, color=colour,
+            label=text, marker="o", markersize=4,
         )  # fmt: skip
     plot.set(xlim=(0, None), ylim=(0, 1))
     legend(plot, loc="best")
@@ -82,20 +83,20 @@ def budget(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def success_by_iou(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+def success_by_iou(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     """Mean success of agent and baselines against the IoU asked for."""
     figure, axes = new_figure()
     plot = axes[0, 0]
     label(plot, "", "IoU that a triggered window must be above", "success rate")
     _line(
-        plot, metrics["success_by_iou"], label="agent, greedy", color=AGENT, linewidth=2.6,
+        plot, metrics.success_by_iou, label="agent, greedy", color=AGENT, linewidth=2.6,
         marker="o", markersize=5, zorder=3,
     )  # fmt: skip
-    curves = [metrics["success_by_iou"]]
+    curves = [metrics.success_by_iou]
     for name, text, colour, line in _BLIND_SERIES:
-        curves.append(metrics["baselines"][name]["success_by_iou"])
+        curves.append(metrics.baselines[name].success_by_iou)
         _line(plot, curves[-1], label=text, color=colour, linestyle=line, linewidth=1.6)
-    plot.axvline(metrics["iou_threshold"], color=MUTED, linewidth=0.8, linestyle=":")
+    plot.axvline(metrics.iou_threshold, color=MUTED, linewidth=0.8, linestyle=":")
     plot.set(xlim=(0.49, 0.96), ylim=(0, _ceiling(y for each in curves for y in each.values())))
     plot.yaxis.set_major_locator(MultipleLocator(0.1))
     legend(plot, loc="upper right")
@@ -103,7 +104,7 @@ def success_by_iou(measurement: Measurement, metrics: Mapping[str, Any]) -> Figu
         figure,
         f"Success against IoU — {measurement.store.image_set}",
         f"{_set(measurement)}; {_categories(measurement)}. The fixed box is fitted at "
-        f"IoU > {metrics['iou_threshold']:g}, and the dotted line stands there.",
+        f"IoU > {metrics.iou_threshold:g}, and the dotted line stands there.",
     )
     return figure
 
@@ -120,9 +121,9 @@ def _line(plot: Axes, values: Mapping[str, float | None], **style: Any) -> None:
         plot.plot(list(known), list(known.values()), **style)
 
 
-def success_by_category(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+def success_by_category(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     """Success of agent and baselines, bar beside bar, with the agent's interval."""
-    rates = metrics["success_rate"]["greedy"]
+    rates = metrics.success_rate.greedy
     categories = measurement.store.categories
     columns = [*categories, "mean"] if len(categories) > 1 else list(categories)
     places = np.arange(len(columns), dtype=np.float64)
@@ -131,28 +132,28 @@ def success_by_category(measurement: Measurement, metrics: Mapping[str, Any]) ->
     figure, axes = new_figure(width=min(18.0, max(8.0, 2.0 + 0.95 * len(columns))))
     plot = axes[0, 0]
     label(plot, "", "", "success rate")
-    reach = metrics["interval"]["success_rate"]
+    reach = metrics.interval.success_rate
     tops = [*rates.values(), *(each[1] for each in reach.values() if each)]
     plot.bar(
         places - 0.27, [rates[each] or 0.0 for each in columns], 0.3, color=AGENT,
         label="agent, greedy",
     )  # fmt: skip
     for index, (name, text, colour, _) in enumerate(_BLIND_SERIES):
-        values = metrics["baselines"][name]["success_rate"]["greedy"]
+        values = metrics.baselines[name].success_rate.greedy
         heights = [values[each] or 0.0 for each in columns]
         plot.bar(places + 0.01 + 0.17 * index, heights, 0.15, color=colour, label=text)
         tops += heights
     ceiling = _ceiling(tops) + 0.02
     for place, column in zip(places - 0.27, columns, strict=True):
-        if reach[column] is None:
+        if (interval := reach[column]) is None:
             continue
-        low, high = reach[column]
+        low, high = interval
         plot.vlines(place, low, high, color=INK, linewidth=1.2)
         plot.text(
             place, high + 0.012 * ceiling, _short(rates[column]), ha="center", fontsize=8,
             fontweight="bold", color=INK,
         )  # fmt: skip
-    number = metrics["images_by_category"]
+    number = metrics.images_by_category
     names = [f"{each}\nn = {number[each]}" if each in number else each for each in columns]
     plot.set_xticks(places, names, color=INK)
     margin = max(0.6, 2 - len(columns) / 2)
@@ -165,12 +166,12 @@ def success_by_category(measurement: Measurement, metrics: Mapping[str, Any]) ->
         figure,
         f"Success by category — {measurement.store.image_set}",
         f"{_set(measurement)}; n: images that hold the category. Success: a trigger with IoU > "
-        f"{metrics['iou_threshold']:g}. Dark lines: 95 % interval over images (bootstrap).",
+        f"{metrics.iou_threshold:g}. Dark lines: 95 % interval over images (bootstrap).",
     )
     return figure
 
 
-def precision_recall(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+def precision_recall(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     """Precision against recall, a panel for each category."""
     categories = measurement.store.categories
     across = min(len(categories), 3 if len(categories) <= 9 else 5)
@@ -193,7 +194,7 @@ def precision_recall(measurement: Measurement, metrics: Mapping[str, Any]) -> Fi
         # Where both are the same the thin one lies on the thick one.
         for kind, colour, width in (("triggered", AGENT, 3.0), ("attended", GREEN, 1.2)):
             curve = measurement.curves[kind][category]
-            value = metrics["ap"][kind]["voc2007"][category]
+            value = metrics.ap[kind].voc2007[category]
             if curve is not None:
                 plot.plot(
                     *_steps(curve),
@@ -205,7 +206,7 @@ def precision_recall(measurement: Measurement, metrics: Mapping[str, Any]) -> Fi
         plot.tick_params(labelbottom=index + across >= len(categories))
         if plot.lines:
             legend(plot, loc="upper right", fontsize=7.5)
-    mean = {kind: metrics["ap"][kind]["voc2007"]["mean"] for kind in ("triggered", "attended")}
+    mean = {kind: metrics.ap[kind].voc2007["mean"] for kind in KINDS_OF_DETECTIONS}
     _caption(
         figure,
         f"Precision and recall — {measurement.store.image_set}",
@@ -223,10 +224,10 @@ def _steps(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     return curve.recall[grown], curve.precision[grown]
 
 
-def steps(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
+def steps(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     """How long the greedy searches took, and how they ended."""
     greedy = measurement.greedy
-    right = greedy.terminated & (greedy.iou > metrics["iou_threshold"])
+    right = greedy.terminated & (greedy.iou > metrics.iou_threshold)
     endings = (
         ("trigger on an object", right, AGENT),
         ("trigger elsewhere", greedy.terminated & ~right, BLIND),
@@ -259,13 +260,13 @@ def steps(measurement: Measurement, metrics: Mapping[str, Any]) -> Figure:
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     plot.grid(visible=False, axis="x")
     legend(plot, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
-    length = metrics["steps"]
+    length = metrics.steps
     _caption(
         figure,
         f"Length of greedy searches — {measurement.store.image_set}",
         f"{_set(measurement)}; {len(greedy)} episodes, one for each image and category it holds; "
-        f"median {length['median']:g} steps, mean {length['mean']:.1f}. On an object: IoU > "
-        f"{metrics['iou_threshold']:g}.",
+        f"median {length.median:g} steps, mean {length.mean:.1f}. On an object: IoU > "
+        f"{metrics.iou_threshold:g}.",
     )
     return figure
 

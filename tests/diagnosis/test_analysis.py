@@ -13,15 +13,16 @@ from objloc.data.store import SampleStore
 from objloc.diagnosis.analysis import Analysis, analyse, load_images, spending_curves
 from objloc.diagnosis.explanation import best_and_worst, explanation_of
 from objloc.errors import ObjlocError
-from objloc.evaluation.read import read_evaluated
+from objloc.evaluation.metrics import DataName
+from objloc.evaluation.read import read_evaluation
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
 
 
 def taken_apart(run: Path, evaluate: Path) -> tuple[Analysis, SampleStore, Checkpoint]:
     checkpoint = load_checkpoint(run / "train" / "checkpoint.pt")
-    evaluated = read_evaluated(evaluate, "test")
-    store = load_images(run / "shards", checkpoint, evaluated)
-    analysis = analyse(store, checkpoint, evaluated, width=8, seed=0, say=lambda _: None)
+    evaluation = read_evaluation(evaluate, "test")
+    store = load_images(run / "shards", checkpoint, evaluation)
+    analysis = analyse(store, checkpoint, evaluation, width=8, seed=0, say=lambda _: None)
     return analysis, store, checkpoint
 
 
@@ -40,7 +41,7 @@ def test_searches_run_again_end_as_they_were_evaluated(
 ) -> None:
     analysis = apart[0]
     assert analysis.differing == 0
-    assert len(analysis.searches.steps) == len(analysis.evaluated.searches)
+    assert len(analysis.searches.steps) == len(analysis.evaluation.episodes)
     assert analysis.misses.search_failed.any()
     assert not analysis.misses.search_failed.all()
 
@@ -62,9 +63,9 @@ def test_searches_that_end_otherwise_are_counted(evaluated_run: Path, tmp_path: 
 def test_what_reasons_cost_adds_up_to_what_is_lacking(
     apart: tuple[Analysis, SampleStore, Checkpoint], explained: dict[str, Any]
 ) -> None:
-    metrics = apart[0].evaluated.metrics
+    metrics = apart[0].evaluation.metrics
     costs = [each["cost"] for each in explained["misses"].values()]
-    assert sum(costs) == pytest.approx(1 - metrics["success_rate"]["greedy"]["mean"])
+    assert sum(costs) == pytest.approx(1 - (metrics.success_rate.greedy["mean"] or 0))
     searches = sum(each["searches"] for each in explained["misses"].values())
     assert searches == explained["failed_searches"] > 0
     objects = sum(each["objects"] for each in explained["misses"].values())
@@ -83,10 +84,11 @@ def test_every_missed_object_is_listed_once_with_its_search(explained: dict[str,
 def test_the_average_precision_explained_is_the_one_measured(
     apart: tuple[Analysis, SampleStore, Checkpoint], explained: dict[str, Any]
 ) -> None:
-    metrics = apart[0].evaluated.metrics
+    metrics = apart[0].evaluation.metrics
     for kind in ("triggered", "attended"):
         for name in ("voc2007", "area"):
-            measured = metrics["ap"][kind][name]["mean"]
+            measured = metrics.figure(f"ap.{kind}.{name}.mean")
+            assert measured is not None
             assert explained["errors"][kind]["ap"][name] == pytest.approx(measured)
             low, high = apart[0].ap_intervals[kind][name]["mean"] or (1.0, 0.0)
             assert low <= measured <= high
@@ -100,7 +102,7 @@ def test_the_oracle_does_at_least_what_the_agent_did(
     apart: tuple[Analysis, SampleStore, Checkpoint],
 ) -> None:
     analysis = apart[0]
-    own = analysis.evaluated.metrics["success_rate"]["greedy"]["mean"]
+    own = analysis.evaluation.metrics.success_rate.greedy["mean"] or 0.0
     assert own < (analysis.ceiling.mean(0.5) or 0.0) <= 1
 
 
@@ -109,11 +111,11 @@ def test_all_windows_give_the_figures_of_the_evaluation(
 ) -> None:
     analysis, store, checkpoint = apart
     curves = spending_curves(store, checkpoint, analysis, seed=0, say=lambda _: None)
-    metrics = analysis.evaluated.metrics
+    metrics = analysis.evaluation.metrics
     assert curves["windows"][-1] == 8
-    assert curves["success"][-1] == pytest.approx(metrics["success_rate"]["greedy"]["mean"])
+    assert curves["success"][-1] == pytest.approx(metrics.success_rate.greedy["mean"])
     for kind in ("triggered", "attended"):
-        assert curves[f"ap_{kind}"][-1] == pytest.approx(metrics["ap"][kind]["voc2007"]["mean"])
+        assert curves[f"ap_{kind}"][-1] == pytest.approx(metrics.ap[kind].voc2007["mean"])
     for name in ("success", "recall", "recall_random", "recall_oracle"):
         values = [value for value in curves[name] if value is not None]
         assert values == sorted(values)
@@ -139,21 +141,22 @@ def test_best_are_right_and_worst_are_wrong_and_no_image_comes_twice(
 
 def test_other_data_are_refused_by_name(evaluated_run: Path) -> None:
     checkpoint = load_checkpoint(evaluated_run / "train" / "checkpoint.pt")
-    evaluated = read_evaluated(evaluated_run / "evaluate", "test")
-    other = dict(evaluated.metrics) | {"data": {"name": "elsewhere", "hash": "f" * 64}}
+    evaluation = read_evaluation(evaluated_run / "evaluate", "test")
+    elsewhere = DataName(name="elsewhere", hash="f" * 64)
+    other = evaluation.metrics.model_copy(update={"data": elsewhere})
     with pytest.raises(ObjlocError, match=r"found one on elsewhere \(ffffffffffff\)"):
-        load_images(evaluated_run / "shards", checkpoint, replace(evaluated, metrics=other))
+        load_images(evaluated_run / "shards", checkpoint, replace(evaluation, metrics=other))
 
 
 def test_searches_of_unknown_images_are_refused(
     apart: tuple[Analysis, SampleStore, Checkpoint],
 ) -> None:
     analysis, store, checkpoint = apart
-    some = next(iter(analysis.evaluated.searches.values()))
-    strange = replace(analysis.evaluated, searches={("nobody", "cat"): some})
+    some = next(iter(analysis.evaluation.episodes.values()))
+    strange = replace(analysis.evaluation, episodes={("nobody", "cat"): some})
     with pytest.raises(ObjlocError, match="found nobody"):
         analyse(store, checkpoint, strange, width=2, seed=0, say=lambda _: None)
     with pytest.raises(ObjlocError, match="searches that count; found none"):
         analyse(
-            store, checkpoint, replace(strange, searches={}), width=2, seed=0, say=lambda _: None
+            store, checkpoint, replace(strange, episodes={}), width=2, seed=0, say=lambda _: None
         )

@@ -7,7 +7,8 @@ import pytest
 
 from objloc.diagnosis.comparison import Side, common_image_set, compare, evaluation_folder
 from objloc.errors import ObjlocError
-from objloc.evaluation.read import Ended, Evaluated
+from objloc.evaluation.read import EpisodeRow, EvaluationFiles
+from tests.helpers.metrics import make_metrics
 
 # Of eight searches the one succeeds in these, the other in those.
 ONE = (1, 1, 0, 0, 0, 0, 1, 0)
@@ -20,19 +21,19 @@ def side(
     parameters: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Side:
-    metrics: dict[str, Any] = {
-        "data": {"name": "drawn", "hash": "a" * 64},
-        "model": {"sha256": name, "categories": ["cat", "dog"]},
+    measured: dict[str, Any] = {
+        "sha256": name,
+        "data": "drawn",
+        "data_hash": "a" * 64,
         "images": 6,
-        "iou_threshold": 0.5,
-    }
+    } | changes
     keys = [(f"{row // 2}", ("cat", "dog")[row % 2]) for row in range(8)]
     searches = {
-        key: Ended(3 + right, bool(right), (0, 0, 1, 1), float(right), bool(right))
+        key: EpisodeRow(3 + right, bool(right), (0, 0, 1, 1), float(right), bool(right))
         for key, right in zip(keys, successes, strict=True)
     }
-    evaluated = Evaluated(Path(name), "val", metrics | changes, searches)
-    return Side(name, evaluated, parameters or {})
+    evaluation = EvaluationFiles(Path(name), "val", make_metrics(**measured), searches)
+    return Side(name, evaluation, parameters or {})
 
 
 def test_rates_differences_and_images_won_and_lost_are_those_counted_by_hand() -> None:
@@ -97,9 +98,9 @@ def test_parameters_that_differ_are_told_whatever_the_agents_are_called() -> Non
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"data": {"name": "other", "hash": "b" * 64}}, r"drawn \(aaaaaaaaaaaa\) and other \(bbbb"),
+    ({"data": "other", "data_hash": "b" * 64}, r"drawn \(aaaaaaaaaaaa\) and other \(bbbb"),
     ({"iou_threshold": 0.7}, "iou_threshold; found 0.5 and 0.7"),
-    ({"model": {"sha256": "", "categories": ["cow"]}}, "found cat, dog and cow"),
+    ({"categories": ["cow"]}, "found cat, dog and cow"),
 ]
 
 
@@ -111,11 +112,11 @@ def test_what_cannot_be_compared_is_refused_by_name(changes: dict[str, Any], tex
 
 def test_other_images_and_other_sets_are_refused() -> None:
     one, other = side("one", ONE), side("other", OTHER)
-    fewer = dict(list(other.evaluated.searches.items())[:-1])
-    part = replace(other, evaluated=replace(other.evaluated, searches=fewer))
+    fewer = dict(list(other.evaluation.episodes.items())[:-1])
+    part = replace(other, evaluation=replace(other.evaluation, episodes=fewer))
     with pytest.raises(ObjlocError, match="found 8 and 7, 7 of them the same"):
         compare(one, part, None, 0)
-    elsewhere = replace(other, evaluated=replace(other.evaluated, image_set="test"))
+    elsewhere = replace(other, evaluation=replace(other.evaluation, image_set="test"))
     with pytest.raises(ObjlocError, match="found 'val' and 'test'"):
         compare(one, elsewhere, None, 0)
 

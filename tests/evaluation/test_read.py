@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from objloc.errors import ObjlocError
-from objloc.evaluation.read import read_evaluated, read_metrics
+from objloc.evaluation.read import read_evaluation, read_metrics
 
 
 @pytest.fixture
@@ -14,13 +14,13 @@ def folder(evaluated_run: Path, tmp_path: Path) -> Path:
 
 
 def test_an_evaluation_is_read_back(folder: Path) -> None:
-    found = read_evaluated(folder, "val")
-    metrics = read_metrics(folder)["val"]
-    assert len(found.searches) == sum(metrics["images_by_category"].values())
-    right = [each.success for each in found.searches.values()]
+    found = read_evaluation(folder, "val")
+    metrics = read_metrics(folder / "metrics.json")["val"]
+    assert len(found.episodes) == sum(metrics.images_by_category.values())
+    right = [each.success for each in found.episodes.values()]
     assert all(
         each.success == (each.terminated and each.iou > found.threshold)
-        for each in found.searches.values()
+        for each in found.episodes.values()
     )
     assert 0 < sum(right) < len(right)
     assert set(found.detections("attended")) == set(found.categories)
@@ -28,12 +28,17 @@ def test_an_evaluation_is_read_back(folder: Path) -> None:
 
 def test_what_is_no_evaluation_is_refused_in_one_line(folder: Path) -> None:
     with pytest.raises(ObjlocError, match="image set 'train'; found val, test"):
-        read_evaluated(folder, "train")
-    with pytest.raises(ObjlocError, match="found no file"):
-        read_metrics(folder / "plots")
-    (folder / "metrics.json").write_text('{"val": {}}')
-    with pytest.raises(ObjlocError, match="another or a damaged file"):
-        read_evaluated(folder, "val")
+        read_evaluation(folder, "train")
+    path = folder / "metrics.json"
+    path.write_text('{"val": {}}')
+    with pytest.raises(ObjlocError, match=r"metrics\.json: expected metrics.json of stages.eval"):
+        read_evaluation(folder, "val")
+    path.unlink()
+    with pytest.raises(ObjlocError, match=r"found no such file: run the evaluate stage first$"):
+        read_evaluation(folder, "val")
+    path.mkdir()
+    with pytest.raises(ObjlocError, match=r"metrics\.json: cannot be read: "):
+        read_metrics(path)
 
 
 @pytest.mark.parametrize("line", ["val,a,cat,0,x,1,1,1,2,2,.5,1", "val,a"])
@@ -41,7 +46,7 @@ def test_a_damaged_table_of_episodes_is_refused(folder: Path, line: str) -> None
     path = folder / "episodes.csv"
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(ObjlocError, match=r"episodes\.csv: expected rows of stages\.evaluate"):
-        read_evaluated(folder, "val")
+        read_evaluation(folder, "val")
     path.unlink()
     with pytest.raises(ObjlocError, match=r"episodes\.csv: expected a table .* found no file"):
-        read_evaluated(folder, "val")
+        read_evaluation(folder, "val")

@@ -221,8 +221,8 @@ def test_a_picture_shows_window_and_truth(shards_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mdp": {"alpha": 1}}, "mdp.alpha: Extra inputs are not permitted; found 1"),
-        ({"mdp": {"step_size": 2.0}}, "mdp.step_size: Input should be less than 1; found 2.0"),
+        ({"mdp": {"alpha": 1}}, "mdp.alpha: unknown key"),
+        ({"mdp": {"step_size": 2.0}}, "mdp.step_size: expected less than 1; found 2.0"),
         ({"observation": "flat"}, "observation: expected dict or box; found 'flat'"),
         ({"categories": ["cow"]}, "categories: unknown category 'cow'; allowed: all, cat, dog"),
         ({"categories": []}, "categories: expected all, or at least one; found none"),

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -10,6 +9,7 @@ from objloc.files import file_hash
 from objloc.network.checkpoint import Checkpoint, save_checkpoint
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Mdp
+from tests.helpers.metrics import metrics_json
 
 AGENT = Agent(
     mdp=Mdp(max_steps=5),
@@ -53,28 +53,12 @@ def make_run(
     for plots in (train / "plots", evaluate / "plots"):
         plots.mkdir(parents=True, exist_ok=True)
         (plots / "curve.png").write_bytes(b"a picture")
-    figures = measured(file_hash(train / "checkpoint.pt"), value, data, data_hash, categories)
+    figures = metrics_json(
+        value,
+        categories=categories,
+        sha256=file_hash(train / "checkpoint.pt"),
+        data=data,
+        data_hash=data_hash,
+    )
     (evaluate / "metrics.json").write_text(json.dumps({"val": figures}))
     return folder
-
-
-def measured(
-    sha256: str,
-    value: float | None,
-    data: str = "scenes",
-    data_hash: str = "ab" * 32,
-    categories: tuple[str, ...] = ("cat", "dog"),
-) -> dict[str, Any]:
-    """What ``evaluate`` writes of one image set, as far as registration reads it."""
-    return {
-        "images": 3,
-        "images_by_category": dict.fromkeys(categories, 2),
-        "iou_threshold": 0.5,
-        "episodes": 15,
-        "epsilon": 0.2,
-        "nms": 0.5,
-        "success_rate": {"greedy": {"mean": value}, "episodes15": {"mean": 0.25}},
-        "ap": {"triggered": {"voc2007": {"mean": 0.125}}},
-        "data": {"name": data, "hash": data_hash},
-        "model": {"sha256": sha256, "categories": list(categories)},
-    }

@@ -7,6 +7,7 @@ import torch
 from objloc.box import iou
 from objloc.data.store import SampleStore
 from objloc.evaluation.budget_curve import Ledger, Overlapping, detections_of
+from objloc.evaluation.metrics import StepsToTrigger
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.value_range import TriggerRange
@@ -329,14 +330,14 @@ def test_a_ledger_counts_windows_recall_and_precision_by_budget(store: SampleSto
     ledger = Ledger(two, Overlapping(0.3), 100, 3)
     ledger.add(hand_made(two))
     summary = ledger.summary()
-    (row,) = summary["curve"]
-    assert row["budget"] == 3
-    assert row["windows"] == 2.0
-    assert row["recall_0.7"] == 1.0
-    assert row["ap_triggered"] == 0.5  # the cat is found, the dog is not triggered on
-    assert row["ap_attended"] == 1.0
-    assert summary["triggers_per_image"] == 0.5
-    assert summary["steps_to_trigger"] == {"median": 2.0, "mean": 2.0}
+    (point,) = summary.curve
+    assert point.budget == 3
+    assert point.windows == 2.0
+    assert point.recall_70 == 1.0
+    assert point.ap_triggered == 0.5  # the cat is found, the dog is not triggered on
+    assert point.ap_attended == 1.0
+    assert summary.triggers_per_image == 0.5
+    assert summary.steps_to_trigger == StepsToTrigger(median=2.0, mean=2.0)
     first = detections_of(
         hand_made(two), two, torch.tensor([0, 1]), Overlapping(0.3), 100, budget=1
     )

@@ -3,7 +3,8 @@ from typing import Any
 
 from objloc.network.checkpoint import load_checkpoint
 from objloc.serving.model_card import model_card
-from tests.helpers.runs import make_run, measured
+from tests.helpers.metrics import metrics_json
+from tests.helpers.runs import make_run
 
 FIGURES: dict[str, Any] = {
     "images": 8,
@@ -44,5 +45,5 @@ def test_a_card_says_what_the_model_is_and_how_to_use_it(tmp_path: Path) -> None
 
 
 def test_figures_that_are_missing_are_dashes(tmp_path: Path) -> None:
-    text = card_of(tmp_path, {"val": measured("ab" * 32, 0.5)})
+    text = card_of(tmp_path, {"val": metrics_json(0.5)})
     assert "| mean | 3 | 0.500 | - | - | 0.125 |" in text

@@ -11,12 +11,13 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from objloc.errors import ObjlocError
+from objloc.evaluation.read import read_metrics
 from objloc.files import file_hash
+from objloc.serving.entry import entry_of
 from objloc.tracking import (
     Package,
     Registration,
     download_model,
-    read_entry,
     register,
     registry,
     resolve_init,
@@ -57,8 +58,10 @@ def enter(
 ) -> Registration:
     """Register the model of a seed."""
     folder = make_run(root / f"data {seed}", value, seed=seed, **model)
-    entry = read_entry(
-        folder / "evaluate" / "metrics.json",
+    measured = folder / "evaluate" / "metrics.json"
+    entry = entry_of(
+        read_metrics(measured),
+        measured,
         sha256=file_hash(folder / "train" / "checkpoint.pt"),
         data_hash=model.get("data_hash", "ab" * 32),
         image_set="val",

@@ -1,6 +1,5 @@
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from objloc.evaluation.compute import metrics_of
 from objloc.evaluation.measure import Measurement, measure
-from objloc.evaluation.metrics import metrics_of
+from objloc.evaluation.metrics import ImageSetMetrics
 from objloc.params import Evaluate
 from objloc.view.plots_evaluation import (
     precision_recall,
@@ -26,7 +26,7 @@ PARAMS = Evaluate(episodes=2)
 NAMES = ("precision_recall", "steps", "success_by_category", "success_by_iou")
 
 
-def measured(trigger: float = 0.5, *, fitted: bool = True) -> tuple[Measurement, dict[str, Any]]:
+def measured(trigger: float = 0.5, *, fitted: bool = True) -> tuple[Measurement, ImageSetMetrics]:
     done = measure(
         make_store(12),
         make_network(trigger=trigger),
@@ -70,7 +70,7 @@ def test_a_category_without_objects_can_be_drawn(tmp_path: Path) -> None:
     store = replace(done.store, object_category=torch.zeros_like(done.store.object_category))
     without = measure(store, make_network(), AGENT.mdp, PARAMS, fixed=FIXED, say=lambda _: None)
     metrics = metrics_of(without, PARAMS, "a" * 64)
-    assert metrics["success_rate"]["greedy"]["dog"] is None
+    assert metrics.success_rate.greedy["dog"] is None
     write_plots(tmp_path, without, metrics)
 
 
@@ -87,7 +87,7 @@ def test_the_curve_of_the_agent_shows_its_figures() -> None:
     done, metrics = measured(100.0)
     plot = success_by_iou(done, metrics).axes[0]
     (agent,) = (line for line in plot.lines if line.get_label() == "agent, greedy")
-    expected = {float(x): y for x, y in metrics["success_by_iou"].items()}
+    expected = {float(x): y for x, y in metrics.success_by_iou.items()}
     assert dict(zip(*np.asarray(agent.get_data()).tolist(), strict=True)) == expected
 
 

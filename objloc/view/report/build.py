@@ -10,7 +10,7 @@ from objloc.data.store import SampleStore
 from objloc.diagnosis.analysis import Analysis, analyse, load_images, spending_curves
 from objloc.diagnosis.explanation import best_and_worst
 from objloc.errors import ObjlocError
-from objloc.evaluation.read import read_evaluated
+from objloc.evaluation.read import read_evaluation
 from objloc.files import file_hash, folder_written_whole, write_atomically, write_json
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.params import Report
@@ -52,15 +52,15 @@ def analyse_run(
         ObjlocError: files that are missing, damaged or do not belong together.
     """
     checkpoint = load_checkpoint(train / "checkpoint.pt")
-    evaluated = read_evaluated(evaluate, image_set)
+    evaluation = read_evaluation(evaluate, image_set)
     sha256 = file_hash(train / "checkpoint.pt")
-    if evaluated.metrics["model"]["sha256"] != sha256:
+    if evaluation.metrics.model.sha256 != sha256:
         raise ObjlocError(
             f"{evaluate}: expected an evaluation of {train / 'checkpoint.pt'} ({sha256[:12]}); "
-            f"found one of another model ({evaluated.metrics['model']['sha256'][:12]})"
+            f"found one of another model ({evaluation.metrics.model.sha256[:12]})"
         )
-    store = load_images(shards, checkpoint, evaluated)
-    analysis = analyse(store, checkpoint, evaluated, width=beam_width, seed=seed, say=say)
+    store = load_images(shards, checkpoint, evaluation)
+    analysis = analyse(store, checkpoint, evaluation, width=beam_width, seed=seed, say=say)
     return analysis, store, checkpoint
 
 
@@ -110,7 +110,7 @@ def write_report(
             contents["pictures"].append(told)
             write_atomically(folder / told["file"], picture)
         draw_worst(
-            analysis.store, analysis.evaluated, analysis.diagnoses["triggered"],
+            analysis.store, analysis.evaluation, analysis.diagnoses["triggered"],
             analysis.objects, folder,
         )  # fmt: skip
         write_json(folder / VALUES, contents)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from objloc.diagnosis.analysis import KINDS_OF_DETECTIONS, Analysis
+from objloc.diagnosis.analysis import Analysis
 from objloc.diagnosis.explanation import explanation_of
 from objloc.diagnosis.oracle import reached_detections
 from objloc.diagnosis.run_parameters import agent_parameters, read_parameters
@@ -19,11 +19,10 @@ from objloc.evaluation.average_precision import (
     precision_recall,
 )
 from objloc.evaluation.baselines import BASELINES
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, Figures, ImageSetMetrics
 from objloc.evaluation.success import by_iou, interval, replicated_rates
 from objloc.network.checkpoint import Checkpoint
 from objloc.params import Report
-
-Figures = dict[str, float | None]
 
 
 def contents_of(
@@ -45,27 +44,27 @@ def contents_of(
     Raises:
         ObjlocError: a file of the run folder is damaged.
     """
-    metrics = analysis.evaluated.metrics
+    metrics = analysis.evaluation.metrics
     scores = {"success": _success(analysis, params.seed)} | {
         f"ap_{kind}": _ap(analysis, kind) for kind in KINDS_OF_DETECTIONS
     }
     return {
         "format": "objloc report 1",
-        "data": dict(metrics["data"]),
-        "image_set": analysis.evaluated.image_set,
-        "images": metrics["images"],
-        "images_by_category": metrics["images_by_category"],
+        "data": metrics.data.as_json(),
+        "image_set": analysis.evaluation.image_set,
+        "images": metrics.images,
+        "images_by_category": metrics.images_by_category,
         "searches": len(analysis.searches.steps),
         "categories": list(checkpoint.categories),
-        "model": metrics["model"]["sha256"],
-        "iou_threshold": analysis.evaluated.threshold,
+        "model": metrics.model.sha256,
+        "iou_threshold": analysis.evaluation.threshold,
         "max_steps": checkpoint.agent.mdp.max_steps,
-        "steps": metrics["steps"],
+        "steps": metrics.steps.as_json(),
         "beam_width": analysis.width,
         "scores": scores,
         "verdict": _verdict(metrics, scores["success"]["ceiling"]),
-        "success_by_iou": {"agent": metrics["success_by_iou"]}
-        | {name: metrics["baselines"][name]["success_by_iou"] for name in BASELINES}
+        "success_by_iou": {"agent": metrics.success_by_iou}
+        | {name: metrics.baselines[name].success_by_iou for name in BASELINES}
         | {"oracle": by_iou(analysis.ceiling)},
         "by_windows": dict(curves),
         "explanation": explanation_of(analysis),
@@ -73,8 +72,10 @@ def contents_of(
         "environment": _text(train / "environment.txt"),
         "parameters": _parameters(train / "params.yaml", checkpoint)
         | {
-            f"evaluate.{key}": metrics[key]
-            for key in ("iou_threshold", "episodes", "epsilon", "nms")
+            "evaluate.iou_threshold": metrics.iou_threshold,
+            "evaluate.episodes": metrics.episodes,
+            "evaluate.epsilon": metrics.epsilon,
+            "evaluate.nms": metrics.nms,
         }
         | {f"report.{key}": value for key, value in params.model_dump().items()},
         "history": _history(train / "history.csv"),
@@ -83,7 +84,7 @@ def contents_of(
 
 def _success(analysis: Analysis, seed: int) -> dict[str, Any]:
     """Success by category and in the mean, between floor and ceiling."""
-    metrics, threshold = analysis.evaluated.metrics, analysis.evaluated.threshold
+    metrics, threshold = analysis.evaluation.metrics, analysis.evaluation.threshold
     columns = [*analysis.store.categories, "mean"]
     rates = analysis.ceiling.rates(threshold)
     replicates = replicated_rates(
@@ -92,13 +93,11 @@ def _success(analysis: Analysis, seed: int) -> dict[str, Any]:
         np.random.default_rng(seed),
     )[0]
     return {
-        "agent": metrics["success_rate"]["greedy"],
-        "interval": metrics["interval"]["success_rate"],
-        "baselines": {
-            name: metrics["baselines"][name]["success_rate"]["greedy"] for name in BASELINES
-        },
-        "gain": metrics["gain_over_best_baseline"],
-        "gain_interval": metrics["interval"]["gain_over_best_baseline"],
+        "agent": metrics.success_rate.greedy,
+        "interval": metrics.interval.success_rate,
+        "baselines": {name: metrics.baselines[name].success_rate.greedy for name in BASELINES},
+        "gain": metrics.gain_over_best_baseline,
+        "gain_interval": metrics.interval.gain_over_best_baseline,
         "ceiling": dict(zip(columns, [*rates, mean_known(rates)], strict=True)),
         "ceiling_interval": {
             column: interval(replicates[:, row]) for row, column in enumerate(columns)
@@ -108,33 +107,29 @@ def _success(analysis: Analysis, seed: int) -> dict[str, Any]:
 
 def _ap(analysis: Analysis, kind: str) -> dict[str, Any]:
     """VOC2007 AP of one kind of detections, between floor and ceiling."""
-    metrics, define = analysis.evaluated.metrics, AVERAGE_PRECISIONS["voc2007"]
+    metrics, define = analysis.evaluation.metrics, AVERAGE_PRECISIONS["voc2007"]
     claimed = reached_detections(analysis.store, analysis.reach, one=kind == "triggered")
     ceiling: Figures = {}
     for category, each in claimed.items():
         curve = precision_recall(each, analysis.objects[category])
         ceiling[category] = None if curve is None else define(curve)
     return {
-        "agent": metrics["ap"][kind]["voc2007"],
+        "agent": metrics.ap[kind].voc2007,
         "interval": analysis.ap_intervals[kind]["voc2007"],
-        "baselines": {name: metrics["baselines"][name]["ap"]["voc2007"] for name in BASELINES},
+        "baselines": {name: metrics.baselines[name].ap.voc2007 for name in BASELINES},
         "ceiling": ceiling | {"mean": mean_known(ceiling.values())},
     }
 
 
-def _verdict(metrics: Mapping[str, Any], ceiling: Figures) -> dict[str, dict[str, Any]]:
+def _verdict(metrics: ImageSetMetrics, ceiling: Figures) -> dict[str, dict[str, Any]]:
     verdicts = {}
-    for column, success in metrics["success_rate"]["greedy"].items():
-        images = metrics["images_by_category"].get(column, metrics["images"])
+    for column, success in metrics.success_rate.greedy.items():
         judged = verdict_of(
             success,
-            {
-                name: metrics["baselines"][name]["success_rate"]["greedy"][column]
-                for name in BASELINES
-            },
-            metrics["interval"]["gain_over_best_baseline"][column],
+            metrics.blind_rates(column),
+            metrics.interval.gain_over_best_baseline[column],
             ceiling[column],
-            images,
+            metrics.images_of(column),
         )
         verdicts[column] = {"better": judged.better, "share": judged.share, "text": judged.text}
     return verdicts

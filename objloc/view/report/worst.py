@@ -13,7 +13,7 @@ from objloc.diagnosis.worst import Alarm, Overlooked, largest_overlooked, surest
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import MATCH_IOU, Objects
 from objloc.evaluation.detections import objects_of
-from objloc.evaluation.read import Evaluated, read_evaluated
+from objloc.evaluation.read import EvaluationFiles, read_evaluation
 from objloc.files import write_atomically
 from objloc.view.report.texts import ALARMS, OVERLOOKED, short
 from objloc.view.report.thumbnails import thumbnail
@@ -40,21 +40,21 @@ def write_worst(shards: Path, evaluate: Path, output: Path, image_set: str) -> l
     Raises:
         ObjlocError: no such evaluation, a damaged one, or one of other data.
     """
-    evaluated = read_evaluated(evaluate, image_set)
-    store = SampleStore.load(shards, image_set, evaluated.categories, None)
-    if store.data_hash != evaluated.metrics["data"]["hash"]:
+    evaluation = read_evaluation(evaluate, image_set)
+    store = SampleStore.load(shards, image_set, evaluation.categories, None)
+    if store.data_hash != evaluation.metrics.data.hash:
         raise ObjlocError(
             f"{evaluate}: expected an evaluation on the data in {shards}, "
-            f"{store.data} ({store.data_hash[:12]}); found one on {evaluated.data}"
+            f"{store.data} ({store.data_hash[:12]}); found one on {evaluation.metrics.data}"
         )
     objects = objects_of(store)
-    diagnoses = diagnose(evaluated.detections("triggered"), objects)
-    return draw_worst(store, evaluated, diagnoses, objects, output)
+    diagnoses = diagnose(evaluation.detections("triggered"), objects)
+    return draw_worst(store, evaluation, diagnoses, objects, output)
 
 
 def draw_worst(
     store: SampleStore,
-    evaluated: Evaluated,
+    evaluation: EvaluationFiles,
     diagnoses: dict[str, Diagnosis],
     objects: dict[str, Objects],
     output: Path,
@@ -63,7 +63,7 @@ def draw_worst(
 
     Args:
         store: the photographs.
-        evaluated: what was measured.
+        evaluation: what was measured.
         diagnoses: of the triggered windows, by category.
         objects: by category.
         output: the folder to write into.
@@ -75,7 +75,7 @@ def draw_worst(
     }
     alarms = surest_alarms(diagnoses, objects, NUMBER)
     overlooked = largest_overlooked(diagnoses, objects, sizes, NUMBER)
-    number = evaluated.metrics["images"]
+    number = evaluation.metrics.images
     about = f"{store.data}, {store.image_set}: {number} images, triggered windows. "
     sheets = (
         (
