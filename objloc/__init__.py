@@ -1,3 +1,3 @@
 """Active object localisation by deep reinforcement learning."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
