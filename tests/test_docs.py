@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,23 @@ from benchmarks.parameters import undescribed
 from objloc.params import Agent, Params, load_params
 
 ROOT = tables.ROOT
-PAGES = [*tables.pages(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PAGES = [
+    *tables.pages(),
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+]
 PARAMS = load_params(ROOT / "params.yaml")
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 STAGE = re.compile(r"python -m stages\.([a-z_]+)([^\n`]*)")
 MENTION = re.compile(r"`([a-z]+)\.([a-z0-9_]+)(?:=[^`]*)?`")
 MODULE = re.compile(r"`(?:objloc|stages|tests|benchmarks|docs)/[^`*…]*`")
+PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9]*")
+SYMBOLS = re.compile(r"`([a-z_/]+\.py)`:((?:,? (?:or )?`[A-Za-z_.]+`)+)")
+DOTTED = re.compile(r"`((?:objloc|stages|benchmarks)(?:\.[A-Za-z_]+)+)`")
+GENERATED = re.compile(r"<!-- table:(?P<name>\S+) -->.*?<!-- /table:(?P=name) -->", re.DOTALL)
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)")
+WIDTH = 100
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 
@@ -150,6 +161,50 @@ def test_files_named_in_the_text_exist(page: Path) -> None:
         name for name in named if not (ROOT / name).exists() and not re.search("[A-Z]{3}", name)
     ]
     assert [name for name in missing if name not in conditional()] == []
+
+
+@by_page
+def test_names_in_the_text_can_be_imported(page: Path) -> None:
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    for name in DOTTED.findall(text):
+        module, _, symbol = name.rpartition(".")
+        assert find_spec(name) if find_module(name) else hasattr(import_module(module), symbol), (
+            name
+        )
+
+
+def find_module(name: str) -> bool:
+    """There is a file or a folder of this dotted name."""
+    path = ROOT / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+@by_page
+def test_symbols_named_after_a_file_are_in_it(page: Path) -> None:
+    for name, symbols in SYMBOLS.findall(page.read_text(encoding="utf-8")):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for symbol in re.findall(r"[A-Za-z_.]+", symbols.replace(" or ", " ")):
+            for part in symbol.split("."):
+                assert re.search(rf"^\s*(?:class |def )?{part}\b", text, re.MULTILINE), (name, part)
+
+
+def test_the_page_of_the_architecture_names_symbols() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(SYMBOLS.findall(text)) > 10
+
+
+@by_page
+def test_lines_end_at_the_same_column(page: Path) -> None:
+    # Tables and code may be longer, and a code span or a link where it stands alone.
+    text = FENCED.sub("", GENERATED.sub("", page.read_text(encoding="utf-8")))
+    lines = [
+        line
+        for line in text.splitlines()
+        if len(line) > WIDTH
+        and not line.startswith(("|", "    ", "!", "[!", "<", "#"))
+        and " " in SPAN.sub("x", line.strip().removeprefix("- "))
+    ]
+    assert lines == []
 
 
 def conditional() -> Iterator[str]:
