@@ -10,7 +10,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends git libgomp1 make \
     && rm -rf /var/lib/apt/lists/*
 
-RUN useradd --create-home objloc
+RUN useradd --create-home objloc \
+    && install --directory --owner objloc --group objloc /home/objloc/objloc
 USER objloc
 WORKDIR /home/objloc/objloc
 
