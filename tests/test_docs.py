@@ -1,4 +1,4 @@
-"""What README and docs say must be so: tables, links, commands, parameters."""
+"""README and docs hold true: tables, links, names, commands, parameters."""
 
 import json
 import re
@@ -208,7 +208,7 @@ def test_lines_end_at_the_same_column(page: Path) -> None:
 
 
 def conditional() -> Iterator[str]:
-    """Results that a page tells of in both cases: measured, or not yet."""
+    """Results that a page mentions in both cases: measured, or not yet."""
     for name, table in tables.TABLES.items():
         stem = name.replace("-", "_")
         if table.__qualname__.startswith("published"):

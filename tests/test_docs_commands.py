@@ -1,4 +1,4 @@
-"""Every command and program of docs/cli.md, docs/python.md and docs/serving.md is run."""
+"""Run every command and program of docs/cli.md, docs/python.md and docs/serving.md."""
 
 import contextlib
 import importlib.util
@@ -54,7 +54,7 @@ def needed(text: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """That of a user with the virtual environment activated; one thread gives the same sums."""
+    """Environment of a user who activated the virtual one; one thread gives the same sums."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("MLFLOW_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "OMP_NUM_THREADS": "1"}
@@ -64,7 +64,7 @@ def environment() -> dict[str, str]:
 def project(
     tmp_path_factory: pytest.TempPathFactory, shards_folder: Path, empty_store: Path
 ) -> Path:
-    """What `make run` leaves, as far as commands look at it, and a photograph."""
+    """The outputs of `make run` that commands read, and a photograph."""
     root = tmp_path_factory.mktemp("project")
     shutil.copy(empty_store, root / "mlflow.db")
     make_run(root / "data", trigger=1000.0)
@@ -79,10 +79,10 @@ def project(
         patch.chdir(root)
         params = write_params(root)
         data = root / "data"
-        told = run_stage(
+        done = run_stage(
             "register", data / "train", data / "evaluate", data / "register", "--params", params
         )
-        assert told.status == 0, told.err
+        assert done.status == 0, done.err
     return root
 
 
@@ -96,7 +96,7 @@ def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def service(project: Path) -> Iterator[str]:
-    """The documented command, on a free port of its own; gives the address."""
+    """Address of the documented command, on a free port of its own."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (project / "service.log").open("w") as log:
@@ -140,15 +140,15 @@ def test_a_documented_command_runs(
     needed(line)
     arguments = shlex.split(line)[1:]
     if arguments == ["--install-completion"]:
-        # What shell the tests are run from is nobody's business.
+        # The shell from which the tests are run must not matter.
         monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
         arguments.append("bash")
         (inside / "home").mkdir(exist_ok=True)
     content = (inside / "photo.jpg").read_bytes()
     with serving(Files({"/photo.jpg": content})) as files:
-        told = run_objloc(*(a.replace("http://localhost:8000", files.url) for a in arguments))
-    assert told.status == 0, told.err
-    assert told.out
+        done = run_objloc(*(a.replace("http://localhost:8000", files.url) for a in arguments))
+    assert done.status == 0, done.err
+    assert done.out
 
 
 def test_the_documented_files_are_written(inside: Path) -> None:
@@ -176,8 +176,8 @@ def test_the_programs_of_the_serving_page_run(inside: Path, service: str) -> Non
     checks = "ours, theirs = answers[0]['boxes'], answer['predictions'][0]['boxes']\n"
     checks += "assert {box['category'] for box in ours} == {'cat'}\n"
     checks += "assert ours == theirs\n"
-    told = run_program(program + checks, inside)
-    assert told.startswith("cat ")
+    output = run_program(program + checks, inside)
+    assert output.startswith("cat ")
 
 
 def run_program(program: str, folder: Path) -> str:
@@ -194,7 +194,7 @@ def test_the_service_survives_bad_requests_and_answers_several_at_once(service: 
     good = {"dataframe_records": [{"image": image}]}
     status, expected = ask(service, good)
     assert (status, expected["predictions"][0]["boxes"][0]["category"]) == (200, "cat")
-    for body, told in (
+    for body, message in (
         (
             {"dataframe_records": [{"image": "dGV4dA=="}]},
             "image 0: expected an image (",
@@ -205,7 +205,7 @@ def test_the_service_survives_bad_requests_and_answers_several_at_once(service: 
     ):
         status, answer = ask(service, body)
         assert status == 200
-        assert answer["predictions"][0]["error"].startswith(told)
+        assert answer["predictions"][0]["error"].startswith(message)
     for bad in (b"{", {"x": 1}, {"dataframe_records": [{"photo": image}]},
                 good | {"params": {"max_windows": "many"}}):  # fmt: skip
         status, answer = ask(service, bad)

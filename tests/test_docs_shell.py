@@ -1,4 +1,4 @@
-"""Every shell command of README and docs is run by a test, or there is a reason why not."""
+"""Run every shell command of README and docs, or give a reason why not."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ BY_OTHERS = {
     ),
     r"mlflow models serve": ("tests/test_docs_commands.py", "SERVE = "),
 }
-"""Commands that a test of their own runs, or the same thing in small: file and part of its text."""
+"""Commands that another test runs, perhaps in miniature: its file and a part of its text."""
 
 NOT_RUN = {
     r"python run_[a-z_]+\.py": "a script of 2018, shown to be translated",
@@ -53,7 +53,7 @@ PAGES_WITH_TESTS = {
     "python.md": "tests/test_docs_commands.py",
     "serving.md": "tests/test_docs_commands.py",
 }
-"""Pages whose commands a test of their own runs, each and every one."""
+"""Pages with a test of their own, which runs all their commands."""
 
 
 SMALL = {
@@ -76,7 +76,7 @@ def all_commands() -> list[tuple[str, str]]:
 
 
 def run_here() -> list[tuple[str, str]]:
-    """What ``test_the_commands_of_the_pages_do_their_work`` runs."""
+    """Commands that ``test_the_commands_of_the_pages_do_their_work`` runs."""
     return [
         (page, command)
         for page, command in all_commands()
@@ -108,14 +108,14 @@ def test_a_page_with_a_test_of_its_own_is_named_there(page: str, file: str) -> N
 
 
 def prepared(folder: Path, empty_store: Path) -> Shell:
-    """A small project as its reader has it after ``make run``, with the files that pages name."""
+    """A small project after ``make run``, with the files that pages name."""
     project = Project(folder)
     edit(project.folder, SMALL)
     project.commit("small")
     shutil.copy(empty_store, project.folder / "mlflow.db")
     project.dvc("repro")
     project.commit("run")
-    # What models:/objloc/1 holds, whatever is trained later.
+    # The checkpoint of models:/objloc/1, unaffected by later trainings.
     shutil.copy(project.folder / "data/train/checkpoint.pt", project.folder / "first.pt")
     photograph = next((project.folder / "data/devkit").rglob("*.jpg"))
     for name in ("PHOTO.jpg", "photo.jpg", "cat.jpg", "sheep.jpg"):
@@ -126,7 +126,7 @@ def prepared(folder: Path, empty_store: Path) -> Shell:
 
 
 def substituted(command: str, shell: Shell) -> str:
-    """A command with what stands for a reader's own put in, and scratch folders of the test."""
+    """A command with its placeholders replaced, in scratch folders of the test."""
     project = shell.project.folder
     scratch = project.parent / "scratch"
     command = command.replace("/tmp/", f"{scratch}/")  # noqa: S108
