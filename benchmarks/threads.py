@@ -32,22 +32,28 @@ def seconds_of_an_update(
     """
     import torch
 
+    from objloc.data.image_batch import Images, Pixels
     from objloc.data.store import SampleStore
     from objloc.learning.training import Training
     from objloc.network.backbones.catalogue import info_of
+    from objloc.network.feature_store import StoredFeatures, StoredMaps
     from objloc.network.q_network import build_network
     from objloc.params import load_params
 
     changed = [f"agents.{name}.{each}" for each in settings]
     agent = load_params(ROOT / "params.yaml", changed).agents[name]
     number, size = 64, agent.encoder.image_size
+    images: Images
     categories = tuple(map(str, range(20)))
     generator = torch.Generator().manual_seed(0)
     if agent.encoder.reads_store:
         length = info_of(agent.encoder.backbone).length(size)
-        images = torch.randint(-127, 127, (number, length), generator=generator).to(torch.int8)
+        rows = torch.randint(-127, 127, (number, length), generator=generator).to(torch.int8)
+        maps = StoredMaps(rows, torch.arange(number), mirrored=rows)
+        images = StoredFeatures({agent.encoder.backbone: maps})
     else:
-        images = torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8)
+        pixels = torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8)
+        images = Pixels(pixels)
     low = torch.rand(number, 1, 2, generator=generator, dtype=torch.float64) * 40
     store = SampleStore(
         data="random",
@@ -57,7 +63,6 @@ def seconds_of_an_update(
         categories=categories,
         sizes=torch.full((number, 2), 100.0, dtype=torch.float64),
         images=images,
-        mirrored=images,
         boxes=torch.cat([low, low + 40], dim=2),
         object_category=torch.arange(number)[:, None] % len(categories),
         difficult=torch.zeros(number, 1, dtype=torch.bool),

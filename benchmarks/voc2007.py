@@ -17,8 +17,7 @@ import typer
 
 from benchmarks.running import ROOT, Stage, run_stages
 from objloc.files import write_json
-from objloc.network.checkpoint import load_checkpoint, save_checkpoint
-from objloc.network.combine import combine
+from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"

@@ -26,8 +26,7 @@ def command(
     import json
 
     from objloc.files import file_hash
-    from objloc.network.checkpoint import load_checkpoint, save_checkpoint
-    from objloc.network.combine import combine
+    from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
     from objloc.search.localiser import model_path
 
     paths = {name: model_path(name) for name in models}

@@ -2,26 +2,20 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from objloc.data.image_batch import Images, NoImages, Pixels
 from objloc.data.sample import Coordinates, Sample, coordinates
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError
-
-
-class Pictures(Protocol):
-    """What an encoder takes, by row: pixels, or features made of them."""
-
-    def __getitem__(self, rows: Tensor, /) -> Tensor:
-        """Of some images: ``[M]`` int64 to ``[M, ...]``."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +30,12 @@ class SampleStore:
         image_ids: N devkit stems.
         categories: the agent's categories, in order.
         sizes: ``[N, 2]`` float64, width and height in pixels as annotated.
-        images: ``[N, 3, S, S]`` uint8, squashed to a square; or rows of features,
-            which are fetched as ``images[rows]`` only.
+        images: fetched as ``images[rows]``: pixels, features in their place, or none.
         boxes: ``[N, K, 4]`` float64, pixels as annotated, padded with zeros.
         object_category: ``[N, K]`` int64 index into ``categories``; -1 where
             padded or of a category that the agent does not know.
         difficult: ``[N, K]`` bool.
         jpegs: N files' bytes as they are.
-        mirrored: rows of the mirrored images' features, where there are any.
     """
 
     data: str
@@ -52,12 +44,11 @@ class SampleStore:
     image_ids: tuple[str, ...]
     categories: tuple[str, ...]
     sizes: Tensor
-    images: Pictures
+    images: Images
     boxes: Tensor
     object_category: Tensor
     difficult: Tensor
     jpegs: tuple[bytes, ...]
-    mirrored: Pictures | None = None
 
     @classmethod
     def load(
@@ -65,7 +56,7 @@ class SampleStore:
     ) -> Self:
         """Read an image set from the shards in a folder.
 
-        With ``image_size`` None no image is decoded: features will stand for them.
+        With ``image_size`` None no image is decoded: the store has none.
 
         Raises:
             ObjlocError: no such image set, or damaged shards.
@@ -105,10 +96,10 @@ class SampleStore:
         object_category = torch.full((number, most), -1, dtype=torch.int64)
         difficult = torch.zeros(number, most, dtype=torch.bool)
         side = image_size or 0
-        images = torch.empty(number, 3, side, side, dtype=torch.uint8)
+        pixels = torch.empty(number, 3, side, side, dtype=torch.uint8)
         for row, sample in enumerate(samples):
-            if image_size:
-                images[row] = squash(sample, image_size)
+            if side:
+                pixels[row] = squash(sample, side)
             for column, item in enumerate(sample.objects):
                 boxes[row, column] = torch.tensor(item.box, dtype=torch.float64)
                 difficult[row, column] = item.difficult
@@ -121,7 +112,7 @@ class SampleStore:
             image_ids=tuple(sample.image_id for sample in samples),
             categories=categories,
             sizes=torch.tensor([(s.width, s.height) for s in samples], dtype=torch.float64),
-            images=images,
+            images=Pixels(pixels) if side else NoImages(),
             boxes=boxes,
             object_category=object_category,
             difficult=difficult,
@@ -130,6 +121,10 @@ class SampleStore:
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+    def without_images(self) -> Self:
+        """The same store without what encoders take; files and annotations stay."""
+        return replace(self, images=NoImages())
 
     def presence(self) -> Tensor:
         """``[N, C]`` bool: image holds the category (a difficult object counts)."""

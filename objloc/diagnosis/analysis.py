@@ -1,7 +1,7 @@
 """An evaluation taken apart: errors, misses, ceiling, and how sure the figures are."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +117,7 @@ def analyse(
         kind: diagnose(evaluation.detections(kind), objects) for kind in KINDS_OF_DETECTIONS
     }
     return Analysis(
-        store=replace(store, images=torch.empty(0), mirrored=None),
+        store=store.without_images(),
         evaluation=evaluation,
         searches=searches,
         differing=_differing(store, searches, evaluation),

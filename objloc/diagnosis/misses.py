@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from objloc.box import iou
+from objloc.data.image_batch import ImageBatch
 from objloc.data.store import SampleStore
 from objloc.diagnosis.oracle import Reach
 from objloc.diagnosis.tide import BACKGROUND_IOU
@@ -76,7 +77,7 @@ class Untriggered:
         self.frames = policy.frames
         self.action_history = policy.action_history
 
-    def look(self, images: Tensor) -> None:
+    def look(self, images: ImageBatch) -> None:
         """See ``Policy.look``."""
         self._policy.look(images)
 

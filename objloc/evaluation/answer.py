@@ -13,8 +13,8 @@ from torch import Tensor
 from objloc.box import best_iou, iou
 from objloc.data.store import SampleStore
 from objloc.evaluation.success import Outcomes
-from objloc.network.q_network import QNetwork
 from objloc.network.value_range import TriggerRange
+from objloc.network.valuer import Valuer
 from objloc.params import Mdp, Search
 from objloc.search.budgeted import search
 from objloc.search.trace import Tasks
@@ -25,7 +25,7 @@ _BATCH = 256
 
 def answers(
     store: SampleStore,
-    network: QNetwork,
+    network: Valuer,
     mdp: Mdp,
     params: Search,
     max_windows: int,
@@ -47,11 +47,11 @@ def answers(
     boxes = []
     first = 0
     tasks = Tasks(image, searched)
-    chances = TriggerRange.of(network, mdp)
+    chances = TriggerRange.of(network.bounds, mdp)
     for looks in search(store, network, mdp, params, max_windows, _BATCH, tasks, triggering=False):
         rows = torch.arange(len(looks.number))
         values = looks.values[rows, :, category[first : first + len(rows)]]
-        best = consensus(looks.boxes, chances.share(values), looks.real())
+        best = consensus(looks.boxes, chances.fraction(values), looks.real())
         boxes.append(looks.boxes[rows, best])
         first += len(rows)
     quality = torch.zeros(1, *counted.shape, dtype=torch.float64)

@@ -90,7 +90,7 @@ def _weakened(
     boxes: Tensor, scores: Tensor, valid: Tensor, width: float, values: TriggerRange
 ) -> Tensor:
     """Scores ``[N, C, W]``, lowered within the range of values; infinitely low if not valid."""
-    shares = weaken(boxes, values.share(scores).clamp(0, 1), valid, width)
+    shares = weaken(boxes, values.fraction(scores).clamp(0, 1), valid, width)
     return torch.where(valid, values.value(shares), -torch.inf)
 
 

@@ -27,7 +27,7 @@ from objloc.evaluation.searches import Say, Searches, ledger_of, search_blindly,
 from objloc.evaluation.success import Outcomes, counted_images
 from objloc.network.checkpoint import Checkpoint
 from objloc.network.feature_store import load_store
-from objloc.network.q_network import QNetwork
+from objloc.network.valuer import Valuer
 from objloc.params import Evaluate, Mdp
 from objloc.search.policy import GreedyPolicy, RandomPolicy
 
@@ -78,7 +78,7 @@ class Measurement:
 
 def measure(
     store: SampleStore,
-    network: QNetwork,
+    network: Valuer,
     mdp: Mdp,
     params: Evaluate,
     *,
@@ -208,6 +208,6 @@ def measure_sets(
         )
         measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, say=say)
         # The pixels of a large set need not stay while the next is measured.
-        light = replace(store, images=torch.empty(0), mirrored=None, jpegs=())
+        light = replace(store.without_images(), jpegs=())
         measurements.append(replace(measured, store=light))
     return measurements

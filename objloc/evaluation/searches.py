@@ -14,8 +14,8 @@ from objloc.evaluation.average_precision import Detections
 from objloc.evaluation.budget_curve import Ledger, Overlapping
 from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.episodes import Episodes
-from objloc.network.q_network import QNetwork
 from objloc.network.value_range import TriggerRange
+from objloc.network.valuer import Valuer
 from objloc.params import Evaluate, Mdp
 from objloc.search.budgeted import search
 from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
@@ -87,7 +87,7 @@ class Searches:
 
 
 def search_greedily(
-    searches: Searches, network: QNetwork, counted: Tensor, nms: float
+    searches: Searches, network: Valuer, counted: Tensor, nms: float
 ) -> tuple[Episodes, dict[str, dict[str, Detections]]]:
     """Every category in every image; the counted ones are the greedy episodes."""
     store = searches.store
@@ -113,7 +113,7 @@ def search_greedily(
 
 def ledger_of(
     store: SampleStore,
-    network: QNetwork,
+    network: Valuer,
     mdp: Mdp,
     params: Evaluate,
     max_windows: int,
@@ -129,7 +129,9 @@ def ledger_of(
         max_windows: looks in each image.
         tell: takes the search's name and how far it is.
     """
-    overlapping = Overlapping(params.nms, params.search.soft_nms, TriggerRange.of(network, mdp))
+    overlapping = Overlapping(
+        params.nms, params.search.soft_nms, TriggerRange.of(network.bounds, mdp)
+    )
     ledger = Ledger(store, overlapping, params.search.detections_per_image, max_windows)
     done = 0
     for looks in search(store, network, mdp, params.search, max_windows):

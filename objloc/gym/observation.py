@@ -9,6 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
+from objloc.data.image_batch import pixels_of
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import actions_of
@@ -72,7 +73,7 @@ class Observer:
     def _windows(self, image: Tensor, shares: Tensor) -> Tensor:
         """``[B, S, S, 3]`` uint8."""
         grid = sampling_grid(shares, self._size)
-        pixels = self._store.images[image].float()
+        pixels = pixels_of(self._store.images[image]).float()
         crops = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
         return crops.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 

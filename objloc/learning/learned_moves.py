@@ -13,8 +13,9 @@ from torch import Tensor
 from objloc.box import area, iou, quarter, quarters
 from objloc.learning.targets import Batch
 from objloc.mdp.action import Moves, steps_between
-from objloc.network.q_network import QUARTERS, STEP_UNIT, QNetwork
+from objloc.network.q_network import QNetwork
 from objloc.network.value_range import TriggerRange
+from objloc.network.valuer import QUARTERS, STEP_UNIT
 from objloc.params import Mdp
 
 _LIKELY = 0.1
@@ -119,7 +120,7 @@ class LearnedMoves:
     def __init__(self, network: QNetwork, mdp: Mdp) -> None:
         self._network = network
         self._moves = Moves(mdp)
-        self._range = TriggerRange.of(network, mdp)
+        self._range = TriggerRange.of(network.bounds, mdp)
 
     def landings(self, batch: Batch, window: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Where they lead from some windows.
@@ -137,7 +138,7 @@ class LearnedMoves:
         from_windows, to = [window[:0]], [boxes[:0]]
         if network.learned_steps:
             trigger = network.values_of(outputs)[:, -1]
-            likely = (self._range.share(trigger) >= _LIKELY).cpu()
+            likely = (self._range.fraction(trigger) >= _LIKELY).cpu()
             steps = network.steps_of(outputs).cpu().double()[likely]
             from_windows.append(window[likely])
             to.append(self._moves.by(boxes[likely], sizes[likely], steps))

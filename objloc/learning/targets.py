@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from objloc.box import area, best_iou_by_label, flip_horizontally, greatest_by_label
+from objloc.data.image_batch import ImageBatch, Pixels
 from objloc.data.store import SampleStore
-from objloc.errors import ObjlocError
 from objloc.learning.augmentation import crop_randomly, jitter_colours, shift_into
 from objloc.learning.replay import Transition
 from objloc.mdp.action import Moves, actions_of
 from objloc.mdp.environment import Observation
 from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.network.q_network import QNetwork
+from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
 from objloc.search.policy import shares
 
@@ -27,7 +28,7 @@ class Batch:
     """The states of one update: M images, B windows of them.
 
     Attributes:
-        images: ``[M, 3, S, S]``, augmented.
+        images: M, augmented.
         index: ``[B]`` int64, image of each window among the M.
         observation: of the B windows, in the augmented image's pixels.
         sizes: ``[B, 2]`` float64 pixels.
@@ -38,7 +39,7 @@ class Batch:
         widths: ``[B]`` float64 pixels, of the images as they are in the store.
     """
 
-    images: Tensor
+    images: ImageBatch
     index: Tensor
     observation: Observation
     sizes: Tensor
@@ -150,15 +151,14 @@ class EveryAction:
             taken = torch.arange(moves).repeat(number)[:, None]
             actions = torch.cat([actions[:, 1:], taken], dim=1)
         row, category = taught[:, :, 0].nonzero(as_tuple=True)
-        inputs = (
-            batch.index[rows],
-            shares(boxes, batch.sizes[rows]),
-            actions,
+        windows = Windows(batch.index[rows], shares(boxes, batch.sizes[rows]), actions)
+        pairs = Pairs(
             (row[:, None] * moves + torch.arange(moves)).flatten(),
             category.repeat_interleave(moves),
         )
-        values = frozen_values(target, batch.images, *inputs)
-        chooser = frozen_values(online, batch.images, *inputs) if self._learning.double else values
+        values = chooser = frozen_values(target, batch.images, windows, pairs)
+        if self._learning.double:
+            chooser = frozen_values(online, batch.images, windows, pairs)
         best = bootstrap(chooser, values, self._learning.double)
         following_values = torch.zeros(number, taught.shape[1], moves)
         following_values[row, category] = best.view(-1, moves)
@@ -166,13 +166,13 @@ class EveryAction:
 
 
 @torch.no_grad()
-def frozen_values(network: QNetwork, images: Tensor, *inputs: Tensor) -> Tensor:
-    """``QNetwork.values_for`` on the CPU, in evaluation mode, leaving the mode as it was."""
+def frozen_values(network: QNetwork, images: ImageBatch, windows: Windows, pairs: Pairs) -> Tensor:
+    """``Valuer.values_for`` on the CPU, in evaluation mode, leaving the mode as it was."""
     was_training = network.training
     network.eval()
     device = network.device
     views = network.encode(images.to(device))
-    values = network.values_for(views, *(each.to(device) for each in inputs)).float().cpu()
+    values = network.values_for(views, windows.to(device), pairs.to(device)).float().cpu()
     network.train(was_training)
     return values
 
@@ -192,45 +192,33 @@ def make_batch(
         generator: of the augmentation.
     """
     unique, index = torch.unique(observation.image, return_inverse=True)
-    images = store.images[unique]
+    images: ImageBatch = store.images[unique]
     sizes = store.sizes[observation.image]
     objects, labels = store.boxes[observation.image], store.object_category[observation.image]
     mirrored = torch.zeros(len(unique), dtype=torch.bool)
     offset, widths = torch.zeros_like(sizes), sizes[:, 0]
     if learning.flip:
         mirrored = torch.rand(len(unique), generator=generator) < 0.5
-        images = _mirror(store, unique, images, mirrored)
+        images = store.images.partly_mirrored(unique, mirrored)
         mine = mirrored[index, None, None]
         boxes = torch.where(mine, flip_horizontally(observation.boxes, widths), observation.boxes)
         objects = torch.where(mine, flip_horizontally(objects, widths), objects)
         observation = dataclasses.replace(observation, boxes=boxes)
     # Stored features cannot be changed any more.
-    pixels = images.dtype != torch.int8
-    if learning.crop and pixels:
-        images, offset, sizes = crop_randomly(
-            images, store.sizes[unique], index, learning.crop, generator
+    if learning.crop and isinstance(images, Pixels):
+        cropped, offset, sizes = crop_randomly(
+            images.values, store.sizes[unique], index, learning.crop, generator
         )
+        images = Pixels(cropped)
         boxes, _ = shift_into(observation.boxes, offset, sizes)
         observation = dataclasses.replace(observation, boxes=boxes)
         objects, seen = shift_into(objects, offset, sizes)
         labels = torch.where(seen, labels, -1)
-    if learning.jitter and pixels:
-        images = jitter_colours(images, learning.jitter, generator)
+    if learning.jitter and isinstance(images, Pixels):
+        images = Pixels(jitter_colours(images.values, learning.jitter, generator))
     return Batch(
         images, index, observation, sizes, objects, labels, mirrored[index], offset, widths
     )
-
-
-def _mirror(store: SampleStore, rows: Tensor, images: Tensor, mirrored: Tensor) -> Tensor:
-    """Some images mirrored: pixels are turned round, maps of features were kept twice."""
-    mine = mirrored.view(-1, *[1] * (images.dim() - 1))
-    if images.dtype != torch.int8:
-        return torch.where(mine, images.flip(-1), images)
-    if store.mirrored is None:
-        raise ObjlocError(
-            "learning.flip: expected features of mirrored images too; found none (encode again)"
-        )
-    return torch.where(mine, store.mirrored[rows], images)
 
 
 def coverage_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels: int) -> Tensor:

@@ -20,6 +20,7 @@ from objloc.learning.targets import (
     sampled_target,
 )
 from objloc.network.q_network import QNetwork
+from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
 from objloc.search.policy import shares
 
@@ -105,23 +106,16 @@ class Backup:
         )
         batch = make_batch(self._store, drawn.observation_tm1, learning, self._generator)
         rows = torch.arange(len(drawn.action_tm1))
-        category, following = batch.observation.category, drawn.observation_t
-        inputs = (
-            batch.index,
-            shares(following.boxes, batch.sizes),
-            following.actions,
-            rows,
-            category,
-        )
-        after = frozen_values(self._target, batch.images, *inputs)
-        chooser = after
+        following, pairs = drawn.observation_t, Pairs(rows, batch.observation.category)
+        windows = Windows(batch.index, shares(following.boxes, batch.sizes), following.actions)
+        after = chooser = frozen_values(self._target, batch.images, windows, pairs)
         if learning.double:
-            chooser = frozen_values(self._online, batch.images, *inputs)
+            chooser = frozen_values(self._online, batch.images, windows, pairs)
         next_value = bootstrap(chooser, after, learning.double)
         discounts = torch.tensor([learning.discount**n for n in range(learning.n_step + 1)])
         targets = sampled_target(drawn, next_value, discounts[drawn.steps]).to(self._device)
         action = drawn.action_tm1.to(self._device)
-        outputs = self._online_outputs(batch, rows, category)
+        outputs = self._online_outputs(batch, pairs)
         return Taught(
             outputs[rows.to(self._device), action],
             targets,
@@ -149,7 +143,7 @@ class Backup:
         weights = torch.full_like(targets, learning.move_weight)
         weights[..., -1] = torch.where(present, 1.0, learning.absent_weight)
         window, category = pairs.nonzero(as_tuple=True)
-        outputs = self._online_outputs(batch, window, category)
+        outputs = self._online_outputs(batch, Pairs(window, category))
         asked = taught[window, category]
         pair, chosen = asked.nonzero(as_tuple=True)
         asked, matters = asked.to(self._device), importance[window].to(self._device)
@@ -201,14 +195,9 @@ class Backup:
         of_images[batch.index[: len(drawn.importance)]] = drawn.importance
         return batch, of_images[batch.index]
 
-    def _online_outputs(self, batch: Batch, window: Tensor, category: Tensor) -> Tensor:
+    def _online_outputs(self, batch: Batch, pairs: Pairs) -> Tensor:
         """``[P, outputs]`` with gradient: of some windows for one category each."""
-        seen = batch.observation
-        return self._online.outputs_for(
-            self._online.encode(batch.images.to(self._device)),
-            batch.index.to(self._device),
-            shares(seen.boxes, batch.sizes).to(self._device),
-            seen.actions.to(self._device),
-            window.to(self._device),
-            category.to(self._device),
-        )
+        seen, device = batch.observation, self._device
+        views = self._online.encode(batch.images.to(device))
+        windows = Windows(batch.index, shares(seen.boxes, batch.sizes), seen.actions)
+        return self._online.outputs_for(views, windows.to(device), pairs.to(device))

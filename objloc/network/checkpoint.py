@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from objloc.errors import ObjlocError, first_complaint
 from objloc.files import write_atomically
+from objloc.network.backbones.catalogue import info_of
 from objloc.network.ensemble import Ensemble
-from objloc.network.map_encoder import MapEncoder
 from objloc.network.q_network import QNetwork, build_network
+from objloc.network.valuer import Valuer
 from objloc.params import Agent, Encoder
 
 _FORMAT = "objloc checkpoint 1"
@@ -47,7 +48,7 @@ class Checkpoint:
     info: dict[str, Any] = field(default_factory=dict)
     members: tuple[Agent, ...] = ()
 
-    def network(self) -> QNetwork:
+    def network(self) -> Valuer:
         """The network with these weights, on the CPU, in evaluation mode."""
         agents = self.members or (self.agent,)
         networks = [build_network(agent, self.categories) for agent in agents]
@@ -181,7 +182,7 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
             f"{source}: expected a single network to go on from; found "
             f"{len(checkpoint.members)} combined"
         )
-    theirs, mine = checkpoint.network(), network
+    theirs, mine = _single_network(checkpoint), network
     if theirs.num_actions != mine.num_actions:
         raise ObjlocError(
             f"{source}: expected a model with {mine.num_actions} actions; found "
@@ -199,7 +200,7 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
             f"{str(theirs.dueling).lower()}"
         )
     wanted, state = mine.state_dict(), dict(theirs.state_dict())
-    for name, shared, each in _category_rows(theirs):
+    for name, (shared, each) in theirs.category_weights().items():
         if name in state:
             state[name] = _by_category(
                 state[name], shared, each, theirs.categories, mine.categories
@@ -217,22 +218,6 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
     mine.load_state_dict(state)
 
 
-def _category_rows(network: QNetwork) -> Iterator[tuple[str, int, int]]:
-    """Weights with rows for each category: name, shared rows before them, rows of each."""
-    encoder = network.encoder
-    if encoder.by_category:
-        assert isinstance(encoder, MapEncoder)  # noqa: S101  # only its cells are by category
-        for name in encoder.category_weights():
-            yield f"encoder.{name}", encoder.shared_channels, encoder.own_channels
-        if network.joint is not None:
-            last = f"joint.{len(network.joint) - 1}"
-            yield f"{last}.weight", 0, network.num_rows
-            yield f"{last}.bias", 0, network.num_rows
-    elif network.per_category:
-        yield "values.weight", 0, network.num_rows
-        yield "values.bias", 0, network.num_rows
-
-
 def _by_category(
     values: Tensor, shared: int, each: int, theirs: tuple[str, ...], mine: tuple[str, ...]
 ) -> Tensor:
@@ -241,3 +226,74 @@ def _by_category(
     mean = rows.mean(dim=0)
     picked = [rows[theirs.index(name)] if name in theirs else mean for name in mine]
     return torch.cat([values[:shared], *picked])
+
+
+def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
+    """One agent that values windows as several do in the mean; see ``Ensemble``.
+
+    Args:
+        parts: two or more by what to call them in errors, trained alike but for their seed
+            and their schedule; their backbones may differ.
+
+    Returns:
+        The agent; what is known of its training is what all of them agree on, and
+        ``members``, what is known of each.
+
+    Raises:
+        ObjlocError: fewer than two; one that is combined already; other categories, data,
+            encoder (but for its backbone), head, decision process or range of values than the
+            first's.
+    """
+    if len(parts) < 2:
+        raise ObjlocError(f"combine: expected two models or more; found {len(parts)}")
+    (source, first), *others = parts.items()
+    for name, part in parts.items():
+        if part.members:
+            found = len(part.members)
+            raise ObjlocError(f"{name}: expected a single network; found {found} combined")
+    wanted = _kind(first)
+    for name, part in others:
+        for what, value in _kind(part).items():
+            if value != wanted[what]:
+                raise ObjlocError(f"{name}: expected {what} as in {source}; found another")
+    networks = [_single_network(part) for part in parts.values()]
+    ranges = [None if each.bounds is None else each.bounds.tolist() for each in networks]
+    for name, values in zip(parts, ranges, strict=True):
+        if values != ranges[0]:
+            raise ObjlocError(f"{name}: expected values of the range of {source}; found another")
+    infos = [part.info for part in parts.values()]
+    agreed: dict[str, Any] = {
+        key: value
+        for key, value in first.info.items()
+        if all(key in info and info[key] == value for info in infos)
+    }
+    return Checkpoint(
+        agent=first.agent,
+        categories=first.categories,
+        data=first.data,
+        data_hash=first.data_hash,
+        state=Ensemble(networks).state_dict(),
+        info={**agreed, "members": infos},
+        members=tuple(part.agent for part in parts.values()),
+    )
+
+
+def _single_network(checkpoint: Checkpoint) -> QNetwork:
+    """The network of an agent that is not several together."""
+    network = build_network(checkpoint.agent, checkpoint.categories)
+    network.load_state_dict(checkpoint.state)
+    return network
+
+
+def _kind(part: Checkpoint) -> dict[str, Any]:
+    """What members must have in common, by what to call it."""
+    encoder = part.agent.encoder
+    strides = info_of(encoder.backbone).strides if encoder.kind == "pretrained" else ()
+    return {
+        "the categories": part.categories,
+        "the data": part.data_hash,
+        "agents.*.mdp": part.agent.mdp,
+        "agents.*.encoder": encoder.model_copy(update={"backbone": ""}),
+        "the strides of encoder.backbone": strides,
+        "agents.*.head": part.agent.head,
+    }

@@ -6,7 +6,7 @@ stands in ``index.json``. Training images come first.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from objloc.data.image_batch import FeatureRows
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -28,39 +29,58 @@ MIRRORED_FILE = "mirrored.npy"
 _FORMAT = "objloc features 3"
 
 
-class Features:
-    """The maps of an image set, row by row; what ``SampleStore.images`` can be.
+@dataclass(frozen=True)
+class StoredMaps:
+    """Maps of a backbone on disk or in memory, of all images of an image set.
 
-    Args:
-        values: ``[U, L]`` int8, of all images; may be memory-mapped.
-        rows: ``[N]`` int64, which of them each image of the set is.
+    Attributes:
+        values: ``[U, L]`` int8, a row for each image of the file; may be memory-mapped.
+        rows: ``[N]`` int64, the row of each image of the set.
+        mirrored: ``[V, L]`` int8, those of the first V images mirrored; None unless they are
+            those of all images of the set.
     """
 
-    def __init__(self, values: Tensor, rows: Tensor) -> None:
-        self._values = values
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
+    values: Tensor
+    rows: Tensor
+    mirrored: Tensor | None = None
 
     def __getitem__(self, images: Tensor) -> Tensor:
         """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8."""
-        return self._values[self._rows[images]]
+        return self.values[self.rows[images]]
+
+    def partly_mirrored(self, images: Tensor, mirrored: Tensor) -> Tensor:
+        """Rows of some images ``[M]`` int64, of their mirror images where ``[M]`` bool is True.
+
+        Raises:
+            ObjlocError: there are none of mirrored images.
+        """
+        if self.mirrored is None:
+            raise ObjlocError(
+                "learning.flip: expected features of mirrored images too; found none (encode again)"
+            )
+        return torch.where(mirrored[:, None], self.mirrored[self.rows[images]], self[images])
 
 
-class SideBySide:
-    """Rows of several backbones as one: what an agent of several networks sees.
+class StoredFeatures:
+    """Feature rows as the images of a ``SampleStore``, see ``objloc.data.image_batch.Images``.
 
     Args:
-        parts: the maps of the same images.
+        by_backbone: name of a backbone to its maps of the same images: one backbone, or those
+            of an agent of several networks.
     """
 
-    def __init__(self, parts: Sequence[Features]) -> None:
-        self._parts = parts
+    def __init__(self, by_backbone: Mapping[str, StoredMaps]) -> None:
+        self._by_backbone = by_backbone
 
-    def __getitem__(self, images: Tensor) -> Tensor:
-        """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8, L of all together."""
-        return torch.cat([part[images] for part in self._parts], dim=1)
+    def __getitem__(self, rows: Tensor) -> FeatureRows:
+        """Batch of some images: ``[M]`` int64."""
+        return FeatureRows({name: maps[rows] for name, maps in self._by_backbone.items()})
+
+    def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> FeatureRows:
+        """See ``objloc.data.image_batch.Images``."""
+        return FeatureRows(
+            {name: maps.partly_mirrored(rows, mirrored) for name, maps in self._by_backbone.items()}
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +133,7 @@ def write_feature_index(folder: Path, index: FeatureIndex) -> None:
 
 def open_features(
     folder: Path, image_set: str, data_hash: str, encoder: Encoder, memory_mb: int
-) -> tuple[Features, Features | None]:
+) -> StoredMaps:
     """The maps of an image set, and those of its mirrored images where there are any.
 
     Args:
@@ -131,11 +151,10 @@ def open_features(
     rows = torch.tensor(index.image_sets[image_set])
     length = info_of(encoder.backbone).length(encoder.image_size)
     whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
-    plain = Features(_open(folder / FEATURES_FILE, (index.images, length), whole), rows)
+    values = _open(folder / FEATURES_FILE, (index.images, length), whole)
     if not index.mirrored or int(rows.max()) >= index.mirrored:
-        return plain, None
-    turned = _open(folder / MIRRORED_FILE, (index.mirrored, length), whole)
-    return plain, Features(turned, rows)
+        return StoredMaps(values, rows)
+    return StoredMaps(values, rows, _open(folder / MIRRORED_FILE, (index.mirrored, length), whole))
 
 
 def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
@@ -180,15 +199,13 @@ def load_store(
     if not features or not encoders[0].reads_store:
         return SampleStore.load(shards, image_set, categories, encoders[0].image_size)
     store = SampleStore.load(shards, image_set, categories, None)
-    opened = [
-        open_features(_folder_of(encoder, features), image_set, store.data_hash, encoder, memory_mb)
+    opened = {
+        encoder.backbone: open_features(
+            _folder_of(encoder, features), image_set, store.data_hash, encoder, memory_mb
+        )
         for encoder in encoders
-    ]
-    images, mirrored = opened[0]
-    if len(opened) > 1:
-        # What several networks see together is not trained on: it needs no mirror images.
-        return replace(store, images=SideBySide([plain for plain, _ in opened]))
-    return replace(store, images=images, mirrored=mirrored)
+    }
+    return replace(store, images=StoredFeatures(opened))
 
 
 def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:

@@ -1,4 +1,7 @@
-"""One look at the whole image; windows are pooled out of its map."""
+"""Encoder that sees the whole image once: windows are pooled out of its feature map.
+
+N images, B windows, P pairs of a window and a category, C categories, F frames.
+"""
 
 from typing import NamedTuple
 
@@ -6,63 +9,87 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from objloc.data.image_batch import ImageBatch
 from objloc.network.pooling import pool_windows, with_coarser
 from objloc.network.pyramid import Pointwise, PretrainedPyramid, ResidualPyramid
+from objloc.network.windows import Features, Pairs, Windows
 from objloc.params import Encoder
 
 
 class Pooled(NamedTuple):
-    """Windows pooled out of maps.
+    """Windows pooled out of maps; see ``objloc.network.encoder.Seen``.
 
     Attributes:
-        shared: ``[B, frames * cells, shared_channels]``.
-        own: ``[B, frames * cells, C, own_channels]``, the categories'.
-        place: ``[B, frames * 4]``, the windows as shares of the image's sides.
+        shared: ``[B, F * cells, shared_channels]``.
+        own: ``[B, F * cells, C, own_channels]``, channels of each category.
+        place: ``[B, F * 4]``, the windows as fractions of the image's sides.
+        by_category: each category has channels of its own.
+        apart: the shared channels are no part of a category's features.
     """
 
     shared: Tensor
     own: Tensor
     place: Tensor
+    by_category: bool
+    apart: bool
+
+    def features(self, pairs: Pairs | None = None) -> Features:
+        """Feature vectors of all categories, one for all, or of some pairs.
+
+        With many categories some pairs are a small part of all: only they are put together.
+        """
+        if not self.by_category:
+            shared = self.shared_features()
+            return Features(None, shared[:, None] if pairs is None else shared[pairs.window])
+        own = self.own.transpose(1, 2)
+        if pairs is None:
+            own = own.flatten(2)
+            place = self.place[:, None].expand(-1, own.shape[1], -1)
+            return Features(self._shared, torch.cat([own, place], dim=2))
+        window, category = pairs
+        # As look-ups: the gradient of plain indexing adds up in the order in which
+        # threads happen to finish, and no two runs would be the same.
+        rows = window * own.shape[1] + category
+        own = F.embedding(rows, own.reshape(-1, own[0, 0].numel()))
+        return Features(self._shared, torch.cat([own, self.place[window]], dim=1))
+
+    @property
+    def _shared(self) -> Tensor | None:
+        """``[B, F * cells * shared_channels]``, unless each category sees its own alone."""
+        return None if self.apart else self.shared.flatten(1)
+
+    def shared_features(self) -> Tensor:
+        """The shared channels and the place: ``[B, shared_features]``."""
+        return torch.cat([self.shared.flatten(1), self.place], dim=1)
 
     def by_frame(self, frames: int) -> "Pooled":
-        """Each step's window by itself: B * frames windows of one frame, oldest first."""
-        return Pooled(*(torch.unflatten(part, 1, (frames, -1)).flatten(0, 1) for part in self))
-
-
-class Features(NamedTuple):
-    """What a head sees of windows: ``shared`` before ``own``, put together late.
-
-    Much of it is the same for all categories; who keeps it apart computes it once.
-
-    Attributes:
-        shared: ``[B, shared]``, of each window; None where there is no such part.
-        own: ``[B, R, own]``, a row for each category or one for all, or ``[P, own]``.
-    """
-
-    shared: Tensor | None
-    own: Tensor
+        """The window of each step by itself: B * F windows of one frame, oldest first."""
+        shared, own, place = (
+            torch.unflatten(part, 1, (frames, -1)).flatten(0, 1)
+            for part in (self.shared, self.own, self.place)
+        )
+        return self._replace(shared=shared, own=own, place=place)
 
 
 class MapEncoder(nn.Module):
     """One look at the whole image; windows are pooled out of its feature map.
 
-    The map comes from a pyramid: of a residual network trained from scratch, or of
-    a pretrained backbone. Windows are
-    pooled on a grid of points by bilinear interpolation (He et al. 2017, RoIAlign,
-    one point a cell), differentiably: one pass over an image teaches from dozens
-    of windows.
+    The map comes from a pyramid: a residual network trained from scratch, or a pretrained
+    backbone. Windows are pooled on a grid of points by bilinear interpolation, differentiably:
+    one pass over an image teaches from dozens of windows.
 
-    With ``category_channels``, every category has that many channels of its own
-    in the last map, beside the ``cell_width`` shared ones, and its own feature
-    vector. What follows can then be one head for all categories: how to steer a
-    window towards bright cells is the same skill whatever lights them up.
+    With ``category_channels``, every category has that many channels of its own in the last
+    map, beside the ``cell_width`` shared ones, and its own feature vector. One head can then
+    serve all categories: how to steer a window towards bright cells is the same skill whatever
+    lights them up.
 
-    With ``apart``, the shared channels are left to a head of their own.
+    Source: He et al. (2017), RoIAlign, one point a cell.
 
     Args:
         params: see ``objloc.params.Encoder``.
         num_categories: C.
-        apart: a category's features are its own channels alone.
+        apart: a category's features are its own channels alone; the shared ones are left to a
+            second head.
     """
 
     def __init__(self, params: Encoder, num_categories: int, apart: bool = False) -> None:
@@ -73,85 +100,54 @@ class MapEncoder(nn.Module):
         self.pyramid = (
             ResidualPyramid(params) if params.kind == "map" else PretrainedPyramid(params)
         )
-        self.shared_channels, self.own_channels = params.cell_width, params.category_channels
-        self.by_category = self.own_channels > 0
+        self._shared_channels, self._own_channels = params.cell_width, params.category_channels
+        self.by_category = self._own_channels > 0
         self.cells = Pointwise(
-            params.neck_width, self.shared_channels + self.own_channels * num_categories
+            params.neck_width, self._shared_channels + self._own_channels * num_categories
         )
         self._frames = params.frames
         self._apart = apart
         cells = params.frames * params.pool**2
-        self.shared_features = cells * self.shared_channels + 4 * params.frames
-        mine = self.own_channels + (0 if apart else self.shared_channels)
+        self.shared_features = cells * self._shared_channels + 4 * params.frames
+        mine = self._own_channels + (0 if apart else self._shared_channels)
         self.features = cells * mine + 4 * params.frames
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Images to maps of cells: ``[N, 3, S, S]`` uint8 to ``[N, channels, s, s]`` float32.
+    @property
+    def frozen(self) -> PretrainedPyramid | None:
+        """The pyramid, if it takes rows of a feature store in place of images."""
+        pyramid = self.pyramid
+        return pyramid if isinstance(pyramid, PretrainedPyramid) and pyramid.reads_rows else None
+
+    def encode(self, images: ImageBatch) -> Tensor:
+        """Images to maps of cells: ``[N, channels, s, s]`` float32.
 
         With several levels the coarser ones lie below: ``[N, channels, s + s // 2, s]``.
         """
         return with_coarser(self.cells(self.pyramid(images)), self._levels)
 
-    def observe(self, views: Tensor, index: Tensor, boxes: Tensor) -> Features:
-        """See ``Encoder.observe``; cells and the window's place, for each frame."""
-        return self.features_of_all(self.pool(views, index, boxes))
-
-    def pool(self, views: Tensor, index: Tensor, boxes: Tensor) -> Pooled:
-        """Pool windows; see ``Encoder.observe`` for the arguments."""
+    def observe(self, views: Tensor, windows: Windows) -> Pooled:
+        """Pool windows out of views."""
         pooled = pool_windows(
             views,
-            index.repeat_interleave(self._frames),
-            boxes.reshape(-1, 4),
+            windows.image.repeat_interleave(self._frames),
+            windows.boxes.reshape(-1, 4),
             self._pool,
             self._context,
             self._levels,
         )
-        cells = F.relu(pooled).view(boxes.shape[0], -1, views.shape[1])
+        cells = F.relu(pooled).view(windows.boxes.shape[0], -1, views.shape[1])
         # Split, not sliced twice: the gradient of each slice is as large as all cells.
-        widths = (self.shared_channels, cells.shape[2] - self.shared_channels)
+        widths = (self._shared_channels, cells.shape[2] - self._shared_channels)
         shared, own = torch.split_with_sizes(cells, widths, 2)
-        each = max(1, self.own_channels)
+        each = max(1, self._own_channels)
         own = own.reshape(*own.shape[:2], own.shape[2] // each, each)
-        return Pooled(shared, own, boxes.flatten(1))
+        return Pooled(shared, own, windows.boxes.flatten(1), self.by_category, self._apart)
 
-    def shared_of(self, pooled: Pooled) -> Tensor:
-        """The shared channels and the place: ``[B, shared_features]``."""
-        return torch.cat([pooled.shared.flatten(1), pooled.place], dim=1)
-
-    def features_of_all(self, pooled: Pooled) -> Features:
-        """Features of windows: a row for each category, or one for all."""
-        if not self.by_category:
-            return Features(None, self.shared_of(pooled)[:, None])
-        own = pooled.own.transpose(1, 2).flatten(2)
-        place = pooled.place[:, None].expand(-1, own.shape[1], -1)
-        return Features(self._shared(pooled), torch.cat([own, place], dim=2))
-
-    def features_of(self, pooled: Pooled, window: Tensor, category: Tensor) -> Features:
-        """The features of some windows for one category each; ``own`` is ``[P, own]``.
-
-        As ``features_of_all``, but only what is asked for is put together: with many
-        categories that is a small part of all.
-
-        Args:
-            pooled: B windows.
-            window: ``[P]`` int64, which of them.
-            category: ``[P]`` int64.
-        """
-        own = pooled.own.transpose(1, 2)
-        categories = own.shape[1]
-        # As look-ups: the gradient of plain indexing adds up in the order in which
-        # threads happen to finish, and no two runs would be the same.
-        own = F.embedding(window * categories + category, own.reshape(-1, own[0, 0].numel()))
-        return Features(self._shared(pooled), torch.cat([own, pooled.place[window]], dim=1))
-
-    def _shared(self, pooled: Pooled) -> Tensor | None:
-        """What all categories see of a window, place apart; None if each sees its own alone."""
-        return None if self._apart else pooled.shared.flatten(1)
-
-    def category_weights(self) -> tuple[str, ...]:
-        """Names of the weights whose rows are channels, the categories' after the shared."""
-        return ("cells.weight", "cells.bias")
+    def category_weights(self) -> dict[str, tuple[int, int]]:
+        """The last layer's, whose rows are channels: the shared ones before the categories'."""
+        rows = (self._shared_channels, self._own_channels)
+        return dict.fromkeys(("cells.weight", "cells.bias"), rows) if self.by_category else {}
 
     def layers(self) -> dict[str, nn.Module]:
-        """See ``Encoder.layers``."""
+        """The convolution layers by name, in order."""
         return self.pyramid.layers()

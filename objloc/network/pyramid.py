@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from objloc.data.image_batch import FeatureRows, ImageBatch, pixels_of
 from objloc.network.backbones.base import Backbone, train_further, unpack
 from objloc.network.backbones.catalogue import backbone_of, info_of, load_backbone
 from objloc.params import Encoder
@@ -98,9 +99,11 @@ class ResidualPyramid(nn.Module):
         self.smooth = nn.Conv2d(params.neck_width, params.neck_width, 3, padding=1, bias=False)
         self.smooth_norm = nn.BatchNorm2d(params.neck_width)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """``[N, 3, S, S]`` uint8 to ``[N, neck_width, S / 4, S / 4]`` float32."""
-        pixels = luma(images.float()) if self._greyscale else images.float()
+    def forward(self, images: ImageBatch) -> Tensor:
+        """Pixels to maps: ``[N, neck_width, S / 4, S / 4]`` float32."""
+        pixels = pixels_of(images).float()
+        if self._greyscale:
+            pixels = luma(pixels)
         values = pixels.div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         values = F.relu(self.stem_norm(self.stem(values)))
         maps = []
@@ -164,12 +167,8 @@ class PretrainedPyramid(nn.Module):
         )
         self.norm = nn.BatchNorm2d(width)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images or rows to ``[N, neck_width, s, s]`` float32, s at the finest stride.
-
-        Args:
-            images: ``[N, 3, S, S]`` uint8, or ``[N, L]`` int8 from a feature store.
-        """
+    def forward(self, images: ImageBatch) -> Tensor:
+        """Images or rows to maps: ``[N, neck_width, s, s]`` float32, s at the finest stride."""
         maps = self._maps(images)
         wide = self.image_wide(maps[-1].mean(dim=(2, 3)))[:, :, None, None]
         merged: Tensor = self.lateral[-1](maps[-1]) + wide
@@ -180,29 +179,32 @@ class PretrainedPyramid(nn.Module):
             merged = lateral(finer) + F.interpolate(coarse, finer.shape[-2:], mode="nearest")
         return F.relu(self.norm(merged))
 
-    def _maps(self, images: Tensor) -> list[Tensor]:
+    def _maps(self, images: ImageBatch) -> list[Tensor]:
         """The backbone's maps in units of their channels' deviations."""
         if self._params.fine_tune == "all":
-            return self.backbone.in_units(self.backbone(images))
+            return self.backbone.in_units(self.backbone(pixels_of(images)))
         maps = self._frozen_maps(images)
         if self._params.fine_tune != "none":
-            units = [unit.to(images.device) for unit in self._units[len(maps) - 1 :]]
+            units = [unit.to(maps[-1].device) for unit in self._units[len(maps) - 1 :]]
             values = maps[-1] * units[0]
             for stage, unit in zip(self.last_stages, units[1:], strict=True):
                 values = stage(values)
                 maps.append(values.float() / unit)
         return maps
 
-    def _frozen_maps(self, images: Tensor) -> list[Tensor]:
-        """Those that no trained stage makes, in units of their channels' deviations."""
-        frozen = len(self._info.channels) - len(self.last_stages)
-        if images.dtype == torch.int8 or self.by_rows(images):
+    def _frozen_maps(self, images: ImageBatch) -> list[Tensor]:
+        """Maps that no trained stage makes, in units of their channels' deviations."""
+        number = len(self._info.channels) - len(self.last_stages)
+        if isinstance(images, FeatureRows):
+            rows = images.by_backbone[self.source]
+            return unpack(rows, self._info, self._params.image_size, number)
+        if self.reads_rows:
             # Through the store's 8 bits: the same image is the same from either.
-            rows = images if images.dtype == torch.int8 else self.rows(images)
-            return unpack(rows, self._info, self._params.image_size, frozen)
-        backbone = self._backbone(images.device)
+            rows = self.rows(images.values)
+            return unpack(rows, self._info, self._params.image_size, number)
+        backbone = self._backbone(images.values.device)
         with torch.no_grad():
-            parts = [backbone(part, frozen) for part in torch.split(images, _AT_ONCE)]
+            parts = [backbone(part, number) for part in torch.split(images.values, _AT_ONCE)]
             return backbone.in_units([torch.cat(each) for each in zip(*parts, strict=True)])
 
     def _backbone(self, device: torch.device) -> Backbone:
@@ -217,13 +219,9 @@ class PretrainedPyramid(nn.Module):
         return self._params.backbone
 
     @property
-    def length(self) -> int:
-        """Numbers in such a row."""
-        return self._info.length(self._params.image_size)
-
-    def by_rows(self, images: Tensor) -> bool:
-        """Whether it sees images by way of ``rows``, and these are none yet."""
-        return self._params.reads_store and images.dtype != torch.int8
+    def reads_rows(self) -> bool:
+        """It sees images by way of ``rows``, whether they are stored or computed anew."""
+        return self._params.reads_store
 
     def rows(self, images: Tensor) -> Tensor:
         """Rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""

@@ -14,8 +14,8 @@ from torch import Tensor
 from objloc.box import iou, quarter
 from objloc.data.store import SampleStore
 from objloc.mdp.action import Moves, axes_of, start_windows
-from objloc.network.q_network import QNetwork
 from objloc.network.value_range import TriggerRange
+from objloc.network.valuer import Valuer
 from objloc.params import Mdp, Search
 from objloc.search.trace import Looks, Tasks
 from objloc.search.visited import Visited
@@ -26,7 +26,7 @@ _STEPS, _ZOOM = 0, 1
 
 def search(
     store: SampleStore,
-    network: QNetwork,
+    network: Valuer,
     mdp: Mdp,
     params: Search,
     max_windows: int,
@@ -60,7 +60,7 @@ class _Frontier:
     def __init__(
         self,
         store: SampleStore,
-        network: QNetwork,
+        network: Valuer,
         mdp: Mdp,
         params: Search,
         max_windows: int,
@@ -68,7 +68,7 @@ class _Frontier:
         triggering: bool,
     ) -> None:
         self._params, self._triggering = params, triggering
-        self._range = TriggerRange.of(network, mdp)
+        self._range = TriggerRange.of(network.bounds, mdp)
         self._moves, self._axes = Moves(mdp), axes_of(mdp)
         self._searched = tasks.searched
         self._visited = Visited(store, network, tasks.images, max_windows, params.moves_per_look)
@@ -150,7 +150,7 @@ class _Frontier:
         # Of windows to come nothing is ranked: on the way there most are to come.
         seen = slice(int(visited.number.max()))
         onward = (
-            self._range.share(visited.values[:, seen, :, -1])
+            self._range.fraction(visited.values[:, seen, :, -1])
             + params.presence_weight * visited.presence[:, seen]
             - params.branch_cost * self._branch[:, seen]
         )
@@ -188,7 +188,7 @@ class _Frontier:
         if least is None:
             return torch.zeros_like(image, dtype=torch.bool)
         values = self._visited.values[image, window, category, -1]
-        likely = self._range.share(values) >= least
+        likely = self._range.fraction(values) >= least
         return likely & ~self._stepped[image, window, category]
 
     def _go_by_steps(self, image: Tensor, window: Tensor, category: Tensor) -> None:

@@ -17,7 +17,7 @@ from objloc.errors import ObjlocError
 from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Action, Moves, names_of, start_windows
 from objloc.mdp.environment import Observation
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
-from objloc.network.q_network import QNetwork
+from objloc.network.valuer import Valuer
 from objloc.params import Agent
 from objloc.params import Search as Manner
 from objloc.search.budgeted import search as search_with_budget
@@ -129,7 +129,7 @@ def model_path(model: str | Path) -> Path:
 
 
 def search(
-    network: QNetwork,
+    network: Valuer,
     agent: Agent,
     image: Image.Image,
     categories: Sequence[int],

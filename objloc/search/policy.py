@@ -5,8 +5,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from objloc.data.image_batch import ImageBatch
 from objloc.mdp.environment import Observation
-from objloc.network.q_network import QNetwork
+from objloc.network.valuer import Valuer
+from objloc.network.windows import Pairs, Windows
 
 
 class Policy(Protocol):
@@ -17,8 +19,8 @@ class Policy(Protocol):
     action_history: int
     """Number of past actions it looks at."""
 
-    def look(self, images: Tensor) -> None:
-        """Take in the images of the coming episodes: ``[N, 3, S, S]`` uint8."""
+    def look(self, images: ImageBatch) -> None:
+        """Take in the images of the coming episodes."""
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
@@ -46,7 +48,7 @@ class RandomPolicy:
     def __init__(self, num_actions: int) -> None:
         self._num_actions = num_actions
 
-    def look(self, images: Tensor) -> None:
+    def look(self, images: ImageBatch) -> None:
         """It looks at nothing."""
 
     def act(
@@ -70,14 +72,14 @@ class GreedyPolicy:
         epsilon: probability of a uniformly random action.
     """
 
-    def __init__(self, network: QNetwork, epsilon: float = 0.0) -> None:
+    def __init__(self, network: Valuer, epsilon: float = 0.0) -> None:
         self.network = network
         self.epsilon = epsilon
         self.frames = network.frames
         self.action_history = network.action_history
 
     @torch.no_grad()
-    def look(self, images: Tensor) -> None:
+    def look(self, images: ImageBatch) -> None:
         """Encode the images once for all steps of their episodes."""
         self._views = self.network.encode(images.to(self.network.device))
 
@@ -97,20 +99,13 @@ class GreedyPolicy:
 
 
 def category_values(
-    network: QNetwork, views: Tensor, index: Tensor, observation: Observation, sizes: Tensor
+    network: Valuer, views: Tensor, index: Tensor, observation: Observation, sizes: Tensor
 ) -> Tensor:
     """``[B, A]`` float32 on the CPU: Q-values for the category each episode searches."""
     device = views.device
-    number = len(index)
-    values = network.values_for(
-        views,
-        index.to(device),
-        shares(observation.boxes, sizes).to(device),
-        observation.actions.to(device),
-        torch.arange(number, device=device),
-        observation.category.to(device),
-    )
-    return values.float().cpu()
+    windows = Windows(index, shares(observation.boxes, sizes), observation.actions)
+    pairs = Pairs(torch.arange(len(index)), observation.category)
+    return network.values_for(views, windows.to(device), pairs.to(device)).float().cpu()
 
 
 def shares(boxes: Tensor, sizes: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from objloc.box import iou
 from objloc.data.store import SampleStore
-from objloc.network.q_network import NUM_STEPS, QUARTERS, QNetwork
+from objloc.network.valuer import NUM_STEPS, QUARTERS, Valuer
+from objloc.network.windows import Windows
 from objloc.search.policy import shares
 from objloc.search.trace import first_windows
 
@@ -45,7 +46,7 @@ class Visited:
     """
 
     def __init__(
-        self, store: SampleStore, network: QNetwork, images: Tensor, windows: int, moves: int
+        self, store: SampleStore, network: Valuer, images: Tensor, windows: int, moves: int
     ) -> None:
         self._network = network
         self._device = network.device
@@ -146,12 +147,9 @@ class Visited:
         self.number += torch.bincount(image, minlength=len(self.number))
         if len(image) == 0:
             return
-        outputs = self._network.outputs(
-            self._views,
-            image.to(self._device),
-            shares(self.frames[image, window], self.sizes[image]).to(self._device),
-            self.past[image, window].to(self._device),
-        )
+        boxes = shares(self.frames[image, window], self.sizes[image])
+        windows = Windows(image, boxes, self.past[image, window]).to(self._device)
+        outputs = self._network.outputs(self._views, windows)
         self.values[image, window] = self._network.values_of(outputs).cpu()
         if self._network.presence:
             self.presence[image, window] = self._network.presence_of(outputs).cpu()

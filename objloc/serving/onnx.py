@@ -21,10 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from objloc.data.image_batch import Pixels
 from objloc.errors import ObjlocError
 from objloc.mdp.action import names_of
 from objloc.network.checkpoint import Checkpoint
-from objloc.network.q_network import QNetwork
+from objloc.network.valuer import Valuer
+from objloc.network.windows import Windows
 from objloc.params import Agent
 
 OPSET = 17
@@ -35,24 +37,24 @@ TOLERANCE = 1e-4
 
 
 class _Encode(nn.Module):
-    def __init__(self, network: QNetwork) -> None:
+    def __init__(self, network: Valuer) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.network.encode(image)
+        return self.network.encode(Pixels(image))
 
 
 class _Values(nn.Module):
     """Q-values of windows of the one image whose views are given."""
 
-    def __init__(self, network: QNetwork) -> None:
+    def __init__(self, network: Valuer) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, views: Tensor, boxes: Tensor, action_history: Tensor) -> Tensor:
-        index = torch.zeros_like(boxes[:, 0, 0], dtype=torch.int64)
-        values: Tensor = self.network(views, index, boxes, action_history)
+        image = torch.zeros_like(boxes[:, 0, 0], dtype=torch.int64)
+        values: Tensor = self.network(views, Windows(image, boxes, action_history))
         return values
 
 
@@ -75,7 +77,7 @@ def onnx_files(checkpoint: Checkpoint, sha256: str) -> dict[str, bytes]:
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
     with torch.no_grad(), _traceable():
-        views = network.encode(image)
+        views = network.encode(Pixels(image))
         encode = _graph(_Encode(network), {"image": image}, "views", several=False)
         asked = {"views": views, **_questions(network, 3, generator)}
         values = _graph(_Values(network), asked, "values", several=True)
@@ -118,7 +120,7 @@ def largest_difference(checkpoint: Checkpoint, files: dict[str, bytes], windows:
     image = torch.randint(256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
     asked = _questions(network, windows, generator)
     with torch.no_grad():
-        expected = _Values(network)(network.encode(image), **asked).numpy()
+        expected = _Values(network)(network.encode(Pixels(image)), **asked).numpy()
     views = torch.from_numpy(run("encode.onnx", {"image": image}))
     found = run("values.onnx", {"views": views, **asked})
     return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
@@ -135,7 +137,7 @@ def _in_float32(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, agent=exact(checkpoint.agent), members=members)
 
 
-def _questions(network: QNetwork, number: int, generator: torch.Generator) -> dict[str, Tensor]:
+def _questions(network: Valuer, number: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Random windows and past actions."""
     corners = torch.rand(number, network.frames, 2, 2, generator=generator).sort(dim=2).values
     shape = (number, network.action_history)

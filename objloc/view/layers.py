@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from objloc.data.image_batch import ImageBatch
 from objloc.data.sample import Sample
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.network.checkpoint import Checkpoint
-from objloc.network.q_network import QNetwork
+from objloc.network.valuer import Valuer
+from objloc.network.windows import Windows
 from objloc.view.canvas import AGENT, BLACK, CARD
 from objloc.view.sheet import Tile, contact_sheet, png
 
@@ -43,7 +45,7 @@ def pick_layer(layers: dict[str, nn.Module], asked: str | int) -> str:
 
 
 @torch.no_grad()
-def activations(network: QNetwork, image: Tensor, name: str) -> Tensor:
+def activations(network: Valuer, image: ImageBatch, name: str) -> Tensor:
     """What a convolution's filters answer to a whole image, after normalisation and ReLU.
 
     An encoder that cuts windows out of the image is given the window of the
@@ -51,7 +53,7 @@ def activations(network: QNetwork, image: Tensor, name: str) -> Tensor:
 
     Args:
         network: in evaluation mode.
-        image: ``[3, S, S]`` uint8.
+        image: one.
         name: of the layer, one of ``network.layers()``.
 
     Returns:
@@ -74,10 +76,10 @@ def activations(network: QNetwork, image: Tensor, name: str) -> Tensor:
         if isinstance(module, nn.BatchNorm2d)
     ]
     try:
-        views = network.encode(image[None])
+        views = network.encode(image)
         whole = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, network.frames, 4)
         history = torch.full((1, network.action_history), -1)
-        network(views, torch.zeros(1, dtype=torch.int64), whole, history)
+        network(views, Windows(torch.zeros(1, dtype=torch.int64), whole, history))
     finally:
         for handle in handles:
             handle.remove()
@@ -157,7 +159,7 @@ def layer_pictures(
     store = SampleStore.from_samples(
         [sample], checkpoint.categories, checkpoint.agent.encoder.image_size
     )
-    maps = activations(network, store.images[torch.tensor([0])][0], name)
+    maps = activations(network, store.images[torch.tensor([0])], name)
     first, module = next(iter(network.layers().items()))
     weights = module.get_parameter("weight").detach()
     colour = checkpoint.agent.encoder.kind == "map" or not checkpoint.agent.encoder.greyscale

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from objloc.data.image_batch import ImageBatch
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.diagnosis.misses import Miss, Misses, Untriggered, explain_misses, going_on
@@ -128,7 +129,7 @@ class Stubborn:
     frames: int = 1
     action_history: int = 0
 
-    def look(self, images: torch.Tensor) -> None:
+    def look(self, images: ImageBatch) -> None:
         """It looks at nothing."""
 
     def act(

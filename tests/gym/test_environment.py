@@ -14,6 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from objloc import gym
+from objloc.data.image_batch import pixels_of
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.gym.environment import LocalisationEnv, LocalisationVectorEnv
@@ -126,7 +127,7 @@ def test_the_window_shows_what_lies_in_the_box(shards_folder: Path) -> None:
     observation, info = environment.reset(seed=0)
     store = SampleStore.load(shards_folder, "train", ("cat", "dog"), 24)
     row = store.image_ids.index(info["image_id"])
-    image = store.images[torch.tensor([row])][0].permute(1, 2, 0)
+    image = pixels_of(store.images[torch.tensor([row])])[0].permute(1, 2, 0)
     # A window of the whole image, as large as the image: the image itself.
     np.testing.assert_array_equal(observation["window"], image.numpy())
     while observation["box"][2] - observation["box"][0] > 0.5:

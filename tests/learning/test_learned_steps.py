@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from objloc.data.image_batch import Pixels
 from objloc.learning.learned_moves import step_loss
 from objloc.learning.targets import Batch
 from objloc.mdp.action import Moves, steps_between
 from objloc.mdp.environment import Observation
-from objloc.network.q_network import NUM_STEPS, STEP_UNIT, QNetwork
+from objloc.network.q_network import QNetwork
+from objloc.network.valuer import NUM_STEPS, STEP_UNIT
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.search.budgeted import search
 from objloc.search.trace import Looks, joined
@@ -43,7 +45,7 @@ def test_steps_are_taught_towards_the_best_object_from_windows_near_it() -> None
     boxes = torch.tensor([[10, 10, 50, 50], [70, 10, 95, 50], [60, 10, 90, 50.0]])[:, None]
     objects = torch.tensor([[20, 10, 50, 50], [0, 0, 40, 40], [60, 10, 90, 50.0]])
     batch = Batch(
-        images=torch.zeros(1, 3, 64, 64, dtype=torch.uint8),
+        images=Pixels(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)),
         index=torch.zeros(3, dtype=torch.int64),
         observation=Observation(
             torch.zeros(3, dtype=torch.int64),

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from objloc.box import quarters
+from objloc.data.image_batch import Pixels
 from objloc.learning.learned_moves import LearnedMoves, zoom_losses, zoom_targets
 from objloc.learning.targets import Batch
 from objloc.mdp.action import Moves, steps_between
 from objloc.mdp.environment import Observation
-from objloc.network.q_network import NUM_STEPS, QUARTERS, STEP_UNIT, QNetwork
+from objloc.network.q_network import QNetwork
+from objloc.network.valuer import NUM_STEPS, QUARTERS, STEP_UNIT
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.search.budgeted import search
 from objloc.search.trace import Looks, joined
@@ -53,7 +55,7 @@ def by_zooms(network: QNetwork, looks: Looks) -> torch.Tensor:
 def batch_of(boxes: torch.Tensor, objects: torch.Tensor, labels: torch.Tensor) -> Batch:
     number = len(boxes)
     return Batch(
-        images=torch.zeros(1, 3, 64, 64, dtype=torch.uint8),
+        images=Pixels(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)),
         index=torch.zeros(number, dtype=torch.int64),
         observation=Observation(
             torch.full((number,), 4),

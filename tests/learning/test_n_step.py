@@ -10,6 +10,7 @@ from objloc.learning.replay import Drawn, ReplayBuffer, Transition
 from objloc.learning.td_targets import Backup
 from objloc.mdp.environment import Environment, Observation
 from objloc.network.q_network import build_network
+from objloc.network.windows import Windows
 from objloc.params import Agent, Mdp
 from objloc.search.policy import shares
 from tests.helpers.stores import make_store
@@ -184,14 +185,11 @@ def test_targets_are_returns_and_the_discounted_value_after_them(double: bool) -
     kinds = set()
     for row in range(len(drawn.reward_t)):
         after = drawn.observation_t[torch.tensor([row])]
-        inputs = (
-            torch.tensor([0]),
-            shares(after.boxes, STORE.sizes[after.image]),
-            after.actions,
-        )
+        boxes = shares(after.boxes, STORE.sizes[after.image])
+        windows = Windows(torch.tensor([0]), boxes, after.actions)
         category = int(after.category)
         values, choice = (
-            each(each.encode(STORE.images[after.image]), *inputs)[0, category].detach()
+            each(each.encode(STORE.images[after.image]), windows)[0, category].detach()
             for each in (target, network if double else target)
         )
         steps, terminated = int(drawn.steps[row]), bool(drawn.terminated_t[row])

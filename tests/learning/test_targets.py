@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from objloc.box import iou
+from objloc.data.image_batch import pixels_of
 from objloc.learning.extra_windows import windows_round_objects
 from objloc.learning.learner import Learner
 from objloc.learning.replay import ReplayBuffer, Transition
@@ -17,6 +18,7 @@ from objloc.mdp.action import ACTION_SETS, Action, Moves
 from objloc.mdp.environment import Observation
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
+from tests.helpers.networks import windows_of
 from tests.helpers.stores import make_store
 
 STORE = make_store(8, ("cat", "dog", "cow"))
@@ -102,12 +104,7 @@ def test_next_values_are_the_target_networks_at_the_windows_after_each_move(
     for row in range(3):
         for move in range(8):
             box = following[row, move] / torch.cat([batch.sizes[row], batch.sizes[row]])
-            seen = target(
-                views,
-                batch.index[row : row + 1],
-                box.float().view(1, 1, 4),
-                torch.zeros(1, 0, dtype=torch.int64),
-            )
+            seen = target(views, windows_of(box.float().view(1, 1, 4), batch.index[row : row + 1]))
             truth = int(STORE.object_category[row, 0])
             for category in range(3):
                 expected = float(seen[0, category].max().detach()) if category == truth else 0.0
@@ -126,12 +123,13 @@ def test_flipped_images_keep_their_truth() -> None:
             old = iou(before.observation.boxes[row, -1], before.objects[row, 0])
             new = iou(mirrored.observation.boxes[row, -1], mirrored.objects[row, 0])
             assert new.item() == pytest.approx(old.item(), abs=1e-12)
-            picture = mirrored.images[mirrored.index[row]]
-            if torch.equal(picture, before.images[before.index[row]].flip(-1)):
+            picture = pixels_of(mirrored.images)[mirrored.index[row]]
+            unturned = pixels_of(before.images)[before.index[row]]
+            if torch.equal(picture, unturned.flip(-1)):
                 flipped += 1
                 assert mirrored.objects[row, 0, 0] == 120 - before.objects[row, 0, 2]
             else:
-                assert torch.equal(picture, before.images[before.index[row]])
+                assert torch.equal(picture, unturned)
     assert 4 < flipped < 20
 
 

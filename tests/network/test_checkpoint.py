@@ -78,7 +78,7 @@ def test_warm_start_copies_categories_by_name() -> None:
     earlier = make(categories=("dog", "cat"))
     network = build_network(AGENT, ("cat", "cow", "dog"))
     warm_start(network, earlier, "earlier.pt")
-    theirs = earlier.network().values.weight.view(2, 9, -1)
+    theirs = earlier.state["values.weight"].view(2, 9, -1)
     mine = network.values.weight.view(3, 9, -1)
     assert torch.equal(mine[0], theirs[1])
     assert torch.equal(mine[2], theirs[0])

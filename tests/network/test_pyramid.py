@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from objloc.data.image_batch import FeatureRows
 from objloc.learning.training import Training
 from objloc.network.backbones.base import pack, unpack
 from objloc.network.backbones.catalogue import info_of, load_backbone
@@ -8,15 +9,16 @@ from objloc.network.backbones.efficientnet_lite import NETWORKS
 from objloc.network.pyramid import PretrainedPyramid
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder
+from tests.helpers.networks import random_images
 from tests.helpers.stores import make_store
 
 FROZEN = Encoder(kind="pretrained", image_size=64, neck_width=8)
-IMAGES = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
+IMAGES = random_images(2, 64, seed=0)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_maps_have_the_strides_and_channels_that_are_stated(name: str) -> None:
-    maps = load_backbone(name)(IMAGES)
+    maps = load_backbone(name)(IMAGES.values)
     shapes = info_of(name).shapes(64)
     assert [tuple(each.permute(0, 2, 3, 1).shape[1:]) for each in maps] == list(shapes)
     assert [side for side, _, _ in shapes] == [8, 4, 2]
@@ -26,7 +28,7 @@ def test_maps_have_the_strides_and_channels_that_are_stated(name: str) -> None:
 def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> None:
     """Maps in units of them fill the 8 bits of a store, and are not cut."""
     backbone = load_backbone(name)
-    for values, deviation in zip(backbone(IMAGES), backbone.deviations, strict=True):
+    for values, deviation in zip(backbone(IMAGES.values), backbone.deviations, strict=True):
         units = values / deviation.view(1, -1, 1, 1)
         assert 0.3 < float(units.std()) < 1.5
 
@@ -34,7 +36,7 @@ def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> 
 def test_rows_hold_maps_to_within_half_a_level() -> None:
     info = info_of("efficientnet-lite0")
     backbone = load_backbone("efficientnet-lite0")
-    maps = backbone(IMAGES)
+    maps = backbone(IMAGES.values)
     rows = pack(maps, backbone.deviations)
     assert rows.shape == (2, info.length(64))
     for before, after, deviation in zip(
@@ -85,8 +87,8 @@ def test_convolutions_by_channel_stay_as_they_are(how: str) -> None:
 def test_the_last_stages_are_what_lies_behind_the_maps_before(number: int) -> None:
     backbone = load_backbone("efficientnet-lite0")
     with torch.no_grad():
-        maps = backbone(IMAGES)
-        first = backbone(IMAGES, len(maps) - number)
+        maps = backbone(IMAGES.values)
+        first = backbone(IMAGES.values, len(maps) - number)
         values = first[-1]
         made = []
         for stage in backbone.last_stages(number):
@@ -103,7 +105,9 @@ def test_trained_stages_see_stored_maps_as_they_see_images(how: str) -> None:
     with torch.no_grad():
         for weight in pyramid.last_stages.parameters():
             weight.add_(0.01)
-        assert torch.equal(pyramid(IMAGES), pyramid(pyramid.rows(IMAGES)))
+        assert torch.equal(
+            pyramid(IMAGES), pyramid(FeatureRows({FROZEN.backbone: pyramid.rows(IMAGES.values)}))
+        )
 
 
 @pytest.mark.parametrize("how", ["none", "last_two"])

@@ -4,16 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from objloc.network.map_encoder import MapEncoder
 from objloc.network.q_network import QNetwork
+from objloc.network.windows import Pairs
 from objloc.params import Agent
-from tests.network.test_encoder import random_windows
-
-CATEGORIES = ("cat", "dog", "cow")
-SMALL = {"image_size": 64, "widths": (4, 8), "neck_width": 4, "pool": 3, "cell_width": 5}
-"""An encoder that is built in no time."""
+from tests.helpers.networks import CATEGORIES, SMALL, states
 
 
 def network_of(category_channels: int, history: int, **head: Any) -> QNetwork:
@@ -29,14 +24,6 @@ def network_of(category_channels: int, history: int, **head: Any) -> QNetwork:
     ).eval()
 
 
-def states(network: QNetwork) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Views, their index, windows and past actions of five states."""
-    images = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
-    index = torch.tensor([0, 1, 1, 0, 1])
-    past = torch.randint(-1, network.num_actions, (5, network.action_history))
-    return network.encode(images), index, random_windows(5).view(-1, 1, 4), past
-
-
 @pytest.mark.parametrize("dueling", [False, True])
 @pytest.mark.parametrize("history", [0, 3])
 @pytest.mark.parametrize(("category_channels", "joint"), [(0, ()), (2, ()), (2, (8,))])
@@ -44,20 +31,20 @@ def test_some_pairs_have_the_outputs_that_all_have(
     category_channels: int, joint: tuple[int, ...], history: int, dueling: bool
 ) -> None:
     network = network_of(category_channels, history, joint=joint, presence=True, dueling=dueling)
-    inputs = states(network)
-    window, category = torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1])
-    all_pairs = network.outputs(*inputs)
+    views, windows = states(network)
+    pairs = Pairs(torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1]))
+    all_pairs = network.outputs(views, windows)
     assert all_pairs.shape == (5, 3, network.num_actions + 1)
-    some = network.outputs_for(*inputs, window, category)
-    assert torch.allclose(some, all_pairs[window, category], atol=1e-5)
+    some = network.outputs_for(views, windows, pairs)
+    assert torch.allclose(some, all_pairs[pairs.window, pairs.category], atol=1e-5)
 
 
 def test_the_shared_part_enters_the_first_layer_as_if_put_before_the_own() -> None:
     """Weights saved before the two were kept apart mean the same."""
     network = network_of(2, history=3)
-    assert isinstance(network.encoder, MapEncoder)
-    views, index, boxes, past = states(network)
-    features = network.encoder.observe(views, index, boxes)
+    views, windows = states(network)
+    past = windows.action_history
+    features = network.encoder.observe(views, windows).features()
     assert features.shared is not None
     shared = features.shared[:, None].expand(-1, 3, -1)
     own = features.own
@@ -69,18 +56,18 @@ def test_the_shared_part_enters_the_first_layer_as_if_put_before_the_own() -> No
     remembered = one_hot.flatten(1)[:, None].expand(-1, 3, -1)
     whole = torch.cat([shared, own, remembered], dim=2)
     expected = network.values(network.hidden(whole))
-    assert torch.allclose(network.outputs(views, index, boxes, past), expected, atol=1e-5)
+    assert torch.allclose(network.outputs(views, windows), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("per_category", [True, False])
 def test_dueling_outputs_are_value_and_advantages_joined(per_category: bool) -> None:
     network = network_of(0, 0, dueling=True, presence=per_category, per_category=per_category)
-    views, index, boxes, past = states(network)
-    features = network.encoder.observe(views, index, boxes).own
+    views, windows = states(network)
+    features = network.encoder.observe(views, windows).features().own
     sets, actions = 3 if per_category else 1, network.num_actions
     rows = network.values(network.hidden(features)).view(5, sets, -1)
     assert rows.shape[2] == actions + per_category + 1
-    outputs = network.outputs(views, index, boxes, past)
+    outputs = network.outputs(views, windows)
     assert outputs.shape == (5, 3, actions + per_category)
     for state in range(5):
         for category in range(3):
@@ -95,16 +82,16 @@ def test_dueling_outputs_are_value_and_advantages_joined(per_category: bool) -> 
 def test_dueling_joins_both_heads(joint: bool) -> None:
     """Advantages that all grow change nothing; the value moves all actions, not presence."""
     network = network_of(2, 0, joint=(8,), presence=True, dueling=True)
-    inputs = states(network)
-    before = network.outputs(*inputs)
+    views, windows = states(network)
+    before = network.outputs(views, windows)
     assert network.joint is not None
     last = network.joint[-1] if joint else network.values
     assert isinstance(last, torch.nn.Linear)
     rows = last.bias.data.view(-1, network.num_actions + 2)
     rows[:, : network.num_actions] += 5
-    assert torch.allclose(network.outputs(*inputs), before, atol=1e-5)
+    assert torch.allclose(network.outputs(views, windows), before, atol=1e-5)
     rows[:, -1] += 2
-    moved = network.outputs(*inputs) - before
+    moved = network.outputs(views, windows) - before
     assert torch.allclose(moved[..., :-1], torch.tensor(2.0), atol=1e-5)
     assert torch.allclose(moved[..., -1], torch.tensor(0.0), atol=1e-5)
 
@@ -114,9 +101,9 @@ def test_dueling_outputs_are_log_odds_with_the_logistic_loss() -> None:
         {"encoder": {"widths": (4, 8)}, "head": {"dueling": True}, "learning": {"loss": "logistic"}}
     )
     network = QNetwork(agent, CATEGORIES).eval()
-    inputs = states(network)
-    values = network(*inputs)
+    views, windows = states(network)
+    values = network(views, windows)
     assert network.bounds is not None
     least, greatest = network.bounds
-    shares = torch.sigmoid(network.outputs(*inputs))
+    shares = torch.sigmoid(network.outputs(views, windows))
     assert torch.allclose(values, least + (greatest - least) * shares, atol=1e-5)

@@ -11,10 +11,12 @@ from objloc.evaluation.metrics import StepsToTrigger
 from objloc.mdp.action import Moves, actions_of, start_windows
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.value_range import TriggerRange
+from objloc.network.windows import Windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search, Starts
 from objloc.search.budgeted import search
 from objloc.search.trace import Looks, Tasks, joined
 from tests.helpers.budgeted_searches import promising_network
+from tests.helpers.networks import windows_of
 from tests.helpers.stores import make_store
 
 MDP = Mdp(step_size=0.3, zooms=True, starts=((1, 1.0), (2, 0.6)), min_side=0.05)
@@ -150,7 +152,7 @@ def test_values_are_those_of_the_network(store: SampleStore, network: QNetwork) 
     with torch.no_grad():
         views = network.encode(store.images[torch.arange(6)])
         shares = (looks.boxes[:, 7] / limit).float()[:, None]
-        values = network(views, torch.arange(6), shares, torch.empty(6, 0, dtype=torch.int64))
+        values = network(views, windows_of(shares, torch.arange(6)))
     real = looks.number > 7
     torch.testing.assert_close(looks.values[real, 7], values[real][..., -1])
 
@@ -220,9 +222,9 @@ def test_each_look_remembers_the_windows_and_actions_that_led_to_it(
     asked: list[tuple[torch.Tensor, torch.Tensor]] = []
     outputs = network.outputs
 
-    def spied(*given: torch.Tensor) -> torch.Tensor:
-        asked.append((given[2], given[3]))
-        return outputs(*given)
+    def spied(views: torch.Tensor, windows: Windows) -> torch.Tensor:
+        asked.append((windows.boxes, windows.action_history))
+        return outputs(views, windows)
 
     monkeypatch.setattr(network, "outputs", spied)
     tasks = Tasks(torch.tensor([0]), torch.tensor([[True, True]]))

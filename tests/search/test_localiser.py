@@ -13,7 +13,8 @@ from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Moves
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
-from objloc.network.q_network import NUM_STEPS, QUARTERS, build_network
+from objloc.network.q_network import build_network
+from objloc.network.valuer import NUM_STEPS, QUARTERS
 from objloc.params import Agent, Encoder, Head, Search
 from objloc.search.localiser import NMS, Localiser, manner_of
 from objloc.search.policy import GreedyPolicy

@@ -12,8 +12,7 @@ from objloc.errors import ObjlocError
 from objloc.mdp.action import names_of
 from objloc.network import encoder
 from objloc.network import q_network as network
-from objloc.network.checkpoint import Checkpoint, load_checkpoint
-from objloc.network.combine import combine
+from objloc.network.checkpoint import Checkpoint, combine, load_checkpoint
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
 from objloc.serving import onnx as export

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from objloc.data.image_batch import FeatureRows, ImageBatch, pixels_of
+from objloc.errors import ObjlocError
 from objloc.network.backbones.catalogue import load_backbone
-from objloc.network.checkpoint import load_checkpoint, save_checkpoint
-from objloc.network.combine import combine
+from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 from objloc.network.feature_store import load_store, open_features, read_feature_index
 from objloc.network.pyramid import PretrainedPyramid
 from objloc.params import Encoder, load_params
@@ -52,6 +53,12 @@ def features(shards_folder: Path, params_file: Path) -> Path:
     return out
 
 
+def rows_of(images: ImageBatch, backbone: str) -> torch.Tensor:
+    """Rows of a batch that must hold a backbone's."""
+    assert isinstance(images, FeatureRows)
+    return images.by_backbone[backbone]
+
+
 def encoder_of(params_file: Path) -> Encoder:
     return load_params(params_file).agent.encoder
 
@@ -64,9 +71,13 @@ def test_features_are_those_that_the_network_computes_from_the_images(
     seen = load_store(shards_folder, "train", ("cat", "dog"), [encoder], [], 1000)
     rows = torch.tensor([0, 3, 5])
     pyramid = PretrainedPyramid(encoder)
-    assert torch.equal(stored.images[rows], pyramid.rows(seen.images[rows]))
-    assert stored.mirrored is not None
-    assert torch.equal(stored.mirrored[rows], pyramid.rows(seen.images[rows].flip(-1)))
+    pixels = pixels_of(seen.images[rows])
+    plain, turned = pyramid.rows(pixels), pyramid.rows(pixels.flip(-1))
+    assert torch.equal(rows_of(stored.images[rows], encoder.backbone), plain)
+    for mirrored in ([False, False, False], [True, False, True]):
+        found = stored.images.partly_mirrored(rows, torch.tensor(mirrored))
+        expected = [turned[n] if each else plain[n] for n, each in enumerate(mirrored)]
+        assert torch.equal(rows_of(found, encoder.backbone), torch.stack(expected))
     assert torch.equal(stored.boxes, seen.boxes)
 
 
@@ -74,10 +85,12 @@ def test_a_large_store_is_mapped_and_reads_the_same(params_file: Path, features:
     encoder = encoder_of(params_file)
     rows = torch.tensor([1, 0])
     hash_ = read_feature_index(features).data_hash
-    loaded, _ = open_features(features, "val", hash_, encoder, 1000)
-    mapped, none = open_features(features, "val", hash_, encoder, 0)
+    loaded = open_features(features, "val", hash_, encoder, 1000)
+    mapped = open_features(features, "val", hash_, encoder, 0)
     assert torch.equal(loaded[rows], mapped[rows])
-    assert none is None  # only training images are mirrored
+    assert mapped.mirrored is None  # only training images are mirrored
+    with pytest.raises(ObjlocError, match="features of mirrored images too; found none"):
+        mapped.partly_mirrored(rows, rows > 0)
 
 
 def test_networks_of_two_backbones_are_measured_from_two_stores(

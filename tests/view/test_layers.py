@@ -8,14 +8,15 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from objloc.data.image_batch import Pixels
 from objloc.data.images import open_image
 from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError
 from objloc.network.checkpoint import Checkpoint
-from objloc.network.encoder import CropEncoder
+from objloc.network.crop_encoder import CropEncoder
 from objloc.network.map_encoder import MapEncoder
 from objloc.network.pyramid import ResidualPyramid
-from objloc.network.q_network import build_network
+from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Agent, Encoder, Head
 from objloc.view.canvas import CARD
 from objloc.view.layers import (
@@ -38,8 +39,12 @@ GREY = Agent(
 COLOUR = Agent(encoder=Encoder(kind="crops", image_size=40, window_size=36, frames=2), head=HEAD)
 
 
+def make_network(agent: Agent) -> QNetwork:
+    return build_network(agent, ("cat",), torch.Generator().manual_seed(3)).eval()
+
+
 def make_checkpoint(agent: Agent) -> Checkpoint:
-    network = build_network(agent, ("cat",), torch.Generator().manual_seed(3))
+    network = make_network(agent)
     return Checkpoint(agent, ("cat",), "drawn", "0" * 64, network.state_dict())
 
 
@@ -63,7 +68,7 @@ def test_an_unknown_layer_is_refused_with_all_there_are(asked: str | int) -> Non
 
 
 def test_activations_of_crops_are_those_of_the_whole_images_window() -> None:
-    network, image = make_checkpoint(GREY).network(), some_image(40)
+    network, image = make_network(GREY), some_image(40)
     encoder = network.encoder
     assert isinstance(encoder, CropEncoder)
     grey = (image.float() / 255 * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=0)
@@ -72,12 +77,16 @@ def test_activations_of_crops_are_those_of_the_whole_images_window() -> None:
     with torch.no_grad():
         first = F.relu(encoder.conv1(stack))
         second = F.relu(encoder.conv2(first))
-    torch.testing.assert_close(activations(network, image, "conv1"), first[0], atol=1e-4, rtol=0)
-    torch.testing.assert_close(activations(network, image, "conv2"), second[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        activations(network, Pixels(image[None]), "conv1"), first[0], atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(
+        activations(network, Pixels(image[None]), "conv2"), second[0], atol=1e-4, rtol=0
+    )
 
 
 def test_activations_of_a_map_are_normalised_as_the_network_does() -> None:
-    network, image = make_checkpoint(MAP).network(), some_image(32)
+    network, image = make_network(MAP), some_image(32)
     encoder = network.encoder
     assert isinstance(encoder, MapEncoder)
     pyramid = encoder.pyramid
@@ -94,13 +103,13 @@ def test_activations_of_a_map_are_normalised_as_the_network_does() -> None:
         outer = F.relu(block["norm2"](block["conv2"](inner)))
     for name, expected in (("conv1", stem), ("conv2", inner), ("conv3", outer)):
         torch.testing.assert_close(
-            activations(network, image, name), expected[0], atol=1e-5, rtol=1e-5
+            activations(network, Pixels(image[None]), name), expected[0], atol=1e-5, rtol=1e-5
         )
 
 
 def test_looking_leaves_no_hooks_behind() -> None:
-    network = make_checkpoint(MAP).network()
-    activations(network, some_image(32), "conv1")
+    network = make_network(MAP)
+    activations(network, Pixels(some_image(32)[None]), "conv1")
     assert all(not module._forward_hooks for module in network.modules())
 
 

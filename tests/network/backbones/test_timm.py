@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from objloc.data.image_batch import FeatureRows, Pixels
 from objloc.errors import ObjlocError
 from objloc.network.backbones import timm as timm_backbone
 from objloc.network.backbones.catalogue import info_of, load_backbone
@@ -112,10 +113,10 @@ def test_channels_have_about_the_deviations_that_noise_tells() -> None:
 def test_a_pyramid_merges_their_maps_stored_or_not() -> None:
     encoder = Encoder(kind="pretrained", image_size=64, neck_width=8, backbone=NAME)
     pyramid = PretrainedPyramid(encoder).eval()
-    assert pyramid(IMAGES).shape == (2, 8, 8, 8)
+    assert pyramid(Pixels(IMAGES)).shape == (2, 8, 8, 8)
     rows = pyramid.rows(IMAGES)
     assert rows.shape == (2, info_of(NAME).length(64))
-    assert torch.equal(pyramid(rows), pyramid(IMAGES))
+    assert torch.equal(pyramid(FeatureRows({NAME: rows})), pyramid(Pixels(IMAGES)))
 
 
 def test_trained_further_its_normalisation_stays_as_it_was() -> None:
@@ -125,7 +126,7 @@ def test_trained_further_its_normalisation_stays_as_it_was() -> None:
     pyramid = PretrainedPyramid(encoder).train()
     names = {name for name, _ in pyramid.named_buffers() if name.startswith("backbone.network")}
     before = {name: value.clone() for name, value in pyramid.named_buffers() if name in names}
-    pyramid(IMAGES).sum().backward()
+    pyramid(Pixels(IMAGES)).sum().backward()
     after = dict(pyramid.named_buffers())
     assert before
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -9,15 +9,14 @@ from torch import Tensor
 from objloc.learning.extra_windows import windows_round_objects
 from objloc.learning.learner import Learner
 from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.network.heads import Recurrent
 from objloc.network.map_encoder import MapEncoder
 from objloc.network.q_network import QNetwork, build_network
-from objloc.network.recurrent import Recurrent
+from objloc.network.windows import Pairs
 from objloc.params import Agent
+from tests.helpers.networks import CATEGORIES, SMALL, states, windows_of
 from tests.helpers.stores import make_store
-from tests.network.test_encoder import random_windows
-from tests.network.test_q_network import SMALL
 
-CATEGORIES = ("cat", "dog", "cow")
 FRAMES = 3
 KINDS = [(0, ()), (2, ()), (2, (8,))]
 
@@ -42,15 +41,6 @@ def network_of(category_channels: int, joint: tuple[int, ...], **other: Any) -> 
     return build_network(agent, CATEGORIES, torch.Generator().manual_seed(0)).eval()
 
 
-def states(network: QNetwork) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Views, their index, windows of three steps and past actions of five states."""
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8, generator=generator)
-    index = torch.tensor([0, 1, 1, 0, 1])
-    past = torch.randint(-1, network.num_actions, (5, network.action_history), generator=generator)
-    return network.encode(images), index, random_windows(5 * FRAMES).view(-1, FRAMES, 4), past
-
-
 def by_hand(unit: Recurrent, steps: Tensor) -> Tensor:
     """The unit's equations, of one state's windows ``[frames, features]``."""
     weights = dict(unit.unit.named_parameters())
@@ -71,24 +61,22 @@ def test_outputs_are_those_of_windows_taken_in_one_after_another(
 ) -> None:
     """What one frame alone would show, through the unit's equations, through the heads."""
     network = network_of(category_channels, joint)
-    views, index, boxes, past = states(network)
+    views, windows = states(network)
     single = MapEncoder(
         agent_of(category_channels, joint).encoder.model_copy(update={"frames": 1}),
         len(CATEGORIES),
         apart=bool(joint),
     ).eval()
+    assert isinstance(network.encoder, MapEncoder)
     single.load_state_dict(network.encoder.state_dict())
-    outputs = network.outputs(views, index, boxes, past)
+    outputs = network.outputs(views, windows)
     assert network.recurrent is not None
     for state in range(5):
-        seen = [
-            single.observe(views, index[state, None], boxes[state, step].view(1, 1, 4))
-            for step in range(FRAMES)
-        ]
         pooled = [
-            single.pool(views, index[state, None], boxes[state, step].view(1, 1, 4))
-            for step in range(FRAMES)
+            single.observe(views, windows_of(box.view(1, 1, 4), windows.image[state, None]))
+            for box in windows.boxes[state]
         ]
+        seen = [each.features() for each in pooled]
         for category in range(3):
             row = category if category_channels else 0
             parts = [
@@ -101,7 +89,7 @@ def test_outputs_are_those_of_windows_taken_in_one_after_another(
             expected = values if category_channels else values.view(3, -1)[category]
             if network.joint is not None:
                 assert network.joint_recurrent is not None
-                shared = torch.stack([single.shared_of(each)[0] for each in pooled])
+                shared = torch.stack([each.shared_features()[0] for each in pooled])
                 together = network.joint(by_hand(network.joint_recurrent, shared))
                 expected = expected + together.view(3, -1)[category]
             assert torch.allclose(outputs[state, category], expected, atol=1e-5)
@@ -110,13 +98,13 @@ def test_outputs_are_those_of_windows_taken_in_one_after_another(
 @pytest.mark.parametrize(("category_channels", "joint"), KINDS)
 def test_the_order_of_windows_counts(category_channels: int, joint: tuple[int, ...]) -> None:
     network = network_of(category_channels, joint)
-    views, index, boxes, past = states(network)
-    outputs = network.outputs(views, index, boxes, past)
-    turned = network.outputs(views, index, boxes.flip(1), past)
+    views, windows = states(network)
+    outputs = network.outputs(views, windows)
+    turned = network.outputs(views, windows._replace(boxes=windows.boxes.flip(1)))
     assert (outputs - turned).abs().amax(dim=(1, 2)).min() > 1e-4
-    one = boxes[:, :1].expand(-1, FRAMES, -1)
-    same = network.outputs(views, index, one, past)
-    assert torch.allclose(same, network.outputs(views, index, one.flip(1), past))
+    one = windows._replace(boxes=windows.boxes[:, :1].expand(-1, FRAMES, -1))
+    same = network.outputs(views, one)
+    assert torch.allclose(same, network.outputs(views, one._replace(boxes=one.boxes.flip(1))))
 
 
 @pytest.mark.parametrize("history", [0, 2])
@@ -131,13 +119,13 @@ def test_some_pairs_have_the_outputs_that_all_have(
         encoder={"precision": precision},
         head={"dueling": True, "presence": True, "action_history": history},
     )
-    inputs = states(network)
-    window, category = torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1])
-    all_pairs = network.outputs(*inputs)
+    views, windows = states(network)
+    pairs = Pairs(torch.tensor([4, 0, 2, 2]), torch.tensor([1, 2, 0, 1]))
+    all_pairs = network.outputs(views, windows)
     assert all_pairs.shape == (5, 3, network.num_actions + 1)
-    some = network.outputs_for(*inputs, window, category)
+    some = network.outputs_for(views, windows, pairs)
     assert torch.allclose(
-        some, all_pairs[window, category], atol=1e-5 if precision == "float32" else 0.02
+        some, all_pairs[pairs.window, pairs.category], atol=1e-5 if precision == "float32" else 0.02
     )
 
 

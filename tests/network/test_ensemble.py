@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 import torch
 
+from objloc.data.image_batch import FeatureRows, Pixels
 from objloc.errors import ObjlocError
 from objloc.network.backbones.efficientnet_lite import NETWORKS
-from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, warm_start
-from objloc.network.combine import combine
+from objloc.network.checkpoint import (
+    Checkpoint,
+    combine,
+    load_checkpoint,
+    save_checkpoint,
+    warm_start,
+)
 from objloc.network.ensemble import Ensemble
 from objloc.network.pyramid import PretrainedPyramid
 from objloc.network.q_network import QNetwork, build_network
+from objloc.network.windows import Pairs, Windows
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
 
 MAP = Agent(
@@ -57,20 +64,21 @@ def test_what_it_says_is_the_mean_of_what_its_members_say(agent: Agent) -> None:
     together = Ensemble(members)
     generator = torch.Generator().manual_seed(5)
     size = agent.encoder.image_size
-    images = torch.randint(256, (2, 3, size, size), generator=generator, dtype=torch.uint8)
+    images = Pixels(torch.randint(256, (2, 3, size, size), generator=generator, dtype=torch.uint8))
     frames = agent.encoder.frames
     corners = torch.rand(3, frames, 2, generator=generator) / 2
     boxes = torch.cat([corners, corners + 0.4], dim=2)
-    asked = (torch.tensor([0, 1, 1]), boxes, torch.full((3, agent.head.action_history), -1))
-    apart = [each.outputs(each.encode(images), *asked) for each in members]
+    past = torch.full((3, agent.head.action_history), -1)
+    windows = Windows(torch.tensor([0, 1, 1]), boxes, past)
+    apart = [each.outputs(each.encode(images), windows) for each in members]
     assert not torch.equal(apart[0], apart[1])
     views = together.encode(images)
-    outputs = together.outputs(views, *asked)
+    outputs = together.outputs(views, windows)
     torch.testing.assert_close(outputs, (apart[0] + apart[1] + apart[2]) / 3)
-    torch.testing.assert_close(together(views, *asked), members[0].values_of(outputs))
-    window, category = torch.tensor([2, 0]), torch.tensor([1, 2])
+    torch.testing.assert_close(together(views, windows), members[0].values_of(outputs))
+    pairs = Pairs(torch.tensor([2, 0]), torch.tensor([1, 2]))
     torch.testing.assert_close(
-        together.outputs_for(views, *asked, window, category), outputs[window, category]
+        together.outputs_for(views, windows, pairs), outputs[pairs.window, pairs.category]
     )
 
 
@@ -80,18 +88,20 @@ def test_members_of_different_backbones_see_the_same_from_images_and_from_rows()
     members = [*networks(FROZEN), *networks(LARGER, 1)]
     together = Ensemble(members)
     generator = torch.Generator().manual_seed(5)
-    images = torch.randint(256, (2, 3, 64, 64), generator=generator, dtype=torch.uint8)
+    images = Pixels(torch.randint(256, (2, 3, 64, 64), generator=generator, dtype=torch.uint8))
     views = together.encode(images)
     for number, each in enumerate(members):
         assert torch.equal(views[:, number], each.encode(images))
-    rows = [PretrainedPyramid(each.encoder).rows(images) for each in (FROZEN, LARGER)]
-    assert rows[0].shape[1] < rows[1].shape[1]
-    assert torch.equal(together.encode(torch.cat(rows, dim=1)), views)
+    rows = {
+        each.encoder.backbone: PretrainedPyramid(each.encoder).rows(images.values)
+        for each in (FROZEN, LARGER)
+    }
+    assert torch.equal(together.encode(FeatureRows(rows)), views)
 
 
 @torch.no_grad()
 def test_maps_of_its_members_are_pooled_without_a_copy() -> None:
-    views = Ensemble(networks(MAP)).encode(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+    views = Ensemble(networks(MAP)).encode(Pixels(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)))
     assert all(mine.permute(0, 2, 3, 1).is_contiguous() for mine in views.unbind(1))
 
 
