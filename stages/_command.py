@@ -1,4 +1,4 @@
-"""What all stage commands share: options, and mistakes told in one line."""
+"""Options of all stage commands, and errors reported in one line."""
 
 import functools
 from collections.abc import Callable
@@ -24,8 +24,8 @@ Overrides = Annotated[
 def run_command(function: Callable[..., None]) -> None:
     """Run a function as the program's typer command.
 
-    A user's mistake is one line on standard error and exit status 1; an
-    interrupt is status 130.
+    A user's mistake is reported in one line on standard error, with exit status 1; an
+    interrupt has status 130.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""What the commands that show an agent share: their paths."""
+"""Paths and logging of the commands that show an agent."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,14 +24,14 @@ Paths = Annotated[
 def resolve_paths(paths: list[str], image: Path | None) -> tuple[Path, Path, Path]:
     """The shards, the model's file and the output folder.
 
-    A registered model is fetched. Without shards theirs is the empty path.
+    A registered model is fetched. Without shards their path is empty.
 
     Raises:
         ObjlocError: too few paths or too many; no such registered model.
     """
-    least = 3 if image is None else 2
-    if not least <= len(paths) <= 3:
-        expected = "SHARDS MODEL OUTPUT, or --image" if least == 3 else "[SHARDS] MODEL OUTPUT"
+    minimum = 3 if image is None else 2
+    if not minimum <= len(paths) <= 3:
+        expected = "SHARDS MODEL OUTPUT, or --image" if minimum == 3 else "[SHARDS] MODEL OUTPUT"
         raise ObjlocError(f"paths: expected {expected}; found {' '.join(paths)}")
     *before, model, output = paths
     if model.startswith("models:"):
@@ -44,7 +44,7 @@ def resolve_paths(paths: list[str], image: Path | None) -> tuple[Path, Path, Pat
 def log_pictures(
     files: list[Path], folder: str, shards: Path, model: Path, checkpoint: "Checkpoint"
 ) -> None:
-    """Keep files with the run that made the model, if they show that run's data."""
+    """Log files to the run that made the model, if they show that run's data."""
     from objloc.data.shard_index import read_index
     from objloc.tracking import log_to_run_of
 

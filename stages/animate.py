@@ -1,4 +1,4 @@
-"""Animate: an agent and images in, its searches out, to be watched."""
+"""Animate: an agent and images in, animations of its searches out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,24 +15,24 @@ def main(
     paths: Paths,
     *,
     image: Annotated[
-        Path | None, typer.Option(help="Search this image file, not images of the shards.")
+        Path | None, typer.Option(help="Image file to search instead of images of the shards.")
     ] = None,
     truth: Annotated[
         Corners | None,
         typer.Option(
-            metavar="XMIN YMIN XMAX YMAX", help="Of --image: the object, in VOC's one-based pixels."
+            metavar="XMIN YMIN XMAX YMAX", help="The object in --image, in VOC's one-based pixels."
         ),
     ] = None,
     category: Annotated[
-        str | None, typer.Option(help="Of --image: what to search for, if the agent knows several.")
+        str | None, typer.Option(help="Category to search --image for, if the agent knows several.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of --image: the animation's name; else IMAGE_CATEGORY.")
+        str | None, typer.Option(help="Name of the animation of --image; default: IMAGE_CATEGORY.")
     ] = None,
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
-    """Draw an agent's searches: its window, its Q-values, the truth, the outcome.
+    """Animate an agent's searches: window, Q-values, ground truth and outcome.
 
     Images of the shards: stages.animate data/shards data/train/checkpoint.pt OUTPUT
 

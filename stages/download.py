@@ -1,4 +1,4 @@
-"""Fetch the photographs: the manifest in, a folder of archives or a drawn devkit out."""
+"""Download: the manifest in, a folder of archives or a drawn devkit out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +9,17 @@ from stages._command import Overrides, ParamsFile, run_command
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="The archives' addresses and checksums.")],
-    output: Annotated[Path, typer.Argument(help="Folder: archives or devkit, and source.json.")],
+    manifest: Annotated[Path, typer.Argument(help="Addresses and checksums of the archives.")],
+    output: Annotated[
+        Path, typer.Argument(help="Folder to write: archives or devkit, and source.json.")
+    ],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
-    """Fetch the dataset that dataset.name names, or draw it.
+    """Download or draw the dataset that dataset.name names.
 
     Archives come from the official addresses or from dataset.mirror, and are
-    verified before use. An interrupted download goes on where it stopped.
+    verified before use. An interrupted download continues where it stopped.
     """
     from objloc.data.datasets import gather
     from objloc.params import load_params

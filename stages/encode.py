@@ -1,4 +1,4 @@
-"""Compute a frozen backbone's features: shards in, a feature store out."""
+"""Encode: shards in, a feature store of a frozen backbone out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from stages._command import Overrides, ParamsFile, run_command
 
 def main(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
-    output: Annotated[Path, typer.Argument(help="Folder of the features.")],
+    output: Annotated[Path, typer.Argument(help="Folder to write the features to.")],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
     """Compute the feature maps of the image sets that training and evaluation use.
 
-    For an agent without a frozen backbone there is nothing to do: the store is empty.
+    For an agent without a frozen backbone the store is empty.
     """
     import torch
     from rich.progress import Progress

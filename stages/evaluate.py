@@ -1,4 +1,4 @@
-"""Measure a model: shards and a checkpoint in; metrics, tables and plots out."""
+"""Evaluate: shards and a checkpoint in; metrics, tables and plots out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,18 +10,20 @@ from stages._command import Overrides, ParamsFile, run_command
 
 def main(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
-    model: Annotated[str, typer.Argument(help="A checkpoint, or models:/NAME/VERSION.")],
-    output: Annotated[Path, typer.Argument(help="Folder: metrics, episodes, detections, plots.")],
+    model: Annotated[str, typer.Argument(help="A checkpoint or models:/NAME/VERSION.")],
+    output: Annotated[
+        Path, typer.Argument(help="Folder to write: metrics, episodes, detections, plots.")
+    ],
     features: Annotated[
         list[Path],
-        typer.Option(help="Features of a frozen backbone (stages.encode); may be repeated."),
+        typer.Option(help="Features of a frozen backbone (stages.encode); can be repeated."),
     ] = [],  # noqa: B006  # typer copies it
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
-    """Measure a model on image sets, beside baselines that look at nothing.
+    """Measure success rate and average precision of a model and of blind baselines.
 
-    Success rate and average precision; the sets are evaluate.image_sets.
+    The image sets are evaluate.image_sets.
     """
     from rich.console import Console
 

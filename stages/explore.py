@@ -1,4 +1,4 @@
-"""Explore: an agent and shards in; one page with its searches out, to be played."""
+"""Explore: an agent and shards in, a page to step through its searches out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +11,16 @@ from stages._viewing import log_pictures, resolve_paths
 
 def main(
     shards: Annotated[str, typer.Argument(help="Folder of shards.")],
-    model: Annotated[str, typer.Argument(help="A checkpoint, or models:/NAME/VERSION.")],
-    output: Annotated[str, typer.Argument(help="Folder: explorer.html, trajectories.json.")],
+    model: Annotated[str, typer.Argument(help="A checkpoint or models:/NAME/VERSION.")],
+    output: Annotated[
+        str, typer.Argument(help="Folder to write: explorer.html, trajectories.json.")
+    ],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
-    """Write searches as a page for any browser, no network needed.
+    """Write searches as a page for any browser; it needs no network.
 
-    Open explorer.html. An address may name a place in it:
+    Open explorer.html. An address can name a place in it:
     explorer.html#image=ID&search=CATEGORY&step=3 (mode=together, mode=turn).
     """
     from objloc.files import file_hash

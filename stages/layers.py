@@ -1,4 +1,4 @@
-"""Layers: an agent and an image in, pictures of what its filters see out."""
+"""Layers: an agent and an image in, pictures of its filters' activations out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +12,11 @@ from stages._viewing import Paths, resolve_paths
 def main(
     paths: Paths,
     image: Annotated[
-        Path | None, typer.Option(help="Show this image file, not one of the shards.")
+        Path | None, typer.Option(help="Image file to use instead of an image of the shards.")
     ] = None,
     layer: Annotated[
-        str | None, typer.Option(metavar="NAME|NUMBER", help="Show this, not layers.layer.")
+        str | None,
+        typer.Option(metavar="NAME|NUMBER", help="Layer to draw instead of layers.layer."),
     ] = None,
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it

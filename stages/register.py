@@ -1,4 +1,4 @@
-"""Register a trained model and let it compete for its aliases."""
+"""Register: a trained model and its metrics in, an entry in the model registry out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,12 @@ from stages._command import Overrides, ParamsFile, run_command
 
 def main(
     train: Annotated[Path, typer.Argument(help="Run folder of the training.")],
-    evaluate: Annotated[Path, typer.Argument(help="What evaluate wrote of its model.")],
-    output: Annotated[Path, typer.Argument(help="Folder: model.json, model_card.md.")],
+    evaluate: Annotated[Path, typer.Argument(help="Folder that evaluate wrote for its model.")],
+    output: Annotated[Path, typer.Argument(help="Folder to write: model.json, model_card.md.")],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
-    """Log the model to MLflow, register it and move the alias of the best.
+    """Log the model to MLflow, register it and give it the aliases that it wins.
 
     Registering twice makes one version. Run by hand it restores a lost store.
     """

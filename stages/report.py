@@ -1,4 +1,4 @@
-"""Report: a run in, one page of its scores, curves, errors and images out."""
+"""Report: a run in, a page of its scores, curves, errors and images out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,15 @@ from stages._command import Overrides, ParamsFile, run_command
 
 def main(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
-    train: Annotated[Path, typer.Argument(help="The training's run folder.")],
-    evaluate: Annotated[Path, typer.Argument(help="What was measured of its model.")],
-    output: Annotated[Path, typer.Argument(help="Folder: report.html, .md, .json, pictures.")],
+    train: Annotated[Path, typer.Argument(help="Run folder of the training.")],
+    evaluate: Annotated[Path, typer.Argument(help="Folder that evaluate wrote for its model.")],
+    output: Annotated[
+        Path, typer.Argument(help="Folder to write: report.html, .md, .json, pictures.")
+    ],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
-    """Tell a run on one page: scores between floor and ceiling, and why it missed."""
+    """Report a run on one page: scores between floor and ceiling, and reasons for misses."""
     from tempfile import TemporaryDirectory
 
     from objloc.network.checkpoint import load_checkpoint

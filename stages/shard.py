@@ -1,4 +1,4 @@
-"""Pack a devkit: archives or folder in, WebDataset shards and an index out."""
+"""Shard: a devkit in, WebDataset shards and an index out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,14 +9,18 @@ from stages._command import Overrides, ParamsFile, run_command
 
 
 def main(
-    devkit: Annotated[Path, typer.Argument(help="A VOC devkit: archive, or folder of either.")],
-    output: Annotated[Path, typer.Argument(help="Folder: shards of each image set, index.json.")],
+    devkit: Annotated[
+        Path, typer.Argument(help="A VOC devkit: a folder, an archive, or a folder of archives.")
+    ],
+    output: Annotated[
+        Path, typer.Argument(help="Folder to write: shards of each image set, index.json.")
+    ],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
 ) -> None:
     """Pack annotated images into shards, image set by image set.
 
-    The sets are the devkit's own, or drawn by chance (shard.split=seeded).
+    The sets are the devkit's own or drawn at random (shard.split=seeded).
     """
     from rich.console import Console
 

@@ -1,8 +1,8 @@
-"""The ``objloc`` command: each of its commands is a module, loaded when it is asked for.
+"""The ``objloc`` command; each of its commands is a module that is loaded on demand.
 
 A module ``objloc/cli/NAME.py`` has a function ``command`` with typer's annotations,
-or ``app``, a ``typer.Typer`` of several. Heavy imports wait inside them, so that
-help is there at once. Exit status: docs/cli.md.
+or ``app``, a ``typer.Typer`` of several. Heavy imports are inside these, so that
+help appears at once. Exit status: docs/cli.md.
 """
 
 from importlib import import_module
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from typer.core import TyperCommand
 
 COMMANDS = {
-    "predict": "Search pictures: a table, and annotated picture, JSON and VOC XML of each.",
+    "predict": "Find objects in pictures; write boxes as picture, JSON and VOC XML.",
     "watch": "Write an animation of one search.",
-    "layers": "Draw what a layer of the network answers to a picture.",
+    "layers": "Draw the activations of a layer of the network for a picture.",
     "app": "Open a local page: drop a photograph, watch the search.",
     "report": "Write the report of a run.",
-    "explain": "Say why objects were missed.",
+    "explain": "Explain why objects were missed.",
     "compare": "Compare two runs or models, image by image.",
     "data": "Check a folder of images and annotations.",
-    "combine": "Make one model of several trained with different seeds.",
+    "combine": "Combine models into one that averages their values.",
     "export": "Write the network as ONNX files.",
-    "doctor": "Say what is installed, what is there, and what is missing.",
+    "doctor": "Check what is installed, what is there and what is missing.",
 }
-"""Each command with its line in the help, in the order of the help."""
+"""Each command and its line in the help, in the order of the help."""
 
 
 class _Commands(TyperGroup):
-    """Commands that are imported when they are asked for."""
+    """Commands that are imported on demand."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's interface
-        """Those whose module is there."""
+        """The commands whose module exists."""
         return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
 
     def get_command(self, ctx: Any, cmd_name: str) -> "TyperCommand | TyperGroup | None":
-        """Load a command; None if there is no such."""
+        """Load a command; None if there is none of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
         module = import_module(f"{__name__}.{cmd_name}")
@@ -55,12 +55,12 @@ class _Commands(TyperGroup):
         return command  # type: ignore[no-any-return]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list in the help, without loading a command."""
+        """Write the list in the help, without loading a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; mistakes are told in one line."""
+        """Run a command; errors are reported in one line."""
         with mistakes_told():
             return super().invoke(ctx)
 
@@ -93,8 +93,8 @@ def _options(
 
     Start with: objloc predict PHOTO.jpg
 
-    Exit status: 0 done; 1 a mistake, told in one line; 2 wrong usage; 3 done for
-    some inputs only; 130 interrupted.
+    Exit status: 0 success; 1 an error, reported in one line; 2 wrong usage; 3 success
+    for some inputs only; 130 interrupted.
     """
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 SOME_FAILED = 3
-"""Exit status where some inputs were done and others could not be."""
+"""Exit status when some inputs succeeded and others failed."""
 
 Model = Annotated[
     str,
@@ -18,13 +18,13 @@ Model = Annotated[
     ),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where files are written.")
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write files to.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text meant for people.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 
 
 def names_in(listed: str | None) -> list[str] | None:
-    """Names separated by commas; None for all."""
+    """Split names at commas; None stands for all."""
     if listed is None or listed.strip() == "all":
         return None
     return [name.strip() for name in listed.split(",") if name.strip()]

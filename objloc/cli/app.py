@@ -1,4 +1,4 @@
-"""``objloc app``: a local page where photographs are searched."""
+"""``objloc app``: a local page that searches photographs."""
 
 from typing import Annotated
 
@@ -11,19 +11,23 @@ def command(
     model: Model = "champion",
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="To listen on; else the first free from 7860."),
+        typer.Option(
+            min=1, max=65535, help="Port to listen on; default: the first free one from 7860."
+        ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 admits other machines.")
     ] = "127.0.0.1",
     max_megabytes: Annotated[
-        int, typer.Option(min=1, max=500, help="A larger upload is refused.")
+        int, typer.Option(min=1, max=500, help="Maximum size of an upload.")
     ] = 20,
-    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
+    show: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
 ) -> None:
     """Open a local page: drop a photograph, watch the search.
 
-    It needs the extra app (Gradio) and no network. Ctrl-C ends it.
+    It needs the extra app (Gradio) and no network. Ctrl-C stops it.
     """
     import threading
     import webbrowser

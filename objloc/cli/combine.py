@@ -1,4 +1,4 @@
-"""``objloc combine``: agents that were trained apart, made one."""
+"""``objloc combine``: several agents as one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,16 @@ def command(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="Two or more: checkpoints, aliases or numbers of the registered model.",
+            help="Two or more checkpoints, aliases or numbers of the registered model.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.pt", help="The checkpoint written.")
+        Path, typer.Option("--output", "-o", metavar="FILE.pt", help="Checkpoint to write.")
     ],
     as_json: Json = False,
 ) -> None:
-    """Make one model of several of other seeds or backbones: it values windows by their mean."""
+    """Combine models of other seeds or backbones into one that averages their values."""
     import json
 
     from objloc.files import file_hash

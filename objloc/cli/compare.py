@@ -1,15 +1,17 @@
-"""``objloc compare``: two runs, evaluations or models, image by image."""
+"""``objloc compare``: differences of two runs, evaluations or models, image by image."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from objloc.cli._options import Json
+
 if TYPE_CHECKING:
     from objloc.diagnosis.comparison import Side
 
 _LISTED = 20
-"""Images named of those gained and lost; --json has all."""
+"""Maximum number of gained and of lost images that are printed; --json has all."""
 
 SidePath = Annotated[
     str,
@@ -25,18 +27,19 @@ def command(
     b: SidePath,
     *,
     shards: Annotated[
-        Path, typer.Option(help="Folder of shards: for average precision, and to measure a model.")
+        Path,
+        typer.Option(help="Folder of shards, needed for average precision and to measure a model."),
     ] = Path("data/shards"),
     image_set: Annotated[
         str | None,
-        typer.Option(help="Default: the first that both were measured on.", show_default=False),
+        typer.Option(
+            help="Image set; default: the first that both were measured on.", show_default=False
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON instead of text meant for people.")
-    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the intervals.")] = 0,
+    as_json: Json = False,
 ) -> None:
-    """Hold B against A on the same images: differences with intervals, images won and lost."""
+    """Compare B with A on the same images: differences with intervals, images won and lost."""
     import json
     from tempfile import TemporaryDirectory
 
@@ -60,11 +63,11 @@ def command(
     if as_json:
         print(json.dumps(result, indent=2))
     else:
-        _tell(result)
+        _print(result)
 
 
 def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) -> Path:
-    """The evaluation that a side names; a bare model is measured first."""
+    """The evaluation of a side; a model without one is measured first."""
     import sys
 
     from objloc.diagnosis.comparison import evaluation_folder
@@ -92,7 +95,7 @@ def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) 
 
 
 def _with_parameters(side: "Side", name: str) -> "Side":
-    """A side whose parameters lie in no run folder tells those in its checkpoint."""
+    """A side with its checkpoint's parameters, if they are in no run folder."""
     from dataclasses import replace
 
     from objloc.diagnosis.comparison import evaluation_folder
@@ -105,7 +108,7 @@ def _with_parameters(side: "Side", name: str) -> "Side":
     return replace(side, parameters=agent_parameters(load_checkpoint(download_model(name))))
 
 
-def _tell(result: dict[str, Any]) -> None:
+def _print(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""``objloc data``: a look at somebody's folder of images and annotations."""
+"""``objloc data``: a check of a folder of images and annotations."""
 
 import json
 from pathlib import Path
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from objloc.data.check.findings import Report
 
 SHOWN = 10
-"""Findings of one kind that are printed; --json and --all have the rest."""
+"""Maximum number of findings of a kind that are printed; --json and --all have the rest."""
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look at data."
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Check data."
 )
 
 
 @app.callback()
 def _group() -> None:
-    """Look at a folder of images and annotations."""
+    """Check a folder of images and annotations."""
 
 
 @app.command()
@@ -33,16 +33,17 @@ def check(
         typer.Option(metavar="FILE.png", help="Write a contact sheet with the boxes drawn."),
     ] = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help=f"Print every finding, not {SHOWN} of each kind.")
+        bool, typer.Option("--all", help=f"Print every finding instead of {SHOWN} of each kind.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a folder of annotated images holds, and what is wrong with it.
+    """List the contents of a folder of annotated images, and what is wrong with it.
 
-    Layout (VOC or COCO), missing, empty and corrupt files, how boxes are written,
-    sizes, cameras' orientation, the same image twice, too few images. Changes nothing.
+    It checks the layout (VOC or COCO), missing, empty and corrupt files, the convention of
+    boxes, sizes, camera orientation, duplicate images and the number of images. It changes
+    nothing.
 
-    Exit status 1: something would be refused, or spoil the figures.
+    Exit status 1: a finding that training would refuse or that would spoil the figures.
     """
     from objloc.data.check.check import check_folder
 

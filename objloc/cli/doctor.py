@@ -1,4 +1,4 @@
-"""``objloc doctor``: what is installed, what is there, what is missing."""
+"""``objloc doctor``: a check of the installation, models and data."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from objloc.errors import ObjlocError
 from objloc.files import repository_root
 
 PACKAGES = ("torch", "numpy", "pillow", "mlflow", "dvc", "typer")
-"""Without them the program does not run."""
+"""Packages that the program needs to run."""
 
 EXTRAS = {
     "video": "imageio-ffmpeg",
@@ -24,18 +24,18 @@ EXTRAS = {
     "supervision": "supervision",
     "app": "gradio",
 }
-"""An extra's name, and a package that it brings."""
+"""The name of each extra, and a package that it installs."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        what: its name.
-        found: what is there, in a few words.
-        missing: it is not there, and a usual command needs it.
-        remedy: what to do then.
+        what: name of the check.
+        found: result in a few words.
+        missing: whether something that a usual command needs is not there.
+        remedy: command that provides it.
     """
 
     what: str
@@ -45,10 +45,10 @@ class Finding:
 
 
 def command(as_json: Json = False) -> None:
-    """Say which versions, devices, models and data there are, and what is missing.
+    """List versions, devices, models and data, and what is missing.
 
-    Looks from the working folder, as every command does; changes nothing. Exit
-    status 1: something is missing that `make run` or an installation brings.
+    It looks from the working folder, as every command does, and changes nothing. Exit
+    status 1: something is missing that `make run` or an installation provides.
     """
     findings = []
     for each in examine():
@@ -59,14 +59,13 @@ def command(as_json: Json = False) -> None:
             print(f"{mark:8}{each.what:16}{each.found}{remedy}")
     missing = [each.what for each in findings if each.missing]
     if as_json:
-        told = {"missing": missing, "findings": [asdict(each) for each in findings]}
-        print(json.dumps(told, indent=2))
+        print(json.dumps({"missing": missing, "findings": list(map(asdict, findings))}, indent=2))
     if missing:
         raise typer.Exit(1)
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, one after the other; nothing is created or changed."""
+    """Yield the result of each check in turn; nothing is created or changed."""
     root = repository_root()
     yield Finding("objloc", __version__)
     yield Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}")
@@ -76,9 +75,9 @@ def examine() -> Iterator[Finding]:
         yield _package(package, f"pip install 'objloc[{extra}]'", missing=False)
     yield from _devices()
     yield Finding("folder", str(root))
-    yield _told("checkpoint", lambda: _checkpoint(root / "data" / "train" / "checkpoint.pt"))
-    yield _told("champion", _champion)
-    yield _told("data", lambda: _data(root / "data" / "shards"))
+    yield _checked("checkpoint", lambda: _checkpoint(root / "data" / "train" / "checkpoint.pt"))
+    yield _checked("champion", _champion)
+    yield _checked("data", lambda: _data(root / "data" / "shards"))
 
 
 def _package(name: str, remedy: str, missing: bool) -> Finding:
@@ -111,8 +110,8 @@ def _devices() -> Iterator[Finding]:
     )
 
 
-def _told(what: str, look: Callable[[], str]) -> Finding:
-    """What a look finds, or why it finds nothing."""
+def _checked(what: str, look: Callable[[], str]) -> Finding:
+    """The result of a check, or why it failed."""
     try:
         return Finding(what, look())
     except ObjlocError as error:

@@ -1,9 +1,11 @@
-"""``objloc explain``: why objects were missed, and what kinds of errors cost."""
+"""``objloc explain``: reasons for missed objects, and costs of each kind of error."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from objloc.cli._options import Json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,20 +17,18 @@ def command(
     ] = Path("data"),
     *,
     shards: Annotated[
-        Path | None, typer.Option(help="Folder of shards, if not RUN/shards.", show_default=False)
+        Path | None, typer.Option(help="Folder of shards; default: RUN/shards.", show_default=False)
     ] = None,
-    image_set: Annotated[str, typer.Option(help="One that was evaluated.")] = "val",
+    image_set: Annotated[str, typer.Option(help="Image set that was evaluated.")] = "val",
     beam_width: Annotated[
-        int, typer.Option(min=1, help="Windows that the oracle keeps after each move.")
+        int, typer.Option(min=1, help="Number of windows that the oracle keeps after each move.")
     ] = 16,
     images: Annotated[
         bool, typer.Option("--images", help="List the images of each bin, with links.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON instead of text meant for people.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Say why searches failed, and what each kind of error costs average precision."""
+    """Explain why searches failed, and how much AP each kind of error costs."""
     import json
     import sys
 

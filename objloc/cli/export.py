@@ -9,14 +9,14 @@ from objloc.cli._options import Json, Model
 
 
 def command(
-    output: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where files are written.")],
+    output: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write files to.")],
     model: Model = "champion",
     as_json: Json = False,
 ) -> None:
     """Write encode.onnx, values.onnx and model.json (needs the extra onnx).
 
-    encode.onnx looks at an image once, values.onnx gives the Q-values of any number
-    of windows of it. They are compared with PyTorch before they are written.
+    encode.onnx encodes an image once, and values.onnx computes the Q-values of any number
+    of its windows. Both are compared with PyTorch before they are written.
     """
     import json
 

@@ -1,4 +1,4 @@
-"""``objloc layers``: what a layer of the network answers to a picture."""
+"""``objloc layers``: activations of a layer for a picture."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,15 +12,18 @@ def command(
     image: Annotated[str, typer.Argument(metavar="IMAGE|URL", help="The picture.")],
     model: Model = "champion",
     layer: Annotated[
-        str, typer.Option(metavar="NAME|NUMBER", help="Of a layer; a wrong one lists them all.")
+        str,
+        typer.Option(
+            metavar="NAME|NUMBER", help="Name or number of a layer; a wrong one lists them all."
+        ),
     ] = "1",
     output: Output = Path("predictions"),
     as_json: Json = False,
 ) -> None:
-    """Draw the answers of a layer's filters to a picture, and what the first layer looks for.
+    """Draw the activations of a layer's filters for a picture, and the first layer's filters.
 
-    FOLDER gets activations_LAYER.png, filters_conv1.png, and a folder of the same
-    name beside each with one picture for each filter.
+    FOLDER gets activations_LAYER.png and filters_conv1.png, and beside each a folder of the
+    same name with one picture per filter.
     """
     import json
 

@@ -21,13 +21,13 @@ _COLUMNS = (
 def command(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE|FOLDER|URL...", help="Pictures, or folders of pictures."),
+        typer.Argument(metavar="IMAGE|FOLDER|URL...", help="Pictures or folders of pictures."),
     ],
     model: Model = "champion",
     categories: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,NAME", help="What to search for; all the agent knows if not given."
+            metavar="NAME,NAME", help="Categories to search for; default: all that the agent knows."
         ),
     ] = None,
     max_windows: Annotated[
@@ -35,9 +35,8 @@ def command(
         typer.Option(
             min=1,
             metavar="N",
-            help="Windows to look at in a picture, over all categories; the search goes on where "
-            "it promises most, and finds several of a kind. Not given: one search for each "
-            "category.",
+            help="Budget of windows per picture for all categories together; such a search finds "
+            "several objects of a category. Default: one search for each category.",
         ),
     ] = None,
     output: Output = Path("predictions"),
@@ -46,13 +45,13 @@ def command(
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Search pictures for objects: print a table, and write the boxes.
+    """Find objects in pictures: print a table and write the boxes.
 
-    Of each picture FOLDER gets NAME.jpg (the boxes drawn), NAME.json (boxes,
-    scores and trajectories) and NAME.xml (Pascal VOC). Boxes count in the pixels
-    of the upright picture. A score is the trigger's Q-value, not a probability.
+    For each picture FOLDER gets NAME.jpg (with the boxes drawn), NAME.json (boxes,
+    scores and trajectories) and NAME.xml (Pascal VOC). Boxes are in pixels of the
+    upright picture. A score is the trigger's Q-value, not a probability.
 
-    Exit status 3: some pictures could not be searched, the others were.
+    Exit status 3: some pictures failed, the others were searched.
     """
     from objloc.search.localiser import Localiser
 
@@ -89,14 +88,14 @@ def command(
 
 
 def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | Path, str]]:
-    """The pictures that arguments mean, each with what a table calls it.
+    """List the pictures of the arguments, each with its label in the table.
 
     Args:
-        sources: paths of files and folders, and addresses.
-        output: where files will be written; None: nowhere.
+        sources: paths of files and folders, and URLs.
+        output: folder that files will be written to; None: none are written.
 
     Raises:
-        ObjlocError: a folder without pictures, or the one that would be written to.
+        ObjlocError: a folder has no pictures, or is the output folder.
     """
     from objloc.data.fetch import is_url, name_in
     from objloc.data.images import images_in
@@ -111,7 +110,7 @@ def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | P
         else:
             found.append((path, path.name))
     for each, _ in found:
-        # NAME.jpg would take the place of the picture, NAME.xml that of its truth.
+        # NAME.jpg would replace the picture, NAME.xml its ground truth.
         if output and isinstance(each, Path) and each.parent.resolve() == output.resolve():
             raise ObjlocError(
                 f"--output: expected another folder than the pictures'; found {output}"

@@ -1,9 +1,11 @@
-"""``objloc report``: the report of a run, with its commit, opened in the browser."""
+"""``objloc report``: the report of a run with its commit, opened in the browser."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from objloc.cli._options import Json
 
 
 def command(
@@ -12,10 +14,10 @@ def command(
     ] = Path("data"),
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the page is written.")
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write the page to.")
     ] = Path(".objloc/report"),
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Compute RUN/report anew, even if it is there.")
+        bool, typer.Option("--rebuild", help="Compute RUN/report again, even if it exists.")
     ] = False,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
@@ -23,22 +25,20 @@ def command(
     worst: Annotated[
         bool,
         typer.Option(
-            "--worst", help="Only two contact sheets: surest false alarms, largest misses."
+            "--worst", help="Write only two contact sheets: surest false positives, largest misses."
         ),
     ] = False,
     params_file: Annotated[
-        Path, typer.Option("--params", help="Its section report, for what must be computed.")
+        Path, typer.Option("--params", help="Parameter file; its section report is used.")
     ] = Path("params.yaml"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON instead of text meant for people.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the report of a run as a page that tells the commit, and open it.
+    """Write the report of a run as a page that names the commit, and open it.
 
-    RUN/report holds the report as the pipeline computes it; it is computed if it is
-    missing. The page is a copy of it that also tells which commit made the model.
-    With --worst only pictures of the worst detections are written: from shards/ and
-    evaluate/ alone, in a minute, no model runs.
+    RUN/report holds the report of the pipeline and is computed if it is missing. The page
+    is a copy of it that also names the commit that made the model. With --worst only
+    pictures of the worst detections are written, from shards/ and evaluate/ alone; this
+    takes a minute and runs no model.
     """
     import json
     import os
@@ -74,7 +74,7 @@ def command(
     commit = commit_of(model) if model.is_file() else None
     page = copy_with_commit(folder, output, commit, address)
     verdict = read_report(folder)["verdict"]["mean"]["text"]
-    told = {"page": str(page), "commit": commit, "verdict": verdict}
-    print(json.dumps(told, indent=2) if as_json else f"{verdict}\n{page}")
+    summary = {"page": str(page), "commit": commit, "verdict": verdict}
+    print(json.dumps(summary, indent=2) if as_json else f"{verdict}\n{page}")
     if open_page and not as_json:
         webbrowser.open(page.resolve().as_uri())

@@ -12,7 +12,7 @@ Corners = tuple[float, float, float, float]
 
 
 class Format(StrEnum):
-    """Of the animation."""
+    """File format of an animation."""
 
     webp = "webp"
     gif = "gif"
@@ -24,13 +24,13 @@ def command(
     model: Model = "champion",
     category: Annotated[
         str | None,
-        typer.Option(help="What to search for; if not given, what the agent is surest of."),
+        typer.Option(help="Category to search for; default: the one that the agent is surest of."),
     ] = None,
     truth: Annotated[
         Corners | None,
         typer.Option(
             metavar="XMIN YMIN XMAX YMAX",
-            help="Where the object is, in VOC's one-based pixels: its IoU is shown.",
+            help="Box of the object, in VOC's one-based pixels; its IoU is shown.",
         ),
     ] = None,
     max_windows: Annotated[
@@ -38,23 +38,23 @@ def command(
         typer.Option(
             min=1,
             metavar="N",
-            help="Show the way to the best box of a search with such a budget, as predict makes "
-            "it. Not given: one search for the category, to its end.",
+            help="Budget of windows: show the way to the best box of such a search, as in "
+            "predict. Default: one search for the category, to its end.",
         ),
     ] = None,
     output: Output = Path("predictions"),
-    kind: Annotated[Format, typer.Option("--format", help="mp4 needs the extra video.")] = (
-        Format.webp
-    ),
+    kind: Annotated[
+        Format, typer.Option("--format", help="File format; mp4 needs the extra video.")
+    ] = (Format.webp),
     frames_per_second: Annotated[
-        float, typer.Option("--fps", min=0.1, max=60, help="Steps shown in a second.")
+        float, typer.Option("--fps", min=0.1, max=60, help="Number of steps shown per second.")
     ] = 2.0,
     height: Annotated[
-        int, typer.Option(min=64, max=2160, help="Of the photograph, in pixels.")
+        int, typer.Option(min=64, max=2160, help="Height of the photograph in pixels.")
     ] = 360,
     as_json: Json = False,
 ) -> None:
-    """Write an animation of one search: the window, the Q-values, how it ended.
+    """Write an animation of one search: window, Q-values and outcome.
 
     FOLDER gets IMAGE_CATEGORY.webp.
     """

@@ -1,4 +1,8 @@
-"""An entry of ``agents``: what an agent does, sees and is; how it learns: ``learning``."""
+"""An entry of ``agents``: its actions, what it sees, its head. How it learns: ``learning``.
+
+A default is what a checkpoint made before the key existed means by not having it.
+Defaults are therefore frozen, and no recommendation: ``params.yaml`` has the agents.
+"""
 
 from typing import Annotated, Literal
 
@@ -14,46 +18,47 @@ class Mdp(Section):
     actions: Literal["dissertation", "paper"] = "paper"
     """``dissertation``: the 11 of 2018. ``paper``: the 9 of Caicedo & Lazebnik."""
     step_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """alpha: what a move changes, as a share of the window's own side."""
+    """alpha: change by a move, as a fraction of the window's own side."""
     further_step_sizes: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    """The moves again with these step sizes: how far to go is learned too (future work
-    of the 2018 dissertation)."""
+    """Step sizes with which the moves exist again, so that the agent also learns how far to
+    go (future work of the 2018 dissertation)."""
     zooms: bool = False
-    """Five more actions: to a corner or the centre, 0.55 of each side (Tree-RL)."""
+    """Adds five actions, which shrink the window to 0.55 of each side at a corner or the
+    centre (Tree-RL)."""
     reward: Literal["sign", "difference", "log"] = "sign"
-    """Of a move. ``sign``: of the change of IoU, 1 or -1. ``difference``: the change
-    itself times ``reward_scale``, within 1 and -1: a longer stride may earn more.
-    ``log``: the change of its logarithm instead: small objects are worth as much as
-    large ones (both are shaping by a potential, Ng et al. 1999)."""
+    """Reward of a move. ``sign``: 1 or -1, the sign of the change of IoU. ``difference``:
+    the change itself times ``reward_scale``, clipped to [-1, 1]; a longer stride may earn
+    more. ``log``: the change of IoU's logarithm instead, so that small objects are worth as
+    much as large ones. The last two are potential-based shaping (Ng et al. 1999)."""
     reward_scale: Annotated[float, Field(gt=0)] = 5.0
-    """For ``reward: difference`` and ``log``."""
+    """Factor of the reward with ``reward: difference`` and ``log``."""
     max_steps: PositiveInt = 50
-    """Steps after which an episode is truncated."""
+    """Number of steps after which an episode is truncated."""
     min_side: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Least side of a window, as a share of the image's side."""
+    """Minimum side of the window, as a fraction of the image's."""
     min_aspect_ratio: Annotated[float, Field(gt=0, le=1)] = 0.15
-    """Least height by width of a window, both as shares of the image's sides."""
+    """Minimum height-to-width ratio of the window, both as fractions of the image's sides."""
     max_aspect_ratio: Annotated[float, Field(ge=1)] = 6.0
-    """Greatest height by width."""
+    """Maximum height-to-width ratio."""
     trigger_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """tau: a trigger is right if IoU is above it (in training)."""
+    """tau: IoU above which a trigger is right in training."""
     trigger_reward: Annotated[float, Field(gt=0)] = 3.0
-    """Of a right trigger. A move earns 1 or costs 1."""
+    """Reward of a right trigger. A move earns 1 or costs 1."""
     trigger_cost: Annotated[float, Field(gt=0)] = 3.0
-    """What a wrong one costs. Less makes the agent trigger sooner; with
-    ``learning.loss: logistic`` what it learns is the same."""
+    """Cost of a wrong trigger. A lower cost makes the agent trigger sooner; with
+    ``learning.loss: logistic`` it learns the same values."""
     starts: Starts = ((1, 1.0),)
-    """Start windows: grids of so many windows a side, each of such a share of the
-    image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them, as
-    does a search with a budget unless it is told others; a greedy episode begins with
-    the first."""
+    """Start windows, as grids ``[n, fraction]`` of n x n windows, each that fraction of the
+    image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them. A search
+    with a budget uses all of them unless ``evaluate.search.starts`` names others. A greedy
+    episode begins with the first."""
 
 
 FineTune = Literal["none", "last", "last_two", "all"]
 
 
 def _fine_tune(value: object) -> object:
-    """What older checkpoints say: nothing or all."""
+    """The value in older checkpoints, where it was a boolean: nothing or all."""
     return {False: "none", True: "all"}[value] if isinstance(value, bool) else value
 
 
@@ -61,61 +66,63 @@ _BACKBONES = r"^(efficientnet-lite[012]|timm:[A-Za-z0-9_.\-]+)$"
 
 
 class Encoder(Section):
-    """What the agent sees of an image and a window.
+    """How the agent sees an image and a window.
 
     ``crops``: the window is cut out of the squashed image and given to a
-    network (2018). ``map``: a residual network sees the image once, windows are
-    pooled out of its feature map. ``pretrained``: the same with a backbone trained
-    on ImageNet, whose maps may be computed once for all (stage ``encode``).
+    network (2018). ``map``: a residual network sees the image once, and windows are
+    pooled from its feature map. ``pretrained``: the same with a backbone trained on
+    ImageNet, whose maps can be computed once and stored (stage ``encode``).
     """
 
     kind: Literal["crops", "map", "pretrained"] = "map"
-    """Which of the three."""
+    """Kind of encoder."""
     backbone: Annotated[str, Field(pattern=_BACKBONES)] = "efficientnet-lite0"
     """``pretrained``: the network and its weights. ``efficientnet-lite0``, ``-lite1`` or
-    ``-lite2`` (extra ``pretrained``); or ``timm:NAME``, NAME as timm knows it, where that is
-    installed and may fetch weights."""
+    ``-lite2`` (extra ``pretrained``), or ``timm:NAME`` with a name that timm knows, where
+    timm is installed and can fetch weights."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the network's arithmetic; ``bfloat16``: automatic mixed precision, on devices that
-    compute in it. Others, which would emulate it, compute in float32."""
+    """Precision of the network's arithmetic. ``bfloat16``: automatic mixed precision on
+    devices that support it; other devices compute in float32."""
     fine_tune: Annotated[FineTune, BeforeValidator(_fine_tune)] = "none"
-    """``pretrained``: what of the backbone is trained too. ``last``, ``last_two``: its last
-    stages, from the map before them, which the feature store holds; ``all``: all of it, from
-    images, for a GPU. Convolutions by channel stay as they are."""
+    """``pretrained``: the part of the backbone that is trained too. ``last``, ``last_two``: its
+    last stages, from the stored map before them. ``all``: the whole backbone, from images;
+    this needs a GPU. Depthwise convolutions stay frozen."""
     stored: bool = True
-    """``pretrained``: the maps of its frozen part are computed once for all (stage
-    ``encode``). Otherwise, and with ``fine_tune=all``, they are computed anew for each batch,
-    so that crops and colours are drawn anew too."""
+    """``pretrained``: the maps of the frozen part are computed once and stored (stage
+    ``encode``). Otherwise, and with ``fine_tune=all``, they are computed for each batch, so
+    that crops and colours can be drawn at random."""
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
-    """Side in pixels to which every image is squashed."""
+    """Side to which every image is squashed, in pixels."""
     greyscale: bool = False
-    """``crops`` and ``map``: without colours."""
+    """``crops`` and ``map``: images are converted to greyscale."""
     frames: PositiveInt = 1
-    """The windows of the last so many steps are seen together."""
+    """Number of the latest steps whose windows are seen together."""
     window_size: Annotated[int, Field(ge=36)] = 84
-    """``crops``: side in pixels to which a window is resized."""
+    """``crops``: side to which a window is resized, in pixels."""
     widths: tuple[PositiveInt, ...] = (32, 48, 64, 96)
     """``map``: channels of the stem and of each residual stage; each halves the map."""
     neck_width: PositiveInt = 32
-    """``map`` and ``pretrained``, as all below: channels in which maps are merged."""
+    """``map`` and ``pretrained``, as for all keys below: channels in which the maps of all
+    stages are merged."""
     neck_blocks: Annotated[int, Field(ge=0)] = 0
-    """``pretrained``: residual blocks at each coarse map before it is enlarged."""
+    """``pretrained``: number of residual blocks at each coarse map before it is upsampled."""
     pool: PositiveInt = 7
-    """Cells a side into which a window is pooled."""
+    """Number of cells per side into which a window is pooled."""
     levels: Annotated[int, Field(ge=1, le=6)] = 1
-    """Levels of the map, each half as fine as the one before; a window is read from the
-    one that its cells are as coarse as, so that large windows see small things too."""
+    """Number of levels of the map, each with half the resolution of the one before. A window
+    is read from the level that is as coarse as the window's cells, so that a large window
+    sees small objects too."""
     context: Annotated[float, Field(ge=1, le=3)] = 1.2
-    """The window is widened by this factor before pooling."""
+    """Factor by which the window is enlarged before pooling."""
     cell_width: PositiveInt = 32
-    """Channels of a cell that all categories share."""
+    """Channels per cell that all categories share."""
     category_channels: Annotated[int, Field(ge=0)] = 0
-    """Channels of a cell that each category has of its own; above 0, one
-    head serves all categories, each with its own cells."""
+    """Channels per cell for each category alone. Above 0, one head serves all categories,
+    each with its own cells."""
 
     @property
     def reads_store(self) -> bool:
-        """Its images are rows of a feature store, where one is at hand."""
+        """Whether it reads its images from a feature store, where there is one."""
         return self.kind == "pretrained" and self.stored and self.fine_tune != "all"
 
 
@@ -123,42 +130,42 @@ class Head(Section):
     """The layers from features to Q-values."""
 
     hidden: tuple[PositiveInt, ...] = (512,)
-    """Widths of the dense layers before the values."""
+    """Widths of the hidden dense layers."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the inputs of each hidden layer that is dropped in training."""
+    """Fraction of each hidden layer's inputs that is dropped in training."""
     per_category: bool = True
-    """True: one set of Q-values for each category. False: one for all (2018)."""
+    """Whether each category has its own Q-values, or all share one set (2018)."""
     action_history: Annotated[int, Field(ge=0)] = 0
-    """Number of past actions given one-hot (10 in Caicedo & Lazebnik)."""
+    """Number of past actions that the head is given, one-hot (10 in Caicedo & Lazebnik)."""
     joint: tuple[PositiveInt, ...] = ()
-    """Widths of the dense layers of a second head, which sees the channels that all
-    categories share and values all categories together; the two heads' values add up.
-    Only with ``encoder.category_channels``; empty: none."""
+    """Widths of the hidden layers of a second head, which sees the shared channels and values
+    all categories together; the values of the two heads are added. Needs
+    ``encoder.category_channels``. Empty: no second head."""
     presence: bool = False
-    """Also learn, for every window and category, whether the window holds at least
-    half of an object of it: says where a search is worth its looks."""
+    """Whether the agent also learns, for every window and category, if the window holds at
+    least half of an object of the category. A search with a budget is guided by it."""
     learned_steps: bool = False
-    """Also learn, for every window and category, how far the window should go along each
-    axis: a learned step size (future work of the 2018 dissertation; the regression of
-    Girshick et al. 2014). A search with a budget may go by it: see
+    """Whether the agent also learns, for every window and category, how far the window should
+    go along each axis: a learned step size (future work of the 2018 dissertation; the
+    regression of Girshick et al. 2014). A search with a budget can use it: see
     ``evaluate.search.learned_steps``."""
     learned_zooms: bool = False
-    """Also learn, for every window, category and quarter of the window, whether an object of
-    the category that is small beside the window has its centre in the quarter, and where it
-    lies: zooms (Tree-RL) of learned extent. A search with a budget may go by them: see
+    """Whether the agent also learns, for every window, category and quarter of the window, if a
+    small object of the category has its centre in the quarter, and where it lies: zooms
+    (Tree-RL) of learned extent. A search with a budget can use them: see
     ``evaluate.search.learned_zooms``."""
     dueling: bool = False
-    """The last layer tells a state's value and the advantages of actions, which are
-    joined as value + advantage - mean advantage (Wang et al. 2016; the two share the
-    hidden layers here)."""
+    """Whether the last layer estimates a state's value and the advantages of actions, combined
+    as value + advantage - mean advantage (Wang et al. 2016). The two share the hidden layers
+    here."""
     recurrent: Annotated[int, Field(ge=0)] = 0
     """Width of a gated recurrent unit over the windows of the last ``encoder.frames``
     steps, oldest first, instead of stacking their features (Hausknecht & Stone 2015;
-    future work of the 2018 dissertation); ``map`` and ``pretrained`` only, 0: none."""
+    future work of the 2018 dissertation). ``map`` and ``pretrained`` only; 0: no unit."""
 
 
 class Agent(Section):
-    """Everything that makes an agent."""
+    """A whole agent."""
 
     mdp: Mdp = Mdp()
     encoder: Encoder = Encoder()
@@ -175,9 +182,9 @@ class Agent(Section):
         for name in further if learning.backup != "all_actions" else ():
             if getattr(learning, name):
                 raise ValueError(f"learning.{name}: expected 0 unless learning.backup=all_actions")
-        if (share := sum(getattr(learning, name) for name in further)) > 1:
+        if (fraction := sum(getattr(learning, name) for name in further)) > 1:
             raise ValueError(
-                f"learning: expected {' + '.join(further)} of 1 at most, found {share:g}"
+                f"learning: expected {' + '.join(further)} of 1 at most, found {fraction:g}"
             )
         if learning.landed_windows and not (self.head.learned_steps or self.head.learned_zooms):
             raise ValueError(

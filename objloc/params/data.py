@@ -1,4 +1,4 @@
-"""Which data, and how they are split and packed: ``dataset`` and ``shard``."""
+"""The data, and how they are split and packed: ``dataset`` and ``shard``."""
 
 from typing import Annotated, Literal
 
@@ -8,17 +8,17 @@ from objloc.params.section import Fraction, PositiveInt, Section
 
 
 class Dataset(Section):
-    """Which photographs; the ``download`` stage."""
+    """The photographs; the ``download`` stage."""
 
     name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012", "folder"] = "scenes"
-    """``scenes`` is drawn by the program, ``folder`` lies at ``path``; the others are
+    """``scenes`` is drawn by the program and ``folder`` is read from ``path``; the others are
     archives of Pascal VOC."""
     path: str | None = None
-    """Of ``folder`` (else without effect): a folder of images with VOC's XML files or
-    COCO's JSON; a relative one counts from the repository root."""
+    """``folder``: a folder of images with VOC's XML files or COCO's JSON. A relative path
+    starts at the repository root."""
     mirror: str | None = None
-    """Folder, ``file://`` or http(s) URL that holds the archives; relative folders
-    count from the repository root. None: the official addresses."""
+    """Folder, ``file://`` or http(s) URL with the archives. A relative path starts at the
+    repository root. Null: the official addresses."""
     scenes_images: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1)]] = {  # noqa: RUF012  # pydantic copies it
         "train": 1000,
         "val": 200,
@@ -26,7 +26,7 @@ class Dataset(Section):
     }
     """Number of images drawn for each image set (``scenes`` only)."""
     scenes_seed: Annotated[int, Field(ge=0)] = 0
-    """Another seed, other scenes."""
+    """Seed for drawing the scenes."""
 
     @field_validator("mirror")
     @classmethod
@@ -40,19 +40,19 @@ class Shard(Section):
     """How samples are split and packed; the ``shard`` stage."""
 
     split: Literal["devkit", "seeded", "by_year"] = "devkit"
-    """``devkit``: the devkit's own image sets. ``seeded``: train, val and test
-    drawn by image from all images of the devkit. ``by_year``: the sets of each year
-    under names such as ``train_2007``; a year without a test set is seeded."""
-    fractions: dict[Literal["train", "val", "test"], Fraction] = {  # noqa: RUF012  # likewise
+    """``devkit``: the devkit's own image sets. ``seeded``: train, val and test are drawn
+    from all images of the devkit. ``by_year``: the sets of each year, with names such as
+    ``train_2007``; a year without a test set is split as with ``seeded``."""
+    fractions: dict[Literal["train", "val", "test"], Fraction] = {  # noqa: RUF012  # pydantic copies it
         "train": 0.65,
         "val": 0.15,
         "test": 0.20,
     }
-    """Share of each set in the seeded split; they sum to 1."""
+    """Fraction of each set in the seeded split; they sum to 1."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the seeded split."""
+    """Seed for the split."""
     samples_per_shard: PositiveInt = 500
-    """Images in one tar file, the last one's fewer."""
+    """Number of images in a tar file; the last file may hold fewer."""
 
     @model_validator(mode="after")
     def _fractions_sum_to_one(self) -> "Shard":

@@ -1,4 +1,4 @@
-"""What all sections of parameters share.
+"""The base class of all sections of parameters, and types that they share.
 
 One frozen model a section; a function receives its own section only.
 """
@@ -12,11 +12,11 @@ PositiveInt = Annotated[int, Field(ge=1)]
 Starts = Annotated[
     tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...], Field(min_length=1)
 ]
-"""Grids of so many windows a side, each of such a share of the image's sides."""
+"""Grids ``(n, fraction)`` of n x n windows, each that fraction of the image's sides."""
 
 
 def _listed(value: Any) -> Any:
-    """``-S train.categories=cat`` arrives as a string: take it as a list of one."""
+    """Take a string as a list of one: ``-S train.categories=cat`` arrives as a string."""
     if isinstance(value, str) and value != "all":
         return (value,)
     return tuple(value) if isinstance(value, list) else value
@@ -27,7 +27,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, no silent conversion."""
+    """A section: frozen, without unknown keys, without silent conversion."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True

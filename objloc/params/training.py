@@ -1,4 +1,4 @@
-"""What is learned from which images: ``train``."""
+"""What is trained on which images: ``train``."""
 
 import re
 from typing import Annotated, Literal
@@ -9,35 +9,36 @@ from objloc.params.section import Categories, Names, Section
 
 
 class Train(Section):
-    """What is learned from which images; the ``train`` stage."""
+    """What is trained on which images; the ``train`` stage."""
 
     agent: str = "scenes"
-    """The entry of ``agents`` that is trained."""
+    """Name of the entry of ``agents`` that is trained."""
     categories: Categories = "all"
-    """``all`` stands for every category of the data (the 2018 system's ``*``)."""
+    """Categories to learn; ``all``: every category of the data (the 2018 system's ``*``)."""
     curriculum: Names = ()
-    """Categories learned one after another, each phase warm-started from the
-    best model of the one before; empty: all at once."""
+    """Categories learned one after another. Each phase starts from the best model of the
+    phase before. Empty: all at once."""
     image_set: str = "train"
-    """Learned from. Several sets are joined as in ``trainval_2007+train_2012``."""
+    """Image set to train on. Several sets are joined by ``+``, as in
+    ``trainval_2007+train_2012``."""
     val_image_set: str = "val"
-    """Chooses the best model, and the champion; likewise."""
+    """Image set that chooses the best model and the champion; several are joined by ``+``."""
     val_categories: Categories = "all"
-    """Those of the categories trained that validation measures: where its images hold
-    too few of the others."""
+    """The trained categories that validation measures, in case its images hold too few
+    objects of the others."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of everything random in training; the same seed gives the same bytes."""
+    """Seed for all randomness in training; the same seed gives the same bytes."""
     init_from: str | None = None
     """Warm start: the path of a checkpoint, or ``models:/NAME/VERSION``."""
     init_sha256: str | None = None
-    """SHA-256 of the checkpoint that ``init_from`` names; required with it."""
+    """SHA-256 of the checkpoint that ``init_from`` names; required with ``init_from``."""
     keep: Literal["best", "last"] = "best"
-    """Which weights are the model: the best on ``val_image_set``, or the last, where
-    the two sets share images."""
+    """Weights that become the model: the best on ``val_image_set``, or the last. Choose the
+    last if the two image sets share images."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
-    """Training ends after so many minutes; a run that this cuts is marked as cut."""
+    """Time limit of training in minutes; a run that reaches it is marked as cut."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """``auto``: a CUDA device if there is one."""
+    """Device to train on. ``auto``: a CUDA device if there is one, else the CPU."""
 
     @field_validator("init_from")
     @classmethod

@@ -1,4 +1,4 @@
-"""What is drawn: ``animate``, ``explore``, ``layers``."""
+"""Pictures of searches and of layers: ``animate``, ``explore``, ``layers``."""
 
 from typing import Annotated, Literal
 
@@ -8,54 +8,54 @@ from objloc.params.section import Categories, Names, PositiveInt, Section
 
 
 class Animate(Section):
-    """Which searches are drawn; the ``animate`` stage."""
+    """The searches that are animated; the ``animate`` stage."""
 
     image_set: str = "test"
-    """Where the images are taken from."""
+    """Image set from which the images are taken."""
     image_ids: Names = ()
-    """Empty: ``samples`` images drawn by ``seed``."""
+    """Images to animate; empty: ``samples`` images drawn with ``seed``."""
     categories: Categories = "all"
-    """What is searched for: of chosen images ``all`` means those that each holds."""
+    """Categories to search for; ``all``: in each chosen image, those that it holds."""
     samples: PositiveInt = 6
     """Number of images drawn."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the draw."""
+    """Seed for choosing the images."""
     format: Literal["webp", "gif", "mp4"] = "webp"
-    """``mp4`` needs the extra ``video``."""
+    """File format; ``mp4`` needs the extra ``video``."""
     frames_per_second: Annotated[float, Field(gt=0, le=60)] = 2.0
-    """Steps shown in a second."""
+    """Number of steps shown per second."""
     height: Annotated[int, Field(ge=64, le=2160)] = 360
-    """Height of the photograph in the picture, in pixels."""
+    """Height of the photograph in a frame, in pixels."""
 
 
 class Explore(Section):
-    """Which searches the page shows; the ``explore`` stage."""
+    """The searches on the explorer's page; the ``explore`` stage."""
 
     image_set: str = "test"
-    """Where the images are taken from."""
+    """Image set from which the images are taken."""
     image_ids: Names = ()
-    """Empty: ``images`` images drawn by ``seed``, successes and failures of each
-    category in equal parts as far as there are so many."""
+    """Images to show; empty: ``images`` images drawn with ``seed``, as many failures as
+    successes of each category, as far as there are enough."""
     categories: Categories = "all"
-    """What is searched for, in the images that hold it."""
+    """Categories to search for, in the images that hold them."""
     images: Annotated[int, Field(ge=1, le=2000)] = 100
     """Number of images drawn."""
     absent: Annotated[int, Field(ge=0)] = 1
-    """So many categories that an image does not hold are searched for there too."""
+    """Number of categories that an image does not hold and that are searched for too."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the draws."""
+    """Seed for choosing the images and the absent categories."""
     max_side: Annotated[int, Field(ge=64, le=4096)] = 480
-    """Longest side of a photograph in the page, in pixels; larger ones are scaled."""
+    """Maximum side of a photograph on the page, in pixels; larger ones are scaled down."""
     quality: Annotated[int, Field(ge=10, le=95)] = 80
-    """Of the photographs' JPEG."""
+    """JPEG quality of the photographs."""
 
 
 class Layers(Section):
-    """Which activations are drawn; the ``layers`` stage."""
+    """The activations that are drawn; the ``layers`` stage."""
 
     layer: str | int = 1
     """Name of a layer, or its number from 1."""
     image_set: str = "test"
-    """Where the image is taken from."""
+    """Image set from which the image is taken."""
     image_id: str | None = None
-    """None: the first image of the set."""
+    """Image to use; null: the first of the set."""

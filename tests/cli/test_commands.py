@@ -38,7 +38,7 @@ def test_every_module_of_the_folder_is_a_command_and_has_a_line_in_the_help() ->
     assert told.status == 0
     for name in HERE:
         assert f"\n  {name} " in told.out
-    assert "Exit status: 0 done; 1 a mistake" in told.out
+    assert "Exit status: 0 success; 1 an error" in told.out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in HERE)], ids=str)
@@ -97,6 +97,6 @@ def test_an_interrupt_is_told_without_a_traceback(monkeypatch: pytest.MonkeyPatc
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("objloc.cli.diagnose"), "examine", interrupted)
+    monkeypatch.setattr(import_module("objloc.cli.doctor"), "examine", interrupted)
     told = run_objloc("doctor")
     assert (told.status, told.err) == (130, "interrupted\n")
