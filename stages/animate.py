@@ -40,14 +40,16 @@ def main(
     """
     from objloc.data.photograph import photograph
     from objloc.network.checkpoint import load_checkpoint
+    from objloc.network.device import device_of
     from objloc.params import load_params
     from objloc.view.animation_files import require_encoder, write_animation, write_animations
     from objloc.view.subject import search_image_set, search_photograph
 
-    params = load_params(params_file, overrides).animate
+    stated = load_params(params_file, overrides)
+    params, device = stated.animate, device_of(stated.train.device)
     require_encoder(params.format)
     shards, model, output = resolve_paths(paths, image)
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model, device)
     if image is None:
         files = write_animations(search_image_set(shards, checkpoint, params), output, params)
         log_pictures(files, "animate", shards, model, checkpoint)

@@ -18,10 +18,10 @@ def main(
 
     For an agent without a frozen backbone the store is empty.
     """
-    import torch
     from rich.progress import Progress
 
     from objloc.files import folder_written_whole
+    from objloc.network.device import device_of
     from objloc.network.encode import encode_sets
     from objloc.network.feature_store import INDEX_FILE
     from objloc.params import load_params
@@ -31,7 +31,6 @@ def main(
     wanted: tuple[str, ...] = ()
     if encoder.reads_store:
         wanted = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with folder_written_whole(output, INDEX_FILE) as folder, Progress() as progress:
         task = progress.add_task("features", total=None)
         for done, total in encode_sets(
@@ -41,7 +40,7 @@ def main(
             (train.image_set,) if params.agent.learning.flip else (),
             encoder,
             params.encode.batch,
-            device,
+            device_of(train.device),
         ):
             progress.update(task, completed=done, total=total)
 

@@ -34,13 +34,15 @@ def main(
     from objloc.evaluation.write import files_published, write_outputs
     from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint
+    from objloc.network.device import device_of
     from objloc.params import load_params
     from objloc.tracking import download_model, log_to_run_of
     from objloc.view.plots_evaluation import write_plots
 
     params = load_params(params_file, overrides)
+    device = device_of(params.train.device)
     path = download_model(model)
-    checkpoint, model_hash = load_checkpoint(path), file_hash(path)
+    checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
     with files_published(output) as folder:
         measurements = measure_sets(

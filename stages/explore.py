@@ -25,12 +25,14 @@ def main(
     """
     from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint
+    from objloc.network.device import device_of
     from objloc.params import load_params
     from objloc.view.explorer.page import write_explorer
 
-    params = load_params(params_file, overrides).explore
+    stated = load_params(params_file, overrides)
+    params, device = stated.explore, device_of(stated.train.device)
     folder, path, out = resolve_paths([shards, model, output], None)
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path, device)
     files = write_explorer(folder, checkpoint, file_hash(path), out, params)
     log_pictures(files, "explore", folder, path, checkpoint)
 

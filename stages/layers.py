@@ -30,13 +30,15 @@ def main(
     from objloc.data.images import open_image
     from objloc.data.photograph import photograph
     from objloc.network.checkpoint import load_checkpoint
+    from objloc.network.device import device_of
     from objloc.params import load_params
     from objloc.view.layers import layer_pictures, one_sample
     from objloc.view.output import write_files
 
-    params = load_params(params_file, overrides).layers
+    stated = load_params(params_file, overrides)
+    params, device = stated.layers, device_of(stated.train.device)
     shards, model, output = resolve_paths(paths, image)
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model, device)
     if image is None:
         sample = one_sample(shards, params.image_set, params.image_id)
         shown = open_image(sample.jpeg, sample.image_id, upright=False)

@@ -22,12 +22,14 @@ def main(
     from tempfile import TemporaryDirectory
 
     from objloc.network.checkpoint import load_checkpoint
+    from objloc.network.device import device_of
     from objloc.params import load_params
     from objloc.tracking import commit_of, log_to_run_of
     from objloc.view.report.build import copy_with_commit, logged_figures, write_report
 
-    params = load_params(params_file, overrides).report
-    contents = write_report(shards, train, evaluate, output, params, print)
+    params = load_params(params_file, overrides)
+    device = device_of(params.train.device)
+    contents = write_report(shards, train, evaluate, output, params.report, print, device)
     print(contents["verdict"]["mean"]["text"])
     model = train / "checkpoint.pt"
     checkpoint = load_checkpoint(model)

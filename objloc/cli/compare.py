@@ -76,6 +76,7 @@ def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) 
     from objloc.evaluation.write import write_outputs
     from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint
+    from objloc.network.device import device_of
     from objloc.params import Evaluate
     from objloc.tracking import download_model
 
@@ -83,7 +84,7 @@ def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) 
     if found is not None:
         return found
     path = download_model(name)
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path, device_of("auto"))
     params = Evaluate(image_sets=(image_set or "val",))
     trained_on = checkpoint.info.get("image_set", "train")
     measured = measure_sets(

@@ -35,6 +35,7 @@ def command(
     from rich.console import Console
 
     from objloc.diagnosis.explanation import explanation_of
+    from objloc.network.device import device_of
     from objloc.view.report.build import analyse_run
     from objloc.view.report.texts import link
 
@@ -48,6 +49,7 @@ def command(
         image_set,
         beam_width=beam_width,
         seed=0,
+        device=device_of("auto"),
         say=say,
     )
     explained = explanation_of(analysis)

@@ -45,12 +45,16 @@ def command(
     import sys
     import webbrowser
 
-    from objloc.params import Report, load_params
+    from objloc.network.device import device_of
+    from objloc.params import Report, Train, load_params
     from objloc.tracking import commit_of
     from objloc.view.report.build import VALUES, copy_with_commit, read_report, write_report
     from objloc.view.report.texts import EXPLORER
 
-    params = load_params(params_file).report if params_file.is_file() else Report()
+    train, params = Train(), Report()
+    if params_file.is_file():
+        stated = load_params(params_file)
+        train, params = stated.train, stated.report
     if worst:
         from objloc.view.report.worst import write_worst
 
@@ -67,6 +71,7 @@ def command(
             folder,
             params,
             lambda line: print(line, file=sys.stderr),
+            device_of(train.device),
         )
     explorer = run / "explore" / "explorer.html"
     address = os.path.relpath(explorer, output) if explorer.is_file() else EXPLORER

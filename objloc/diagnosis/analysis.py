@@ -175,9 +175,7 @@ def spending_curves(
 
 
 def _greedy(checkpoint: Checkpoint) -> GreedyPolicy:
-    network = checkpoint.network()
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
-    return GreedyPolicy(network)
+    return GreedyPolicy(checkpoint.network())
 
 
 def _tasks(store: SampleStore, evaluation: EvaluationFiles) -> Tensor:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
 from objloc.data.sample import Coordinates
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
@@ -195,7 +193,6 @@ def measure_sets(
     else:
         say(f"no best fixed box: {shards} has no image set '{train_image_set}' to fit it on")
     network = checkpoint.network()
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
     measurements = []
     for image_set in image_sets:
         store = load_store(

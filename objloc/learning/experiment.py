@@ -30,6 +30,7 @@ from objloc.network.checkpoint import (
     load_tensors,
     warm_start,
 )
+from objloc.network.device import device_of
 from objloc.network.feature_store import load_store
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
@@ -92,6 +93,7 @@ class Experiment:
         features: Path | None = None,
     ) -> None:
         train, agent = params.train, params.agent
+        self._device = device_of(train.device)
         index = read_index(shards)
         self.params = params
         self.data, self.data_hash = index.data, index.data_hash
@@ -117,7 +119,6 @@ class Experiment:
         )
         self._tasks = self._store.tasks()
         self._init = init
-        self._device = _device(train.device)
         self.key = self._key()
         self._state_file = repository_root() / ".objloc" / "resume" / f"{self.key}.pt"
         self.record = Record()
@@ -302,14 +303,6 @@ class Experiment:
         self.record = Record(*state["record"])
         progress.say(f"goes on from update {state['training']['learner']['updates']}")
         return state
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ObjlocError("train.device: expected cpu or auto on this machine; found cuda")
-    return torch.device(name)
 
 
 @contextmanager

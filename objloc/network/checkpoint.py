@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from objloc.errors import ObjlocError, first_complaint
 from objloc.files import write_atomically
 from objloc.network.backbones.catalogue import info_of
+from objloc.network.device import CPU
 from objloc.network.ensemble import Ensemble
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.valuer import Valuer
@@ -38,6 +39,7 @@ class Checkpoint:
             ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
         members: parameters of each of the networks that make the agent together, where there
             are several: ``state`` is that of their ``Ensemble``, ``agent`` are the first's.
+        device: where its network computes; no part of the file.
     """
 
     agent: Agent
@@ -47,14 +49,15 @@ class Checkpoint:
     state: dict[str, Tensor]
     info: dict[str, Any] = field(default_factory=dict)
     members: tuple[Agent, ...] = ()
+    device: torch.device = CPU
 
     def network(self) -> Valuer:
-        """The network with these weights, on the CPU, in evaluation mode."""
+        """The network with these weights, on its device, in evaluation mode."""
         agents = self.members or (self.agent,)
         networks = [build_network(agent, self.categories) for agent in agents]
         network = Ensemble(networks) if self.members else networks[0]
         network.load_state_dict(self.state)
-        return network.eval()
+        return network.eval().to(self.device)
 
     @property
     def encoders(self) -> tuple[Encoder, ...]:
@@ -90,8 +93,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed.
+
+    Args:
+        path: of the file.
+        device: where its network will compute.
 
     Raises:
         ObjlocError: no such file, damaged, not a checkpoint of this program, or
@@ -123,7 +130,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()[:160]
         raise ObjlocError(f"{path}: weights do not fit its encoder: {reason}") from None
-    return checkpoint
+    return replace(checkpoint, device=device)
 
 
 def _renamed(name: str) -> str:

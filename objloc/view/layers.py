@@ -76,14 +76,15 @@ def activations(network: Valuer, image: ImageBatch, name: str) -> Tensor:
         if isinstance(module, nn.BatchNorm2d)
     ]
     try:
-        views = network.encode(image)
+        views = network.encode(image.to(network.device))
         whole = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, network.frames, 4)
         history = torch.full((1, network.action_history), -1)
-        network(views, Windows(torch.zeros(1, dtype=torch.int64), whole, history))
+        windows = Windows(torch.zeros(1, dtype=torch.int64), whole, history)
+        network(views, windows.to(network.device))
     finally:
         for handle in handles:
             handle.remove()
-    return F.relu(seen["answer"][0])
+    return F.relu(seen["answer"][0]).cpu()
 
 
 def glow(values: NDArray[np.float32]) -> Image.Image:
@@ -161,7 +162,7 @@ def layer_pictures(
     )
     maps = activations(network, store.images[torch.tensor([0])], name)
     first, module = next(iter(network.layers().items()))
-    weights = module.get_parameter("weight").detach()
+    weights = module.get_parameter("weight").detach().cpu()
     colour = checkpoint.agent.encoder.kind == "map" or not checkpoint.agent.encoder.greyscale
     return {
         **_activation_files(name, maps, photograph, sample.image_id),

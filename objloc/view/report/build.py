@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from objloc.data.store import SampleStore
 from objloc.diagnosis.analysis import Analysis, analyse, load_images, spending_curves
 from objloc.diagnosis.explanation import best_and_worst
@@ -41,6 +43,7 @@ def analyse_run(
     *,
     beam_width: int,
     seed: int,
+    device: torch.device,
     say: Say,
 ) -> tuple[Analysis, SampleStore, Checkpoint]:
     """Take a run's evaluation apart.
@@ -51,7 +54,7 @@ def analyse_run(
     Raises:
         ObjlocError: files that are missing, damaged or do not belong together.
     """
-    checkpoint = load_checkpoint(train / "checkpoint.pt")
+    checkpoint = load_checkpoint(train / "checkpoint.pt", device)
     evaluation = read_evaluation(evaluate, image_set)
     sha256 = file_hash(train / "checkpoint.pt")
     if evaluation.metrics.model.sha256 != sha256:
@@ -65,7 +68,13 @@ def analyse_run(
 
 
 def write_report(
-    shards: Path, train: Path, evaluate: Path, output: Path, params: Report, say: Say
+    shards: Path,
+    train: Path,
+    evaluate: Path,
+    output: Path,
+    params: Report,
+    say: Say,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Compute a report and write its folder, whole or not at all.
 
@@ -78,6 +87,7 @@ def write_report(
         output: the folder to write.
         params: of the report.
         say: takes a line of progress.
+        device: where the model's searches run again.
 
     Returns:
         The values of ``report.json``.
@@ -92,6 +102,7 @@ def write_report(
         params.image_set,
         beam_width=params.beam_width,
         seed=params.seed,
+        device=device,
         say=say,
     )
     curves = spending_curves(store, checkpoint, analysis, seed=params.seed, say=say)

@@ -12,6 +12,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.browser import browser, complaints, requested
 from objloc.network.checkpoint import load_checkpoint
+from objloc.network.device import CPU
 from objloc.params import Explore, Report
 from objloc.view.explorer.page import write_explorer
 from objloc.view.report.build import write_report
@@ -29,7 +30,9 @@ def run(evaluated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(evaluated_run / name, run / name)
     shards = evaluated_run / "shards"
     params = Report(beam_width=2, thumbnails=2)
-    write_report(shards, run / "train", run / "evaluate", run / "report", params, lambda _: None)
+    write_report(
+        shards, run / "train", run / "evaluate", run / "report", params, lambda _: None, CPU
+    )
     checkpoint = load_checkpoint(run / "train" / "checkpoint.pt")
     write_explorer(shards, checkpoint, "cd" * 32, run / "explore", Explore(images=6))
     return run

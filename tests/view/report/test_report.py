@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from objloc.errors import ObjlocError
+from objloc.network.device import CPU
 from objloc.params import Report
 from objloc.view.report.build import copy_with_commit, read_report, write_report
 from objloc.view.report.page import page_of
@@ -23,7 +24,7 @@ PARAMS = Report(beam_width=4, thumbnails=2)
 
 def write(run: Path, output: Path, params: Report = PARAMS) -> dict[str, Any]:
     return write_report(
-        run / "shards", run / "train", run / "evaluate", output, params, lambda _: None
+        run / "shards", run / "train", run / "evaluate", output, params, lambda _: None, CPU
     )
 
 
