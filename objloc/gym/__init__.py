@@ -1,8 +1,8 @@
 """The search as a Gymnasium environment; importing this registers it.
 
-``gymnasium.make("objloc.gym:objloc/Localisation-v0")`` imports it by itself. The
-package also declares the entry point group ``gymnasium.envs``, by which Gymnasium
-before 1.0 finds environments; later versions ask for the import.
+``gymnasium.make("objloc.gym:objloc/Localisation-v0")`` does the import. The package
+also declares the entry point group ``gymnasium.envs``, through which Gymnasium before
+1.0 finds environments; later versions need the import.
 """
 
 from objloc.errors import ObjlocError
@@ -11,7 +11,7 @@ ENVIRONMENT_ID = "objloc/Localisation-v0"
 
 
 def register() -> None:
-    """Make the environment known to Gymnasium; once is enough, more does no harm.
+    """Register the environment with Gymnasium; a repeated call does nothing.
 
     Raises:
         ObjlocError: Gymnasium is not installed.

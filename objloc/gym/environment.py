@@ -1,4 +1,4 @@
-"""Gymnasium's faces of the batched environment: one search, and many in lock-step."""
+"""The environment for Gymnasium: one search, or many in lock-step."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ Info = dict[str, Any]
 
 
 class _Searches:
-    """What both faces share: B slots over one store, as arrays."""
+    """The part that both environments share: B slots over one store, as arrays."""
 
     def __init__(
         self,
@@ -54,10 +54,11 @@ class _Searches:
         self._success_iou = success_iou
 
     def draw(self, generators: Sequence[np.random.Generator], options: Info | None) -> Tensor:
-        """``[R, 2]``: an image and a category it holds, for each generator.
+        """Draw an image and a category that it holds with each generator: ``[R, 2]``.
 
         Raises:
-            ObjlocError: the options name an image or category that is not there.
+            ObjlocError: the options name an unknown image or category, or a category that
+                the image does not hold.
         """
         tasks = self._tasks
         for key, names, column in (
@@ -84,16 +85,16 @@ class _Searches:
         self._environment.reset_slots(slots, tasks)
 
     def step(self, actions: NDArray[Any]) -> tuple[NDArray[Any], Tensor, Tensor]:
-        """Reward ``[B]`` float64, terminated and truncated ``[B]`` bool."""
+        """Take a step: reward ``[B]`` float64, terminated and truncated ``[B]`` bool."""
         outcome = self._environment.step(torch.as_tensor(actions, dtype=torch.int64))
         return outcome.reward.double().numpy(), outcome.terminated, outcome.truncated
 
     def observation(self) -> Arrays:
-        """What the agents see now."""
+        """The present observations."""
         return self.observer(self._environment.observation())
 
     def info(self, terminated: Tensor) -> Info:
-        """What no agent may see, with B as first dimension of everything."""
+        """Ground truth and counts, not for the agent; B is the first dimension of each value."""
         now = self._environment.observation()
         iou = self._environment.iou
         return {
@@ -106,7 +107,7 @@ class _Searches:
         }
 
     def picture(self, slot: int) -> NDArray[np.uint8]:
-        """The photograph of a slot with its window and the truth: ``[H, W, 3]``."""
+        """The photograph of a slot with its window and the ground truth: ``[H, W, 3]``."""
         now = self._environment.observation()
         image, category = int(now.image[slot]), int(now.category[slot])
         return picture_of(self.store, image, category, now.boxes[slot, -1])
@@ -117,27 +118,27 @@ class LocalisationEnv(gymnasium.Env[Any, np.int64]):
 
     ## Actions
 
-    ``Discrete(9)``, or 11 with ``mdp={"actions": "dissertation"}``: the names are in
-    ``actions``, the trigger ("here it is") is the last.
+    ``Discrete(9)``, or 11 with ``mdp={"actions": "dissertation"}``. Their names are in
+    ``actions``; the last one is the trigger ("here it is").
 
     ## Observation
 
-    A ``Dict`` of ``window`` (what it shows, ``[window_size, window_size, 3]`` uint8),
-    ``box`` (the window as shares of the image's sides), ``category`` (what is searched)
-    and ``actions`` (the last ``action_history``); or all of it as one ``Box``. See
-    ``objloc.gym.observation.Observer``. No truth is in it.
+    A ``Dict`` of ``window`` (its pixels, ``[window_size, window_size, 3]`` uint8),
+    ``box`` (the window as fractions of the image's sides), ``category`` (the category
+    searched) and ``actions`` (the last ``action_history`` ones); or all of it as one
+    ``Box``. See ``objloc.gym.observation.Observer``. It holds no ground truth.
 
     ## Rewards
 
-    +1 for a move that brings the window nearer to the best-matching object (by IoU), -1
-    for another; a trigger earns ``mdp.trigger_reward`` where IoU is above
-    ``mdp.trigger_iou`` and costs as much elsewhere.
+    +1 for a move that increases the IoU with the best-matching object, -1 for any other
+    move. A trigger earns ``mdp.trigger_reward`` if IoU is above ``mdp.trigger_iou``, and
+    costs ``mdp.trigger_cost`` otherwise.
 
     ## Start
 
-    The window is the whole image. Image and category are drawn among all pairs in which
+    The window is the whole image. Image and category are drawn from all pairs in which
     the image holds the category; ``reset(options={"image_id": ..., "category": ...})``
-    narrows the draw.
+    restricts the draw.
 
     ## End
 
@@ -147,28 +148,28 @@ class LocalisationEnv(gymnasium.Env[Any, np.int64]):
     ## Info
 
     ``iou``, ``box`` (pixels, zero-based, half-open), ``image_id``, ``category``, ``steps``,
-    ``is_success`` (triggered with IoU above ``success_iou``). This is truth: not for the
-    agent.
+    ``is_success`` (triggered with IoU above ``success_iou``). This is ground truth, not
+    for the agent.
 
     ## Arguments
 
     Args:
-        shards: a folder of shards (``data/shards``); None: scenes drawn in memory, so
-            that nothing need be prepared.
-        image_set: of the shards; another one of the scenes is another draw.
+        shards: folder of shards (``data/shards``); None: scenes are drawn in memory, so
+            that no preparation is needed.
+        image_set: image set of the shards; for scenes, part of their seed.
         categories: ``all``, one name, or several.
-        mdp: parameters of the decision process as in ``params.yaml``, those left out as
-            they are by default.
+        mdp: parameters of the decision process as in ``params.yaml``; defaults for those
+            left out.
         observation: ``dict`` or ``box``.
-        window_size: side in pixels of the window as it is seen.
-        image_size: side in pixels to which images are squashed before.
-        action_history: past actions in the observation.
-        success_iou: of ``is_success``.
+        window_size: side in pixels of the observed window.
+        image_size: side in pixels that images are squashed to first.
+        action_history: number of past actions in the observation.
+        success_iou: IoU threshold of ``is_success``.
         scenes: number of scenes drawn.
         render_mode: ``rgb_array`` or None.
 
     Raises:
-        ObjlocError: an argument that is impossible, or shards that are not there.
+        ObjlocError: an invalid argument, or missing shards.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}  # type: ignore[misc]  # Gymnasium's is no ClassVar
@@ -181,7 +182,7 @@ class LocalisationEnv(gymnasium.Env[Any, np.int64]):
         self.actions = self._searches.actions
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
-        """Start an episode on an image drawn by chance."""
+        """Start an episode on a random image."""
         super().reset(seed=seed)
         return self._first(*self._searches.reset(self._searches.draw([self.np_random], options)))
 
@@ -196,12 +197,12 @@ class LocalisationEnv(gymnasium.Env[Any, np.int64]):
         return observation, float(reward[0]), bool(terminated), bool(truncated), info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The photograph with the window and the truth, ``[H, W, 3]`` uint8."""
+        """The photograph with the window and the ground truth, ``[H, W, 3]`` uint8."""
         return None if self.render_mode is None else self._searches.picture(0)
 
     @staticmethod
     def _first(observation: Arrays, info: Info) -> tuple[Any, Info]:
-        """The only slot's part of everything."""
+        """Observation and info of the only slot."""
         plain = {key: value[0] for key, value in info.items()}
         if isinstance(observation, dict):
             return {key: value[0] for key, value in observation.items()}, plain
@@ -214,13 +215,13 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     Slot i seeded with s behaves exactly as a single environment seeded with s + i.
 
     **Autoreset**: ``AutoresetMode.NEXT_STEP``, Gymnasium's default. A slot whose episode
-    ended starts the next one in the following ``step``, which ignores its action and
-    gives it reward 0.
+    has ended starts the next one in the following ``step``, which ignores the slot's
+    action and returns reward 0 for it.
 
     Args:
-        num_envs: searches side by side.
-        render_mode: ``rgb_array`` (``render`` gives a tuple of pictures) or None.
-        arguments: those of ``LocalisationEnv``.
+        num_envs: number of searches side by side.
+        render_mode: ``rgb_array`` (``render`` returns a tuple of pictures) or None.
+        arguments: arguments of ``LocalisationEnv``.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # Gymnasium's is no ClassVar
@@ -247,7 +248,7 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
     ) -> tuple[Any, Info]:
-        """Start an episode in every slot; ``seed`` is of the first, or one for each."""
+        """Start an episode in every slot; ``seed``: that of the first slot, or one for each."""
         seeds = [seed + slot for slot in range(self.num_envs)] if isinstance(seed, int) else seed
         if seeds is not None:
             if len(seeds) != self.num_envs:
@@ -262,7 +263,7 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def step(
         self, actions: NDArray[Any]
     ) -> tuple[Any, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], Info]:
-        """Take one action in every slot; those that ended before start anew."""
+        """Take one action in every slot; slots whose episode has ended start the next one."""
         if not self.action_space.contains(np.asarray(actions)):
             raise ObjlocError(f"step: expected actions of {self.action_space}; found {actions!r}")
         reward, terminated, truncated = self._searches.step(actions)
@@ -278,7 +279,7 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return self._searches.observation(), reward, terminated.numpy(), truncated.numpy(), info
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """A picture of each slot."""
+        """One picture for each slot."""
         if self.render_mode is None:
             return None
         return tuple(self._searches.picture(slot) for slot in range(self.num_envs))
@@ -300,6 +301,6 @@ def _render_mode(mode: str | None) -> str | None:
 
 
 def _masked(info: Info) -> Info:
-    """Gymnasium's form for vectors: beside each key a mask of the slots that have it."""
+    """Gymnasium's form for vectors: a mask beside each key, of the slots that have it."""
     masks = {f"_{key}": np.ones(len(value), dtype=np.bool_) for key, value in info.items()}
     return info | masks

@@ -1,4 +1,4 @@
-"""What a Gymnasium agent is given: the environment's observation as arrays."""
+"""Observations of the environment as arrays for Gymnasium."""
 
 from typing import Any, Literal
 
@@ -19,27 +19,29 @@ from objloc.params import Mdp
 
 Kind = Literal["dict", "box"]
 Arrays = dict[str, NDArray[Any]] | NDArray[Any]
-"""Of ``kind`` dict, or box."""
+"""An observation of the kind ``dict`` or ``box``."""
 
 
 class Observer:
-    """Turns observations of B slots into arrays of one space.
+    """Convert observations of B slots to arrays of one space.
 
-    ``dict``: ``window``, ``[S, S, 3]`` uint8, what the window shows, squashed to a
-    square; ``box``, ``[4]`` float32, the window as shares of the image's sides;
-    ``category``, the number of what is searched; ``actions``, ``[H]``, the last H
-    actions, newest last, each one more than its number, 0 for none (left out if
-    H is 0).
+    ``dict``: ``window``, ``[S, S, 3]`` uint8, the window's pixels, squashed to a square;
+    ``box``, ``[4]`` float32, the window as fractions of the image's sides; ``category``,
+    the index of the category searched; ``actions``, ``[H]``, the last H actions, newest
+    last, as index plus 1, 0 for none (left out if H is 0).
 
-    ``box``: the same in one vector of float32 from 0 to 1: pixels row by row as
-    shares of 255, the box, then category and actions as ones among zeros.
+    ``box``: the same as one vector of float32 from 0 to 1: pixels row by row, divided by
+    255, the box, then category and actions one-hot.
 
     Args:
         store: the images.
-        mdp: whose actions are remembered.
-        kind: of the space.
+        mdp: the decision process, for its number of actions.
+        kind: kind of the space.
         window_size: S, in pixels.
         action_history: H.
+
+    Raises:
+        ObjlocError: an invalid argument.
     """
 
     def __init__(
@@ -58,21 +60,21 @@ class Observer:
         self.space = self._box_space() if kind == "box" else self._dict_space()
 
     def __call__(self, observation: Observation) -> Arrays:
-        """Arrays with B as their first dimension."""
+        """Convert observations; B is the first dimension of each array."""
         boxes = observation.boxes[:, -1]
-        shares = (boxes / self._store.sizes[observation.image].repeat(1, 2)).clamp(0, 1).float()
+        fractions = (boxes / self._store.sizes[observation.image].repeat(1, 2)).clamp(0, 1).float()
         parts: dict[str, NDArray[Any]] = {
-            "window": self._windows(observation.image, shares).numpy(),
-            "box": shares.numpy(),
+            "window": self._windows(observation.image, fractions).numpy(),
+            "box": fractions.numpy(),
             "category": observation.category.numpy(),
         }
         if self._history:
             parts["actions"] = (observation.actions + 1).numpy()
         return self._vectors(parts) if self._kind == "box" else parts
 
-    def _windows(self, image: Tensor, shares: Tensor) -> Tensor:
+    def _windows(self, image: Tensor, fractions: Tensor) -> Tensor:
         """``[B, S, S, 3]`` uint8."""
-        grid = sampling_grid(shares, self._size)
+        grid = sampling_grid(fractions, self._size)
         pixels = pixels_of(self._store.images[image]).float()
         crops = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
         return crops.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
@@ -85,8 +87,8 @@ class Observer:
             np.eye(self._categories, dtype=np.float32)[parts["category"]],
         ]
         if self._history:
-            ones = np.eye(self._choices, dtype=np.float32)[parts["actions"]]
-            columns.append(ones.reshape(number, -1))
+            one_hot = np.eye(self._choices, dtype=np.float32)[parts["actions"]]
+            columns.append(one_hot.reshape(number, -1))
         return np.concatenate(columns, axis=1)
 
     def _dict_space(self) -> spaces.Space[Any]:

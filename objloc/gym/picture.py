@@ -1,4 +1,4 @@
-"""An episode's state as a picture: what ``render`` gives."""
+"""The picture of an episode's state that ``render`` returns."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,16 @@ from objloc.data.store import SampleStore
 from objloc.view.canvas import AGENT, TRUTH, outline
 
 HEIGHT = 360
-"""Of every picture, in pixels; its width follows from the photograph's shape."""
+"""Height of every picture in pixels; the width follows from the photograph's shape."""
 
 
 def picture_of(store: SampleStore, image: int, category: int, box: Tensor) -> NDArray[np.uint8]:
-    """A photograph with the truth, dashed, and the window.
+    """Draw the ground truth (dashed) and the window on a photograph.
 
     Args:
         store: the images.
-        image: which of them.
-        category: whose objects are the truth.
+        image: index of the image.
+        category: index of the category whose objects are drawn.
         box: the window, ``[4]`` in the image's pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The images that an environment searches: of a folder of shards, or drawn in memory."""
+"""The images that an environment searches: from a folder of shards, or drawn in memory."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,9 @@ from objloc.scenes.compose import DRAWERS
 from objloc.scenes.write import scene
 
 _QUALITY = 85
+"""JPEG quality of drawn scenes."""
 _KEPT = 4
-"""Image sets kept in memory: environments made after each other share them."""
+"""Image sets kept in memory, so that environments made one after another share them."""
 
 
 def open_store(
@@ -26,17 +27,17 @@ def open_store(
     image_size: int,
     scenes: int,
 ) -> SampleStore:
-    """The images of one set.
+    """Load or draw the images of one set.
 
     Args:
-        shards: a folder that the ``shard`` stage wrote; None: scenes drawn now.
-        image_set: of the shards; of the scenes it stands for another draw.
+        shards: folder that the ``shard`` stage wrote; None: scenes are drawn.
+        image_set: image set of the shards; for scenes, part of their seed.
         categories: ``all``, one, or several.
-        image_size: pixels a side to which images are squashed.
-        scenes: number of scenes drawn where there are no shards.
+        image_size: side in pixels that images are squashed to.
+        scenes: number of scenes drawn.
 
     Raises:
-        ObjlocError: no shards there, no such image set, an unknown category.
+        ObjlocError: missing shards, an unknown image set or category.
     """
     asked: Literal["all"] | tuple[str, ...]
     if categories == "all":
@@ -59,7 +60,7 @@ def open_store(
 @lru_cache(_KEPT)
 def _packed(
     folder: Path,
-    data_hash: str,  # noqa: ARG001 - shards written anew are read anew
+    data_hash: str,  # noqa: ARG001 - changed shards are read again
     image_set: str,
     categories: tuple[str, ...],
     image_size: int,
@@ -81,7 +82,7 @@ def _drawn(
 
 
 def _samples(image_set: str, categories: tuple[str, ...], number: int) -> Iterator[Sample]:
-    """The first so many scenes of a set that hold one of the categories."""
+    """Draw the first scenes of a set that hold one of the categories."""
     index = found = 0
     while found < number:
         drawn = scene(0, image_set, index)

@@ -1,1 +1,1 @@
-"""The Markov decision process of a window that searches for an object."""
+"""The Markov decision process: a window that searches an image for an object."""

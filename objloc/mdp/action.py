@@ -1,8 +1,8 @@
-"""The actions of the agent: what each does to the window.
+"""The actions of the agent, and their effects on the window.
 
-Source: Caicedo & Lazebnik (2015), section 3.1, for the nine; the 2018
-dissertation adds the two splits; the five zooms are those of Jie et al. (2016),
-"Tree-structured reinforcement learning for sequential object localization".
+Sources: Caicedo & Lazebnik (2015), section 3.1, for the first nine; the 2018
+dissertation for the two splits; Jie et al. (2016), "Tree-structured reinforcement
+learning for sequential object localization", for the five zooms.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from objloc.params import Mdp, Starts
 
 
 class Action(Enum):
-    """One move of the window, or the trigger."""
+    """A move of the window, or the trigger."""
 
     MOVE_RIGHT = "move_right"
     MOVE_DOWN = "move_down"
@@ -36,9 +36,9 @@ class Action(Enum):
 
 
 LEARNED_STEP = "learned_step"
-"""What a move by learned steps is called; it is not an action with a value of its own."""
+"""Name of a move by learned steps, which is no action: it has no Q-value."""
 LEARNED_ZOOM = "learned_zoom"
-"""What a learned zoom is called; likewise."""
+"""Name of a learned zoom, which is no action either."""
 
 _ZOOMS = tuple(action for action in Action if action.value.startswith("zoom"))
 _DISSERTATION = tuple(action for action in Action if action not in _ZOOMS)
@@ -49,12 +49,12 @@ _PAPER = tuple(
 )
 
 ACTION_SETS: dict[str, tuple[Action, ...]] = {"dissertation": _DISSERTATION, "paper": _PAPER}
-"""The agent's actions by name; the trigger is always the last."""
+"""Named sets of actions; the trigger is always the last."""
 
 _EFFECTS: dict[Action, tuple[float, float, float, float]] = {
-    # What happens to (xmin, ymin, xmax, ymax), in units of alpha times the
-    # window's own side: width for x, height for y. A change of size is shared by
-    # the two edges, so that the side changes by alpha and the centre stays.
+    # Change of (xmin, ymin, xmax, ymax), in units of alpha times the window's own
+    # side: width for x, height for y. A change of size moves both edges by half, so
+    # that the side changes by alpha and the centre stays.
     Action.MOVE_RIGHT: (1, 0, 1, 0),
     Action.MOVE_DOWN: (0, 1, 0, 1),
     Action.BIGGER: (-0.5, -0.5, 0.5, 0.5),
@@ -66,10 +66,10 @@ _EFFECTS: dict[Action, tuple[float, float, float, float]] = {
     Action.TRIGGER: (0, 0, 0, 0),
 }
 _ZOOM = 0.55
-"""Side of the window after a zoom, as a share of the side before."""
+"""Side of the window after a zoom, as a fraction of the side before."""
 _REST = 1 - _ZOOM
 _CUTS: dict[Action, tuple[float, float, float, float]] = {
-    # The same for actions whose step size is their own, in units of the side.
+    # The same for actions with a fixed step size, in units of the side.
     Action.SPLIT_HORIZONTAL: (0, 0, -0.5, 0),
     Action.SPLIT_VERTICAL: (0, 0, 0, -0.5),
     Action.ZOOM_UPPER_LEFT: (0, 0, -_REST, -_REST),
@@ -83,13 +83,14 @@ _AXES: dict[Action, int] = {
     Action.MOVE_RIGHT: 0, Action.MOVE_LEFT: 0, Action.MOVE_DOWN: 1, Action.MOVE_UP: 1,
     Action.BIGGER: 2, Action.SMALLER: 2, Action.TALLER: 3, Action.FATTER: 3,
 }  # fmt: skip
-"""What a move changes: x, y, size, shape. Cuts change all."""
+"""The axis that a move changes: x, y, size, shape. Cuts change all of them."""
 
 
 def actions_of(mdp: Mdp) -> tuple[Action, ...]:
-    """The agent's actions in the order of its Q-values; the trigger is the last.
+    """The agent's actions in the order of its Q-values.
 
-    Those of the set; its moves again for each further step size; the zooms.
+    These are the moves of its set, the same moves for each further step size, the zooms,
+    and the trigger.
     """
     *moves, trigger = ACTION_SETS[mdp.actions]
     again = [action for action in moves if action not in _CUTS] * len(mdp.further_step_sizes)
@@ -97,9 +98,9 @@ def actions_of(mdp: Mdp) -> tuple[Action, ...]:
 
 
 def names_of(mdp: Mdp) -> tuple[str, ...]:
-    """A name for each of ``actions_of``, none twice.
+    """Distinct names of ``actions_of``.
 
-    A move by a further step size has it behind its name: ``move_right_0.3``.
+    A further step size is appended to the move's name: ``move_right_0.3``.
     """
     sizes = {action: ["", *(f"_{size}" for size in mdp.further_step_sizes)] for action in _AXES}
     return tuple(
@@ -109,20 +110,23 @@ def names_of(mdp: Mdp) -> tuple[str, ...]:
 
 
 def label_of(name: str) -> str:
-    """An action's name as people read it: ``move right 0.3``."""
+    """An action's name for display: ``move right 0.3``."""
     return name.replace("_", " ")
 
 
 def axes_of(mdp: Mdp) -> Tensor:
-    """``[A - 1]`` int64: what each action but the trigger changes, -1 for a cut."""
+    """Axis that each action but the trigger changes, -1 for a cut: ``[A - 1]`` int64."""
     return torch.tensor([_AXES.get(action, -1) for action in actions_of(mdp)[:-1]])
 
 
 def start_windows(starts: Starts) -> Tensor:
-    """``[S, 4]`` float64, shares of the image's sides: where searches may begin.
+    """Windows that searches may begin with.
 
     Args:
         starts: grids; see ``Mdp.starts``.
+
+    Returns:
+        ``[S, 4]`` float64, fractions of the image's sides.
     """
     windows = []
     for number, side in starts:
@@ -134,7 +138,7 @@ def start_windows(starts: Starts) -> Tensor:
 
 
 def effects_of(mdp: Mdp) -> Tensor:
-    """``[A, 4]`` float64: what each action does to a window, in units of its sides."""
+    """Change of the window by each action, in units of its sides: ``[A, 4]`` float64."""
     return torch.tensor(list(_effects(mdp)), dtype=torch.float64)
 
 
@@ -151,10 +155,10 @@ def _effects(mdp: Mdp) -> Iterator[Sequence[float]]:
 
 
 def steps_between(boxes: Tensor, others: Tensor) -> Tensor:
-    """The steps that lead from windows to others: ``[..., 4]``.
+    """Steps that lead from windows to other windows.
 
-    How far the centre goes along x and y, in units of the window's own sides, and the
-    logarithms of the factors by which width and height grow.
+    The first two move the centre along x and y, in units of the window's own sides. The
+    others are the logarithms of the factors for width and height.
     Source: Girshick et al. (2014), appendix C.
 
     Shapes: ``[..., 4]``, ``[..., 4]`` to ``[..., 4]``.
@@ -165,16 +169,15 @@ def steps_between(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 class Moves:
-    """The window after each action, as tensor work.
+    """The window after an action, for many windows at once.
 
-    What would lie beyond the image is cut off, of a moving window too: so a move
-    towards the border narrows a window that touches it, and an object in a corner
-    can be closed in on from the whole image. (If moves kept their size instead,
-    going uphill in IoU would reach only two objects in three; see
-    ``docs/experiments.md``.) A window that would become smaller than ``min_side``
-    or leave the range of aspect ratios stays as it is.
+    A window is clipped to the image, also when it moves. A move towards the border
+    therefore narrows a window that touches it, so that an object in a corner can be
+    approached from the whole image. (If moves kept the size, going uphill in IoU would
+    reach only two objects in three; see ``docs/experiments.md``.) A window that would
+    become smaller than ``min_side`` or leave the range of aspect ratios stays as it is.
 
-    Sides and aspect ratios are measured in shares of the image's sides: the
+    Sides and aspect ratios are measured in fractions of the image's sides, as in the
     squashed frame of 2018.
     """
 
@@ -202,27 +205,27 @@ class Moves:
         return self._move(boxes, sizes, self._effects[actions])
 
     def by(self, boxes: Tensor, sizes: Tensor, steps: Tensor) -> Tensor:
-        """The window after steps of any length along all axes: see ``steps_between``.
+        """The window after steps of any length along all axes; see ``steps_between``.
 
         Shapes: ``[B, 4]``, ``[B, 2]``, ``[B, 4]`` to ``[B, 4]``.
         """
         side = boxes[..., 2:] - boxes[..., :2]
         centre = (boxes[..., :2] + boxes[..., 2:]) / 2 + steps[..., :2] * side
         half = side * torch.exp(steps[..., 2:]) / 2
-        return self._cut(boxes, sizes, torch.cat([centre - half, centre + half], dim=-1))
+        return self._clipped(boxes, sizes, torch.cat([centre - half, centre + half], dim=-1))
 
     def _move(self, boxes: Tensor, sizes: Tensor, effects: Tensor) -> Tensor:
         side = boxes[..., 2:] - boxes[..., :2]
-        return self._cut(boxes, sizes, boxes + effects * torch.cat([side, side], dim=-1))
+        return self._clipped(boxes, sizes, boxes + effects * torch.cat([side, side], dim=-1))
 
-    def _cut(self, boxes: Tensor, sizes: Tensor, moved: Tensor) -> Tensor:
-        """Moved windows without what lies beyond the image; as before where not allowed."""
+    def _clipped(self, boxes: Tensor, sizes: Tensor, moved: Tensor) -> Tensor:
+        """Moved windows clipped to the image; ``boxes`` where the result is not allowed."""
         moved = torch.minimum(moved.clamp(min=0), torch.cat([sizes, sizes], dim=-1))
-        share = (moved[..., 2:] - moved[..., :2]) / sizes
-        ratio = share[..., 1] / share[..., 0].clamp(min=1e-12)
-        # A rounding error must not forbid a window of exactly the least side.
+        sides = (moved[..., 2:] - moved[..., :2]) / sizes
+        ratio = sides[..., 1] / sides[..., 0].clamp(min=1e-12)
+        # A rounding error must not forbid a window of exactly the minimum side.
         allowed = (
-            (share.amin(dim=-1) >= self._min_side - 1e-9)
+            (sides.amin(dim=-1) >= self._min_side - 1e-9)
             & (ratio >= self._min_ratio - 1e-9)
             & (ratio <= self._max_ratio + 1e-9)
         )

@@ -1,4 +1,4 @@
-"""The batched environment: many windows, each searching one image in lock-step."""
+"""The batched environment: many windows search one image each, in lock-step."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from objloc.params import Mdp
 
 @dataclass(frozen=True)
 class Observation:
-    """What the agent may know of B episodes: no truth in it.
+    """The state of B episodes as the agent may see it, without ground truth.
 
     Attributes:
         image: ``[B]`` int64, index into the store.
         category: ``[B]`` int64, the category searched.
-        boxes: ``[B, F, 4]`` float64 pixels, the windows of the last F steps,
-            newest last; an episode's first window repeated at its start.
+        boxes: ``[B, F, 4]`` float64 pixels, the windows of the last F steps, newest
+            last; at the start of an episode its first window, repeated.
         actions: ``[B, H]`` int64, the last H actions, newest last; -1 for none.
     """
 
@@ -38,11 +38,11 @@ class Observation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one lock-step did to B episodes.
+    """The result of one lock-step of B episodes.
 
     Attributes:
         reward: ``[B]`` float32.
-        terminated: ``[B]`` bool, the trigger was pulled.
+        terminated: ``[B]`` bool, the action was the trigger.
         truncated: ``[B]`` bool, the step limit was reached without a trigger.
         iou: ``[B]`` float64, of the window after the step.
     """
@@ -59,21 +59,20 @@ class Outcome:
 
 
 class Environment:
-    """B episodes side by side over the images of one store.
+    """B episodes side by side, each in a slot, over the images of one store.
 
     Actions: indices into ``actions_of(mdp)``.
     Observation: see ``Observation``.
-    Rewards: see ``objloc.mdp.reward``; IoU is with the best-matching object of
+    Rewards: see ``objloc.mdp.reward``; IoU is that with the best-matching object of
         the category searched, difficult ones included.
-    Start: one of ``mdp.starts``, the first unless told otherwise.
+    Start: one of ``mdp.starts``, by default the first.
     End: ``terminated`` by the trigger, ``truncated`` after ``mdp.max_steps``
         actions without one.
 
-    One slot behaves exactly as B do: nothing here mixes rows. It never runs a
-    network.
+    Slots are independent: one slot behaves exactly as B do. No network is run here.
 
     Args:
-        store: the images and their truth.
+        store: the images and their ground truth.
         mdp: the decision process.
         frames: number of past windows kept for the observation.
         action_history: number of past actions kept for the observation.
@@ -115,7 +114,7 @@ class Environment:
         self._iou = self._iou_of(self._boxes[:, -1])
 
     def observation(self) -> Observation:
-        """What the agent sees now; a copy, safe to keep."""
+        """The present observation; a copy, safe to keep."""
         return Observation(
             self._image.clone(), self._category.clone(), self._boxes.clone(), self._actions.clone()
         )
@@ -133,7 +132,7 @@ class Environment:
     def step(self, actions: Tensor) -> Outcome:
         """Take one action in every slot.
 
-        An ended episode is not started anew: call ``reset_slots``.
+        An episode that has ended is not restarted: call ``reset_slots``.
 
         Args:
             actions: ``[B]`` int64.
@@ -155,7 +154,7 @@ class Environment:
         return Outcome(reward, terminated, truncated, iou)
 
     def reward_of_every_action(self) -> Tensor:
-        """``[B, A]`` float32: what each action would earn now (guided exploration)."""
+        """Reward of each action if it were taken now (for exploration): ``[B, A]`` float32."""
         boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
         objects, present = self.store.objects_of(self._image, self._category)
         after = best_iou(boxes, objects[:, None], present[:, None])
@@ -164,13 +163,13 @@ class Environment:
         return reward
 
     def keep(self, slots: Tensor) -> None:
-        """Drop all slots but some: ``[R]`` int64 or ``[B]`` bool."""
+        """Drop all slots but the given ones: ``[R]`` int64 or ``[B]`` bool."""
         self._image, self._category = self._image[slots], self._category[slots]
         self._boxes, self._actions = self._boxes[slots], self._actions[slots]
         self._steps, self._iou = self._steps[slots], self._iou[slots]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that changes, to go on later."""
+        """Everything that changes."""
         return {
             "image": self._image,
             "category": self._category,
@@ -180,7 +179,7 @@ class Environment:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self._image, self._category = state["image"], state["category"]
         self._boxes, self._actions = state["boxes"], state["actions"]
         self._steps = state["steps"]
