@@ -1,4 +1,4 @@
-"""How far a long piece of work is: a bar on a terminal, a line now and then elsewhere."""
+"""Display the progress of long work: a bar on a terminal, a line now and then in a log."""
 
 import sys
 import time
@@ -19,9 +19,36 @@ from rich.progress import (
 )
 
 LINE_EVERY = 15.0
-"""Seconds between two lines where there is no terminal (a log, or under DVC)."""
+"""Seconds between two lines where there is no terminal (in a log, or under DVC)."""
 
 Unit = Literal["bytes", "images"]
+
+
+class Pace:
+    """Measure the speed of work from now on, and decide when the next line is due."""
+
+    def __init__(self) -> None:
+        self._began = self._last_line = time.monotonic()
+
+    def line_due(self) -> bool:
+        """Whether the last line is ``LINE_EVERY`` seconds old."""
+        return time.monotonic() - self._last_line >= LINE_EVERY
+
+    def line_shown(self) -> None:
+        """Start waiting for the next line."""
+        self._last_line = time.monotonic()
+
+    def rate(self, done: float) -> float:
+        """Amount per second, of which ``done`` was done since the start."""
+        return done / max(1e-3, time.monotonic() - self._began)
+
+    def left(self, done: float, rest: float) -> str:
+        """Time that the rest will take as ``minutes:seconds``; ``?`` while nothing is done."""
+        rate = self.rate(done)
+        if rate <= 0:
+            return "?"
+        seconds = round(rest / rate)
+        return f"{seconds // 60}:{seconds % 60:02d}"
 
 
 @contextmanager
@@ -29,10 +56,10 @@ def progress(label: str, total: int, unit: Unit, start: int = 0) -> Iterator[Cal
     """Show progress on standard error while the block runs.
 
     Args:
-        label: what is being done.
-        total: when it is done, in units.
-        unit: of ``total``.
-        start: what was there already; it counts as done, not as speed.
+        label: name of the work.
+        total: amount of work, in units.
+        unit: unit of ``total``.
+        start: amount that is there already; it counts as done, not towards the speed.
 
     Yields:
         A function to call with the number of units just done.
@@ -54,29 +81,27 @@ def progress(label: str, total: int, unit: Unit, start: int = 0) -> Iterator[Cal
 
 
 class _Lines:
-    """The same as lines of text, for logs."""
+    """The same progress as lines of text, for logs."""
 
     def __init__(self, label: str, total: int, unit: Unit, start: int) -> None:
         self._label, self._total, self._unit = label, total, unit
         self._start = self._done = start
-        self._begun = self._shown = time.monotonic()
+        self._pace = Pace()
 
     def advance(self, amount: int) -> None:
         self._done += amount
-        if time.monotonic() - self._shown >= LINE_EVERY:
+        if self._pace.line_due():
             self.show()
 
     def show(self) -> None:
-        self._shown = time.monotonic()
-        rate = (self._done - self._start) / max(self._shown - self._begun, 1e-3)
-        left = (self._total - self._done) / rate if rate > 0 else float("inf")
-        scale, unit = (1e6, "MB") if self._unit == "bytes" else (1.0, "images")
-        share = 100 * self._done / self._total if self._total else 100.0
-        digits = 1 if self._unit == "bytes" else 0
+        self._pace.line_shown()
+        scale, unit, digits = (1e6, "MB", 1) if self._unit == "bytes" else (1.0, "images", 0)
+        new, rest = self._done - self._start, self._total - self._done
+        percent = 100 * self._done / self._total if self._total else 100.0
         line = (
             f"{self._label}: {self._done / scale:.{digits}f} of {self._total / scale:.{digits}f} "
-            f"{unit} ({share:.0f} %), {rate / scale:.{digits}f} {unit}/s"
+            f"{unit} ({percent:.0f} %), {self._pace.rate(new) / scale:.{digits}f} {unit}/s"
         )
-        if self._done < self._total and left < float("inf"):
-            line += f", {left // 60:.0f}:{left % 60:02.0f} left"
+        if rest > 0 and new > 0:
+            line += f", {self._pace.left(new, rest)} left"
         print(line, file=sys.stderr, flush=True)

@@ -24,10 +24,10 @@ def main(
     """
     from objloc.files import repository_root
     from objloc.learning.experiment import Experiment
-    from objloc.learning.progress_bar import TrainingProgress
     from objloc.params import load_params
     from objloc.tracking import TrainingRun, resolve_init
     from objloc.view.run_folder import write_run
+    from objloc.view.training_progress import TrainingProgress
 
     params = load_params(params_file, overrides)
     init = resolve_init(params.train.init_from, params.train.init_sha256)

@@ -33,7 +33,7 @@ WITHOUT_EFFECT = {
     "objloc/params": "params.yaml states every value (tested below), no default decides, and "
     "tests/test_params.py holds what an agent that extends another is",
     "objloc/tracking": "it writes to MLflow only, and a model it fetches is known by its hash",
-    "objloc/learning/progress_bar.py": "it is shown while waiting",
+    "objloc/view/training_progress.py": "it is shown while waiting",
     "objloc/progress.py": "it is shown while waiting",
     "objloc/data/summary.py": "it is printed",
     "stages/_command.py": "it reads the command line and reports mistakes",

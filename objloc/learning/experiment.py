@@ -1,4 +1,4 @@
-"""One training run from shards to a run folder: phases, resuming, writing."""
+"""A training run from shards to checkpoints: phases, saving its state, resuming."""
 
 import hashlib
 import io
@@ -20,8 +20,7 @@ from objloc.data.categories import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import repository_root, write_atomically
-from objloc.learning.progress import Report, Tick
-from objloc.learning.progress_bar import TrainingProgress
+from objloc.learning.progress import TrainingStatus, ValidationReport
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
 from objloc.network.checkpoint import (
@@ -36,33 +35,54 @@ from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
 
 SAVE_EVERY = 120.0
-"""Seconds between two saves of the state that a killed run goes on from."""
+"""Seconds between two saves of the state that a killed run is resumed from."""
 
 
 class Run(Protocol):
-    """Where metrics go while training; ``objloc.tracking`` has the real one."""
+    """Tracking of a training; ``objloc.tracking.TrainingRun`` is one."""
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         """Log a period's metrics at an update."""
 
 
+class Progress(Protocol):
+    """Display of a training; ``objloc.view.training_progress.TrainingProgress`` is one."""
+
+    def phase(self, name: str) -> None:
+        """Begin a phase."""
+
+    def log(self, line: str) -> None:
+        """Show a line."""
+
+    def update(self, status: TrainingStatus) -> None:
+        """Show where training stands."""
+
+    def rates(self, status: TrainingStatus) -> dict[str, float]:
+        """Metrics of speed: steps and updates per second since the phase began."""
+
+
 @dataclass
 class Record:
-    """What a run has measured so far.
+    """Everything that a run has measured so far.
 
     Attributes:
-        rows: one a period, in order; key ``phase`` counts from 0.
-        losses, q_values: by period: its update and its samples.
+        rows: metrics of each period, in order; key ``phase`` counts from 0.
+        losses, q_values: update and samples of each period.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     losses: list[tuple[int, Tensor]] = field(default_factory=list)
     q_values: list[tuple[int, Tensor]] = field(default_factory=list)
 
-    def add(self, phase: int, report: Report, offset: int) -> dict[str, float]:
-        """Add a period; updates of earlier phases are counted on."""
+    def updates_before(self, phase: int) -> int:
+        """Number of updates in all earlier phases."""
+        before = [row["update"] for row in self.rows if row["phase"] < phase]
+        return int(before[-1]) if before else 0
+
+    def add(self, phase: int, report: ValidationReport) -> dict[str, float]:
+        """Add a period; its updates are counted on from those of earlier phases."""
         row = {**report.metrics, "phase": float(phase)}
-        row["update"] += offset
+        row["update"] += self.updates_before(phase)
         self.rows.append(row)
         update = int(row["update"])
         self.losses.append((update, torch.from_numpy(report.losses.copy())))
@@ -74,11 +94,11 @@ class Experiment:
     """A training run: one phase, or one for each category of a curriculum.
 
     Args:
-        shards: the folder of shards.
-        params: all parameters; ``train`` and the agent it names are used.
-        init: a checkpoint to start from.
-        features: the store of a frozen backbone's features; None: computed from
-            the images, again for every batch.
+        shards: folder of shards.
+        params: all parameters; ``train`` and the agent that it names are used.
+        init: checkpoint to start from.
+        features: feature store of a frozen backbone; None: features are computed from
+            the images of every batch.
 
     Raises:
         ObjlocError: unknown categories or image sets, a category without images,
@@ -122,26 +142,26 @@ class Experiment:
         self.key = self._key()
         self._state_file = repository_root() / ".objloc" / "resume" / f"{self.key}.pt"
         self.record = Record()
-        # Fails now rather than after an hour if the earlier model does not fit.
+        # Fails now instead of after an hour if ``init`` does not fit.
         self._first_network()
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What decides this run: ``train`` and the agent it names, resolved."""
+        """Parameters that determine this run: ``train`` and the agent that it names."""
         params = self.params
         return {
             "train": params.train.model_dump(mode="json"),
             "agents": {params.train.agent: params.agent.model_dump(mode="json")},
         }
 
-    def run(self, progress: TrainingProgress, run: Run) -> tuple[Checkpoint, Checkpoint]:
-        """Train; an interrupted run goes on where it stopped.
+    def run(self, progress: Progress, run: Run) -> tuple[Checkpoint, Checkpoint]:
+        """Train, or resume an interrupted run.
 
         Returns:
-            The best on validation, and the last, of the last phase.
+            Checkpoints of the last phase: the best on validation, and the last.
 
         Raises:
-            KeyboardInterrupt: after the state was saved.
+            KeyboardInterrupt: the run was interrupted; its state is saved.
         """
         state = self._saved_state(progress)
         limit = self.params.train.max_minutes
@@ -156,7 +176,7 @@ class Experiment:
             cut = self._run_phase(phase, training, progress, run, deadline)
             # The record counts updates over all phases, a phase its own.
             chosen = dict(training.best_metrics)
-            chosen["update"] += self._offset(phase)
+            chosen["update"] += self.record.updates_before(phase)
             last = self._checkpoint(
                 training.learner.kept.state_dict(), self.record.rows[-1], phase, cut
             )
@@ -172,56 +192,42 @@ class Experiment:
         self,
         phase: int,
         training: Training,
-        progress: TrainingProgress,
+        progress: Progress,
         run: Run,
         deadline: float,
     ) -> bool:
         """Run a phase to its end or the deadline; True if it was cut."""
-        offset = self._offset(phase)
         saved = time.monotonic()
         psutil.cpu_percent()
-        tick = None
         with _interrupts() as interrupted:
-            for tick in training.run():
-                progress.update(tick)
-                if tick.report is not None:
-                    self._log(phase, tick, tick.report, offset, progress, run)
+            for status in training.run():
+                progress.update(status)
+                if status.report is not None:
+                    row = self.record.add(phase, status.report)
+                    self._log(row, progress.rates(status), run)
                 now = time.monotonic()
-                if tick.report is not None or now - saved >= SAVE_EVERY or interrupted:
+                if status.report is not None or now - saved >= SAVE_EVERY or interrupted:
                     self._save_state(phase, training)
                     saved = now
                 if interrupted:
-                    progress.say("interrupted: the same command goes on from here")
+                    progress.log("interrupted: the same command goes on from here")
                     raise KeyboardInterrupt
-                if now >= deadline and tick.progress < 1:
+                if now >= deadline and status.progress < 1:
                     self._save_state(phase, training)
-                    tick.report = training.report()
-                    self._log(phase, tick, tick.report, offset, progress, run)
-                    progress.say(f"cut by train.max_minutes at {tick.progress:.0%}")
+                    row = self.record.add(phase, training.report())
+                    self._log(row, progress.rates(status), run)
+                    progress.log(f"cut by train.max_minutes at {status.progress:.0%}")
                     return True
         return False
 
-    def _log(
-        self,
-        phase: int,
-        tick: Tick,
-        report: Report,
-        offset: int,
-        progress: TrainingProgress,
-        run: Run,
-    ) -> None:
-        row = self.record.add(phase, report, offset)
+    @staticmethod
+    def _log(row: dict[str, float], rates: dict[str, float], run: Run) -> None:
         machine = {
-            **progress.rates(tick),
+            **rates,
             "cpu_percent": psutil.cpu_percent(),
             "memory_mb": psutil.Process().memory_info().rss / 1e6,
         }
         run.log_metrics({**row, **machine}, int(row["update"]))
-
-    def _offset(self, phase: int) -> int:
-        """Updates of all earlier phases."""
-        before = [row["update"] for row in self.record.rows if row["phase"] < phase]
-        return int(before[-1]) if before else 0
 
     def _training(self, phase: int, network: QNetwork) -> Training:
         trained = [self.categories.index(name) for name in self.phases[phase]]
@@ -263,7 +269,7 @@ class Experiment:
         )
 
     def _key(self) -> str:
-        """Hash of all that decides the run but for its length, so that it can be extended."""
+        """Hash of everything that determines the run but its length, so that it can be extended."""
         train = self.params.train.model_dump(mode="json", exclude={"max_minutes"})
         agent = self.params.agent.model_dump(mode="json")
         del agent["schedule"]["passes"]
@@ -283,25 +289,25 @@ class Experiment:
             buffer,
         )
         write_atomically(self._state_file, buffer.getvalue())
-        # Only the newest run is kept: states are large.
+        # States are large: those of other runs are deleted after a week.
         for other in self._state_file.parent.glob("*.pt"):
             if other != self._state_file and time.time() - other.stat().st_mtime > 7 * 86400:
                 other.unlink(missing_ok=True)
 
-    def _saved_state(self, progress: TrainingProgress) -> dict[str, Any] | None:
-        """The state to go on from, if there is one that this run continues."""
+    def _saved_state(self, progress: Progress) -> dict[str, Any] | None:
+        """The state to resume from; None if there is none that this run continues."""
         if not self._state_file.exists():
             return None
         try:
             state: dict[str, Any] = load_tensors(self._state_file)
         except ObjlocError as error:
-            progress.say(f"starts anew: {error}")
+            progress.log(f"starts anew: {error}")
             return None
         passes = self.params.agent.schedule.passes
         if passes < state["passes"] or (state["finished"] and passes == state["passes"]):
             return None
         self.record = Record(*state["record"])
-        progress.say(f"goes on from update {state['training']['learner']['updates']}")
+        progress.log(f"goes on from update {state['training']['learner']['updates']}")
         return state
 
 

@@ -1,25 +1,37 @@
-"""Windows that an update looks through beside those replayed."""
+"""Windows that join the replayed ones in a batch, drawn from the same images.
+
+An add-on of ``AllActionTargets``: targets of all actions follow from geometry, so any window
+of an image can be trained on, not only those that an episode visited.
+"""
 
 import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.landings import Landings
 from objloc.mdp.action import start_windows
 from objloc.mdp.environment import Observation
 from objloc.params import Learning, Mdp
 
+_WINDOWS_KEPT = 32
+"""Windows that ``LandedWindows`` keeps for each image."""
+_WINDOWS_ADDED = 8
+"""Maximum number of them that one update adds to an image."""
 
-class FurtherWindows:
-    """Draws windows of images: round objects, where searches start, where they led lately.
+
+class ExtraWindows:
+    """Draw windows round objects, at the starts of searches, and where learned moves landed.
 
     Args:
         store: the images.
-        mdp: its start windows.
-        learning: shares of each kind; see ``objloc.params.Learning``.
+        mdp: the decision process; its start windows are used.
+        learning: the fraction of each kind; see ``objloc.params.Learning``.
         frames: windows in the observations made.
         action_history: past actions in them.
-        generator: of the draws.
+        generator: source of random draws.
+
+    Attributes:
+        replayed: number of windows of an image that are replayed.
+        landed: where learned moves landed; None if such windows are not used.
     """
 
     def __init__(
@@ -35,28 +47,31 @@ class FurtherWindows:
         self._frames, self._action_history = frames, action_history
         self._generator = generator
         self._starts = start_windows(mdp.starts)
-        # Each grid as often as any other: large windows are few.
-        self._chances = torch.tensor([1 / n**2 for n, _ in mdp.starts for _ in range(n**2)])
+        # Each grid is as likely as any other, though large windows are few.
+        self._start_weights = torch.tensor([1 / n**2 for n, _ in mdp.starts for _ in range(n**2)])
         each = learning.windows_per_image
-        self._objects, self._begun, self._landed = (
-            round(each * share)
-            for share in (learning.object_windows, learning.start_windows, learning.landed_windows)
+        self._num_object, self._num_start, self._num_landed = (
+            round(each * fraction)
+            for fraction in (
+                learning.object_windows,
+                learning.start_windows,
+                learning.landed_windows,
+            )
         )
-        self.landings = Landings(len(store)) if self._landed else None
-        # At least one window of each image is replayed: it says which images.
-        self.replayed = max(1, each - self._objects - self._begun - self._landed)
-        """Windows of an image that are replayed."""
+        self.landed = LandedWindows(len(store)) if self._num_landed else None
+        # At least one is replayed: it determines the image.
+        self.replayed = max(1, each - self._num_object - self._num_start - self._num_landed)
 
-    def beside(self, replayed: Observation) -> Observation:
-        """Windows replayed, and the others of the same images: these come last."""
+    def add_to(self, replayed: Observation) -> Observation:
+        """Append extra windows of the same images to replayed ones."""
         images = torch.unique(replayed.image)
         parts = [replayed]
-        if self._objects:
-            parts.append(self._round_objects(images.repeat_interleave(self._objects)))
-        if self._begun:
-            parts.append(self._at_starts(images.repeat_interleave(self._begun)))
-        if self._landed:
-            parts.append(self._landed_on(images.repeat_interleave(self._landed)))
+        if self._num_object:
+            parts.append(self._around_objects(images.repeat_interleave(self._num_object)))
+        if self._num_start:
+            parts.append(self._at_starts(images.repeat_interleave(self._num_start)))
+        if self._num_landed:
+            parts.append(self._where_landed(images.repeat_interleave(self._num_landed)))
         return Observation(
             torch.cat([part.image for part in parts]),
             torch.cat([part.category for part in parts]),
@@ -64,43 +79,90 @@ class FurtherWindows:
             torch.cat([part.actions for part in parts]),
         )
 
-    def _round_objects(self, images: Tensor) -> Observation:
-        return windows_round_objects(
+    def _around_objects(self, images: Tensor) -> Observation:
+        return windows_around_objects(
             self._store, images, self._frames, self._action_history, self._generator, self._jitter
         )
 
     def _at_starts(self, images: Tensor) -> Observation:
         chosen = torch.multinomial(
-            self._chances, len(images), replacement=True, generator=self._generator
+            self._start_weights, len(images), replacement=True, generator=self._generator
         )
         boxes = self._starts[chosen] * self._store.sizes[images].repeat(1, 2)
         return self._observed(images, boxes)
 
-    def _landed_on(self, images: Tensor) -> Observation:
-        """Where no learned move has led yet, windows round objects."""
-        others = self._round_objects(images)
-        assert self.landings is not None  # noqa: S101  # for the type checker
-        boxes, known = self.landings.draw(images, self._generator)
+    def _where_landed(self, images: Tensor) -> Observation:
+        """Windows where learned moves landed; round objects if none has landed in the image."""
+        others = self._around_objects(images)
+        assert self.landed is not None  # noqa: S101  # for the type checker
+        boxes, known = self.landed.draw(images, self._generator)
         return self._observed(images, torch.where(known[:, None], boxes, others.boxes[:, -1]))
 
     def _observed(self, images: Tensor, boxes: Tensor) -> Observation:
-        """Windows that nothing was seen before; for a category that the image holds."""
+        """Observations without a past, for a category that the image holds."""
         category = self._store.object_category[images].amax(dim=1)
-        return _alone(images, category, boxes, self._frames, self._action_history)
+        return _without_past(images, category, boxes, self._frames, self._action_history)
 
 
-def _alone(
-    images: Tensor, category: Tensor, boxes: Tensor, frames: int, action_history: int
-) -> Observation:
-    return Observation(
-        images,
-        category,
-        boxes[:, None].repeat(1, frames, 1),
-        torch.full((len(images), action_history), -1),
-    )
+class LandedWindows:
+    """The latest windows of each image where the agent's learned steps and zooms led.
+
+    A network that is trained only on windows that other moves led to cannot value those
+    that its own learned moves lead to.
+
+    Source: Ross, Gordon & Bagnell (2011), DAgger: learn on the states that one's own policy
+    visits; Cai & Vasconcelos (2018) do so with regressed boxes.
+
+    Args:
+        images: number of images.
+    """
+
+    def __init__(self, images: int) -> None:
+        self._boxes = torch.zeros(images, _WINDOWS_KEPT, 4, dtype=torch.float64)
+        self._added = torch.zeros(images, dtype=torch.int64)
+
+    def add(self, image: Tensor, boxes: Tensor, generator: torch.Generator) -> None:
+        """Keep windows; of many in one image, a random selection.
+
+        Args:
+            image: ``[P]`` int64.
+            boxes: ``[P, 4]`` float64, pixels of the store's image.
+            generator: source of random draws.
+        """
+        order = torch.randperm(len(image), generator=generator)
+        order = order[torch.argsort(image[order], stable=True)]
+        image, boxes = image[order], boxes[order]
+        _, group, counts = torch.unique_consecutive(image, return_inverse=True, return_counts=True)
+        rank = torch.arange(len(image)) - (counts.cumsum(0) - counts)[group]
+        kept = rank < _WINDOWS_ADDED
+        image, boxes, rank = image[kept], boxes[kept], rank[kept]
+        self._boxes[image, (self._added[image] + rank) % _WINDOWS_KEPT] = boxes
+        self._added += torch.bincount(image, minlength=len(self._added))
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw one window of each image.
+
+        Args:
+            images: ``[B]`` int64.
+            generator: source of random draws.
+
+        Returns:
+            Windows ``[B, 4]`` float64, and ``[B]`` bool, whether the image has any.
+        """
+        known = self._added[images].clamp(max=_WINDOWS_KEPT)
+        place = torch.rand(len(images), generator=generator, dtype=torch.float64)
+        return self._boxes[images, (place * known).long()], known > 0
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All windows kept."""
+        return {"boxes": self._boxes, "added": self._added}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore a state."""
+        self._boxes, self._added = state["boxes"], state["added"]
 
 
-def windows_round_objects(
+def windows_around_objects(
     store: SampleStore,
     images: Tensor,
     frames: int,
@@ -108,23 +170,23 @@ def windows_round_objects(
     generator: torch.Generator,
     jitter: float = 1.0,
 ) -> Observation:
-    """Windows jittered round a random object of each image.
+    """Draw a random object of each image and jitter its box.
 
-    They show the network what a find looks like before it can find one: centres
-    are shifted by a normal share of the object's side (0.15 times ``jitter``) and
-    sides scaled by a log-normal factor (0.3 times it).
+    They show the network successful windows before its own searches end at any. Centres
+    are shifted by a normal fraction of the object's side (standard deviation 0.15 times
+    ``jitter``), sides are scaled by a log-normal factor (0.3 times ``jitter``).
 
     Args:
         store: the images.
         images: ``[B]`` int64; each must hold an object of a known category.
         frames: windows in the observations made.
         action_history: past actions in them.
-        generator: of the draw.
+        generator: source of random draws.
         jitter: see ``objloc.params.Learning.object_jitter``.
     """
     labels = store.object_category[images]
-    chance = torch.rand(labels.shape, generator=generator)
-    chosen = torch.where(labels >= 0, chance, -1.0).argmax(dim=1)
+    score = torch.rand(labels.shape, generator=generator)
+    chosen = torch.where(labels >= 0, score, -1.0).argmax(dim=1)
     rows = torch.arange(len(images))
     boxes = store.boxes[images][rows, chosen]
     noise = torch.randn(len(images), 4, generator=generator, dtype=torch.float64)
@@ -135,4 +197,16 @@ def windows_round_objects(
     low = torch.minimum((centre - half).clamp(min=0), sizes - 1)
     high = torch.maximum(torch.minimum(centre + half, sizes), low + 1)
     jittered = torch.cat([low, high], dim=1)
-    return _alone(images, labels[rows, chosen], jittered, frames, action_history)
+    return _without_past(images, labels[rows, chosen], jittered, frames, action_history)
+
+
+def _without_past(
+    images: Tensor, category: Tensor, boxes: Tensor, frames: int, action_history: int
+) -> Observation:
+    """Observations like those at the start of an episode."""
+    return Observation(
+        images,
+        category,
+        boxes[:, None].repeat(1, frames, 1),
+        torch.full((len(images), action_history), -1),
+    )

@@ -1,6 +1,7 @@
-"""The learner: one update of the online network from a batch of the memory."""
+"""The learner: one gradient step of the online network, and the target network behind it."""
 
 import copy
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,22 +12,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.optimiser import build_optimiser, set_rate
 from objloc.learning.replay import ReplayBuffer
-from objloc.learning.td_targets import Backup, Taught
+from objloc.learning.sampled_targets import SampledTargets
+from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
 from objloc.network.q_network import QNetwork
 from objloc.params import Learning, Mdp
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one update measured.
+    """The measurements of one update.
 
     Attributes:
         loss: mean over the batch.
-        td_error: mean absolute difference of target and value.
-        q_values: ``[n]`` float32, the values of the batch that were taught.
-        losses: ``[n]`` float32, one for each of them.
+        td_error: mean absolute TD error.
+        q_values: ``[n]`` float32, the values that were trained.
+        losses: ``[n]`` float32, the loss of each.
     """
 
     loss: float
@@ -38,12 +39,14 @@ class Update:
 class Learner:
     """Deep Q-learning with a target network.
 
+    Source: Mnih et al. (2015).
+
     Args:
-        network: the online network, already on its device.
+        network: the online network, already on its device; trained in place.
         store: the training images.
         mdp: the decision process.
         learning: see ``objloc.params.Learning``.
-        generator: of batches, augmentation and dropout.
+        generator: source of all random draws (batches, augmentation, dropout).
     """
 
     def __init__(
@@ -60,7 +63,10 @@ class Learner:
         self._device = network.device
         self._learning = learning
         self._generator = generator
-        self._backup = Backup(self.online, self.target, store, mdp, learning, generator)
+        targets = SampledTargets if learning.backup == "sampled" else AllActionTargets
+        self.make_targets: TargetMaker = targets(
+            self.online, self.target, store, mdp, learning, generator
+        )
         self._optimiser = build_optimiser(network, learning)
         self._drops = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in network.modules())
 
@@ -70,19 +76,15 @@ class Learner:
         return self.target if self._learning.kept == "target" else self.online
 
     def update(self, memory: ReplayBuffer) -> Update:
-        """Draw a batch, follow the gradient once, and update the target network."""
-        set_rate(self._optimiser, self._learning, self.updates)
+        """Sample a batch, take one gradient step, and update the target network."""
+        set_learning_rate(self._optimiser, self._learning, self.updates)
         self.online.train()
         with self._own_dropout():
-            taught = self._backup(memory)
-        values, losses = self._losses(taught)
-        loss = (losses * taught.weights * taught.importance).sum() / taught.weights.sum()
-        if taught.presence is not None:
-            loss = loss + self._learning.presence_weight * taught.presence
-        if taught.zooms is not None:
-            loss = loss + self._learning.zoom_weight * taught.zooms
-        if taught.steps is not None:
-            loss = loss + self._learning.step_weight * taught.steps
+            batch = self.make_targets(memory)
+        values, losses = self._losses(batch)
+        loss = (losses * batch.weights * batch.importance).sum() / batch.weights.sum()
+        for auxiliary in batch.auxiliary:
+            loss = loss + auxiliary
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._learning.max_gradient_norm is not None:
@@ -94,73 +96,107 @@ class Learner:
         if self.updates % self._learning.target_update_every == 0:
             self._update_target()
         values = values.detach().float().cpu()
-        errors = (values - taught.targets.cpu()).abs()
+        td_errors = (values - batch.targets.cpu()).abs()
         if memory.priorities is not None:
-            memory.priorities.update(taught.keys, errors)
+            memory.priorities.update(batch.keys, td_errors)
         return Update(
             float(loss.detach()),
-            float(errors.mean()),
+            float(td_errors.mean()),
             values,
             losses.detach().float().cpu(),
         )
 
-    def _losses(self, taught: Taught) -> tuple[Tensor, Tensor]:
+    def _losses(self, batch: TargetBatch) -> tuple[Tensor, Tensor]:
         """Values ``[n]`` and their losses ``[n]``."""
-        loss, outputs, targets = self._learning.loss, taught.outputs, taught.targets
+        loss, outputs, targets = self._learning.loss, batch.outputs, batch.targets
         if self.online.bounds is not None:
-            least, greatest = self.online.bounds[:, taught.actions]
-            values = least + (greatest - least) * torch.sigmoid(outputs)
-            shares_of_range = (targets - least) / (greatest - least)
+            low, high = self.online.bounds[:, batch.actions]
+            values = low + (high - low) * torch.sigmoid(outputs)
             return values, F.binary_cross_entropy_with_logits(
-                outputs, shares_of_range, reduction="none"
+                outputs, (targets - low) / (high - low), reduction="none"
             )
         if loss == "squared":
             return outputs, (outputs - targets).square()
         return outputs, F.smooth_l1_loss(outputs, targets, reduction="none")
 
     def _update_target(self) -> None:
-        """Copy the online weights, or a share of them; buffers are copied whole."""
+        """Move the target weights towards the online ones; buffers are copied whole."""
         rate = self._learning.target_rate
         with torch.no_grad():
-            for mine, theirs in zip(
+            for target, online in zip(
                 self.target.parameters(), self.online.parameters(), strict=True
             ):
-                mine.lerp_(theirs, rate) if rate < 1 else mine.copy_(theirs)
+                target.lerp_(online, rate) if rate < 1 else target.copy_(online)
             for kept, new in zip(self.target.buffers(), self.online.buffers(), strict=True):
                 kept.copy_(new)
 
     def _own_dropout(self) -> AbstractContextManager[None]:
-        """Dropout draws from the global generator: seed it for the update, put it back."""
+        """Seed the global generator, which dropout draws from, for the update alone."""
         if not self._drops:
             return nullcontext()
         return _seeded(int(torch.randint(2**62, (), generator=self._generator)), self._device)
 
     def state_dict(self) -> dict[str, Any]:
-        """Both networks, the optimiser and the count of updates."""
-        state = {
+        """Both networks, the optimiser, the number of updates, the state of the targets."""
+        return {
             "online": self.online.state_dict(),
             "target": self.target.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "updates": self.updates,
+            **self.make_targets.state_dict(),
         }
-        if self._backup.landings is not None:
-            state["landings"] = self._backup.landings.state_dict()
-        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]
-        if self._backup.landings is not None:
-            self._backup.landings.load_state_dict(state["landings"])
+        self.make_targets.load_state_dict(state)
 
 
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators within a block, and put them back after it."""
+    """Seed the global generators within a block, and restore them after it."""
     devices = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+def build_optimiser(network: QNetwork, learning: Learning) -> torch.optim.Optimizer:
+    """Build a network's optimiser; the weights of a pretrained backbone are its second group."""
+    pretrained = set(network.pretrained_weights())
+    fresh = [each for name, each in network.named_parameters() if name not in pretrained]
+    groups: list[dict[str, Any]] = [{"params": fresh}]
+    if pretrained:
+        tuned = [each for name, each in network.named_parameters() if name in pretrained]
+        groups.append({"params": tuned})
+    if learning.optimiser == "rmsprop":
+        # TensorFlow 1's decay is called alpha here.
+        return torch.optim.RMSprop(
+            groups, lr=learning.learning_rate, alpha=0.99, eps=1e-6,
+            weight_decay=learning.weight_decay,
+        )  # fmt: skip
+    return torch.optim.AdamW(groups, lr=learning.learning_rate, weight_decay=learning.weight_decay)
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, learning: Learning, updates: int) -> None:
+    """Set the learning rates of the next update.
+
+    Args:
+        optimiser: from ``build_optimiser``.
+        learning: see ``objloc.params.Learning``.
+        updates: number of updates so far, from the first one on, so that a run can be resumed.
+    """
+    factors = (1.0, learning.backbone_rate)
+    for group, factor in zip(optimiser.param_groups, factors, strict=False):
+        group["lr"] = learning_rate_at(learning, updates) * factor
+
+
+def learning_rate_at(learning: Learning, updates: int) -> float:
+    """Learning rate after some updates: cosine decay to a hundredth, or constant."""
+    if not learning.learning_rate_decay_updates:
+        return learning.learning_rate
+    done = min(1.0, updates / learning.learning_rate_decay_updates)
+    return learning.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)

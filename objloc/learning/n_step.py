@@ -1,4 +1,4 @@
-"""Returns of several steps, from transitions that are remembered one by one."""
+"""An add-on of the replay memory: n-step returns, made when a transition is sampled."""
 
 from typing import NamedTuple
 
@@ -6,32 +6,33 @@ import torch
 from torch import Tensor
 
 
-class Played(NamedTuple):
-    """Where n transitions come from.
+class EpisodeStep(NamedTuple):
+    """The place of n transitions in their episodes.
 
     Attributes:
-        slots: ``[n]`` int64, the environment of each; none twice.
-        ended: ``[n]`` bool, the episode ended with it, by the trigger or the step limit.
+        slots: ``[n]`` int64, the environment of each; all different.
+        ended: ``[n]`` bool, whether the episode ended with it, by the trigger or the step
+            limit.
     """
 
     slots: Tensor
     ended: Tensor
 
 
-class Successors:
-    """Which transition followed which in its episode.
+class NStepReturns:
+    """Links from each stored transition to the next one of its episode.
 
-    Rewards of several steps are added up when a transition is drawn, and what is seen
-    after them is what the last of these transitions led to, with past windows and
-    actions of its own. An episode that was truncated, or is not played further yet,
-    gives a shorter return, from whose last state one bootstraps.
+    When a transition is sampled, rewards are summed along the links. The state after
+    them is that of the last transition, with its own past windows and actions. If the
+    episode was truncated or goes on beyond the memory, the return has fewer steps and
+    bootstraps from the last known state.
 
     Source: Sutton (1988); Mnih et al. (2016) for deep Q-learning.
 
     Args:
         size: rows of the memory.
-        slots: environments whose episodes come interleaved.
-        steps: n, the most that are added up.
+        slots: number of environments, whose transitions are interleaved.
+        steps: n, the maximum number of rewards summed.
         discount: gamma.
     """
 
@@ -40,25 +41,25 @@ class Successors:
         self._newest = torch.full((slots,), -1)
         self._discounts = [discount**step for step in range(steps)]
 
-    def add(self, rows: Tensor, played: Played) -> None:
-        """Continue episodes by the transitions now at some rows: ``[n]`` int64."""
-        previous = self._newest[played.slots]
+    def add(self, rows: Tensor, step: EpisodeStep) -> None:
+        """Link the transitions now at some rows, ``[n]`` int64, to those before them."""
+        previous = self._newest[step.slots]
         goes_on = previous >= 0
         self._following[previous[goes_on]] = rows[goes_on].int()
-        # After the line above: a memory that is small may forget the previous one now.
+        # After the line above: in a small memory the new one may overwrite the previous.
         self._following[rows] = -1
-        self._newest[played.slots] = torch.where(played.ended, -1, rows)
+        self._newest[step.slots] = torch.where(step.ended, -1, rows)
 
     def returns(self, rows: Tensor, reward_t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rewards of up to n steps from some rows on, added up.
+        """Sum the rewards of up to n steps from some rows on.
 
         Args:
-            rows: ``[n]`` int64.
-            reward_t: the memory's column of rewards, float32.
+            rows: ``[n]`` int64, rows of the first steps.
+            reward_t: rewards of all rows of the memory, float32.
 
         Returns:
-            Discounted sums ``[n]`` float32, of how many steps each is ``[n]`` int64,
-            and the row of the last of them ``[n]`` int64.
+            Discounted sums ``[n]`` float32, their numbers of steps ``[n]`` int64, and
+            the rows of their last steps ``[n]`` int64.
         """
         last, steps, total = rows, torch.ones_like(rows), reward_t[rows]
         for discount in self._discounts[1:]:
@@ -70,10 +71,10 @@ class Successors:
         return total, steps, last
 
     def state_dict(self, length: int) -> dict[str, Tensor]:
-        """What changes, of the first ``length`` rows."""
+        """Everything that changes, for the first ``length`` rows."""
         return {"following": self._following[:length].clone(), "newest": self._newest.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self._following[: len(state["following"])] = state["following"]
         self._newest = state["newest"].clone()

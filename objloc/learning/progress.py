@@ -1,6 +1,7 @@
-"""What training tells of itself: reports of periods, and where it stands."""
+"""The measurements that training yields: its status at any time, a report for each period."""
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,13 +15,13 @@ _HISTOGRAM_SAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a period of training measured.
+class ValidationReport:
+    """The measurements of a period of training and of the validation at its end.
 
     Attributes:
         metrics: see ``docs/metrics.md``.
         losses, q_values: float32 samples of the period, for histograms.
-        best: the validation score is the best so far.
+        best: whether the validation score is the best so far.
     """
 
     metrics: dict[str, float]
@@ -29,17 +30,17 @@ class Report:
     best: bool
 
 
-@dataclass
-class Tick:
-    """Where training stands after a lock-step.
+@dataclass(frozen=True)
+class TrainingStatus:
+    """How far training has got after a lock-step.
 
     Attributes:
-        progress: share of the episodes that have ended.
-        updates, steps, episodes: counted from the start of the run.
+        progress: fraction of the schedule that is done.
+        updates, steps, episodes: counts from the start of the phase.
         loss: running mean; nan before the first update.
-        epsilon: of the last step.
-        reward: mean of the period's episodes; nan before the first has ended.
-        report: at the end of a period.
+        epsilon: probability of a random action in the last step.
+        reward: mean over the period's episodes; nan before the first has ended.
+        report: the period's report, if the period ended with this step.
     """
 
     progress: float
@@ -49,11 +50,11 @@ class Tick:
     loss: float
     epsilon: float
     reward: float
-    report: Report | None = None
+    report: ValidationReport | None = None
 
 
 class Period:
-    """Sums since the last report."""
+    """Sums and samples since the last report."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
@@ -67,7 +68,7 @@ class Period:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def add_update(self, update: Update) -> None:
-        """Add what an update measured."""
+        """Add the measurements of an update."""
         self.add(
             updates=1,
             loss=update.loss,
@@ -76,17 +77,28 @@ class Period:
             q_count=len(update.q_values),
         )
         self.q_max = max(self.q_max, float(update.q_values.max()))
-        # Every tenth value is enough for a picture.
+        # Every tenth value is enough for a histogram.
         self.losses.append(update.losses[::10].clone())
         self.q_values.append(update.q_values[::10].clone())
 
     def ratio(self, name: str, by: str) -> float:
-        """A mean of the period; nan if there was nothing."""
+        """One sum divided by another; nan if the divisor is 0."""
         count = self.sums.get(by, 0.0)
         return self.sums.get(name, 0.0) / count if count else float("nan")
 
     def histogram(self, kept: list[Tensor]) -> NDArray[np.float32]:
-        """Evenly chosen samples of the period."""
+        """Evenly spaced samples of the period's values."""
         values = torch.cat(kept) if kept else torch.empty(0)
         stride = max(1, len(values) // _HISTOGRAM_SAMPLES)
         return values[::stride].numpy()
+
+    def state(self) -> list[Any]:
+        """Everything measured, to resume the period later."""
+        return [self.sums, self.losses, self.q_values, self.q_max]
+
+    @classmethod
+    def from_state(cls, state: list[Any]) -> Self:
+        """Restore a period."""
+        period = cls()
+        period.sums, period.losses, period.q_values, period.q_max = state
+        return period

@@ -1,7 +1,10 @@
-"""The replay memory: geometry, not pixels.
+"""The replay memory. It stores geometry instead of pixels.
 
-A transition is an image's index and a few boxes, some 200 bytes where the 2018
-system's stacked frames took 56 kB; observations are made anew when sampled.
+A transition is the index of an image and a few boxes, some 200 bytes where the 2018
+system's stacked frames took 56 kB; pixels are fetched from the store when a batch is made.
+
+Transitions are sampled uniformly, or uniformly from some images. Two add-ons change that
+and are None unless the parameters ask for them: ``n_step`` and ``priorities``.
 """
 
 from dataclasses import dataclass
@@ -9,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from objloc.learning.n_step import Played, Successors
+from objloc.learning.n_step import EpisodeStep, NStepReturns
 from objloc.learning.priorities import Priorities
 from objloc.mdp.environment import Observation
+from objloc.params import Agent
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,12 @@ class Transition:
     """n transitions side by side.
 
     Attributes:
-        observation_tm1: what was seen.
-        action_tm1: ``[n]`` int64, what was done.
-        reward_t: ``[n]`` float32, what it earned.
-        box_t: ``[n, 4]`` float64 pixels, the window after it.
-        terminated_t: ``[n]`` bool; a truncated episode is not terminated: its
-            last state has a future that was not played.
+        observation_tm1: the observations before the actions.
+        action_tm1: ``[n]`` int64, the actions taken.
+        reward_t: ``[n]`` float32, their rewards.
+        box_t: ``[n, 4]`` float64 pixels, the windows after them.
+        terminated_t: ``[n]`` bool; False if the episode was truncated: its last state
+            has a value to bootstrap from.
     """
 
     observation_tm1: Observation
@@ -35,7 +39,7 @@ class Transition:
 
     @property
     def observation_t(self) -> Observation:
-        """What was seen after the action."""
+        """The observations after the actions."""
         past = self.observation_tm1
         return Observation(
             past.image,
@@ -48,38 +52,38 @@ class Transition:
 
 
 @dataclass(frozen=True)
-class Drawn(Transition):
-    """n transitions drawn from the memory, each of one step or several.
+class SampledTransition(Transition):
+    """n transitions sampled from the memory, each over one step or several.
 
-    ``reward_t``, ``box_t`` and ``terminated_t`` are of all its steps.
+    ``reward_t``, ``box_t`` and ``terminated_t`` are those of all its steps.
 
     Attributes:
-        steps: ``[n]`` int64, how many steps' rewards are added up.
+        rows: ``[n]`` int64, their rows in the memory.
+        importance: ``[n]`` float32, importance weights of their losses.
+        steps: ``[n]`` int64, number of steps whose rewards are summed.
         last: the last step of each.
-        rows: ``[n]`` int64, where they lie in the memory.
-        importance: ``[n]`` float32, weights of their losses.
     """
 
-    steps: Tensor
-    last: Transition
     rows: Tensor
     importance: Tensor
+    steps: Tensor
+    last: Transition
 
     @property
     def observation_t(self) -> Observation:
-        """What was seen after the last step."""
+        """The observations after the last steps."""
         return self.last.observation_t
 
 
 class ReplayBuffer:
-    """The last ``size`` transitions; the oldest goes first.
+    """The last ``size`` transitions; new ones overwrite the oldest.
 
     Args:
         size: capacity in transitions.
         frames: windows in an observation.
         action_history: past actions in an observation.
-        successors: for returns of several steps; None: of one.
-        priorities: how often each is drawn; None: uniformly.
+        n_step: the add-on for n-step returns; None: one step.
+        priorities: the add-on for prioritised sampling; None: uniform.
     """
 
     def __init__(
@@ -87,15 +91,15 @@ class ReplayBuffer:
         size: int,
         frames: int,
         action_history: int,
-        successors: Successors | None = None,
+        n_step: NStepReturns | None = None,
         priorities: Priorities | None = None,
     ) -> None:
         self.priorities = priorities
+        self._n_step = n_step
         self._size = size
-        self._successors = successors
         self._next = 0
         self._length = 0
-        # Memory is taken page by page as it is written, not here.
+        # The system provides the memory page by page as it is written, not here.
         self._columns = {
             "image": torch.empty(size, dtype=torch.int32),
             "category": torch.empty(size, dtype=torch.int16),
@@ -110,15 +114,15 @@ class ReplayBuffer:
     def __len__(self) -> int:
         return self._length
 
-    def add(self, transition: Transition, played: Played | None = None) -> None:
-        """Remember transitions, in order; the oldest are forgotten.
+    def add(self, transition: Transition, step: EpisodeStep | None = None) -> None:
+        """Store transitions in order, overwriting the oldest.
 
         Args:
-            transition: what is remembered.
-            played: where it comes from, for returns of several steps.
+            transition: n transitions.
+            step: their place in their episodes; needed for n-step returns.
 
         Raises:
-            ValueError: returns are of several steps, and ``played`` is not told.
+            ValueError: ``step`` is needed and missing.
         """
         seen = transition.observation_tm1
         number = len(transition.action_tm1)
@@ -135,63 +139,62 @@ class ReplayBuffer:
         ):
             column = self._columns[name]
             column[rows] = values.to(column.dtype)
-        if self._successors is not None:
-            if played is None:
-                raise ValueError("played: expected for returns of several steps; found None")
-            self._successors.add(rows, played)
+        if self._n_step is not None:
+            if step is None:
+                raise ValueError("step: expected for n-step returns; found None")
+            self._n_step.add(rows, step)
         if self.priorities is not None and not self.priorities.of_images:
-            self.priorities.renew(rows)
+            self.priorities.reset(rows)
         self._next = (self._next + number) % self._size
         self._length = min(self._length + number, self._size)
 
-    def sample(self, images: int, windows: int, generator: torch.Generator) -> Drawn:
-        """Draw transitions with replacement; with priorities of them, distinct ones.
+    def sample(self, images: int, windows: int, generator: torch.Generator) -> SampledTransition:
+        """Sample transitions: ``images`` of them, or ``windows`` of each of some images.
 
         Args:
-            images: for ``windows`` = 1 the number of transitions, drawn uniformly
-                (Mnih et al. 2015) or by their priorities; otherwise, and with
-                priorities of images, the number of distinct images drawn
-                (fewer if the memory holds fewer).
-            windows: transitions drawn from each image; those of one image come
-                together.
-            generator: of the draw.
+            images: number of transitions, drawn uniformly with replacement (Mnih et al.
+                2015), if ``windows`` is 1; otherwise the number of distinct images
+                (fewer if the memory holds fewer). By priority, transitions are distinct
+                too, and priorities of images always draw images.
+            windows: transitions drawn from each image, with replacement; those of one
+                image come together.
+            generator: source of random draws.
         """
-        if self.priorities is None and windows == 1:
+        priorities = self.priorities
+        if priorities is not None and not priorities.of_images:
+            return self._sampled(*priorities.draw(torch.arange(self._length), images, generator))
+        if priorities is None and windows == 1:
             rows = torch.randint(self._length, (images,), generator=generator)
-            return self._drawn(rows, torch.ones(images))
-        if self.priorities is not None and not self.priorities.of_images:
-            everything = torch.arange(self._length)
-            return self._drawn(*self.priorities.draw(everything, images, generator))
-        column = self._columns["image"][: self._length]
-        order = torch.argsort(column, stable=True)
-        _, counts = torch.unique_consecutive(column[order], return_counts=True)
-        starts = counts.cumsum(0) - counts
-        if self.priorities is None:
-            chosen = torch.randperm(len(counts), generator=generator)[:images]
+            return self._sampled(rows, torch.ones(images))
+        image = self._columns["image"][: self._length]
+        rows_by_image = torch.argsort(image, stable=True)
+        distinct, counts = torch.unique_consecutive(image[rows_by_image], return_counts=True)
+        if priorities is None:
+            chosen = torch.randperm(len(distinct), generator=generator)[:images]
             importance = torch.ones(len(chosen))
         else:
-            remembered = column[order[starts]].long()
-            chosen, importance = self.priorities.draw(remembered, images, generator)
+            chosen, importance = priorities.draw(distinct.long(), images, generator)
+        first = (counts.cumsum(0) - counts)[chosen, None]
         place = torch.rand(len(chosen), windows, generator=generator, dtype=torch.float64)
-        rows = starts[chosen, None] + (place * counts[chosen, None]).long()
-        return self._drawn(order[rows.flatten()], importance.repeat_interleave(windows))
+        rows = rows_by_image[first + (place * counts[chosen, None]).long()]
+        return self._sampled(rows.flatten(), importance.repeat_interleave(windows))
 
-    def _drawn(self, rows: Tensor, importance: Tensor) -> Drawn:
+    def _sampled(self, rows: Tensor, importance: Tensor) -> SampledTransition:
         first = self._rows(rows)
         reward, steps, last = first.reward_t, torch.ones_like(rows), first
-        if self._successors is not None:
-            reward, steps, rows_t = self._successors.returns(rows, self._columns["reward_t"])
-            last = self._rows(rows_t)
-        return Drawn(
+        if self._n_step is not None:
+            reward, steps, last_rows = self._n_step.returns(rows, self._columns["reward_t"])
+            last = self._rows(last_rows)
+        return SampledTransition(
             first.observation_tm1,
             first.action_tm1,
             reward,
             last.box_t,
             last.terminated_t,
-            steps,
-            last,
             rows,
             importance,
+            steps,
+            last,
         )
 
     def _rows(self, rows: Tensor) -> Transition:
@@ -208,24 +211,49 @@ class ReplayBuffer:
         )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that is remembered, to go on later."""
+        """Everything stored."""
         state = {name: column[: self._length].clone() for name, column in self._columns.items()}
-        if self._successors is not None:
-            state |= self._successors.state_dict(self._length)
+        if self._n_step is not None:
+            state |= self._n_step.state_dict(self._length)
         if self.priorities is not None:
             state |= self.priorities.state_dict()
         return state | {"next": torch.tensor(self._next)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state; one that was full stays as large as it was."""
+        """Restore a state; a memory that was full keeps its size."""
         self._length = len(state["image"])
         self._next = int(state["next"])
         if self._next < self._length:
-            # In a larger memory the oldest would be followed by rows never written.
+            # In a larger memory, rows that were never written would follow the oldest.
             self._size = self._length
         for name, column in self._columns.items():
             column[: self._length] = state[name]
-        if self._successors is not None:
-            self._successors.load_state_dict(state)
+        if self._n_step is not None:
+            self._n_step.load_state_dict(state)
         if self.priorities is not None:
             self.priorities.load_state_dict(state)
+
+
+def build_replay(agent: Agent, images: int, slots: int, limit: int) -> ReplayBuffer:
+    """Build an agent's replay memory, with the add-ons that its parameters ask for.
+
+    Args:
+        agent: all parameters of the agent.
+        images: number of images in the store.
+        slots: number of environments that transitions come from.
+        limit: number of transitions that training can make at most.
+    """
+    learning, replay = agent.learning, agent.replay
+    size = min(replay.size, limit)
+    n_step = priorities = None
+    if learning.n_step > 1:
+        n_step = NStepReturns(size, slots, learning.n_step, learning.discount)
+    if replay.priority_exponent:
+        of_images = learning.backup == "all_actions"
+        priorities = Priorities(
+            images if of_images else size,
+            of_images,
+            replay.priority_exponent,
+            replay.importance_exponent,
+        )
+    return ReplayBuffer(size, agent.encoder.frames, agent.head.action_history, n_step, priorities)

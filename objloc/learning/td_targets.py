@@ -1,24 +1,20 @@
-"""What an update teaches: backups of the actions taken, or of all actions."""
+"""Temporal-difference targets of a batch: those of all actions.
+
+``sampled_targets.py`` has those of the actions taken, as in DQN.
+"""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.extra_windows import FurtherWindows
-from objloc.learning.landings import Landings
-from objloc.learning.learned_moves import LearnedMoves, step_loss, zoom_losses, zoom_targets
+from objloc.learning.auxiliary import LearnedMoves, auxiliary_losses
+from objloc.learning.batch import Batch, make_batch
+from objloc.learning.extra_windows import ExtraWindows
 from objloc.learning.replay import ReplayBuffer
-from objloc.learning.targets import (
-    Batch,
-    EveryAction,
-    bootstrap,
-    frozen_values,
-    make_batch,
-    sampled_target,
-)
+from objloc.learning.targets import ActionOutcomes
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
@@ -26,19 +22,17 @@ from objloc.search.policy import shares
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What one update teaches: n outputs of the online network.
+class TargetBatch:
+    """Outputs of the online network and their targets: n values of the batch's windows.
 
     Attributes:
         outputs: ``[n]``, with gradient.
-        targets: ``[n]``, the values they should have.
-        weights: ``[n]``.
-        actions: ``[n]`` int64, whose values they are.
-        keys: ``[n]`` int64 on the CPU, their transitions or images, for priorities.
-        importance: ``[n]``, what makes up for unequal chances to be replayed.
-        presence: mean cross-entropy of presence, where it is learned.
-        zooms: mean cross-entropy of the chances of zooms, where they are learned.
-        steps: mean loss of the steps, those of zooms too, where they are learned.
+        targets: ``[n]``, the values that they are trained towards.
+        weights: ``[n]``, weights of their losses.
+        actions: ``[n]`` int64, the action of each value.
+        keys: ``[n]`` int64 on the CPU, the transition or image of each, for priorities.
+        importance: ``[n]``, importance weights of prioritised replay; 1 without it.
+        auxiliary: weighted losses of auxiliary outputs.
     """
 
     outputs: Tensor
@@ -47,21 +41,35 @@ class Taught:
     actions: Tensor
     keys: Tensor
     importance: Tensor
-    presence: Tensor | None = None
-    zooms: Tensor | None = None
-    steps: Tensor | None = None
+    auxiliary: tuple[Tensor, ...] = ()
 
 
-class Backup:
-    """Draws batches of a memory and says what they teach.
+class TargetMaker(Protocol):
+    """Samples a batch from the replay memory and makes its targets."""
+
+    def __call__(self, memory: ReplayBuffer) -> TargetBatch:
+        """Sample the next batch and make its targets."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state; other keys are ignored."""
+
+
+class AllActionTargets:
+    """Targets of all actions, for all categories that are trained.
+
+    A ``TargetMaker``. Rewards and next windows of all actions follow from geometry, so only
+    the windows of the transitions are used, not what the agent did there.
 
     Args:
-        online: the network that learns.
-        target: the one that values what comes after.
+        online: the online network.
+        target: the target network, which values next windows.
         store: the training images.
         mdp: the decision process.
         learning: see ``objloc.params.Learning``.
-        generator: of batches and augmentation.
+        generator: source of random draws (batches, augmentation).
     """
 
     def __init__(
@@ -73,131 +81,98 @@ class Backup:
         learning: Learning,
         generator: torch.Generator,
     ) -> None:
-        self._online = online
-        self._target = target
-        self._device = online.device
+        self._online, self._target = online, target
         self._store = store
         self._learning = learning
         self._generator = generator
-        self._every_action = EveryAction(mdp, learning, online.per_category)
+        self._outcomes = ActionOutcomes(mdp, learning, online.per_category)
         self._learned_moves = LearnedMoves(online, mdp)
-        self._further = FurtherWindows(
+        self._extra = ExtraWindows(
             store, mdp, learning, online.frames, online.action_history, generator
         )
 
-    @property
-    def landings(self) -> Landings | None:
-        """Where learned moves led; None unless that is taught."""
-        return self._further.landings
-
-    def __call__(self, memory: ReplayBuffer) -> Taught:
-        """What the next batch teaches."""
-        return (
-            self._sampled(memory)
-            if self._learning.backup == "sampled"
-            else self._all_actions(memory)
-        )
-
-    def _sampled(self, memory: ReplayBuffer) -> Taught:
-        """The actions taken."""
-        learning = self._learning
-        drawn = memory.sample(
-            learning.images_per_batch, learning.windows_per_image, self._generator
-        )
-        batch = make_batch(self._store, drawn.observation_tm1, learning, self._generator)
-        rows = torch.arange(len(drawn.action_tm1))
-        following, pairs = drawn.observation_t, Pairs(rows, batch.observation.category)
-        windows = Windows(batch.index, shares(following.boxes, batch.sizes), following.actions)
-        after = chooser = frozen_values(self._target, batch.images, windows, pairs)
-        if learning.double:
-            chooser = frozen_values(self._online, batch.images, windows, pairs)
-        next_value = bootstrap(chooser, after, learning.double)
-        discounts = torch.tensor([learning.discount**n for n in range(learning.n_step + 1)])
-        targets = sampled_target(drawn, next_value, discounts[drawn.steps]).to(self._device)
-        action = drawn.action_tm1.to(self._device)
-        outputs = self._online_outputs(batch, pairs)
-        return Taught(
-            outputs[rows.to(self._device), action],
-            targets,
-            torch.ones_like(targets),
-            action,
-            drawn.rows,
-            drawn.importance.to(self._device),
-        )
-
-    def _all_actions(self, memory: ReplayBuffer) -> Taught:
-        """All actions, for all categories taught."""
-        learning = self._learning
-        batch, importance = self._batch_of_all_actions(memory)
-        categories = len(self._online.categories)
-        targets, taught, following = self._every_action.rewards(batch, categories)
-        if learning.discount:
-            after = self._every_action.next_values(
-                batch, following, taught, self._online, self._target
-            )
-            targets[..., :-1] += learning.discount * after
-        chance = torch.rand(taught.shape[:2], generator=self._generator)
-        # Moves are taught where the category is present, the trigger elsewhere too.
-        present = taught[..., 0]
-        pairs = present | (taught[..., -1] & (chance < learning.absent_share))
+    def __call__(self, memory: ReplayBuffer) -> TargetBatch:
+        """Sample the next batch and make its targets."""
+        learning, device = self._learning, self._online.device
+        batch, importance = self.sample(memory)
+        targets, trained = self._targets(batch)
+        pairs = self._pairs(trained)
+        targets, trained = targets[pairs], trained[pairs]
         weights = torch.full_like(targets, learning.move_weight)
-        weights[..., -1] = torch.where(present, 1.0, learning.absent_weight)
-        window, category = pairs.nonzero(as_tuple=True)
-        outputs = self._online_outputs(batch, Pairs(window, category))
-        asked = taught[window, category]
-        pair, chosen = asked.nonzero(as_tuple=True)
-        asked, matters = asked.to(self._device), importance[window].to(self._device)
-        actions = outputs[:, : self._online.num_actions]
-        presence = None
-        if self._online.presence:
-            held = self._every_action.presence(batch, categories)[window, category].float()
-            weight = weights[window, category, -1].to(self._device)
-            entropy = F.binary_cross_entropy_with_logits(
-                outputs[:, self._online.num_actions], held.to(self._device), reduction="none"
-            )
-            presence = (entropy * weight * matters).sum() / weight.sum()
-        steps = zooms = None
-        if self._online.learned_steps:
-            said = self._online.steps_of(outputs)
-            steps = step_loss(batch, window, category, said, learning.step_iou)
-        if self._online.learned_zooms:
-            odds, said = self._online.zooms_of(outputs)
-            weight = weights[window, category, -1].to(self._device) * matters
-            targets_of_zooms = zoom_targets(batch, window, category, learning.step_iou)
-            zooms, zoom_steps = zoom_losses(targets_of_zooms, odds, said, weight)
-            steps = zoom_steps if steps is None else steps + zoom_steps
-        if self.landings is not None:
-            landed = self._learned_moves.landings(batch, window, outputs.detach())
-            self.landings.add(*landed, self._generator)
-        return Taught(
-            actions[asked],
-            targets[window, category].to(self._device)[asked],
-            weights[window, category].to(self._device)[asked],
-            chosen.to(self._device),
-            batch.observation.image[window[pair]],
-            matters[pair.to(self._device)],
-            presence,
-            zooms,
-            steps,
+        weights[:, -1] = torch.where(trained[:, 0], 1.0, learning.absent_weight)
+        importance = importance[pairs.window].to(device)
+        outputs = online_outputs(self._online, batch, pairs)
+        auxiliary = auxiliary_losses(
+            self._online,
+            learning,
+            batch,
+            pairs,
+            outputs,
+            weights[:, -1].to(device),
+            importance,
+        )
+        if self._extra.landed is not None:
+            landings = self._learned_moves.landings(batch, pairs, outputs.detach())
+            self._extra.landed.add(*landings, self._generator)
+        row, action = trained.nonzero(as_tuple=True)
+        trained = trained.to(device)
+        return TargetBatch(
+            outputs[:, : self._online.num_actions][trained],
+            targets.to(device)[trained],
+            weights.to(device)[trained],
+            action.to(device),
+            batch.observation.image[pairs.window[row]],
+            importance[row.to(device)],
+            auxiliary,
         )
 
-    def _batch_of_all_actions(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:
-        """Windows replayed, and others of the same images.
+    def sample(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:
+        """Sample windows from the memory, add extra windows of the same images, augment them.
 
         Returns:
-            The batch, and the importance of each window: ``[B]`` float32.
+            The batch of B windows, and the importance weight of each: ``[B]`` float32.
         """
         images = self._learning.images_per_batch
-        drawn = memory.sample(images, self._further.replayed, self._generator)
-        observation = self._further.beside(drawn.observation_tm1)
+        sampled = memory.sample(images, self._extra.replayed, self._generator)
+        observation = self._extra.add_to(sampled.observation_tm1)
         batch = make_batch(self._store, observation, self._learning, self._generator)
         of_images = torch.ones(len(batch.images))
-        of_images[batch.index[: len(drawn.importance)]] = drawn.importance
+        of_images[batch.index[: len(sampled.importance)]] = sampled.importance
         return batch, of_images[batch.index]
 
-    def _online_outputs(self, batch: Batch, pairs: Pairs) -> Tensor:
-        """``[P, outputs]`` with gradient: of some windows for one category each."""
-        seen, device = batch.observation, self._device
-        views = self._online.encode(batch.images.to(device))
-        windows = Windows(batch.index, shares(seen.boxes, batch.sizes), seen.actions)
-        return self._online.outputs_for(views, windows.to(device), pairs.to(device))
+    def _targets(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Targets ``[B, C, A]`` float32, and whether each is trained, ``[B, C, A]`` bool."""
+        outcomes = self._outcomes.rewards(batch, len(self._online.categories))
+        targets = outcomes.rewards
+        if self._learning.discount:
+            values = self._outcomes.next_values(batch, outcomes, self._online, self._target)
+            targets[..., :-1] += self._learning.discount * values
+        return targets, outcomes.trained
+
+    def _pairs(self, trained: Tensor) -> Pairs:
+        """Pairs of a window and a category to train.
+
+        These are all pairs whose moves are trained, and a random fraction of those whose
+        trigger alone is, because the image does not hold the category.
+        """
+        chance = torch.rand(trained.shape[:2], generator=self._generator)
+        absent = trained[..., -1] & (chance < self._learning.absent_share)
+        return Pairs(*(trained[..., 0] | absent).nonzero(as_tuple=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The windows where learned moves landed, if they are used."""
+        landed = self._extra.landed
+        return {} if landed is None else {"landings": landed.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state; other keys are ignored."""
+        if self._extra.landed is not None:
+            self._extra.landed.load_state_dict(state["landings"])
+
+
+def online_outputs(network: QNetwork, batch: Batch, pairs: Pairs) -> Tensor:
+    """Outputs of the online network for P pairs, with gradient: ``[P, O]``."""
+    seen, device = batch.observation, network.device
+    views = network.encode(batch.images.to(device))
+    windows = Windows(batch.index, shares(seen.boxes, batch.sizes), seen.actions)
+    return network.outputs_for(views, windows.to(device), pairs.to(device))

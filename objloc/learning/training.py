@@ -1,7 +1,7 @@
-"""The training loop: act, remember, learn, measure.
+"""The training loop: act, store transitions, update the network, validate.
 
-It yields; whoever runs it writes. No file, no clock and no log in here, so a run
-depends on its data, parameters and seed alone.
+``Training.run`` is a generator; the caller does all I/O. Nothing here reads a clock or
+writes a file, so a run depends on its data, parameters and seed alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,17 +12,16 @@ from torch import Tensor
 
 from objloc.data.store import SampleStore
 from objloc.learning.learner import Learner
-from objloc.learning.n_step import Played, Successors
-from objloc.learning.priorities import Priorities
-from objloc.learning.progress import Period, Report, Tick
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.n_step import EpisodeStep
+from objloc.learning.progress import Period, TrainingStatus, ValidationReport
+from objloc.learning.replay import Transition, build_replay
 from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Exploration
 from objloc.search.policy import category_values
 
 Validate = Callable[[QNetwork], dict[str, float]]
-"""Measures a network in evaluation mode; ``score`` is what the best is chosen by."""
+"""Measures a network in evaluation mode; the best weights are those of the highest ``score``."""
 
 
 class Training:
@@ -31,10 +30,16 @@ class Training:
     Args:
         network: the online network, on its device; trained in place.
         store: training images; its categories are the network's.
-        tasks: ``[M, 2]`` int64, image and category of each search trained.
-        agent: everything that makes the agent.
+        tasks: ``[M, 2]`` int64, image and category of each search to train on.
+        agent: all parameters of the agent.
         validate: measures the network.
-        generator: of everything random.
+        generator: source of all random draws.
+
+    Attributes:
+        learner: the networks and their updates.
+        best_score: the highest ``score`` of a validation so far.
+        best_weights: the ``state_dict`` of the network that reached it, on the CPU.
+        best_metrics: all metrics of that period.
     """
 
     def __init__(
@@ -57,37 +62,47 @@ class Training:
         self._environment.reset(self._queue[: self._slots], self._starts(self._slots))
         self._started = self._slots
         self._active = torch.ones(self._slots, dtype=torch.bool)
-        self._memory = self._empty_memory(network.frames, network.action_history)
+        self._memory = build_replay(agent, len(store), self._slots, self._memory_limit)
         self.learner = Learner(network, store, agent.mdp, agent.learning, generator)
         self._period = Period()
         self._steps = self._episodes_ended = self._reports = 0
-        self._stale = 0  # validations since the best one
-        self._owed = 0.0
+        self._reports_since_best = 0
+        self._updates_due = 0.0
         self._episode_reward = torch.zeros(self._slots)
         self.best_score = float("-inf")
         self.best_weights: dict[str, Tensor] = {}
         self.best_metrics: dict[str, float] = {}
-        self._views = self._look(torch.arange(self._slots))
+        self._views = self._encode(torch.arange(self._slots))
 
     @property
     def finished(self) -> bool:
-        """The schedule has come to its end, or it is no longer worth going on."""
+        """Whether the schedule has ended, or validation has not improved for too long."""
         patience = self._agent.schedule.patience
-        return self.progress >= 1 or (patience is not None and self._stale >= patience)
+        return self.progress >= 1 or (patience is not None and self._reports_since_best >= patience)
 
     @property
     def progress(self) -> float:
-        """Share of the schedule that is done, by episodes or by updates."""
-        return max(self._episodes_ended / len(self._queue), self._updates_spent)
+        """Fraction of the schedule that is done, by episodes or by updates."""
+        return max(self._episodes_ended / len(self._queue), self._update_progress)
 
     @property
-    def _updates_spent(self) -> float:
-        """Share of the updates that the schedule allows; 0 if there is no limit."""
-        most = self._agent.schedule.max_updates
-        return 0.0 if most is None else self.learner.updates / most
+    def _update_progress(self) -> float:
+        """Fraction of the updates that the schedule allows; 0 if there is no limit."""
+        maximum = self._agent.schedule.max_updates
+        return 0.0 if maximum is None else self.learner.updates / maximum
 
-    def run(self) -> Iterator[Tick]:
-        """Train to the end of the schedule, from wherever it stands."""
+    @property
+    def _memory_limit(self) -> int:
+        """Number of transitions that the schedule can fill the memory with."""
+        return len(self._queue) * self._agent.mdp.max_steps
+
+    def run(self) -> Iterator[TrainingStatus]:
+        """Train to the end of the schedule, from the present state; the caller does all I/O.
+
+        Yields:
+            The status after each lock-step of the environments; with a report at the end
+            of a period.
+        """
         while not self.finished:
             self._act()
             self._learn()
@@ -95,14 +110,14 @@ class Training:
             if self._reports_due() > self._reports:
                 self._reports = self._reports_due()
                 report = self.report()
-            yield self._tick(report)
+            yield self._status(report)
 
     def _reports_due(self) -> int:
         # Rounded: 0.1 + 0.2 must not miss a validation.
         return int(round(self._agent.schedule.evaluations * min(self.progress, 1.0), 9))
 
-    def report(self) -> Report:
-        """Close a period: validate, keep the weights if they are the best so far."""
+    def report(self) -> ValidationReport:
+        """End a period: validate, and keep the weights if they are the best so far."""
         period, network = self._period, self.learner.kept
         network.eval()
         validation = self._validate(network)
@@ -121,14 +136,14 @@ class Training:
             "train_success": period.ratio("successes", "episodes"),
             **validation,
         }
-        self._stale = 0 if best else self._stale + 1
+        self._reports_since_best = 0 if best else self._reports_since_best + 1
         if best:
             self.best_score = validation["score"]
             self.best_weights = {
                 name: value.detach().cpu().clone() for name, value in network.state_dict().items()
             }
             self.best_metrics = metrics
-        report = Report(
+        report = ValidationReport(
             metrics,
             period.histogram(period.losses),
             period.histogram(period.q_values),
@@ -138,9 +153,9 @@ class Training:
         return report
 
     def _episodes(self, tasks: Tensor) -> Tensor:
-        """``[E, 2]``: every pass shuffles the tasks; each has its episodes in a row."""
+        """Order of all episodes, ``[E, 2]``: each pass shuffles the tasks anew."""
         schedule = self._agent.schedule
-        # A generator of its own: a longer run begins with the passes of a shorter.
+        # With a generator of its own, a longer run begins with the passes of a shorter one.
         seed = int(torch.randint(2**62, (), generator=self._generator))
         order = torch.Generator().manual_seed(seed)
         passes = [
@@ -148,26 +163,10 @@ class Training:
         ]
         return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
 
-    def _empty_memory(self, frames: int, action_history: int) -> ReplayBuffer:
-        learning, replay = self._agent.learning, self._agent.replay
-        size = min(replay.size, self._memory_limit())
-        successors = priorities = None
-        if learning.n_step > 1:
-            successors = Successors(size, self._slots, learning.n_step, learning.discount)
-        if replay.priority_exponent:
-            of_images = learning.backup == "all_actions"
-            priorities = Priorities(
-                len(self._store.sizes) if of_images else size,
-                of_images,
-                replay.priority_exponent,
-                replay.importance_exponent,
-            )
-        return ReplayBuffer(size, frames, action_history, successors, priorities)
-
     def _act(self) -> None:
-        """One step in every environment, remembered; ended episodes make room."""
+        """Take one step in every environment, store it, and replace ended episodes."""
         observation = self._environment.observation()
-        actions = self._choose(observation)
+        actions = self._explore(observation)
         outcome = self._environment.step(actions)
         active = self._active.nonzero().squeeze(1)
         newest = self._environment.observation().boxes[:, -1]
@@ -179,15 +178,15 @@ class Training:
                 newest[active],
                 outcome.terminated[active],
             ),
-            Played(active, outcome.ended[active]),
+            EpisodeStep(active, outcome.ended[active]),
         )
         self._steps += len(active)
         self._episode_reward += outcome.reward
-        self._owed += self._agent.learning.updates_per_step
-        self._make_room((outcome.ended & self._active).nonzero().squeeze(1), outcome)
+        self._updates_due += self._agent.learning.updates_per_step
+        self._end_episodes((outcome.ended & self._active).nonzero().squeeze(1), outcome)
 
-    def _make_room(self, ended: Tensor, outcome: Outcome) -> None:
-        """Count the ended episodes and start the next ones in their slots."""
+    def _end_episodes(self, ended: Tensor, outcome: Outcome) -> None:
+        """Count the episodes that ended in some slots, and start the next ones there."""
         if len(ended) == 0:
             return
         success = outcome.terminated & (outcome.iou > self._agent.mdp.trigger_iou)
@@ -203,7 +202,7 @@ class Training:
         self._refill(ended)
 
     def _refill(self, slots: Tensor) -> None:
-        """Start the next episodes of the queue in slots that are free."""
+        """Start the next episodes of the queue in free slots: ``[R]`` int64."""
         following = self._queue[self._started : self._started + len(slots)]
         if len(following) == 0:
             return
@@ -214,17 +213,22 @@ class Training:
         self._environment.reset_slots(slots, following, self._starts(len(slots)))
         if changed.any():
             rows = slots[changed]
-            self._views[rows] = self._look(rows)
+            self._views[rows] = self._encode(rows)
 
     def _starts(self, number: int) -> Tensor | None:
-        """Start windows drawn for so many episodes: ``[number]`` int64."""
+        """Random start windows of some episodes, ``[number]`` int64; None if there is one."""
         windows = len(self._environment.starts)
         if windows == 1:
             return None
         return torch.randint(windows, (number,), generator=self._generator)
 
-    def _choose(self, observation: Observation) -> Tensor:
-        """Epsilon-greedy, guided where the parameters say so: ``[B]`` int64."""
+    def _explore(self, observation: Observation) -> Tensor:
+        """Choose epsilon-greedy actions by the exploration schedule: ``[B]`` int64.
+
+        A random action maximises a uniform score of each action. With
+        ``exploration.guided``, only actions that earn a positive reward take part, if
+        there are any. ``GreedyPolicy`` acts without these, and draws differently.
+        """
         epsilon = epsilon_at(self._agent.exploration, self._steps)
         network = self.learner.online
         network.eval()
@@ -233,41 +237,37 @@ class Training:
             values = category_values(
                 network, self._views, index, observation, self._store.sizes[observation.image]
             )
-        wander = torch.rand(self._slots, generator=self._generator) < epsilon
-        anything = torch.rand(values.shape, generator=self._generator)
+        explores = torch.rand(self._slots, generator=self._generator) < epsilon
+        scores = torch.rand(values.shape, generator=self._generator)
         if self._agent.exploration.guided:
             rewarding = self._environment.reward_of_every_action() > 0
-            # Where no action earns anything, all are open.
-            anything = torch.where(rewarding, anything + 1, anything)
-        return torch.where(wander, anything.argmax(dim=1), values.argmax(dim=1))
+            scores = torch.where(rewarding, scores + 1, scores)
+        return torch.where(explores, scores.argmax(dim=1), values.argmax(dim=1))
 
     def _learn(self) -> None:
-        """As many updates as are owed for the steps taken."""
-        if len(self._memory) < min(self._agent.replay.init_size, self._memory_limit()):
-            self._owed = 0.0
+        """Make the updates that are due for the steps taken."""
+        if len(self._memory) < min(self._agent.replay.init_size, self._memory_limit):
+            self._updates_due = 0.0
             return
-        while self._owed >= 1 and self._updates_spent < 1:
-            self._owed -= 1
+        while self._updates_due >= 1 and self._update_progress < 1:
+            self._updates_due -= 1
             self._period.add_update(self.learner.update(self._memory))
 
-    def _memory_limit(self) -> int:
-        return len(self._queue) * self._agent.mdp.max_steps
-
     @torch.no_grad()
-    def _look(self, slots: Tensor) -> Tensor:
-        """Encode the images of some slots with the weights of now.
+    def _encode(self, slots: Tensor) -> Tensor:
+        """Encode the images of some slots with the present weights.
 
-        They are not encoded anew while an episode runs: the few updates between
-        do not matter to exploration.
+        This is done once for each episode: the few updates during it do not matter to
+        exploration.
         """
         network = self.learner.online
         network.eval()
         images = self._store.images[self._environment.observation().image[slots]]
         return network.encode(images.to(network.device))
 
-    def _tick(self, report: Report | None) -> Tick:
+    def _status(self, report: ValidationReport | None) -> TrainingStatus:
         metrics = report.metrics if report else {}
-        return Tick(
+        return TrainingStatus(
             progress=min(self.progress, 1.0),
             updates=self.learner.updates,
             steps=self._steps,
@@ -279,7 +279,7 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes: stopping and going on equals not stopping."""
+        """Everything that changes; a run resumed from it equals one never interrupted."""
         return {
             "learner": self.learner.state_dict(),
             "memory": self._memory.state_dict(),
@@ -290,44 +290,33 @@ class Training:
             "active": self._active,
             "views": self._views,
             "episode_reward": self._episode_reward,
-            "counters": [self._steps, self._episodes_ended, self._stale],
-            "owed": self._owed,
-            "period": [
-                self._period.sums,
-                self._period.losses,
-                self._period.q_values,
-                self._period.q_max,
-            ],
+            "counters": [self._steps, self._episodes_ended, self._reports_since_best],
+            "owed": self._updates_due,
+            "period": self._period.state(),
             "best": [self.best_score, self.best_weights, self.best_metrics],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self.learner.load_state_dict(state["learner"])
         self._memory.load_state_dict(state["memory"])
         self._environment.load_state_dict(state["environment"])
         self._generator.set_state(state["generator"])
-        # A run may be extended: passes beyond those of the state are this one's.
-        played = len(state["queue"])
-        self._queue = torch.cat([state["queue"], self._queue[played:]])
+        # The run may be extended: passes beyond those of the state are its own.
+        scheduled = len(state["queue"])
+        self._queue = torch.cat([state["queue"], self._queue[scheduled:]])
         self._started, self._active = state["started"], state["active"]
         self._views, self._episode_reward = state["views"], state["episode_reward"]
-        self._steps, self._episodes_ended, self._stale = state["counters"]
+        self._steps, self._episodes_ended, self._reports_since_best = state["counters"]
         self._reports = self._reports_due()
-        self._owed = state["owed"]
-        self._period = Period()
-        (
-            self._period.sums,
-            self._period.losses,
-            self._period.q_values,
-            self._period.q_max,
-        ) = state["period"]
+        self._updates_due = state["owed"]
+        self._period = Period.from_state(state["period"])
         self.best_score, self.best_weights, self.best_metrics = state["best"]
-        # Those that found the queue empty: an extended run has more.
+        # Slots that found the queue empty; in an extended run it no longer is.
         self._refill((~self._active).nonzero().squeeze(1))
 
 
 def epsilon_at(exploration: Exploration, steps: int) -> float:
-    """Epsilon after so many steps: linear from start to end, then constant."""
+    """Epsilon of the exploration schedule after some steps: linear, then constant."""
     done = min(1.0, steps / exploration.epsilon_decay_steps)
     return exploration.epsilon_start + done * (exploration.epsilon_end - exploration.epsilon_start)

@@ -67,6 +67,9 @@ class RandomPolicy:
 class GreedyPolicy:
     """The action of the highest Q-value; with probability epsilon, any action.
 
+    Agents act by it once they are trained. In training they explore by an epsilon that
+    changes, and guided where asked, with draws of their own: ``Training._explore``.
+
     Args:
         network: put into evaluation mode by the caller.
         epsilon: probability of a uniformly random action.

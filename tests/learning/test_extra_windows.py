@@ -1,10 +1,9 @@
-"""Windows beside those replayed: where searches start, and where learned moves led."""
+"""Extra windows: round objects, where searches start, where learned moves landed."""
 
 import torch
 
-from objloc.learning.extra_windows import FurtherWindows
-from objloc.learning.landings import Landings
-from objloc.learning.targets import make_batch
+from objloc.box import iou
+from objloc.learning.extra_windows import ExtraWindows, LandedWindows, windows_around_objects
 from objloc.mdp.action import start_windows
 from objloc.mdp.environment import Observation
 from objloc.params import Learning, Mdp
@@ -18,33 +17,33 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def drawn(learning: Learning, images: list[int]) -> tuple[FurtherWindows, Observation]:
-    further = FurtherWindows(STORE, MDP, learning, 2, 3, seeded())
-    image = torch.tensor(images).repeat_interleave(further.replayed)
+def drawn(learning: Learning, images: list[int]) -> tuple[ExtraWindows, Observation]:
+    extra = ExtraWindows(STORE, MDP, learning, 2, 3, seeded())
+    image = torch.tensor(images).repeat_interleave(extra.replayed)
     replayed = Observation(
         image,
         torch.zeros_like(image),
         torch.zeros(len(image), 2, 4, dtype=torch.float64),
         torch.zeros(len(image), 3, dtype=torch.int64),
     )
-    return further, further.beside(replayed)
+    return extra, extra.add_to(replayed)
 
 
 def test_a_batch_has_as_many_windows_of_each_kind_as_asked() -> None:
     learning = Learning(
         windows_per_image=20, object_windows=0.5, start_windows=0.1, landed_windows=0.25
     )
-    further, observation = drawn(learning, [1, 3])
-    assert further.replayed == 20 - 10 - 2 - 5
+    extra, observation = drawn(learning, [1, 3])
+    assert extra.replayed == 20 - 10 - 2 - 5
     assert torch.bincount(observation.image).tolist() == [0, 20, 0, 20]
     assert observation.boxes.shape == (40, 2, 4)
-    assert (observation.actions[2 * further.replayed :] == -1).all()
+    assert (observation.actions[2 * extra.replayed :] == -1).all()
 
 
 def test_start_windows_are_large_as_often_as_small() -> None:
     learning = Learning(windows_per_image=401, start_windows=400 / 401)
-    further, observation = drawn(learning, [2])
-    boxes = observation.boxes[further.replayed :, -1]
+    extra, observation = drawn(learning, [2])
+    boxes = observation.boxes[extra.replayed :, -1]
     starts = start_windows(MDP.starts) * STORE.sizes[2].repeat(2)
     which = (boxes[:, None] - starts).abs().amax(dim=-1).argmin(dim=1)
     torch.testing.assert_close(boxes, starts[which])
@@ -54,17 +53,17 @@ def test_start_windows_are_large_as_often_as_small() -> None:
 
 def test_windows_landed_on_come_from_their_own_image() -> None:
     learning = Learning(windows_per_image=8, landed_windows=0.5)
-    further, _ = drawn(learning, [0])
-    assert further.landings is not None
+    extra, _ = drawn(learning, [0])
+    assert extra.landed is not None
     boxes = torch.tensor([[1, 2, 30, 40], [5, 6, 70, 80.0]]).double()
-    further.landings.add(torch.tensor([1, 1]), boxes, seeded())
+    extra.landed.add(torch.tensor([1, 1]), boxes, seeded())
     replayed = Observation(
         torch.tensor([1, 4]),
         torch.zeros(2, dtype=torch.int64),
         torch.zeros(2, 2, 4, dtype=torch.float64),
         torch.zeros(2, 3, dtype=torch.int64),
     )
-    observation = further.beside(replayed)
+    observation = extra.add_to(replayed)
     known = observation.boxes[2:][observation.image[2:] == 1, -1]
     assert {tuple(box) for box in known.tolist()} <= {tuple(box) for box in boxes.tolist()}
     # Nothing has landed in the other one yet: windows round its object, inside of it.
@@ -74,20 +73,20 @@ def test_windows_landed_on_come_from_their_own_image() -> None:
 
 
 def test_the_latest_landings_are_remembered_and_some_of_many() -> None:
-    landings, generator = Landings(3), seeded()
+    landed, generator = LandedWindows(3), seeded()
     number = torch.arange(100).double()
-    landings.add(torch.full((100,), 2), number[:, None].expand(-1, 4), generator)
-    boxes, known = landings.draw(torch.tensor([0, *[2] * 200]), generator)
+    landed.add(torch.full((100,), 2), number[:, None].expand(-1, 4), generator)
+    boxes, known = landed.draw(torch.tensor([0, *[2] * 200]), generator)
     assert known.tolist() == [False, *[True] * 200]
     assert len(set(boxes[1:, 0].tolist())) == 8
     for value in range(1000, 1032):
-        landings.add(torch.tensor([2]), torch.full((1, 4), float(value)).double(), generator)
-    boxes, _ = landings.draw(torch.full((600,), 2), generator)
+        landed.add(torch.tensor([2]), torch.full((1, 4), float(value)).double(), generator)
+    boxes, _ = landed.draw(torch.full((600,), 2), generator)
     assert set(boxes[:, 0].tolist()) == set(map(float, range(1000, 1032)))
 
 
 def test_landings_go_on_from_their_state() -> None:
-    first, second = Landings(2), Landings(2)
+    first, second = LandedWindows(2), LandedWindows(2)
     first.add(torch.tensor([0, 1, 1]), torch.rand(3, 4).double(), seeded())
     second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
     images = torch.tensor([0, 1, 1, 1])
@@ -97,14 +96,19 @@ def test_landings_go_on_from_their_state() -> None:
         assert torch.equal(mine, theirs)
 
 
-def test_boxes_of_an_augmented_image_are_found_again_in_the_stores() -> None:
-    learning = Learning(flip=True, crop=0.4, backup="all_actions")
-    image = torch.arange(6)
-    inner = torch.tensor([50, 40, 60, 50.0]).double().expand(6, 1, 4)
-    observation = Observation(image, torch.zeros_like(image), inner, torch.zeros(6, 0).long())
-    batch = make_batch(STORE, observation, learning, seeded())
-    assert 0 < int(batch.mirrored.sum()) < 6
-    assert (batch.offset != 0).any()
-    window = torch.arange(6)
-    back = batch.as_stored(window, batch.observation.boxes[:, -1])
-    torch.testing.assert_close(back, inner[:, 0])
+def test_windows_around_objects_lie_in_the_image_and_often_on_the_object() -> None:
+    image = torch.arange(6).repeat(130)
+    seen = windows_around_objects(STORE, image, 2, 3, torch.Generator().manual_seed(0))
+    boxes = seen.boxes[:, -1]
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] <= STORE.sizes[image]).all()
+    assert ((boxes[:, 2:] - boxes[:, :2]) >= 1 - 1e-9).all()
+    overlap = iou(boxes, STORE.boxes[image, 0])
+    assert 0.3 < (overlap > 0.5).double().mean() < 0.9
+    farther = windows_around_objects(STORE, image, 2, 3, torch.Generator().manual_seed(0), 3.0)
+    beyond = iou(farther.boxes[:, -1], STORE.boxes[image, 0])
+    assert (beyond > 0).double().mean() > 0.1
+    assert (beyond > 0.5).double().mean() < 0.5 * (overlap > 0.5).double().mean()
+    assert torch.equal(seen.boxes[:, 0], seen.boxes[:, 1])
+    assert (seen.actions == -1).all()
+    assert torch.equal(seen.category, STORE.object_category[image, 0])

@@ -1,18 +1,14 @@
 """Returns of several steps, beside a loop over recorded episodes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
 
-from objloc.learning.n_step import Played, Successors
-from objloc.learning.replay import Drawn, ReplayBuffer, Transition
-from objloc.learning.td_targets import Backup
+from objloc.learning.n_step import EpisodeStep, NStepReturns
+from objloc.learning.replay import ReplayBuffer, SampledTransition, Transition
 from objloc.mdp.environment import Environment, Observation
-from objloc.network.q_network import build_network
-from objloc.network.windows import Windows
-from objloc.params import Agent, Mdp
-from objloc.search.policy import shares
+from objloc.params import Mdp
 from tests.helpers.stores import make_store
 
 STORE = make_store(8)
@@ -21,7 +17,7 @@ SLOTS, FRAMES, HISTORY, DISCOUNT = 3, 2, 3, 0.9
 
 
 class Step(NamedTuple):
-    """One step as the environment told it."""
+    """One step as the environment recorded it."""
 
     seen: Observation
     action: int
@@ -50,7 +46,7 @@ def play(memory: ReplayBuffer, lock_steps: int) -> tuple[list[list[Step]], list[
         after = environment.observation()
         memory.add(
             Transition(seen, actions, outcome.reward, after.boxes[:, -1], outcome.terminated),
-            Played(torch.arange(SLOTS), outcome.ended),
+            EpisodeStep(torch.arange(SLOTS), outcome.ended),
         )
         for slot in range(SLOTS):
             row, episode = torch.tensor([slot]), current[slot]
@@ -72,11 +68,11 @@ def play(memory: ReplayBuffer, lock_steps: int) -> tuple[list[list[Step]], list[
 
 
 def memory_of(size: int, n_step: int) -> ReplayBuffer:
-    return ReplayBuffer(size, FRAMES, HISTORY, Successors(size, SLOTS, n_step, DISCOUNT))
+    return ReplayBuffer(size, FRAMES, HISTORY, NStepReturns(size, SLOTS, n_step, DISCOUNT))
 
 
-def drawn_in_order(memory: ReplayBuffer) -> Drawn:
-    return memory._drawn(torch.arange(len(memory)), torch.ones(len(memory)))
+def all_rows(memory: ReplayBuffer) -> SampledTransition:
+    return memory._sampled(torch.arange(len(memory)), torch.ones(len(memory)))
 
 
 @pytest.mark.parametrize("n_step", [2, 3, 8])
@@ -88,25 +84,25 @@ def test_returns_equal_a_loop_over_recorded_episodes(size: int, n_step: int) -> 
     number = len(memory)
     assert number == min(size, len(added))
     row_of = {index % size: place for index, place in enumerate(added)}
-    drawn = drawn_in_order(memory)
+    sampled = all_rows(memory)
     ends = set()
     for row in range(number):
         episode, first = row_of[row]
         steps = episodes[episode][first : first + n_step]
         expected = sum(DISCOUNT**k * step.reward for k, step in enumerate(steps))
-        assert drawn.reward_t[row] == pytest.approx(expected, abs=1e-5)
-        assert drawn.steps[row] == len(steps)
-        assert drawn.action_tm1[row] == steps[0].action
-        assert drawn.terminated_t[row] == steps[-1].terminated
-        assert torch.equal(drawn.box_t[row], steps[-1].after.boxes[0, -1])
-        for found, told in (
-            (drawn.observation_tm1, steps[0].seen),
-            (drawn.observation_t, steps[-1].after),
+        assert sampled.reward_t[row] == pytest.approx(expected, abs=1e-5)
+        assert sampled.steps[row] == len(steps)
+        assert sampled.action_tm1[row] == steps[0].action
+        assert sampled.terminated_t[row] == steps[-1].terminated
+        assert torch.equal(sampled.box_t[row], steps[-1].after.boxes[0, -1])
+        for found, recorded in (
+            (sampled.observation_tm1, steps[0].seen),
+            (sampled.observation_t, steps[-1].after),
         ):
-            assert found.image[row] == told.image[0]
-            assert found.category[row] == told.category[0]
-            assert torch.equal(found.boxes[row], told.boxes[0])
-            assert torch.equal(found.actions[row], told.actions[0])
+            assert found.image[row] == recorded.image[0]
+            assert found.category[row] == recorded.category[0]
+            assert torch.equal(found.boxes[row], recorded.boxes[0])
+            assert torch.equal(found.actions[row], recorded.actions[0])
         truncated = first + len(steps) == MDP.max_steps and not steps[-1].terminated
         ends.add((len(steps) < n_step, steps[-1].terminated, truncated))
     # Short returns that terminate, that are truncated; and long ones.
@@ -114,7 +110,7 @@ def test_returns_equal_a_loop_over_recorded_episodes(size: int, n_step: int) -> 
     assert n_step > MDP.max_steps or (False, False, False) in ends
 
 
-def test_one_step_draws_what_was_drawn_without_successors() -> None:
+def test_one_step_returns_are_those_without_the_add_on() -> None:
     plain, several = ReplayBuffer(50, FRAMES, HISTORY), memory_of(50, 1)
     for memory in (plain, several):
         play(memory, 30)
@@ -138,7 +134,7 @@ def test_a_restored_memory_continues_the_episodes_under_way() -> None:
     def add(memory: ReplayBuffer, reward: float) -> None:
         no = torch.tensor([False])
         step = Transition(seen, torch.tensor([1]), torch.tensor([reward]), seen.boxes[:, -1], no)
-        memory.add(step, Played(torch.tensor([2]), no))
+        memory.add(step, EpisodeStep(torch.tensor([2]), no))
 
     for reward in (1.0, 2.0, 4.0):
         add(straight, reward)
@@ -146,66 +142,12 @@ def test_a_restored_memory_continues_the_episodes_under_way() -> None:
         add(stopped, reward)
     resumed.load_state_dict(stopped.state_dict())
     add(resumed, 4.0)
-    assert drawn_in_order(straight).reward_t.tolist() == pytest.approx([6.04, 5.6, 4.0])
-    assert torch.equal(drawn_in_order(resumed).reward_t, drawn_in_order(straight).reward_t)
+    assert all_rows(straight).reward_t.tolist() == pytest.approx([6.04, 5.6, 4.0])
+    assert torch.equal(all_rows(resumed).reward_t, all_rows(straight).reward_t)
 
 
-def test_where_a_transition_comes_from_must_be_told() -> None:
+def test_the_place_of_a_transition_in_its_episode_must_be_given() -> None:
     memory, other = memory_of(10, 2), ReplayBuffer(10, FRAMES, HISTORY)
     play(other, 1)
-    with pytest.raises(ValueError, match="played: expected for returns of several steps"):
-        memory.add(drawn_in_order(other))
-
-
-def agent_of(**learning: Any) -> Agent:
-    return Agent.model_validate(
-        {
-            "mdp": MDP.model_dump(),
-            "encoder": {"image_size": 64, "widths": (4, 8), "pool": 3, "frames": FRAMES},
-            "head": {"hidden": (16,), "action_history": HISTORY},
-            "learning": {"backup": "sampled", "discount": DISCOUNT, "n_step": 3, **learning},
-        }
-    )
-
-
-@pytest.mark.parametrize("double", [False, True])
-def test_targets_are_returns_and_the_discounted_value_after_them(double: bool) -> None:
-    agent = agent_of(double=double)
-    generator = torch.Generator().manual_seed(0)
-    network = build_network(agent, STORE.categories, generator)
-    target = build_network(agent, STORE.categories, generator).eval()
-    backup = Backup(network, target, STORE, agent.mdp, agent.learning, generator)
-    memory = memory_of(100, 3)
-    play(memory, 30)
-    state = generator.get_state()
-    taught = backup(memory)
-    generator.set_state(state)
-    drawn = memory.sample(agent.learning.images_per_batch, 1, generator)
-    network.eval()
-    kinds = set()
-    for row in range(len(drawn.reward_t)):
-        after = drawn.observation_t[torch.tensor([row])]
-        boxes = shares(after.boxes, STORE.sizes[after.image])
-        windows = Windows(torch.tensor([0]), boxes, after.actions)
-        category = int(after.category)
-        values, choice = (
-            each(each.encode(STORE.images[after.image]), windows)[0, category].detach()
-            for each in (target, network if double else target)
-        )
-        steps, terminated = int(drawn.steps[row]), bool(drawn.terminated_t[row])
-        expected = float(drawn.reward_t[row])
-        if not terminated:
-            expected += DISCOUNT**steps * float(values[choice.argmax()])
-        assert taught.targets[row] == pytest.approx(expected, abs=1e-4)
-        kinds.add((steps, terminated))
-    assert {(3, False), (1, True)} <= kinds
-
-
-def test_bounded_values_reach_the_return_of_a_wrong_trigger_that_was_taken() -> None:
-    """Targets beyond the bounds would have no minimum of cross-entropy."""
-    agent = agent_of(loss="logistic", discount=0.5)
-    dear = agent.model_copy(update={"mdp": Mdp(trigger_cost=9.0)})
-    network = build_network(dear, ("cat",))
-    assert network.bounds is not None
-    assert network.bounds[0].tolist() == [-(1 + 0.5 * 9.0)] * 8 + [-9.0]
-    assert network.bounds[1].tolist() == [1 + 0.5 * 3.0] * 8 + [3.0]
+    with pytest.raises(ValueError, match="step: expected for n-step returns"):
+        memory.add(all_rows(other))

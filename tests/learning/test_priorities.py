@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from objloc.learning.extra_windows import windows_round_objects
+from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
-from objloc.learning.priorities import Priorities, chances_in_proportion, draw_distinct
+from objloc.learning.priorities import Priorities, inclusion_probabilities, systematic_sample
 from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.td_targets import AllActionTargets
 from objloc.network.q_network import build_network
 from objloc.params import Agent
 from tests.helpers.stores import make_store
@@ -24,7 +25,7 @@ def frequencies(draws: list[Tensor], number: int) -> Tensor:
 
 
 def measured(exponent: float, importance: float = 0.4, new: int = 0) -> Priorities:
-    """Priorities of which all but the last ``new`` were taught once."""
+    """Priorities of which all but the last ``new`` were updated once."""
     priorities = Priorities(len(ERRORS) + new, False, exponent, importance)
     priorities.update(torch.arange(len(ERRORS)), ERRORS - 1e-3)
     return priorities
@@ -41,15 +42,15 @@ def test_frequencies_are_in_proportion_to_powers_of_errors(exponent: float) -> N
 def test_among_several_each_has_its_chance_and_comes_once() -> None:
     generator = torch.Generator().manual_seed(0)
     chances = torch.tensor([0.9, 0.1, 0.5, 0.3, 1.0, 0.2], dtype=torch.float64)
-    draws = [draw_distinct(chances, generator) for _ in range(8000)]
+    draws = [systematic_sample(chances, generator) for _ in range(8000)]
     assert all(len(set(draw.tolist())) == 3 for draw in draws)
     assert torch.allclose(frequencies(draws, 6).double(), chances, atol=0.02)
 
 
 @pytest.mark.parametrize("number", range(1, 6))
-def test_whose_share_is_more_than_one_draw_is_drawn_for_certain(number: int) -> None:
+def test_an_item_whose_weight_exceeds_one_draw_is_drawn_for_certain(number: int) -> None:
     weights = torch.tensor([1.0, 2.0, 4.0, 8.0, 100.0], dtype=torch.float64)
-    chances = chances_in_proportion(weights, number)
+    chances = inclusion_probabilities(weights, number)
     assert float(chances.sum()) == pytest.approx(number)
     assert float(chances.max()) <= 1
     ratios = (chances / weights)[chances < 1]
@@ -60,7 +61,7 @@ def test_whose_share_is_more_than_one_draw_is_drawn_for_certain(number: int) -> 
     assert float(chances[2]) == pytest.approx({1: 4 / 115, 2: 4 / 15, 3: 4 / 7}.get(number, 1))
 
 
-def test_importance_makes_up_for_chances_as_a_share_of_the_greatest() -> None:
+def test_importance_weights_are_relative_to_the_maximum() -> None:
     priorities, generator = measured(1.0, 0.7), torch.Generator().manual_seed(0)
     for _ in range(20):
         chosen, importance = priorities.draw(torch.arange(5), 2, generator)
@@ -71,32 +72,32 @@ def test_importance_makes_up_for_chances_as_a_share_of_the_greatest() -> None:
         assert importance.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_weighted_by_one_over_the_chance_means_are_those_of_uniform_draws() -> None:
+def test_sums_weighted_by_one_over_the_probability_are_unbiased() -> None:
     values, generator = torch.tensor([3.0, -1.0, 2.0, 5.0, 1.0]), torch.Generator().manual_seed(0)
-    chances = chances_in_proportion(ERRORS.double(), 2)
+    chances = inclusion_probabilities(ERRORS.double(), 2)
     sums = []
     for _ in range(8000):
-        chosen = draw_distinct(chances, generator)
+        chosen = systematic_sample(chances, generator)
         sums.append((values[chosen] / chances[chosen]).sum())
     assert float(torch.stack(sums).mean()) == pytest.approx(float(values.sum()), abs=0.3)
 
 
-def test_the_new_count_as_the_greatest_so_far() -> None:
+def test_new_keys_have_the_maximum_priority_so_far() -> None:
     priorities, generator = measured(1.0, new=1), torch.Generator().manual_seed(0)
     priorities.update(torch.tensor([4]), torch.tensor([0.1 - 1e-3]))
-    priorities.renew(torch.tensor([0]))
+    priorities.reset(torch.tensor([0]))
     draws = [priorities.draw(torch.arange(6), 1, generator)[0] for _ in range(8000)]
     counted = torch.tensor([1.6, 0.2, 0.4, 0.8, 0.1, 1.6])
     assert torch.allclose(frequencies(draws, 6), counted / counted.sum(), atol=0.02)
 
 
-def test_of_several_errors_of_one_key_the_mean_counts() -> None:
+def test_errors_of_one_key_are_averaged() -> None:
     priorities = Priorities(3, True, 1.0, 0.4)
     priorities.update(torch.tensor([2, 0, 2]), torch.tensor([0.5, 4.0, 1.5]))
     assert priorities.state_dict()["priorities"].tolist() == pytest.approx([4.001, 0, 1.001])
 
 
-def test_a_row_written_anew_is_new() -> None:
+def test_a_row_that_is_overwritten_is_new() -> None:
     buffer = ReplayBuffer(4, 2, 2, priorities=Priorities(4, False, 1.0, 0.4))
     buffer.add(transitions(0, 4))
     assert buffer.priorities is not None
@@ -143,7 +144,7 @@ def learner_of(**learning: Any) -> tuple[Learner, torch.Generator]:
 def memory_of(priorities: Priorities) -> ReplayBuffer:
     """Three windows of each of eight images; a reward tells the row."""
     memory = ReplayBuffer(24, 1, 0, priorities=priorities)
-    seen = windows_round_objects(
+    seen = windows_around_objects(
         STORE, torch.arange(8).repeat(3), 1, 0, torch.Generator().manual_seed(0)
     )
     rows = torch.arange(24)
@@ -151,7 +152,7 @@ def memory_of(priorities: Priorities) -> ReplayBuffer:
     return memory
 
 
-def test_an_update_weighs_losses_and_teaches_priorities_of_transitions() -> None:
+def test_an_update_weights_losses_and_sets_priorities_of_transitions() -> None:
     learner, generator = learner_of(backup="sampled", loss="squared", images_per_batch=6)
     priorities = Priorities(24, False, 0.8, 0.5)
     priorities.update(torch.arange(20), torch.rand(20, generator=generator))
@@ -161,14 +162,14 @@ def test_an_update_weighs_losses_and_teaches_priorities_of_transitions() -> None
     state = generator.get_state()
     drawn = memory.sample(6, 1, generator)
     generator.set_state(state)
-    taught = learner._backup._sampled(memory)
+    target_batch = learner.make_targets(memory)
     generator.set_state(state)
     update = learner.update(memory)
 
-    assert torch.equal(taught.keys, drawn.rows)
-    assert torch.equal(taught.importance, drawn.importance)
+    assert torch.equal(target_batch.keys, drawn.rows)
+    assert torch.equal(target_batch.importance, drawn.importance)
     assert len(set(drawn.importance.tolist())) > 2
-    errors = (taught.outputs.detach() - taught.targets).abs()
+    errors = (target_batch.outputs.detach() - target_batch.targets).abs()
     expected = sum(
         float(weight * error**2)
         for weight, error in zip(drawn.importance, errors, strict=True)
@@ -183,7 +184,7 @@ def test_an_update_weighs_losses_and_teaches_priorities_of_transitions() -> None
             assert after[row] == before[row]
 
 
-def test_an_update_weighs_images_and_teaches_their_priorities() -> None:
+def test_an_update_weights_images_and_sets_their_priorities() -> None:
     learner, generator = learner_of(
         backup="all_actions", images_per_batch=3, windows_per_image=4, object_windows=0.5,
         loss="logistic",
@@ -195,10 +196,11 @@ def test_an_update_weighs_images_and_teaches_their_priorities() -> None:
     state = generator.get_state()
     drawn = memory.sample(3, 2, generator)
     generator.set_state(state)
-    batch, importance = learner._backup._batch_of_all_actions(memory)
+    assert isinstance(learner.make_targets, AllActionTargets)
+    batch, importance = learner.make_targets.sample(memory)
     generator.set_state(state)
-    taught = learner._backup._all_actions(memory)
-    values, losses = (each.detach() for each in learner._losses(taught))
+    target_batch = learner.make_targets(memory)
+    values, losses = (each.detach() for each in learner._losses(target_batch))
     generator.set_state(state)
     update = learner.update(memory)
 
@@ -209,20 +211,23 @@ def test_an_update_weighs_images_and_teaches_their_priorities() -> None:
     # Windows round objects too: twelve, where six were replayed.
     assert importance.tolist() == [of_image[image] for image in batch.observation.image.tolist()]
     assert len(importance) == 12
-    assert taught.importance.tolist() == [of_image[image] for image in taught.keys.tolist()]
-    total = sum(float(losses[n] * taught.weights[n]) * of_image[int(image)]
-                for n, image in enumerate(taught.keys)) / float(taught.weights.sum())  # fmt: skip
-    assert taught.presence is not None
-    assert update.loss == pytest.approx(total + 0.5 * float(taught.presence.detach()), rel=1e-4)
+    images = target_batch.keys.tolist()
+    assert target_batch.importance.tolist() == [of_image[image] for image in images]
+    weights = target_batch.weights
+    total = sum(
+        float(losses[n] * weights[n]) * of_image[image] for n, image in enumerate(images)
+    ) / float(weights.sum())
+    (presence,) = target_batch.auxiliary
+    assert update.loss == pytest.approx(total + float(presence.detach()), rel=1e-4)
     after = priorities.state_dict()["priorities"]
     for image in range(8):
-        mine = (taught.keys == image).nonzero().squeeze(1).tolist()
+        mine = (target_batch.keys == image).nonzero().squeeze(1).tolist()
         if mine:
-            errors = [abs(float(values[n] - taught.targets[n])) for n in mine]
+            errors = [abs(float(values[n] - target_batch.targets[n])) for n in mine]
             assert float(after[image]) == pytest.approx(sum(errors) / len(mine) + 1e-3, abs=1e-4)
         else:
             assert after[image] == before[image]
-    assert {int(image) for image in taught.keys} == set(of_image)
+    assert {int(image) for image in target_batch.keys} == set(of_image)
 
 
 def test_a_restored_memory_has_the_same_priorities() -> None:

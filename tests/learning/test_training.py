@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from objloc.learning.progress import Report
+from objloc.learning.progress import ValidationReport
 from objloc.learning.training import Training, epsilon_at
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import (
@@ -93,7 +93,7 @@ def make_training(agent: Agent, seed: int = 0) -> Training:
     return Training(network, STORE, STORE.tasks(), agent, steady, generator)
 
 
-def finish(training: Training) -> list[Report]:
+def finish(training: Training) -> list[ValidationReport]:
     return [tick.report for tick in training.run() if tick.report is not None]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from objloc.learning.extra_windows import windows_round_objects
+from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
 from objloc.learning.replay import ReplayBuffer, Transition
 from objloc.network.heads import Recurrent
@@ -138,7 +138,7 @@ def test_an_update_teaches_the_units_of_both_heads() -> None:
     network = build_network(agent, CATEGORIES, generator)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     memory = ReplayBuffer(6, FRAMES, 0)
-    seen = windows_round_objects(store, torch.arange(6), FRAMES, 0, generator)
+    seen = windows_around_objects(store, torch.arange(6), FRAMES, 0, generator)
     rows = torch.arange(6)
     memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0))
     Learner(network, store, agent.mdp, agent.learning, generator).update(memory)

@@ -1,13 +1,8 @@
-"""Steps whose length is learned: what is taught, and where a search goes by them."""
+"""Steps whose length is learned: where a search goes by them."""
 
-import pytest
 import torch
 
-from objloc.data.image_batch import Pixels
-from objloc.learning.learned_moves import step_loss
-from objloc.learning.targets import Batch
-from objloc.mdp.action import Moves, steps_between
-from objloc.mdp.environment import Observation
+from objloc.mdp.action import Moves
 from objloc.network.q_network import QNetwork
 from objloc.network.valuer import NUM_STEPS, STEP_UNIT
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
@@ -39,40 +34,6 @@ def stepping(steps: torch.Tensor = STEPS) -> QNetwork:
 def looks_of(network: QNetwork, learned_steps: float | None) -> Looks:
     params = Search(least_presence=0.0, learned_steps=learned_steps)
     return joined(list(search(STORE, network, AGENT.mdp, params, 30)))
-
-
-def test_steps_are_taught_towards_the_best_object_from_windows_near_it() -> None:
-    boxes = torch.tensor([[10, 10, 50, 50], [70, 10, 95, 50], [60, 10, 90, 50.0]])[:, None]
-    objects = torch.tensor([[20, 10, 50, 50], [0, 0, 40, 40], [60, 10, 90, 50.0]])
-    batch = Batch(
-        images=Pixels(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)),
-        index=torch.zeros(3, dtype=torch.int64),
-        observation=Observation(
-            torch.zeros(3, dtype=torch.int64),
-            torch.zeros(3, dtype=torch.int64),
-            boxes.double(),
-            torch.zeros(3, 0, dtype=torch.int64),
-        ),
-        sizes=torch.full((3, 2), 100.0, dtype=torch.float64),
-        objects=objects.double().expand(3, -1, -1),
-        labels=torch.tensor([[0, 0, 1]] * 3),
-        mirrored=torch.zeros(3, dtype=torch.bool),
-        offset=torch.zeros(3, 2, dtype=torch.float64),
-        widths=torch.full((3,), 100.0, dtype=torch.float64),
-    )
-    # The second window has no cat near it; of the first the better of two cats counts.
-    window, category = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 1])
-    right = torch.zeros(3, NUM_STEPS)
-    right[0] = steps_between(boxes[0, 0], objects[0])
-    right[1] = 77
-    loss = step_loss(batch, window, category, right, 0.3)
-    assert float(loss) == pytest.approx(0, abs=1e-6)
-    wrong = right.clone()
-    wrong[2, -1] = 3 * STEP_UNIT
-    loss = step_loss(batch, window, category, wrong, 0.3)
-    assert float(loss) == pytest.approx((3 - 0.5) / 2)
-    alone = step_loss(batch, window[1:2], category[1:2], right[1:2], 0.3)
-    assert float(alone) == 0
 
 
 def test_a_search_looks_where_the_steps_lead() -> None:

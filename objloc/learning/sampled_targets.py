@@ -1,0 +1,83 @@
+"""Targets of the actions taken, over one step or several: DQN. An alternative to all actions."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from objloc.data.store import SampleStore
+from objloc.learning.batch import make_batch
+from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.targets import bootstrap_values
+from objloc.learning.td_targets import TargetBatch, online_outputs
+from objloc.network.q_network import QNetwork
+from objloc.network.windows import Pairs, Windows
+from objloc.params import Learning, Mdp
+from objloc.search.policy import shares
+
+
+class SampledTargets:
+    """Targets of the actions in the sampled transitions.
+
+    A ``TargetMaker``; the arguments are those of ``AllActionTargets``.
+    Source: Mnih et al. (2015).
+    """
+
+    def __init__(
+        self,
+        online: QNetwork,
+        target: QNetwork,
+        store: SampleStore,
+        mdp: Mdp,  # noqa: ARG002  # rewards are in the memory
+        learning: Learning,
+        generator: torch.Generator,
+    ) -> None:
+        self._online, self._target = online, target
+        self._store = store
+        self._learning = learning
+        self._generator = generator
+
+    def __call__(self, memory: ReplayBuffer) -> TargetBatch:
+        """Sample the next batch and make its targets."""
+        learning, device = self._learning, self._online.device
+        sampled = memory.sample(
+            learning.images_per_batch, learning.windows_per_image, self._generator
+        )
+        batch = make_batch(self._store, sampled.observation_tm1, learning, self._generator)
+        rows = torch.arange(len(sampled.action_tm1))
+        following, pairs = sampled.observation_t, Pairs(rows, batch.observation.category)
+        windows = Windows(batch.index, shares(following.boxes, batch.sizes), following.actions)
+        next_values = bootstrap_values(
+            self._online, self._target, learning.double, batch.images, windows, pairs
+        )
+        discounts = torch.tensor([learning.discount**n for n in range(learning.n_step + 1)])
+        targets = sampled_target(sampled, next_values, discounts[sampled.steps]).to(device)
+        action = sampled.action_tm1.to(device)
+        outputs = online_outputs(self._online, batch, pairs)
+        return TargetBatch(
+            outputs[rows.to(device), action],
+            targets,
+            torch.ones_like(targets),
+            action,
+            sampled.rows,
+            sampled.importance.to(device),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing changes."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def sampled_target(transition: Transition, next_value: Tensor, discount: float | Tensor) -> Tensor:
+    """Target of the action taken: ``[B]`` float32.
+
+    Args:
+        transition: B transitions.
+        next_value: ``[B]``, the value of the next state; unused if the episode terminated.
+        discount: gamma, or ``[B]`` its power after several steps.
+    """
+    discount_t = torch.where(transition.terminated_t, 0.0, discount)
+    return transition.reward_t + discount_t * next_value

@@ -1,0 +1,153 @@
+"""Experiments: phases, the record, resuming, and what they ask of a display and of tracking."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from objloc.errors import ObjlocError
+from objloc.learning.experiment import Experiment, Record
+from objloc.learning.progress import TrainingStatus, ValidationReport
+from objloc.params import (
+    Agent,
+    Encoder,
+    Head,
+    Learning,
+    Mdp,
+    Params,
+    Replay,
+    Schedule,
+    Train,
+)
+
+AGENT = Agent(
+    mdp=Mdp(max_steps=6),
+    encoder=Encoder(image_size=32, widths=(4, 8), pool=3, cell_width=2),
+    head=Head(hidden=(8,)),
+    learning=Learning(images_per_batch=4, windows_per_image=4, object_windows=0.5),
+    replay=Replay(size=200, init_size=10),
+    schedule=Schedule(environments=4, passes=1, evaluations=2),
+)
+
+
+class Observer:
+    """A display and a tracking that keep what they are given."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.lines: list[str] = []
+        self.statuses: list[TrainingStatus] = []
+        self.logged: list[tuple[int, dict[str, float]]] = []
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+    def update(self, status: TrainingStatus) -> None:
+        self.statuses.append(status)
+
+    def rates(self, status: TrainingStatus) -> dict[str, float]:
+        return {"steps_per_second": float(status.steps)}
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        self.logged.append((step, metrics))
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+def experiment_of(shards: Path, passes: int = 1, **train: object) -> Experiment:
+    schedule = AGENT.schedule.model_copy(update={"passes": passes})
+    agent = AGENT.model_copy(update={"schedule": schedule})
+    section = Train.model_validate({"agent": "tiny", **train})
+    return Experiment(shards, Params(train=section, agents={"tiny": agent}))
+
+
+def report(update: float, score: float = 0.0) -> ValidationReport:
+    values = np.zeros(3, np.float32)
+    return ValidationReport({"update": update, "score": score}, values, values, best=False)
+
+
+def test_updates_of_a_phase_are_counted_on_from_those_before() -> None:
+    record = Record()
+    for phase, update in ((0, 4.0), (0, 9.0), (1, 2.0), (2, 1.0)):
+        record.add(phase, report(update))
+    assert [row["update"] for row in record.rows] == [4.0, 9.0, 11.0, 12.0]
+    assert [row["phase"] for row in record.rows] == [0.0, 0.0, 1.0, 2.0]
+    assert [update for update, _ in record.losses] == [4, 9, 11, 12]
+    assert [record.updates_before(phase) for phase in range(4)] == [0, 9, 11, 12]
+
+
+def test_each_status_is_shown_and_each_period_is_logged(shards_folder: Path) -> None:
+    seen = Observer()
+    experiment = experiment_of(shards_folder)
+    best, last = experiment.run(seen, seen)
+    assert seen.phases == ["1 of 1: cat, dog"]
+    assert seen.statuses[-1].progress == 1
+    reports = [status for status in seen.statuses if status.report is not None]
+    assert len(reports) == len(seen.logged) == len(experiment.record.rows) == 2
+    for (step, metrics), row, status in zip(
+        seen.logged, experiment.record.rows, reports, strict=True
+    ):
+        assert step == row["update"] == status.updates
+        assert row.items() <= metrics.items()
+        assert metrics.keys() - row.keys() == {"steps_per_second", "cpu_percent", "memory_mb"}
+        assert metrics["steps_per_second"] == status.steps
+    assert last.info["update"] == experiment.record.rows[-1]["update"]
+    assert best.info["score"] == max(row["score"] for row in experiment.record.rows)
+
+
+def test_a_longer_run_resumes_a_shorter_one_and_a_finished_one_starts_again(
+    shards_folder: Path,
+) -> None:
+    first, again, longer = Observer(), Observer(), Observer()
+    experiment_of(shards_folder).run(first, first)
+    assert first.lines == []
+    experiment_of(shards_folder).run(again, again)
+    assert again.lines == []
+    assert again.logged[0][1]["update"] == first.logged[0][1]["update"]
+    experiment = experiment_of(shards_folder, passes=2)
+    experiment.run(longer, longer)
+    assert longer.lines == [f"goes on from update {int(first.logged[-1][0])}"]
+    assert longer.statuses[0].updates >= first.statuses[-1].updates
+    assert len(experiment.record.rows) == 3
+
+
+def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path: Path) -> None:
+    experiment = experiment_of(shards_folder)
+    path = tmp_path / ".objloc" / "resume" / f"{experiment.key}.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no state")
+    seen = Observer()
+    experiment.run(seen, seen)
+    assert len(seen.lines) == 1
+    assert seen.lines[0].startswith("starts anew: ")
+
+
+def test_the_key_depends_on_everything_but_the_length(shards_folder: Path) -> None:
+    key = experiment_of(shards_folder).key
+    assert experiment_of(shards_folder, passes=7).key == key
+    assert experiment_of(shards_folder, max_minutes=3.0).key == key
+    assert experiment_of(shards_folder, seed=1).key != key
+
+
+def test_a_curriculum_trains_a_phase_for_each_category_from_the_best_weights_before(
+    shards_folder: Path,
+) -> None:
+    seen = Observer()
+    experiment = experiment_of(shards_folder, curriculum=("dog", "cat"))
+    best, _ = experiment.run(seen, seen)
+    assert seen.phases == ["1 of 2: dog", "2 of 2: cat"]
+    assert [row["phase"] for row in experiment.record.rows] == [0.0, 0.0, 1.0, 1.0]
+    assert best.categories == ("cat", "dog")
+    assert all(torch.isfinite(value).all() for value in best.state.values())
+
+
+def test_categories_that_are_not_measured_cannot_be_a_phase(shards_folder: Path) -> None:
+    with pytest.raises(ObjlocError, match=r"train\.val_categories: expected some of dog"):
+        experiment_of(shards_folder, curriculum=("cat", "dog"), val_categories=("cat",))

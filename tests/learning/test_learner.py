@@ -1,0 +1,108 @@
+"""The learner: updates of the online network, the target network and the optimiser."""
+
+import copy
+
+import pytest
+import torch
+
+from objloc.learning.extra_windows import windows_around_objects
+from objloc.learning.learner import Learner, learning_rate_at
+from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.network.q_network import build_network
+from objloc.params import Agent, Encoder, Head, Learning, Mdp
+from tests.helpers.stores import make_store
+
+STORE = make_store(8, ("cat", "dog", "cow"))
+AGENT = Agent(
+    encoder=Encoder(image_size=64, widths=(4, 8), pool=3),
+    head=Head(hidden=(8,)),
+    learning=Learning(images_per_batch=3, windows_per_image=4, loss="squared"),
+)
+
+
+def test_a_cheaper_wrong_trigger_changes_what_is_done_not_what_is_learned() -> None:
+    """The share of its range that a trigger's value is taught is the chance of a hit."""
+    memory = ReplayBuffer(8, 1, 0)
+    seen = windows_around_objects(STORE, torch.arange(8), 1, 0, torch.Generator().manual_seed(0))
+    rows = torch.arange(8)
+    memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0))
+    trained, values = [], []
+    for cost in (3.0, 0.7):
+        learning = Learning(
+            backup="all_actions", discount=0.0, loss="logistic", absent_reward=-cost,
+            images_per_batch=4, windows_per_image=4, object_windows=0.5,
+        )  # fmt: skip
+        mdp = Mdp(trigger_cost=cost)
+        agent = Agent(mdp=mdp, encoder=Encoder(image_size=96), learning=learning)
+        generator = torch.Generator().manual_seed(0)
+        network = build_network(agent, STORE.categories, generator)
+        learner = Learner(network, STORE, mdp, learning, generator)
+        for _ in range(3):
+            learner.update(memory)
+        trained.append(network.values.weight.detach())
+        values.append(network.values_of(torch.zeros(9))[-1])
+    assert torch.allclose(trained[0], trained[1], atol=1e-5)
+    assert values[0] < values[1]
+
+
+def learner_of(**learning: object) -> Learner:
+    settings = AGENT.learning.model_copy(update=learning)
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(
+        AGENT.model_copy(update={"learning": settings}), STORE.categories, generator
+    )
+    return Learner(network, STORE, AGENT.mdp, settings, generator)
+
+
+def memory() -> ReplayBuffer:
+    memory, rows = ReplayBuffer(8, 1, 0), torch.arange(8)
+    seen = windows_around_objects(STORE, rows, 1, 0, torch.Generator().manual_seed(0))
+    memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0))
+    return memory
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([each.detach().flatten() for each in network.parameters()])
+
+
+def test_the_target_network_is_a_copy_every_so_many_updates() -> None:
+    learner = learner_of(target_update_every=2)
+    first = weights(learner.target)
+    learner.update(memory())
+    assert torch.equal(weights(learner.target), first)
+    assert not torch.equal(weights(learner.online), first)
+    learner.update(memory())
+    assert torch.equal(weights(learner.target), weights(learner.online))
+
+
+def test_a_soft_update_moves_the_target_weights_by_a_fraction() -> None:
+    learner = learner_of(target_update_every=1, target_rate=0.25)
+    first = weights(learner.target)
+    learner.update(memory())
+    expected = first + 0.25 * (weights(learner.online) - first)
+    torch.testing.assert_close(weights(learner.target), expected)
+
+
+def test_an_update_reports_td_errors_and_squared_losses() -> None:
+    update = learner_of().update(memory())
+    assert len(update.q_values) == len(update.losses)
+    assert update.td_error == pytest.approx(float(update.losses.sqrt().mean()), rel=1e-5)
+    assert update.loss == pytest.approx(float(update.losses.mean()), rel=1e-5)
+
+
+def test_a_restored_learner_goes_on_as_the_original() -> None:
+    learner, other = learner_of(), learner_of()
+    learner.update(memory())
+    other.load_state_dict(copy.deepcopy(learner.state_dict()))
+    other._generator.set_state(learner._generator.get_state())
+    for each in (learner, other):
+        each.update(memory())
+    assert other.updates == 2
+    assert torch.equal(weights(other.online), weights(learner.online))
+
+
+def test_the_learning_rate_falls_to_a_hundredth_by_a_cosine() -> None:
+    learning = Learning(learning_rate=0.1, learning_rate_decay_updates=100)
+    rates = [learning_rate_at(learning, updates) for updates in (0, 50, 100, 900)]
+    assert rates == pytest.approx([0.1, 0.1 * 0.505, 0.001, 0.001])
+    assert learning_rate_at(Learning(learning_rate=0.1), 900) == 0.1
