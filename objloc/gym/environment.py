@@ -267,13 +267,13 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if not self.action_space.contains(np.asarray(actions)):
             raise ObjlocError(f"step: expected actions of {self.action_space}; found {actions!r}")
         reward, terminated, truncated = self._searches.step(actions)
-        anew = self._ended
-        if anew.any():
-            slots = anew.nonzero()[:, 0]
+        restarted = self._ended
+        if restarted.any():
+            slots = restarted.nonzero()[:, 0]
             generators = [self._generators[slot] for slot in slots.tolist()]
             self._searches.reset_slots(slots, self._searches.draw(generators, None))
-            reward[anew.numpy()] = 0.0
-            terminated, truncated = terminated & ~anew, truncated & ~anew
+            reward[restarted.numpy()] = 0.0
+            terminated, truncated = terminated & ~restarted, truncated & ~restarted
         self._ended = terminated | truncated
         info = _masked(self._searches.info(terminated))
         return self._searches.observation(), reward, terminated.numpy(), truncated.numpy(), info

@@ -301,7 +301,7 @@ class Experiment:
         try:
             state: dict[str, Any] = load_tensors(self._state_file)
         except ObjlocError as error:
-            progress.log(f"starts anew: {error}")
+            progress.log(f"starts from the beginning: {error}")
             return None
         passes = self.params.agent.schedule.passes
         if passes < state["passes"] or (state["finished"] and passes == state["passes"]):

@@ -153,7 +153,7 @@ class Training:
         return report
 
     def _episodes(self, tasks: Tensor) -> Tensor:
-        """Order of all episodes, ``[E, 2]``: each pass shuffles the tasks anew."""
+        """Order of all episodes, ``[E, 2]``: each pass is a new shuffle of the tasks."""
         schedule = self._agent.schedule
         # With a generator of its own, a longer run begins with the passes of a shorter one.
         seed = int(torch.randint(2**62, (), generator=self._generator))

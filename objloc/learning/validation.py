@@ -1,4 +1,4 @@
-"""The quick measurement during training: greedy success beside the best blind guess."""
+"""Validation during training: success of greedy episodes, compared with a fixed box."""
 
 import torch
 from torch import Tensor
@@ -14,18 +14,19 @@ from objloc.search.rollout import Rollout, rollout
 
 
 class Validator:
-    """Measures a network on the validation images of some categories.
+    """Measure a network on the validation images of some categories.
 
-    ``score`` is the mean over categories of the share of images in which one
-    greedy episode ends in a trigger with IoU above ``schedule.success_iou``. The best
-    fixed box is fitted on the training images. With ``schedule.train_images`` the same
-    is measured on some of those: what is learned by heart shows as the difference.
+    ``score`` is the success rate of greedy episodes, one for each image that holds a
+    category, averaged over categories. Success is a trigger with IoU above
+    ``schedule.success_iou``. The best fixed box is fitted on the training images. With
+    ``schedule.train_images`` the same is measured on some training images, which shows
+    overfitting.
 
     Args:
         train: the training images.
         val: the validation images.
         measured: indices of the categories measured.
-        agent: decision process, and how many images to use.
+        agent: the decision process and the numbers of images.
 
     Raises:
         ObjlocError: a category without validation images.
@@ -35,7 +36,7 @@ class Validator:
         self, train: SampleStore, val: SampleStore, measured: list[int], agent: Agent
     ) -> None:
         schedule = agent.schedule
-        val.tasks(measured)  # complains of a category without images
+        val.tasks(measured)  # raises for a category without images
         names = [val.categories[index] for index in measured]
         boxes = fit_fixed_boxes(train, names, schedule.success_iou)
         self._val = _Part(val, boxes, measured, agent, schedule.val_images)
@@ -45,13 +46,13 @@ class Validator:
 
     @property
     def fixed_box(self) -> float:
-        """Success of the best fixed box on validation, mean over the categories."""
+        """Success rate of the best fixed box on validation, averaged over categories."""
         return self._val.fixed_box
 
     def __call__(self, network: QNetwork) -> dict[str, float]:
-        """``score``, ``val_success`` by category, ``val_fixed_box`` and ``val_gain``.
+        """Metrics of a network in evaluation mode; see ``docs/metrics.md``.
 
-        And ``train_gain``, where training images are measured too.
+        They include ``score``, and ``train_gain`` if training images are measured too.
         """
         rates, episodes = self._val.rates(network)
         score = sum(rates.values()) / len(rates)
@@ -70,7 +71,7 @@ class Validator:
 
 
 class _Part:
-    """Images of one set that are searched, and what the best fixed boxes score there."""
+    """Images of one set, and the success rate of the best fixed boxes on them."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class _Part:
         self.fixed_box = sum(known) / len(known)
 
     def rates(self, network: QNetwork) -> tuple[dict[str, float], Rollout]:
-        """The share of successes of each category, and the episodes."""
+        """The success rate of each category, and the episodes."""
         episodes = rollout(
             self._store,
             GreedyPolicy(network),

@@ -175,7 +175,7 @@ class Moves:
     therefore narrows a window that touches it, so that an object in a corner can be
     approached from the whole image. (If moves kept the size, going uphill in IoU would
     reach only two objects in three; see ``docs/experiments.md``.) A window that would
-    become smaller than ``min_side`` or leave the range of aspect ratios stays as it is.
+    become smaller than ``min_side`` or leave the range of aspect ratios is not moved.
 
     Sides and aspect ratios are measured in fractions of the image's sides, as in the
     squashed frame of 2018.

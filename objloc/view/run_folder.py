@@ -1,4 +1,4 @@
-"""The run folder of a training: models, history, figures, pictures, how it was made."""
+"""The run folder of a training: checkpoints, history, metrics, plots, provenance."""
 
 import math
 from collections.abc import Sequence
@@ -17,10 +17,16 @@ _PACKAGES = ("torch", "numpy", "pillow", "lxml", "webdataset", "mlflow", "dvc")
 def write_run(
     folder: Path, experiment: Experiment, best: Checkpoint, last: Checkpoint, command: Sequence[str]
 ) -> None:
-    """Write the run folder: models, history, figures, pictures, how it was made.
+    """Write the run folder: checkpoints, history, metrics, plots, provenance.
 
-    Nothing in it tells of time, host or speed: the same parameters and data give
-    the same bytes.
+    It holds no time, host or speed: the same parameters and data give the same bytes.
+
+    Args:
+        folder: folder to write to.
+        experiment: the experiment, after its run.
+        best: the checkpoint that is best on validation.
+        last: the last checkpoint.
+        command: the command line of the training.
     """
     rows = experiment.record.rows
     save_checkpoint(folder / "checkpoint.pt", best)

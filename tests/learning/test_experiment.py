@@ -126,7 +126,7 @@ def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path:
     seen = Observer()
     experiment.run(seen, seen)
     assert len(seen.lines) == 1
-    assert seen.lines[0].startswith("starts anew: ")
+    assert seen.lines[0].startswith("starts from the beginning: ")
 
 
 def test_the_key_depends_on_everything_but_the_length(shards_folder: Path) -> None:
