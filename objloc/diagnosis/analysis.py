@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.diagnosis.bootstrap import Ranking, drawn_weights, replicated_aps
+from objloc.diagnosis.bootstrap import Ranking, replicated_aps
 from objloc.diagnosis.curves_by_windows import budgets, curves_of, mean_recall, spend
 from objloc.diagnosis.misses import Misses, explain_misses, going_on
 from objloc.diagnosis.oracle import Reach, reach_of
 from objloc.diagnosis.tide import Diagnosis, costs, diagnose
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import Objects
 from objloc.evaluation.detections import objects_of
+from objloc.evaluation.matching import Objects
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, Interval
 from objloc.evaluation.read import EvaluationFiles
-from objloc.evaluation.success import Outcomes, interval
+from objloc.evaluation.success import Outcomes, drawn_weights, interval
 from objloc.network.checkpoint import Checkpoint
 from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.search.rollout import Rollout, rollout
@@ -233,7 +233,7 @@ def _ap_intervals(
     seed: int,
 ) -> dict[str, dict[str, Interval]]:
     rankings = [
-        Ranking.of(each, objects[name], store.image_ids) for name, each in diagnoses.items()
+        Ranking.of(each.matches, objects[name], store.image_ids) for name, each in diagnoses.items()
     ]
     weights = drawn_weights(len(store), np.random.default_rng(seed))
     columns = [*diagnoses, "mean"]

@@ -1,4 +1,4 @@
-"""How far a figure would move with other images: intervals by drawing them anew.
+"""Average precision in image sets drawn with replacement: the bootstrap.
 
 Source: Efron (1979), "Bootstrap methods: another look at the jackknife".
 """
@@ -8,31 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objloc.diagnosis.tide import Diagnosis, Indices, Status
-from objloc.evaluation.average_precision import RECALL_POINTS, Flags, Floats, Objects
-from objloc.evaluation.success import REPLICATES
+from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, RECALL_POINTS
+from objloc.evaluation.matching import Flags, Floats, Indices, Match, Matches, Objects
 
 _CHUNK = 4_000_000
 """Numbers held at a time: some tens of megabytes."""
 
 
-def drawn_weights(images: int, generator: np.random.Generator) -> Floats:
-    """``[REPLICATES, N]``: how often each image is in each set drawn with replacement.
-
-    The draws are those of ``objloc.evaluation.success.replicated_rates`` for the
-    same generator, so that the two go together.
-    """
-    return generator.multinomial(images, np.full(images, 1 / images), size=REPLICATES).astype(
-        np.float64
-    )
-
-
 @dataclass(frozen=True)
 class Ranking:
-    """What the average precision of a category depends on.
+    """All that the average precision of a category depends on.
 
     Attributes:
-        image: ``[D]`` int64, each ranked detection's image.
+        image: ``[D]`` int64, image of each ranked detection.
         true: ``[D]`` bool.
         counted: ``[D]`` bool, not ignored.
         positives: ``[N]`` float64, objects in each image that are not difficult.
@@ -44,21 +32,21 @@ class Ranking:
     positives: Floats
 
     @classmethod
-    def of(cls, diagnosis: Diagnosis, objects: Objects, image_ids: Sequence[str]) -> "Ranking":
-        """From ranked detections whose truth is known.
+    def of(cls, matches: Matches, objects: Objects, image_ids: Sequence[str]) -> "Ranking":
+        """Take it from matched detections.
 
         Args:
-            diagnosis: of the category.
-            objects: of the category.
-            image_ids: of the set, in the order of the weights.
+            matches: detections of the category.
+            objects: objects of the category.
+            image_ids: images of the set, in the order of the weights.
         """
         place = {image_id: row for row, image_id in enumerate(image_ids)}
         held = [place[each] for each in objects.image_ids[~objects.difficult].tolist()]
-        rows = [place[each] for each in diagnosis.detections.image_ids.tolist()]
+        rows = [place[each] for each in matches.detections.image_ids.tolist()]
         return cls(
             image=np.array(rows, dtype=np.int64),
-            true=diagnosis.status == Status.TRUE,
-            counted=diagnosis.status != Status.IGNORED,
+            true=matches.status == Match.TRUE,
+            counted=matches.status != Match.IGNORED,
             positives=np.bincount(held, minlength=len(image_ids)).astype(np.float64),
         )
 
@@ -67,19 +55,20 @@ def replicated_aps(rankings: Sequence[Ranking], weights: Floats) -> dict[str, Fl
     """Average precision in drawn image sets.
 
     An image drawn twice counts as two, its detections next to each other in the
-    ranking: the same as a set with a copy of it.
+    ranking. The result is that of a set with a copy of the image.
 
     Args:
-        rankings: of C categories.
-        weights: ``[R, N]``, how often each image was drawn.
+        rankings: one for each of C categories.
+        weights: ``[R, N]``, how often each image was drawn; see
+            ``objloc.evaluation.success.drawn_weights``.
 
     Returns:
-        By definition (``voc2007``, ``area``): ``[R, C + 1]``, the categories, then
+        ``[R, C + 1]`` by definition (``voc2007``, ``area``): the categories, then
         their mean; nan in a set without an object of the category.
     """
     parts = [_one_category(each, weights) for each in rankings]
     table = {}
-    for name in ("voc2007", "area"):
+    for name in AVERAGE_PRECISIONS:
         values = np.stack([part[name] for part in parts], axis=1)
         known = ~np.isnan(values)
         with np.errstate(invalid="ignore"):

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from objloc.data.store import SampleStore
-from objloc.diagnosis.bootstrap import Ranking, drawn_weights, replicated_aps
+from objloc.diagnosis.bootstrap import Ranking, replicated_aps
 from objloc.diagnosis.run_parameters import comparable, read_parameters
-from objloc.diagnosis.tide import diagnose
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import Floats
 from objloc.evaluation.detections import objects_of
+from objloc.evaluation.matching import Floats, match
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
 from objloc.evaluation.read import EvaluationFiles, read_evaluation, read_metrics
-from objloc.evaluation.success import interval, replicated_rates
+from objloc.evaluation.success import drawn_weights, interval, replicated_rates
 
 
 @dataclass(frozen=True)
@@ -202,9 +201,9 @@ def _ap(
         rates, drawn = [], []
         for side in (a, b):
             found = side.evaluation.detections(kind)
-            diagnoses = diagnose({name: found[name] for name in categories}, objects)
             rankings = [
-                Ranking.of(diagnoses[name], objects[name], store.image_ids) for name in categories
+                Ranking.of(match(found[name], objects[name]), objects[name], store.image_ids)
+                for name in categories
             ]
             rates.append(replicated_aps(rankings, whole)["voc2007"][0])
             drawn.append(replicated_aps(rankings, weights)["voc2007"])

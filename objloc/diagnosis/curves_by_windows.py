@@ -8,14 +8,9 @@ from torch import Tensor
 
 from objloc.box import iou
 from objloc.data.store import SampleStore
-from objloc.evaluation.average_precision import (
-    MATCH_IOU,
-    Detections,
-    Objects,
-    mean_ap,
-    mean_known,
-)
+from objloc.evaluation.average_precision import mean_ap, mean_known
 from objloc.evaluation.detections import attended, joined, triggered
+from objloc.evaluation.matching import MATCH_IOU, Detections, Objects
 from objloc.search.rollout import Rollout
 
 _BUDGETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500)

@@ -7,7 +7,8 @@ import torch
 from objloc.diagnosis.analysis import Analysis
 from objloc.diagnosis.misses import Miss
 from objloc.diagnosis.tide import BACKGROUND_IOU, KINDS, Diagnosis
-from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, MATCH_IOU, mean_known
+from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, mean_known
+from objloc.evaluation.matching import MATCH_IOU
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
 
 LISTED = 200

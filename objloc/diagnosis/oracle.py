@@ -12,8 +12,8 @@ from torch import Tensor
 
 from objloc.box import iou
 from objloc.data.store import SampleStore
-from objloc.evaluation.average_precision import MATCH_IOU, Detections
 from objloc.evaluation.baselines import WHOLE_IMAGE
+from objloc.evaluation.matching import MATCH_IOU, Detections
 from objloc.mdp.action import Moves
 from objloc.params import Mdp
 

@@ -1,8 +1,8 @@
-"""What is wrong with detections, and the average precision that each kind costs.
+"""Kinds of errors among detections, and the average precision that each kind costs.
 
 Source: Bolya, Foley, Hays & Hoffman (2020), "TIDE: A General Toolbox for
 Identifying Object Detection Errors", ECCV, for the six kinds and for their
-cost; the matching is that of ``objloc.evaluation.average_precision``.
+cost; the matching is that of ``objloc.evaluation.matching``.
 """
 
 from collections.abc import Mapping
@@ -10,36 +10,34 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from objloc.box import pairwise_iou
-from objloc.evaluation.average_precision import (
-    AVERAGE_PRECISIONS,
+from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, mean_known, precision_recall
+from objloc.evaluation.matching import (
     MATCH_IOU,
     Detections,
     Flags,
     Floats,
+    Indices,
+    Match,
+    Matches,
+    Names,
     Objects,
-    mean_known,
-    precision_recall,
-    ranked,
+    match,
+    most_overlapped,
 )
 
 BACKGROUND_IOU = 0.1
 """Below this overlap with every object a detection shows background."""
 
-Indices = NDArray[np.int64]
-
 
 class Status(IntEnum):
-    """What a detection is; a false one is the first of its kinds that applies."""
+    """Kind of a detection; a false one has the first kind that applies."""
 
-    TRUE = 0
+    TRUE = Match.TRUE
     """The best-ranked detection of an object."""
-    IGNORED = 1
-    """Of a difficult object: neither true nor false."""
-    DUPLICATE = 2
+    IGNORED = Match.IGNORED
+    """On a difficult object: neither true nor false."""
+    DUPLICATE = Match.DUPLICATE
     """On an object that a better-ranked detection has."""
     LOCALISATION = 3
     """On an object of its category, but badly placed: 0.1 <= IoU < 0.5."""
@@ -52,18 +50,16 @@ class Status(IntEnum):
 
 
 KINDS = ("class", "localisation", "both", "duplicate", "background", "missed")
-"""The errors in the order of the paper; ``missed`` are objects, the rest detections."""
+"""The errors in the order of the paper; ``missed`` are objects, the others detections."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The detections of one category, ranked, each with what it is.
+    """The detections of one category, ranked, each with its kind.
 
     Attributes:
-        detections: D of them, ranked.
+        matches: D detections, each with the most overlapped object of the category.
         status: ``[D]`` of ``Status``.
-        own: ``[D]`` index of the most overlapped object of the category.
-        own_iou: ``[D]``; -1 where the image holds none.
         other: ``[D]`` index of the most overlapped object of another category,
             within that category's objects.
         other_category: ``[D]`` names; empty where there is none.
@@ -72,14 +68,17 @@ class Diagnosis:
             that neither a true detection nor a localisation or class error is on.
     """
 
-    detections: Detections
+    matches: Matches
     status: Indices
-    own: Indices
-    own_iou: Floats
     other: Indices
-    other_category: NDArray[np.str_]
+    other_category: Names
     other_iou: Floats
     missed: Flags
+
+    @property
+    def detections(self) -> Detections:
+        """The ranked detections."""
+        return self.matches.detections
 
     def of(self, kind: str) -> Flags:
         """``[D]`` bool: the detections that are errors of a kind."""
@@ -87,107 +86,74 @@ class Diagnosis:
         return mask
 
     def number(self, kind: str) -> int:
-        """Errors of a kind."""
+        """Number of errors of a kind."""
         return int((self.missed if kind == "missed" else self.of(kind)).sum())
 
 
 def diagnose(
     detections: Mapping[str, Detections], objects: Mapping[str, Objects]
 ) -> dict[str, Diagnosis]:
-    """Put every detection and every object into exactly one place.
+    """Give every detection and every object exactly one kind.
 
     Args:
-        detections: by category.
-        objects: of the same categories and image set.
+        detections: claims by category.
+        objects: objects of the same categories and image set.
     """
-    groups = {category: _rows_by_image(each) for category, each in objects.items()}
     found: dict[str, Diagnosis] = {}
     for category, each in detections.items():
-        one = ranked(each)
-        own, own_iou, _ = _nearest(one, objects, groups, (category,))
-        others = tuple(name for name in objects if name != category)
-        other, other_iou, names = _nearest(one, objects, groups, others)
-        status = _status(own, own_iou, other_iou, objects[category].difficult)
+        matches = match(each, objects[category])
+        others = {name: held for name, held in objects.items() if name != category}
+        names, other, other_iou = _most_overlapped_of(matches.detections, others)
+        status = _status(matches, other_iou)
         missed = ~objects[category].difficult
-        on_own = np.isin(status, (Status.TRUE, Status.LOCALISATION))
-        missed[own[on_own]] = False
-        found[category] = Diagnosis(one, status, own, own_iou, other, names, other_iou, missed)
+        missed[matches.object[np.isin(status, (Status.TRUE, Status.LOCALISATION))]] = False
+        found[category] = Diagnosis(matches, status, other, names, other_iou, missed)
     for diagnosis in found.values():
         wrong = diagnosis.of("class")
-        names, on = diagnosis.other_category[wrong].tolist(), diagnosis.other[wrong].tolist()
-        for name, index in zip(names, on, strict=True):
-            found[name].missed[index] = False
+        for name in np.unique(diagnosis.other_category[wrong]).tolist():
+            on = diagnosis.other[wrong & (diagnosis.other_category == name)]
+            found[name].missed[on] = False
     return found
 
 
-def _rows_by_image(objects: Objects) -> dict[str, Indices]:
-    """Indices of the objects of each image."""
-    rows: dict[str, list[int]] = {}
-    for row, image_id in enumerate(objects.image_ids.tolist()):
-        rows.setdefault(image_id, []).append(row)
-    return {image_id: np.array(each) for image_id, each in rows.items()}
+def _most_overlapped_of(
+    detections: Detections, objects: Mapping[str, Objects]
+) -> tuple[Names, Indices, Floats]:
+    """Each detection's most overlapped object among several categories.
 
-
-def _nearest(
-    detections: Detections,
-    objects: Mapping[str, Objects],
-    groups: Mapping[str, Mapping[str, Indices]],
-    categories: tuple[str, ...],
-) -> tuple[Indices, Floats, NDArray[np.str_]]:
-    """Each detection's most overlapped object of some categories: index, IoU, category.
-
-    The first of equals; -1 and an empty name where the image holds none.
+    Returns:
+        Category, index within its objects, and IoU, ``[D]`` each: the first of equals
+        in the order of ``objects``; empty, 0 and -1 where the image holds none.
     """
-    index = np.zeros(len(detections), dtype=np.int64)
-    best = np.full(len(detections), -1.0)
-    names = np.full(len(detections), "", dtype=object)
-    order = np.argsort(detections.image_ids, kind="stable")
-    image_ids, starts = np.unique(detections.image_ids[order], return_index=True)
-    # Without a detection there is an end and no start.
-    ends = [*starts[1:].tolist(), len(order)]
-    for image_id, start, end in zip(image_ids.tolist(), starts.tolist(), ends, strict=False):
-        rows = order[start:end]
-        boxes = torch.from_numpy(detections.boxes[rows])
-        for category in categories:
-            held = groups[category].get(image_id)
-            if held is None:
-                continue
-            overlaps = pairwise_iou(boxes, torch.from_numpy(objects[category].boxes[held])).numpy()
-            nearest = overlaps.argmax(axis=1)
-            value = overlaps[np.arange(len(rows)), nearest]
-            better = value > best[rows]
-            index[rows[better]] = held[nearest[better]]
-            best[rows[better]] = value[better]
-            names[rows[better]] = category
-    return index, best, names.astype(np.str_)
-
-
-def _status(own: Indices, own_iou: Floats, other_iou: Floats, difficult: Flags) -> Indices:
-    """``[D]`` of ``Status``: what each ranked detection is."""
-    hit = own_iou >= MATCH_IOU
-    ignored = hit & difficult[own] if len(difficult) else hit
-    conditions = (
-        (ignored, Status.IGNORED),
-        (hit & _first_on_object(own, hit & ~ignored), Status.TRUE),
-        (hit, Status.DUPLICATE),
-        (own_iou >= BACKGROUND_IOU, Status.LOCALISATION),
-        (other_iou >= MATCH_IOU, Status.CLASS),
-        (other_iou >= BACKGROUND_IOU, Status.BOTH),
+    if not objects:
+        number = len(detections)
+        return np.full(number, ""), np.zeros(number, dtype=np.int64), np.full(number, -1.0)
+    categories = np.repeat(np.array(list(objects)), [len(each) for each in objects.values()])
+    index = np.concatenate([np.arange(len(each)) for each in objects.values()])
+    together = Objects(
+        np.concatenate([each.image_ids for each in objects.values()]),
+        np.concatenate([each.boxes for each in objects.values()]),
+        np.concatenate([each.difficult for each in objects.values()]),
     )
-    return np.select(
-        [each for each, _ in conditions],
-        [np.int64(status) for _, status in conditions],
-        np.int64(Status.BACKGROUND),
-    )
+    best, overlap = most_overlapped(detections, together)
+    known = overlap >= 0
+    names = np.full(len(detections), "", dtype=categories.dtype)
+    names[known] = categories[best[known]]
+    other = np.zeros(len(detections), dtype=np.int64)
+    other[known] = index[best[known]]
+    return names, other, overlap
 
 
-def _first_on_object(own: Indices, candidates: Flags) -> Flags:
-    """Which candidates are the best-ranked of their object."""
-    rows = np.flatnonzero(candidates)
-    _, first = np.unique(own[rows], return_index=True)
-    chosen = np.zeros(len(own), dtype=bool)
-    chosen[rows[first]] = True
-    return chosen
+def _status(matches: Matches, other_iou: Floats) -> Indices:
+    """``[D]`` of ``Status``: the kind of each ranked detection."""
+    kinds = np.full(len(other_iou), Status.BACKGROUND, dtype=np.int64)
+    # What applies first is written last.
+    kinds[other_iou >= BACKGROUND_IOU] = Status.BOTH
+    kinds[other_iou >= MATCH_IOU] = Status.CLASS
+    kinds[matches.iou >= BACKGROUND_IOU] = Status.LOCALISATION
+    matched = matches.status != Match.NONE
+    kinds[matched] = matches.status[matched]
+    return kinds
 
 
 def costs(
@@ -239,30 +205,22 @@ def _mended(
     """Detections and objects with the errors of one kind put right."""
     detections = {category: each.detections for category, each in diagnoses.items()}
     if kind == "missed":
-        left = {
-            category: Objects(each.image_ids[keep], each.boxes[keep], each.difficult[keep])
-            for category, each in objects.items()
-            for keep in (~diagnoses[category].missed,)
-        }
+        left = {category: each[~diagnoses[category].missed] for category, each in objects.items()}
         return detections, left
     if kind == "class":
         return _reclassified(diagnoses, objects), objects
     if kind == "localisation":
         placed = {name: _relocated(each, objects[name]) for name, each in diagnoses.items()}
         return placed, objects
-    kept = {name: _rows(detections[name], ~each.of(kind)) for name, each in diagnoses.items()}
+    kept = {name: detections[name][~each.of(kind)] for name, each in diagnoses.items()}
     return kept, objects
-
-
-def _rows(detections: Detections, keep: Flags | Indices) -> Detections:
-    return Detections(detections.image_ids[keep], detections.boxes[keep], detections.scores[keep])
 
 
 def _relocated(diagnosis: Diagnosis, objects: Objects) -> Detections:
     """Every localisation error put exactly on its object."""
     wrong = diagnosis.of("localisation")
     boxes = diagnosis.detections.boxes.copy()
-    boxes[wrong] = objects.boxes[diagnosis.own[wrong]]
+    boxes[wrong] = objects.boxes[diagnosis.matches.object[wrong]]
     moved = Detections(diagnosis.detections.image_ids, boxes, diagnosis.detections.scores)
     return _without_new_duplicates(moved, wrong | (diagnosis.status == Status.TRUE), objects)
 
@@ -273,13 +231,11 @@ def _reclassified(
     """Every class error moved to the category of the object that it is on."""
     mended = {}
     for category, each in diagnoses.items():
-        stays = _rows(each.detections, ~each.of("class"))
+        stays = each.detections[~each.of("class")]
         parts = [stays]
         single = [(each.status == Status.TRUE)[~each.of("class")]]
         for source in diagnoses.values():
-            comes = _rows(
-                source.detections, source.of("class") & (source.other_category == category)
-            )
+            comes = source.detections[source.of("class") & (source.other_category == category)]
             parts.append(comes)
             single.append(np.ones(len(comes), dtype=bool))
         together = Detections(
@@ -295,18 +251,6 @@ def _reclassified(
 
 def _without_new_duplicates(detections: Detections, single: Flags, objects: Objects) -> Detections:
     """Drop those of ``single`` ``[D]`` that are on an object which a better-ranked one has."""
-    order = _rank(detections)
-    detections, single = _rows(detections, order), single[order]
-    groups = {"own": _rows_by_image(objects)}
-    own, own_iou, _ = _nearest(detections, {"own": objects}, groups, ("own",))
-    hit = own_iou >= MATCH_IOU
-    if len(objects.difficult):
-        hit &= ~objects.difficult[own]
-    duplicate = hit & ~_first_on_object(own, hit)
-    return _rows(detections, ~(duplicate & single))
-
-
-def _rank(detections: Detections) -> Indices:
-    """The order of ``ranked``."""
-    xmin, ymin, xmax, ymax = detections.boxes.T
-    return np.lexsort((ymax, xmax, ymin, xmin, detections.image_ids, -detections.scores))
+    matches = match(detections, objects)
+    duplicate = matches.status == Match.DUPLICATE
+    return matches.detections[~(duplicate & single[matches.order])]

@@ -8,7 +8,7 @@ import torch
 from objloc.box import pairwise_iou
 from objloc.data.sample import Coordinates, coordinates
 from objloc.diagnosis.tide import Diagnosis, Status
-from objloc.evaluation.average_precision import Detections, Objects
+from objloc.evaluation.matching import Detections, Objects
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _alarm(category: str, each: Diagnosis, row: int, objects: Mapping[str, Objec
     status = Status(int(each.status[row]))
     on, index, overlap = "", 0, 0.0
     if status in (Status.DUPLICATE, Status.LOCALISATION):
-        on, index, overlap = category, int(each.own[row]), float(each.own_iou[row])
+        on, index, overlap = category, int(each.matches.object[row]), float(each.matches.iou[row])
     elif status in (Status.CLASS, Status.BOTH):
         on, index = str(each.other_category[row]), int(each.other[row])
         overlap = float(each.other_iou[row])
@@ -123,7 +123,7 @@ def largest_overlooked(
     for category, each in diagnoses.items():
         mine = objects[category]
         lacking = ~mine.difficult
-        lacking[each.own[each.status == Status.TRUE]] = False
+        lacking[each.matches.object[each.status == Status.TRUE]] = False
         for row in lacking.nonzero()[0].tolist():
             image_id = str(mine.image_ids[row])
             width, height = sizes[image_id]

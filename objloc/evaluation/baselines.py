@@ -15,8 +15,8 @@ from torch import Tensor
 from objloc.box import best_iou
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
-from objloc.evaluation.average_precision import Detections, Floats
 from objloc.evaluation.detections import as_written
+from objloc.evaluation.matching import Detections, Floats
 from objloc.evaluation.success import Outcomes
 
 BASELINES = ("random", "whole_image", "fixed_box")

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from objloc.box import best_iou
 from objloc.data.store import SampleStore
-from objloc.evaluation.average_precision import Detections, mean_ap
+from objloc.evaluation.average_precision import mean_ap
 from objloc.evaluation.detections import by_category, joined, objects_of, suppress, weaken
+from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
 from objloc.network.value_range import TriggerRange
 from objloc.search.trace import Looks

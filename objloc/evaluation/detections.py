@@ -10,7 +10,7 @@ from torch import Tensor
 from objloc.box import from_voc, iou, to_voc
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import Detections, Objects, ranked
+from objloc.evaluation.matching import Detections, Objects, ranked
 from objloc.search.rollout import Rollout
 
 

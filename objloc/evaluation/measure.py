@@ -10,7 +10,7 @@ from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.answer import answers
-from objloc.evaluation.average_precision import Curve, Detections, precision_recall
+from objloc.evaluation.average_precision import Curve, precision_recall
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
     fit_fixed_boxes,
@@ -20,6 +20,7 @@ from objloc.evaluation.baselines import (
 )
 from objloc.evaluation.detections import objects_of
 from objloc.evaluation.episodes import Episodes
+from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import SearchMetrics
 from objloc.evaluation.searches import Say, Searches, ledger_of, search_blindly, search_greedily
 from objloc.evaluation.success import Outcomes, counted_images

@@ -8,8 +8,8 @@ from pathlib import Path
 from objloc.box import from_voc
 from objloc.data.sample import Coordinates
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import Detections
 from objloc.evaluation.detections import file_name, read_detections
+from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import ImageSetMetrics, Metrics, parse_metrics
 
 SearchKey = tuple[str, str]

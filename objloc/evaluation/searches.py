@@ -10,10 +10,10 @@ from torch import Tensor
 
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import Detections
 from objloc.evaluation.budget_curve import Ledger, Overlapping
 from objloc.evaluation.detections import attended, joined, triggered
 from objloc.evaluation.episodes import Episodes
+from objloc.evaluation.matching import Detections
 from objloc.network.value_range import TriggerRange
 from objloc.network.valuer import Valuer
 from objloc.params import Evaluate, Mdp

@@ -11,18 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.evaluation.average_precision import Floats, mean_known
+from objloc.evaluation.average_precision import mean_known
+from objloc.evaluation.matching import Floats
 
 IOU_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 """Where success is measured against IoU: .50, .55 to .95."""
 
 REPLICATES = 1000
-"""Image sets drawn for an interval."""
+"""Number of image sets drawn for an interval."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What E episodes came to for each of N images and C categories.
+    """Outcomes of E episodes for each of N images and C categories.
 
     Attributes:
         quality: ``[E, N, C]`` float64, IoU of the final window with the
@@ -61,8 +62,14 @@ def by_iou(outcomes: Outcomes) -> dict[str, float | None]:
     return {f"{threshold:.2f}": outcomes.mean(threshold) for threshold in IOU_THRESHOLDS}
 
 
+def drawn_weights(images: int, generator: np.random.Generator) -> Floats:
+    """``[REPLICATES, N]``: how often each of N images is in each set drawn with replacement."""
+    drawn = generator.multinomial(images, np.full(images, 1 / images), size=REPLICATES)
+    return drawn.astype(np.float64)
+
+
 def replicated_rates(shares: Floats, counted: Floats, generator: np.random.Generator) -> Floats:
-    """Success rates in image sets drawn anew from the images, with replacement.
+    """Success rates in image sets drawn from the images with replacement.
 
     Source: Efron (1979), "Bootstrap methods: another look at the jackknife".
 
@@ -77,9 +84,7 @@ def replicated_rates(shares: Floats, counted: Floats, generator: np.random.Gener
         ``[S, REPLICATES, C + 1]``: categories, then their mean; nan in a set
         without an image of the category.
     """
-    number = len(counted)
-    drawn = generator.multinomial(number, np.full(number, 1 / number), size=REPLICATES)
-    weights = drawn.astype(np.float64)
+    weights = drawn_weights(len(counted), generator)
     with np.errstate(invalid="ignore"):
         rates = (weights @ shares) / (weights @ counted)
     known = ~np.isnan(rates)

@@ -1,16 +1,10 @@
 import numpy as np
 import pytest
 
-from objloc.diagnosis.bootstrap import Ranking, drawn_weights, replicated_aps
-from objloc.diagnosis.tide import diagnose
-from objloc.evaluation.average_precision import (
-    AVERAGE_PRECISIONS,
-    Detections,
-    Floats,
-    Objects,
-    precision_recall,
-)
-from objloc.evaluation.success import REPLICATES, replicated_rates
+from objloc.diagnosis.bootstrap import Ranking, replicated_aps
+from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, precision_recall
+from objloc.evaluation.matching import Detections, Floats, Objects, match
+from objloc.evaluation.success import drawn_weights
 
 IMAGES = [f"{number:02d}" for number in range(8)]
 
@@ -66,9 +60,9 @@ def copied(detections: Detections, objects: Objects, weights: Floats) -> dict[st
 @pytest.mark.parametrize("seed", range(4))
 def test_weights_give_what_copies_of_the_images_give(seed: int) -> None:
     detections, objects = drawn_set(seed)
-    diagnosis = diagnose({"cat": detections}, {"cat": objects})["cat"]
+    matches = match(detections, objects)
     weights = drawn_weights(len(IMAGES), np.random.default_rng(seed))[:25]
-    found = replicated_aps([Ranking.of(diagnosis, objects, IMAGES)], weights)
+    found = replicated_aps([Ranking.of(matches, objects, IMAGES)], weights)
     assert np.unique(found["area"].round(6)).size > 5
     for row, weight in enumerate(weights):
         expected = copied(detections, objects, weight)
@@ -78,8 +72,8 @@ def test_weights_give_what_copies_of_the_images_give(seed: int) -> None:
 
 def test_once_each_gives_the_figure_itself_and_nothing_drawn_gives_none() -> None:
     detections, objects = drawn_set(1)
-    diagnosis = diagnose({"cat": detections}, {"cat": objects})["cat"]
-    ranking = Ranking.of(diagnosis, objects, IMAGES)
+    matches = match(detections, objects)
+    ranking = Ranking.of(matches, objects, IMAGES)
     found = replicated_aps([ranking], np.stack([np.ones(8), np.zeros(8)]))
     curve = precision_recall(detections, objects)
     assert curve is not None
@@ -91,14 +85,5 @@ def test_once_each_gives_the_figure_itself_and_nothing_drawn_gives_none() -> Non
 def test_a_category_without_detections_has_an_average_precision_of_nothing() -> None:
     _, objects = drawn_set(1)
     none = Detections(np.array([], dtype=np.str_), np.zeros((0, 4)), np.zeros(0))
-    diagnosis = diagnose({"cat": none}, {"cat": objects})["cat"]
-    found = replicated_aps([Ranking.of(diagnosis, objects, IMAGES)], np.ones((1, 8)))
+    found = replicated_aps([Ranking.of(match(none, objects), objects, IMAGES)], np.ones((1, 8)))
     assert found["voc2007"].tolist() == found["area"].tolist() == [[0, 0]]
-
-
-def test_the_images_drawn_are_those_of_the_success_rate() -> None:
-    weights = drawn_weights(5, np.random.default_rng(7))
-    shares = np.array([[[1.0], [0.0], [1.0], [0.0], [0.0]]])
-    rates = replicated_rates(shares, np.ones((5, 1)), np.random.default_rng(7))
-    assert weights.shape == (REPLICATES, 5)
-    assert rates[0, :, 0].tolist() == pytest.approx((weights @ shares[0, :, 0] / 5).tolist())

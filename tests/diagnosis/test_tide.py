@@ -1,34 +1,11 @@
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from objloc.data.sample import Coordinates
 from objloc.diagnosis.tide import KINDS, Status, costs, diagnose
-from objloc.evaluation.average_precision import Detections, Objects, precision_recall
-
-A: Coordinates = (0, 0, 10, 10)
-B: Coordinates = (50, 50, 60, 60)
-NEAR_A: Coordinates = (0, 0, 10, 4)  # IoU .4 with A
-OFF_A: Coordinates = (0, 0, 10, 8)  # IoU .8 with A
-NOWHERE: Coordinates = (80, 80, 90, 90)
-
-
-def claims(*rows: tuple[str, float, Coordinates]) -> Detections:
-    return Detections(
-        np.array([row[0] for row in rows], dtype=np.str_),
-        np.array([row[2] for row in rows], dtype=np.float64).reshape(-1, 4),
-        np.array([row[1] for row in rows], dtype=np.float64),
-    )
-
-
-def truth(*rows: tuple[str, Coordinates], difficult: Sequence[int] = ()) -> Objects:
-    return Objects(
-        np.array([row[0] for row in rows], dtype=np.str_),
-        np.array([row[1] for row in rows], dtype=np.float64).reshape(-1, 4),
-        np.isin(np.arange(len(rows)), difficult),
-    )
-
+from objloc.evaluation.average_precision import precision_recall
+from objloc.evaluation.matching import Detections, Objects
+from tests.helpers.claims import NEAR_A, NOWHERE, OFF_A, A, B, claims, truth
 
 # One detection of cat in an image with a cat at A and a dog at B, and what it is.
 ONE_EACH = [

@@ -5,7 +5,7 @@ import pytest
 from objloc.data.sample import Coordinates
 from objloc.diagnosis.tide import Status, diagnose
 from objloc.diagnosis.worst import largest_overlooked, surest_alarms
-from tests.diagnosis.test_tide import NEAR_A, NOWHERE, OFF_A, A, B, claims, truth
+from tests.helpers.claims import NEAR_A, NOWHERE, OFF_A, A, B, claims, truth
 
 SIZES = {"i": (100.0, 100.0), "j": (100.0, 50.0)}
 WHOLE_J: Coordinates = (0, 0, 100, 50)

@@ -9,15 +9,13 @@ from mean_average_precision import MetricBuilder
 from objloc.evaluation.average_precision import (
     AVERAGE_PRECISIONS,
     Curve,
-    Detections,
-    Objects,
     area,
     mean_ap,
     mean_known,
     precision_recall,
-    ranked,
     voc2007,
 )
+from objloc.evaluation.matching import Detections, Objects
 
 Box = tuple[float, float, float, float]
 Claim = tuple[str, float, Box]
@@ -122,7 +120,7 @@ def test_an_object_of_another_image_does_not_match() -> None:
     assert area(curve_of([("b", 1.0, CAT)], [("a", CAT, False)])) == 0
 
 
-def test_equal_scores_rank_by_image_name_whatever_the_order_given() -> None:
+def test_the_order_given_does_not_matter() -> None:
     generator = np.random.default_rng(0)
     claims = [
         (f"{int(image)}", float(score), (float(x), 0.0, float(x) + 10, 10.0))
@@ -134,16 +132,9 @@ def test_equal_scores_rank_by_image_name_whatever_the_order_given() -> None:
         )
     ]
     truths: list[Truth] = [(f"{image}", (5.0, 0.0, 15.0, 10.0), False) for image in range(4)]
-    expected = ranked(as_detections(claims))
-    assert np.all(np.diff(expected.scores) <= 0)
-    tied = expected.scores == 0.5
-    assert expected.image_ids[tied].tolist() == sorted(expected.image_ids[tied])
     values = set()
     for _ in range(10):
         shuffled = [claims[int(index)] for index in generator.permutation(len(claims))]
-        again = ranked(as_detections(shuffled))
-        assert again.image_ids.tolist() == expected.image_ids.tolist()
-        assert again.boxes.tolist() == expected.boxes.tolist()
         values.add(area(curve_of(shuffled, truths)))
     assert len(values) == 1
 

@@ -7,7 +7,7 @@ import torch
 
 from objloc.box import iou, non_maximum_suppression
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import Detections, area, precision_recall
+from objloc.evaluation.average_precision import area, precision_recall
 from objloc.evaluation.detections import (
     as_written,
     attended,
@@ -20,6 +20,7 @@ from objloc.evaluation.detections import (
     triggered,
     weaken,
 )
+from objloc.evaluation.matching import Detections
 from tests.helpers.budgeted_searches import Search, make_rollout, make_sample, make_store
 
 CAT = (10.0, 10.0, 50.0, 50.0)

@@ -8,6 +8,7 @@ from objloc.evaluation.success import (
     Outcomes,
     by_iou,
     counted_images,
+    drawn_weights,
     interval,
     replicated_rates,
 )
@@ -82,6 +83,15 @@ def test_the_interval_is_as_wide_as_theory_has_it() -> None:
     reach = 1.96 * (share * (1 - share) / number) ** 0.5
     assert found == pytest.approx((share - reach, share + reach), abs=0.005)
     assert interval(rates[0, :, 1]) == found
+
+
+def test_the_images_are_drawn_with_replacement() -> None:
+    weights = drawn_weights(5, np.random.default_rng(7))
+    shares = np.array([[[1.0], [0.0], [1.0], [0.0], [0.0]]])
+    rates = replicated_rates(shares, np.ones((5, 1)), np.random.default_rng(7))
+    assert weights.shape == (REPLICATES, 5)
+    assert (weights.sum(axis=1) == 5).all()
+    assert rates[0, :, 0].tolist() == pytest.approx((weights @ shares[0, :, 0] / 5).tolist())
 
 
 def test_searchers_are_replicated_on_the_same_images() -> None:

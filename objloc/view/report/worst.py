@@ -11,8 +11,8 @@ from objloc.data.store import SampleStore
 from objloc.diagnosis.tide import BACKGROUND_IOU, Diagnosis, Status, diagnose
 from objloc.diagnosis.worst import Alarm, Overlooked, largest_overlooked, surest_alarms
 from objloc.errors import ObjlocError
-from objloc.evaluation.average_precision import MATCH_IOU, Objects
 from objloc.evaluation.detections import objects_of
+from objloc.evaluation.matching import MATCH_IOU, Objects
 from objloc.evaluation.read import EvaluationFiles, read_evaluation
 from objloc.files import write_atomically
 from objloc.view.report.texts import ALARMS, OVERLOOKED, short
