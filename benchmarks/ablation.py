@@ -9,7 +9,6 @@ of ``val``. A row that is there already is not run again; ``--rows`` names some,
 several processes can share the work. The result is what ``docs/results.md`` shows.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,9 +18,12 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from benchmarks.markdown import table
+from benchmarks.published import AblationRow, as_json, parse
 from benchmarks.running import ROOT
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
+from objloc.evaluation.metrics import BudgetPoint
 from objloc.evaluation.searches import ledger_of
 from objloc.files import write_json
 from objloc.learning.training import Training
@@ -171,7 +173,7 @@ def _short() -> tuple[str, ...]:
     )
 
 
-def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
+def run(name: str, folder: Path, kept: Path) -> AblationRow:
     """Train and measure one row.
 
     Args:
@@ -184,7 +186,7 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
     train, tasks, val = _images(params, folder)
     generator = torch.Generator().manual_seed(params.train.seed)
     network = build_network(params.agent, train.categories, generator)
-    found: dict[str, Any] = {"settings": [*row.settings, *row.search], "images": len(val)}
+    found: dict[str, Any] = {"settings": (*row.settings, *row.search), "images": len(val)}
     weights = kept / ("base.pt" if row.seed == 0 else f"seed{row.seed}.pt")
     if not row.settings and weights.exists():
         network.load_state_dict(torch.load(weights, weights_only=True))
@@ -201,7 +203,7 @@ def run(name: str, folder: Path, kept: Path) -> dict[str, Any]:
         if not row.settings:
             torch.save(network.state_dict(), weights)
     ledger = ledger_of(val, network.eval(), params.agent.mdp, params.evaluate, LOOKS)
-    return found | ledger.summary().as_json()
+    return AblationRow.model_validate(found | ledger.summary().as_json())
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:
@@ -234,39 +236,36 @@ def _first(store: SampleStore, number: int) -> SampleStore:
     )
 
 
-def table(found: Mapping[str, Any]) -> str:
+def ablation_table(found: Mapping[str, AblationRow]) -> str:
     """The rows in their order, each beside what it does to the first, where that was run."""
-    lines = [
-        "| agent | source | recall, 31 looks | recall, 100 looks | at IoU .7 | mAP triggered "
-        "| mAP attended | against the first | minutes |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    base = _curve(found["base"])[LOOKS]["ap_attended"] if "base" in found else None
+    rows = []
+    base = _points(found["base"])[LOOKS].ap_attended if "base" in found else None
     for name, row in ROWS.items():
         if name not in found:
             continue
-        curve = _curve(found[name])
-        few, many = (curve[each] for each in _COUNTED)
-        cells = [few["recall_0.5"], many["recall_0.5"], many["recall_0.7"],
-                 many["ap_triggered"], many["ap_attended"]]  # fmt: skip
-        change = ""
-        if base is not None and name != "base":
-            change = f"{100 * (many['ap_attended'] - base):+.1f}"
-        lines.append(
-            f"| {row.what} | {row.source} | "
-            + " | ".join(f"{100 * cell:.1f}" for cell in cells)
-            + f" | {change} | {_minutes(found[name])} |"
+        few, many = (_points(found[name])[each] for each in _COUNTED)
+        attended = many.ap_attended or 0.0
+        figures = (few.recall_50, many.recall_50, many.recall_70, many.ap_triggered or 0, attended)
+        change = "" if base is None or name == "base" else f"{100 * (attended - base):+.1f}"
+        minutes = found[name].minutes
+        rows.append(
+            [
+                row.what,
+                row.source,
+                *(f"{100 * figure:.1f}" for figure in figures),
+                change,
+                "" if minutes is None else f"{minutes:.1f}",
+            ]
         )
-    return "\n".join(lines)
+    headings = (
+        "agent", "source", "recall, 31 looks", "recall, 100 looks", "at IoU .7",
+        "mAP triggered", "mAP attended", "against the first", "minutes",
+    )  # fmt: skip
+    return table(headings, rows, left=[1])
 
 
-def _minutes(result: Mapping[str, Any]) -> str:
-    """Of training; the first row's network where only the search is another."""
-    return f"{result['minutes']:.1f}" if "minutes" in result else ""
-
-
-def _curve(result: Mapping[str, Any]) -> dict[int, Mapping[str, float]]:
-    return {row["budget"]: row for row in result["curve"]}
+def _points(row: AblationRow) -> dict[int, BudgetPoint]:
+    return {point.budget: point for point in row.curve}
 
 
 def main(
@@ -284,15 +283,15 @@ def main(
         path = kept / f"{name}.json"
         if not path.exists():
             result = run(name, folder, kept)
-            path.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-            print(f"\r{name}: {_curve(result)[LOOKS]}", flush=True)
+            write_json(path, as_json(result))
+            print(f"\r{name}: {_points(result)[LOOKS]}", flush=True)
     found = {
-        name: json.loads((kept / f"{name}.json").read_text("utf-8"))
+        name: parse(AblationRow, (kept / f"{name}.json").read_text("utf-8"))
         for name in ROWS
         if (kept / f"{name}.json").exists()
     }
-    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", found)
-    print(table(found))
+    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", as_json(found))
+    print(ablation_table(found))
 
 
 if __name__ == "__main__":

@@ -3,18 +3,19 @@
 Draws ``docs/images/voc2007_budget.png`` from the figures in ``benchmarks/results``.
 """
 
-import json
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.published import CombinedRun, Detector, parse
 from benchmarks.running import ROOT
 from benchmarks.voc2007 import COMBINED, NAME, PAPER_ATTENDED, PAPER_TRIGGERED, RESULTS, Runs
+from objloc.evaluation.metrics import BudgetPoint
 
 PICTURE = ROOT / "docs" / "images" / "voc2007_budget.png"
 TREE_RL = {31: (0.681, 0.587, 0.438), 63: (0.748, 0.670, 0.528)}
 """Jie et al. (2016), table 1: recall at IoU .5, .6 and .7 with so many windows an image."""
-_RECALLS = (("recall_0.5", ".5", "-"), ("recall_0.6", ".6", "--"), ("recall_0.7", ".7", ":"))
+_RECALLS = (("recall_50", ".5", "-"), ("recall_60", ".6", "--"), ("recall_70", ".7", ":"))
 _PRECISIONS = (
     ("ap_attended", "attended", "-", PAPER_ATTENDED),
     ("ap_triggered", "triggered on", "--", PAPER_TRIGGERED),
@@ -23,10 +24,12 @@ _PRECISIONS = (
 
 def agents() -> dict[str, Runs]:
     """The runs that were measured, by what their agent is called."""
-    single = json.loads((RESULTS / f"{NAME}.json").read_text("utf-8"))["seeds"]
+    single = parse(Detector, (RESULTS / f"{NAME}.json").read_text("utf-8")).seeds
+    found: dict[str, Runs] = {}
     combined = RESULTS / f"{COMBINED}.json"
-    both = {"two networks": json.loads(combined.read_text("utf-8"))} if combined.exists() else {}
-    return both | {"one network": single}
+    if combined.exists():
+        found["two networks"] = parse(dict[str, CombinedRun], combined.read_text("utf-8"))
+    return found | {"one network": single}
 
 
 def draw(runs: Mapping[str, Runs], path: Path) -> None:
@@ -47,11 +50,11 @@ def draw(runs: Mapping[str, Runs], path: Path) -> None:
     label(precision, "", "looks in an image, at most", "mean average precision")
     label(recall, "", "looks in an image, at most", "share of objects covered")
     for (agent, by_seed), colour in zip(runs.items(), (AGENT, BLIND), strict=False):
-        curves = [run["search"]["curve"] for run in by_seed.values()]
-        looks = [row["budget"] for row in curves[0]]
+        points = list(zip(*(run.search.curve for run in by_seed.values()), strict=True))
+        looks = [each[0].budget for each in points]
 
-        def means(key: str, curves: list[list[dict[str, float]]] = curves) -> list[float]:
-            return [statistics.mean(row[key] for row in rows) for rows in zip(*curves, strict=True)]
+        def means(key: str, points: list[tuple[BudgetPoint, ...]] = points) -> list[float]:
+            return [statistics.mean(getattr(point, key) for point in each) for each in points]
 
         for key, text, line, _ in _PRECISIONS:
             precision.plot(looks, means(key), line, color=colour, label=f"{agent}, {text}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from benchmarks.markdown import table
 from benchmarks.running import ROOT
 from benchmarks.threads import seconds_of_an_update
 from objloc.errors import ObjlocError
@@ -36,16 +37,13 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 def device_table(result: Mapping[str, Any]) -> str:
     """Seconds of an update on either device, and their ratio."""
-    rows = [
-        f"| agent | {result['cpu']} | {result['gpu']} | times as fast |",
-        "|---|--:|--:|--:|",
-    ]
+    rows = []
     for label, row in result["rows"].items():
         cpu, gpu = (f"{statistics.median(row[kind]):.3f} s" for kind in _UPDATES)
         ratios = row["ratios"]
         reach = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-        rows.append(f"| {label} | {cpu} | {gpu} | {reach} |")
-    return "\n".join(rows)
+        rows.append([label, cpu, gpu, reach])
+    return table(("agent", result["cpu"], result["gpu"], "times as fast"), rows)
 
 
 def measure() -> Iterator[dict[str, Any]]:

@@ -8,15 +8,28 @@ the same for the questions of the 2018 dissertation, with a shorter training, an
 done is written to ``benchmarks/results``, which ``docs/results.md`` shows.
 """
 
-import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from benchmarks.markdown import share, spread, table
+from benchmarks.published import (
+    Questions,
+    ScratchPrecision,
+    ScratchRun,
+    ScratchRuns,
+    as_json,
+    known,
+)
 from benchmarks.running import ROOT, Stage, run_stages
+from objloc.errors import ObjlocError
+from objloc.evaluation.baselines import BASELINES
+from objloc.evaluation.metrics import Figures, ImageSetMetrics
+from objloc.evaluation.read import read_metrics
+from objloc.files import write_json
 from objloc.params import load_params
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -106,11 +119,11 @@ def run_row(row: str, mirror: str, seed: int, folder: Path) -> dict[str, float]:
     return run_stages(stages, settings_of(row, mirror, seed))
 
 
-def collect(row: str, folder: Path) -> dict[str, Any] | None:
+def collect(row: str, folder: Path) -> ScratchRuns | None:
     """The figures of all seeds of a row that were measured; None if none was."""
     prefix = "seed" if row == "headline" else f"{row}_seed"
     runs = {
-        path.parent.parent.name.removeprefix(prefix): json.loads(path.read_text("utf-8"))
+        path.parent.parent.name.removeprefix(prefix): read_metrics(path)
         for path in sorted(folder.glob(f"{prefix}*/evaluate/metrics.json"))
     }
     if not runs:
@@ -121,149 +134,157 @@ def collect(row: str, folder: Path) -> dict[str, Any] | None:
     }
 
 
-def _kept(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(metrics: ImageSetMetrics) -> ScratchRun:
     """The figures of one run on one image set that are published."""
-    return {
-        "images": metrics["images"],
-        "images_by_category": metrics["images_by_category"],
-        "first_trigger": metrics["success_rate"]["greedy"],
-        "answer": metrics["answer"],
-        "interval": metrics["interval"]["success_rate"],
-        "blind": {
-            name: part["success_rate"]["greedy"] for name, part in metrics["baselines"].items()
-        },
-        "ap": {
-            **{kind: metrics["ap"][kind]["voc2007"] for kind in ("triggered", "attended")},
-            "fixed_box": metrics["baselines"]["fixed_box"]["ap"]["voc2007"],
-        },
-        "steps": metrics["steps"],
-        "data": metrics["data"],
-        "model": metrics["model"]["sha256"],
-    }
+    if metrics.answer is None:
+        raise ObjlocError("expected an evaluation with evaluate.answer_windows; found one without")
+    return ScratchRun(
+        images=metrics.images,
+        images_by_category=metrics.images_by_category,
+        first_trigger=metrics.success_rate.greedy,
+        answer=metrics.answer,
+        interval=metrics.interval.success_rate,
+        blind={name: each.success_rate.greedy for name, each in metrics.baselines.items()},
+        ap=ScratchPrecision(
+            triggered=metrics.ap["triggered"].voc2007,
+            attended=metrics.ap["attended"].voc2007,
+            fixed_box=metrics.baselines["fixed_box"].ap.voc2007,
+        ),
+        steps=metrics.steps,
+        data=metrics.data,
+        model=metrics.model.sha256,
+    )
 
 
-def headline_table(runs: Mapping[str, Any]) -> str:
+def headline_table(runs: ScratchRuns) -> str:
     """Both rules beside the blind searchers, category by category, over seeds."""
     parts = []
+    headings = (
+        "category", "images", "random", "whole image", "best fixed box", "first trigger",
+        f"**answer after {LOOKS} looks**", f"95 % interval over images, seed {next(iter(runs))}",
+        "gain over the best blind",
+    )  # fmt: skip
     for image_set, categories in (("test_2012", ANIMALS), ("test_2007", FIVE)):
         sets = [run[image_set] for run in runs.values()]
-        first = sets[0]
-        rows = [
-            "| category | images | random | whole image | best fixed box | first trigger "
-            f"| **answer after {LOOKS} looks** | 95 % interval over images, seed "
-            f"{next(iter(runs))} | gain over the best blind |",
-            "|---|--:|--:|--:|--:|--:|--:|:-:|--:|",
-        ]
-        for category in categories:
-            blind = [first["blind"][name][category] for name in _BLIND]
-            answers = [each["answer"]["success_rate"][category] for each in sets]
-            low, high = first["answer"]["interval"]["success_rate"][category]
-            rows.append(
-                f"| {category} | {first['images_by_category'][category]} | "
-                + " | ".join(_share(value) for value in blind)
-                + f" | {_spread(each['first_trigger'][category] for each in sets)} "
-                f"| **{_spread(answers)}** | {_share(low)} to {_share(high)} "
-                f"| {statistics.mean(answers) - max(blind):+.2f} |"
-            )
+        rows = [_category_row(sets, category) for category in categories]
         rows.append(_mean_row(sets, categories))
-        parts += [f"Image set `{image_set}`.", "\n".join(rows)]
+        parts += [f"Image set `{image_set}`.", table(headings, rows, centre=[7])]
     sets = [run["test_2007"] for run in runs.values()]
+
+    def percent(values: Iterable[Figures]) -> str:
+        return spread(100 * known(each, "mean") for each in values)
+
+    def mean(values: Iterable[Figures]) -> str:
+        return _spread(known(each, "mean") for each in values)
+
     parts.append(
         f"All twenty categories of `test_2007`, ranked (AP of VOC2007, IoU .5, one search of at "
-        f"most 100 looks in each of {sets[0]['images']} images): mAP attended "
-        f"**{_spread((s['ap']['attended']['mean'] for s in sets), 100, 1)}**, triggered "
-        f"**{_spread((s['ap']['triggered']['mean'] for s in sets), 100, 1)}**; best fixed box "
-        f"{100 * sets[0]['ap']['fixed_box']['mean']:.1f}. Success of the twenty in the mean: first "
-        f"trigger {_spread(s['first_trigger']['mean'] for s in sets)}, answer "
-        f"{_spread(s['answer']['success_rate']['mean'] for s in sets)}, best fixed box "
-        f"{_share(sets[0]['blind']['fixed_box']['mean'])}."
+        f"most 100 looks in each of {sets[0].images} images): mAP attended "
+        f"**{percent(each.ap.attended for each in sets)}**, triggered "
+        f"**{percent(each.ap.triggered for each in sets)}**; best fixed box "
+        f"{100 * known(sets[0].ap.fixed_box, 'mean'):.1f}. Success of the twenty in the mean: "
+        f"first trigger {mean(each.first_trigger for each in sets)}, answer "
+        f"{mean(each.answer.success_rate for each in sets)}, best fixed box "
+        f"{_share(known(sets[0].blind['fixed_box'], 'mean'))}."
     )
     return "\n\n".join(parts)
 
 
-_BLIND = ("random", "whole_image", "fixed_box")
+def _category_row(sets: Sequence[ScratchRun], category: str) -> list[str]:
+    first = sets[0]
+    blind = [known(first.blind[name], category) for name in BASELINES]
+    answers = [known(each.answer.success_rate, category) for each in sets]
+    reach = first.answer.interval.success_rate[category]
+    return [
+        category,
+        str(first.images_by_category[category]),
+        *(_share(value) for value in blind),
+        _spread(known(each.first_trigger, category) for each in sets),
+        f"**{_spread(answers)}**",
+        f"{_share(reach[0])} to {_share(reach[1])}" if reach else "-",
+        f"{statistics.mean(answers) - max(blind):+.2f}",
+    ]
 
 
-def _mean_row(sets: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> str:
-    def mean(figures: Mapping[str, float]) -> float:
-        return statistics.mean(figures[category] for category in categories)
+def _mean_row(sets: Sequence[ScratchRun], categories: Sequence[str]) -> list[str]:
+    blind = [_mean(sets[0].blind[name], categories) for name in BASELINES]
+    answers = [_mean(each.answer.success_rate, categories) for each in sets]
+    return [
+        "mean",
+        "",
+        *(_share(value) for value in blind),
+        _spread(_mean(each.first_trigger, categories) for each in sets),
+        f"**{_spread(answers)}**",
+        "",
+        f"{statistics.mean(answers) - max(blind):+.2f}",
+    ]
 
-    blind = [mean(sets[0]["blind"][name]) for name in _BLIND]
-    answers = [mean(each["answer"]["success_rate"]) for each in sets]
-    return (
-        "| mean |  | "
-        + " | ".join(_share(value) for value in blind)
-        + f" | {_spread(mean(each['first_trigger']) for each in sets)} "
-        f"| **{_spread(answers)}** |  | {statistics.mean(answers) - max(blind):+.2f} |"
-    )
+
+def _mean(figures: Figures, categories: Sequence[str]) -> float:
+    return statistics.mean(known(figures, category) for category in categories)
 
 
-def baseline_table(runs: Mapping[str, Any]) -> str:
+def baseline_table(runs: ScratchRuns) -> str:
     """The agent of 2018, which knows one category, beside the blind searchers."""
     sets = {name: [run[name] for run in runs.values()] for name in next(iter(runs.values()))}
-    lines = [
-        f"| image set, category | images | random | whole image | best fixed box | first trigger "
-        f"| answer after {LOOKS} looks |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    rows = []
     for name, each in sets.items():
-        (category,) = each[0]["images_by_category"]
-        blind = [_share(each[0]["blind"][searcher][category]) for searcher in _BLIND]
-        lines.append(
-            f"| `{name}`, {category} | {each[0]['images_by_category'][category]} "
-            f"| {' | '.join(blind)} | {_spread(one['first_trigger'][category] for one in each)} "
-            f"| {_spread(one['answer']['success_rate'][category] for one in each)} |"
+        ((category, images),) = each[0].images_by_category.items()
+        rows.append(
+            [
+                f"`{name}`, {category}",
+                str(images),
+                *(_share(known(each[0].blind[searcher], category)) for searcher in BASELINES),
+                _spread(known(one.first_trigger, category) for one in each),
+                _spread(known(one.answer.success_rate, category) for one in each),
+            ]
         )
-    return "\n".join(lines)
+    headings = (
+        "image set, category", "images", "random", "whole image", "best fixed box",
+        "first trigger", f"answer after {LOOKS} looks",
+    )  # fmt: skip
+    return table(headings, rows)
 
 
-def questions_table(rows: Mapping[str, Mapping[str, Any]], unseen: Mapping[str, Any]) -> str:
+def questions_table(found: Questions) -> str:
     """The answers' success of each variant on ``test_2007``, over seeds."""
-    lines = [
-        "| what was learned | seeds | " + " | ".join((*FIVE, "mean of those learned")) + " |",
-        "|---|--:|" + "--:|" * (len(FIVE) + 1),
-    ]
-    blind = next(iter(rows["five"].values()))["test_2007"]["blind"]["fixed_box"]
-    for row, runs in rows.items():
-        sets = [run["test_2007"]["answer"]["success_rate"] for run in runs.values()]
-        known = [category for category in FIVE if category in sets[0]]
+    rows = []
+    blind = next(iter(found.rows["five"].values()))["test_2007"].blind["fixed_box"]
+    for row, runs in found.rows.items():
+        sets = [run["test_2007"].answer.success_rate for run in runs.values()]
+        learned = [category for category in FIVE if category in sets[0]]
         cells = [
-            _spread(each[category] for each in sets) if category in known else "-"
+            _spread(known(each, category) for each in sets) if category in learned else "-"
             for category in FIVE
         ]
-        means = [statistics.mean(each[category] for category in known) for each in sets]
-        lines.append(f"| {QUESTIONS[row]} | {len(sets)} | {' | '.join(cells)} | {_spread(means)} |")
-    cells = [_share(blind[category]) for category in FIVE]
-    mean = statistics.mean(blind[category] for category in FIVE)
-    lines.append(f"| *best fixed box* | - | {' | '.join(cells)} | {_share(mean)} |")
-    parts = ["\n".join(lines)]
-    if unseen:
+        means = _spread(_mean(each, learned) for each in sets)
+        rows.append([QUESTIONS[row], str(len(sets)), *cells, means])
+    cells = [_share(known(blind, category)) for category in FIVE]
+    rows.append(["*best fixed box*", "-", *cells, _share(_mean(blind, FIVE))])
+    parts = [table(("what was learned", "seeds", *FIVE, "mean of those learned"), rows)]
+    if found.unseen:
+        some = next(iter(found.unseen.values()))
         searched = [
-            f"{name} {_spread(run['answer'][name] for run in unseen.values())}"
-            for name in next(iter(unseen.values()))["answer"]
+            f"{name} {_spread(known(run.answer, name) for run in found.unseen.values())}"
+            for name in some.answer
         ]
-        some = next(iter(unseen.values()))
         parts.append(
             f"An agent that learned the four animals, sent to find a {UNSEEN}, which it never saw, "
-            f"in the {some['images']} images of `test_2007` that hold one, as if it were a "
+            f"in the {some.images} images of `test_2007` that hold one, as if it were a "
             f"{', '.join(searched)}. Best fixed box of {UNSEEN} (which knows what a {UNSEEN} "
-            f"looks like on average) {_share(some['fixed_box'])}, whole image "
-            f"{_share(some['whole_image'])}."
+            f"looks like on average) {_share(some.fixed_box)}, whole image "
+            f"{_share(some.whole_image)}."
         )
     return "\n\n".join(parts)
 
 
-def _share(value: float) -> str:
-    return f"{value:.2f}".replace("0.", ".", 1)
+def _share(value: float | None) -> str:
+    return share(value, ".2f")
 
 
-def _spread(values: Any, scale: float = 1, digits: int = 2) -> str:
-    """Mean, and the standard deviation over seeds where there are several."""
-    values = [scale * value for value in values]
-    text = f"{statistics.mean(values):.{digits}f}"
-    if len(values) > 1:
-        text += f" ± {statistics.stdev(values):.{digits}f}"
-    return text.replace("0.", ".") if scale == 1 else text
+def _spread(values: Iterable[float]) -> str:
+    """Mean success, and the standard deviation over seeds where there are several."""
+    return spread(values, "{:.2f}", ".2f").replace("0.", ".")
 
 
 def main(
@@ -292,26 +313,16 @@ def main(
     else:
         from benchmarks.unseen import find_unseen
 
-        manner = load_params(ROOT / "params.yaml", settings_of("four", "null", 0)).evaluate.search
-        _write(
-            "voc_scratch_questions",
-            {"rows": found, "unseen": find_unseen(folder, UNSEEN, LOOKS, manner)},
-        )
+        search = load_params(ROOT / "params.yaml", settings_of("four", "null", 0)).evaluate.search
+        unseen = find_unseen(folder, UNSEEN, LOOKS, search)
+        _write("voc_scratch_questions", Questions(rows=found, unseen=unseen))
 
 
-def _write(name: str, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=2) + "\n"
-    (RESULTS / f"{name}.json").write_text(text, "utf-8")
+def _write(name: str, results: object) -> None:
+    write_json(RESULTS / f"{name}.json", as_json(results))
 
 
 _FILES = {"headline": "voc_scratch", "dqn2018": "voc_scratch_dqn2018"}
-
-TABLES: dict[str, Callable[[Any], str]] = {
-    "voc_scratch": headline_table,
-    "voc_scratch_dqn2018": baseline_table,
-    "voc_scratch_questions": lambda found: questions_table(found["rows"], found["unseen"]),
-}
-"""What each file of results is shown as."""
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from benchmarks.published import Unseen
 from objloc.data.store import SampleStore
 from objloc.evaluation.answer import answers
 from objloc.evaluation.baselines import (
@@ -25,7 +25,7 @@ def find_unseen(
     params: Search,
     image_set: str = "test_2007",
     fitted_on: str = "train_2012",
-) -> dict[str, Any]:
+) -> dict[str, Unseen]:
     """Send agents that learned other categories to find one, as if it were each of theirs.
 
     Args:
@@ -37,8 +37,7 @@ def find_unseen(
         fitted_on: image set on which the best fixed box is fitted.
 
     Returns:
-        For each seed the share of images answered rightly by the category searched for,
-        and the blind searchers'.
+        Success by seed.
     """
     found = {}
     for path in sorted(folder.glob("four_seed*/checkpoint.pt")):
@@ -51,12 +50,11 @@ def find_unseen(
             "fixed_box": fit_fixed_boxes(seen, [unseen], 0.5),
             "whole_image": {unseen: WHOLE_IMAGE},
         }
-        rates: dict[str, Any] = {
+        rates = {
             name: fixed_outcomes(store, fixed_boxes(store, boxes), counted).rates(0.5)[0]
             for name, boxes in blind.items()
         }
-        rates["images"] = int(counted.sum())
-        rates["answer"] = {}
+        answered = {}
         network = checkpoint.network()
         for index, category in enumerate(checkpoint.categories):
             # The truth under another name: what the agent is asked for is one of its own.
@@ -66,6 +64,11 @@ def find_unseen(
                 object_category=torch.where(store.object_category == 0, index, -1),
             )
             outcome = answers(named, network, checkpoint.agent.mdp, params, looks, named.presence())
-            rates["answer"][category] = outcome.rates(0.5)[index]
-        found[path.parent.name.removeprefix("four_seed")] = rates
+            answered[category] = outcome.rates(0.5)[index]
+        found[path.parent.name.removeprefix("four_seed")] = Unseen(
+            fixed_box=rates["fixed_box"],
+            whole_image=rates["whole_image"],
+            images=int(counted.sum()),
+            answer=answered,
+        )
     return found

@@ -6,16 +6,25 @@ whose output is there is not run again. It does so with agents of one network, a
 agents of two, each with a backbone of its own. Then it writes what ``docs/results.md`` shows.
 """
 
-import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from benchmarks.markdown import spread, table
+from benchmarks.published import CombinedRun, Detector, DetectorRun, as_json
 from benchmarks.running import ROOT, Stage, run_stages
+from objloc.errors import ObjlocError
+from objloc.evaluation.metrics import (
+    KINDS_OF_DETECTIONS,
+    BudgetPoint,
+    ImageSetMetrics,
+    SearchMetrics,
+)
+from objloc.evaluation.read import read_metrics
 from objloc.files import write_json
 from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 
@@ -48,94 +57,91 @@ PAPER_ATTENDED = (
 """The same, AAR."""
 
 
-Runs = Mapping[str, Mapping[str, Any]]
-"""By seed: ``ap`` and ``search`` of its ``metrics.json``."""
+Runs = Mapping[str, DetectorRun]
+"""Figures by seed."""
 
 
 def detection_table(runs: Runs) -> str:
     """Average precision by category beside the paper's: means over seeds, and deviations."""
-    rows = [
-        "| category | AP triggered | paper, TR | AP attended | paper, AAR |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    found = [run["ap"] for run in runs.values()]
-    columns = list(found[0]["triggered"]["voc2007"])
-    categories = [each for each in columns if each != "mean"]
+    found = [run.ap for run in runs.values()]
+    columns = list(found[0]["triggered"].voc2007)
     papers = [
-        dict(zip([*categories, "mean"], [*values, sum(values) / len(values)], strict=True))
+        dict(zip(columns, [*values, sum(values) / len(values)], strict=True))
         for values in (PAPER_TRIGGERED, PAPER_ATTENDED)
     ]
-    for column in [*categories, "mean"]:
+    rows = []
+    for column in columns:
         cells = [column]
-        for kind, paper in zip(_KINDS, papers, strict=True):
-            ours = [100 * (ap[kind]["voc2007"][column] or 0) for ap in found]
-            cells += [_mean(ours, "**{:.1f}**"), f"{paper[column]:.1f}"]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-_KINDS = ("triggered", "attended")
-
-
-def _mean(values: Sequence[float], form: str = "{:.1f}") -> str:
-    """The mean, and of several the standard deviation."""
-    mean = form.format(statistics.mean(values))
-    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+        for kind, paper in zip(KINDS_OF_DETECTIONS, papers, strict=True):
+            ours = [100 * (ap[kind].voc2007[column] or 0) for ap in found]
+            cells += [spread(ours, "**{:.1f}**"), f"{paper[column]:.1f}"]
+        rows.append(cells)
+    return table(("category", "AP triggered", "paper, TR", "AP attended", "paper, AAR"), rows)
 
 
 def curve_table(runs: Runs) -> str:
     """Recall and mean average precision against the budget: means over seeds."""
-    rows = [
-        "| looks in an image, at most | in the mean | recall at IoU .5 | .6 | .7 "
-        "| mAP triggered | mAP attended |",
-        "|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for points in zip(*(run["search"]["curve"] for run in runs.values()), strict=True):
-        windows = statistics.mean(each["windows"] for each in points)
-        cells = [str(points[0]["budget"]), f"{windows:.0f}"]
-        cells += [f"{100 * statistics.mean(each[name] for each in points):.1f}" for name in _CURVE]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+    rows = []
+    for points in zip(*(run.search.curve for run in runs.values()), strict=True):
+        windows = statistics.mean(each.windows for each in points)
+        cells = [str(points[0].budget), f"{windows:.0f}"]
+        cells += [f"{100 * statistics.mean(value(each) for each in points):.1f}"
+                  for value in _CURVE]  # fmt: skip
+        rows.append(cells)
+    headings = (
+        "looks in an image, at most", "in the mean", "recall at IoU .5", ".6", ".7",
+        "mAP triggered", "mAP attended",
+    )  # fmt: skip
+    return table(headings, rows, right=[0])
 
 
-_CURVE = ("recall_0.5", "recall_0.6", "recall_0.7", "ap_triggered", "ap_attended")
+_CURVE: tuple[Callable[[BudgetPoint], float], ...] = (
+    lambda point: point.recall_50,
+    lambda point: point.recall_60,
+    lambda point: point.recall_70,
+    lambda point: point.ap_triggered or 0.0,
+    lambda point: point.ap_attended or 0.0,
+)
 
 
 def seeds_table(runs: Runs) -> str:
     """The figures that have a goal, by seed; of several, mean and standard deviation too."""
-    names = list(runs)
-    heads = [f"seed {name}" for name in names] + ["mean"] * (len(names) > 1)
-    rows = [f"| | {' | '.join(heads)} |", f"|---|{'--:|' * len(heads)}"]
+    heads = ["", *(f"seed {name}" for name in runs), *["mean"] * (len(runs) > 1)]
     figures = [_figures(run) for run in runs.values()]
+    rows = []
     for label in figures[0]:
         values = [each[label] for each in figures]
         cells = [f"{each:.1f}" for each in values]
-        rows.append(f"| {' | '.join([label, *cells, *[_mean(values)] * (len(values) > 1)])} |")
-    return "\n".join(rows)
+        rows.append([label, *cells, *[spread(values)] * (len(values) > 1)])
+    return table(heads, rows)
 
 
-def headline_table(test: Mapping[str, Any], agents: Mapping[str, Runs]) -> str:
+def headline_table(test: ImageSetMetrics, agents: Mapping[str, Runs]) -> str:
     """Mean average precision of agents beside the paper's, and of searchers that look at nothing.
 
     Args:
         test: figures that have the baselines.
         agents: runs by seed, by what the agent is called.
     """
-    rows = ["| | mAP triggered | mAP attended |", "|---|--:|--:|"]
-    for name, label in _BLIND.items():
-        rows.append(f"| {label} | {100 * test['baselines'][name]['ap']['voc2007']['mean']:.1f} | |")
-    papers = [statistics.mean(each) for each in (PAPER_TRIGGERED, PAPER_ATTENDED)]
-    rows.append(f"| Caicedo & Lazebnik (2015) | {papers[0]:.1f} | {papers[1]:.1f} |")
-    rows += [f"| {label} | | {figure:.1f} |" for label, figure in _DETECTORS.items()]
+    rows = [
+        [label, f"{100 * (test.baselines[name].ap.voc2007['mean'] or 0):.1f}", ""]
+        for name, label in _BLIND.items()
+    ]
+    papers = [f"{statistics.mean(each):.1f}" for each in (PAPER_TRIGGERED, PAPER_ATTENDED)]
+    rows.append(["Caicedo & Lazebnik (2015)", *papers])
+    rows += [[label, "", f"{figure:.1f}"] for label, figure in _DETECTORS.items()]
     for agent, runs in agents.items():
-        curves = [{row["budget"]: row for row in run["search"]["curve"]} for run in runs.values()]
+        curves = [run.search.by_budget for run in runs.values()]
         for looks in sorted({100, max(curves[0])}):
-            cells = [
-                _mean([100 * curve[looks][f"ap_{kind}"] for curve in curves], "**{:.1f}**")
-                for kind in _KINDS
-            ]
-            rows.append(f"| {agent}, {looks} looks in an image at most | {' | '.join(cells)} |")
-    return "\n".join(rows)
+            points = [curve[looks] for curve in curves]
+            rows.append(
+                [
+                    f"{agent}, {looks} looks in an image at most",
+                    spread([100 * (each.ap_triggered or 0) for each in points], "**{:.1f}**"),
+                    spread([100 * (each.ap_attended or 0) for each in points], "**{:.1f}**"),
+                ]
+            )
+    return table(("", "mAP triggered", "mAP attended"), rows)
 
 
 _DETECTORS = {
@@ -150,28 +156,25 @@ _BLIND = {
 }
 
 
-def _figures(run: Mapping[str, Any]) -> dict[str, float]:
-    search = run["search"]
-    curve = {row["budget"]: row for row in search["curve"]}
+def _figures(run: DetectorRun) -> dict[str, float]:
+    curve, steps = run.search.by_budget, run.search.steps_to_trigger
     most = max(curve)
-    asked = {
-        f"mAP triggered, {most} looks": (most, "ap_triggered"),
-        f"mAP attended, {most} looks": (most, "ap_attended"),
-        "mAP attended, 100 looks": (100, "ap_attended"),
-        **{
-            f"recall at IoU {iou}, {looks} looks": (looks, f"recall_{iou}")
-            for looks in (31, 63, most)
-            for iou in (0.5, 0.6, 0.7)
-        },
-    }
     figures = {
-        label: 100 * curve[looks][name] for label, (looks, name) in asked.items() if looks in curve
+        f"mAP triggered, {most} looks": 100 * (curve[most].ap_triggered or 0),
+        f"mAP attended, {most} looks": 100 * (curve[most].ap_attended or 0),
     }
-    steps = search["steps_to_trigger"]
+    if 100 in curve:
+        figures["mAP attended, 100 looks"] = 100 * (curve[100].ap_attended or 0)
+    for looks in (31, 63, most):
+        if looks in curve:
+            point = curve[looks]
+            recalls = {"0.5": point.recall_50, "0.6": point.recall_60, "0.7": point.recall_70}
+            for iou, recall in recalls.items():
+                figures[f"recall at IoU {iou}, {looks} looks"] = 100 * recall
     return figures | {
-        "windows to a trigger, the start included: median": steps["median"],
-        "the same, mean (paper: median 11 and mean 25.6 steps)": steps["mean"],
-        "triggers in an image": search["triggers_per_image"],
+        "windows to a trigger, the start included: median": steps.median or 0,
+        "the same, mean (paper: median 11 and mean 25.6 steps)": steps.mean or 0,
+        "triggers in an image": run.search.triggers_per_image,
     }
 
 
@@ -266,29 +269,34 @@ def _named(name: str, backbone: str) -> str:
     return name if backbone == BACKBONES[0] else f"{backbone}-{name}"
 
 
-def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, Any]:
+def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, CombinedRun]:
     """Figures of the combined agents, by seed."""
-    kept = ("ap", "search", "model", "data", "images")
     found = {}
     for seed in seeds:
-        path = folder / f"combined{seed}" / "evaluate/metrics.json"
-        test = json.loads(path.read_text("utf-8"))["test"]
-        found[str(seed)] = {name: test[name] for name in kept}
+        test = read_metrics(folder / f"combined{seed}" / "evaluate/metrics.json")["test"]
+        found[str(seed)] = CombinedRun(
+            ap=test.ap, search=_search(test), model=test.model, data=test.data, images=test.images
+        )
     return found
 
 
-def collect(folder: Path) -> dict[str, Any]:
+def collect(folder: Path) -> Detector:
     """All figures of the first seed that was measured; detections and searches of all."""
     runs = {
-        path.parent.parent.name.removeprefix("seed"): json.loads(path.read_text("utf-8"))
+        path.parent.parent.name.removeprefix("seed"): read_metrics(path)["test"]
         for path in sorted(folder.glob("seed*/evaluate/metrics.json"))
     }
-    first: dict[str, Any] = next(iter(runs.values()))
     seeds = {
-        seed: {name: run["test"][name] for name in ("ap", "search", "model")}
-        for seed, run in runs.items()
+        seed: DetectorRun(ap=test.ap, search=_search(test), model=test.model)
+        for seed, test in runs.items()
     }
-    return first | {"seeds": seeds}
+    return Detector(test=next(iter(runs.values())), seeds=seeds)
+
+
+def _search(test: ImageSetMetrics) -> SearchMetrics:
+    if test.search is None:
+        raise ObjlocError("expected an evaluation with evaluate.max_windows; found one without")
+    return test.search
 
 
 def main(
@@ -305,13 +313,13 @@ def main(
     for seed in wanted:
         print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder, combined=combined)}")
     found = collect(folder)
-    write_json(RESULTS / f"{NAME}.json", found)
-    print(detection_table(found["seeds"]))
-    print(seeds_table(found["seeds"]))
+    write_json(RESULTS / f"{NAME}.json", as_json(found))
+    print(detection_table(found.seeds))
+    print(seeds_table(found.seeds))
     if not combined:
         return
     together = collect_combined(wanted, folder)
-    write_json(RESULTS / f"{COMBINED}.json", together)
+    write_json(RESULTS / f"{COMBINED}.json", as_json(together))
     print(seeds_table(together))
 
 

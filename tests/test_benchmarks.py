@@ -1,5 +1,5 @@
-import copy
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +8,44 @@ import torch
 import typer
 
 from benchmarks import ablation, scratch, voc2007
+from benchmarks.published import (
+    AblationRow,
+    CombinedRun,
+    Detector,
+    DetectorRun,
+    Questions,
+    ScratchPrecision,
+    ScratchRun,
+    ScratchRuns,
+    as_json,
+    parse,
+)
 from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
 from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
+from objloc.evaluation.metrics import (
+    AnswerMetrics,
+    AveragePrecisions,
+    BudgetPoint,
+    DataName,
+    Figures,
+    ImageSetMetrics,
+    Interval,
+    Intervals,
+    Metrics,
+    SearchMetrics,
+    Steps,
+    StepsToTrigger,
+    metrics_as_json,
+)
+from objloc.files import write_json
 from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Search, Shard, load_params
 from tests.helpers.devkits import make_devkit
 from tests.helpers.imports import ROOT
+from tests.helpers.metrics import make_metrics
 from tests.helpers.runs import make_run
 
 
@@ -39,45 +68,55 @@ def test_a_curriculum_has_as_many_updates_as_all_at_once() -> None:
     assert updates == five.agent.schedule.max_updates
 
 
-def one_run(cat: float) -> dict[str, Any]:
-    """Figures of one run: every category as the cat, but the mean."""
-    names = [*scratch.FIVE, "sheep", "mean"]
+def scratch_run(cat: float, categories: Sequence[str] = (*scratch.FIVE, "sheep")) -> ScratchRun:
+    """Figures of one run: every category as the cat."""
+    columns = (*categories, "mean")
 
-    def all_alike(value: float) -> dict[str, float]:
-        return dict.fromkeys(names, value)
+    def all_alike(value: float) -> Figures:
+        return dict.fromkeys(columns, value)
 
-    answer = {
-        "success_rate": all_alike(cat),
-        "interval": {"success_rate": dict.fromkeys(names, (cat - 0.1, cat + 0.1))},
-    }
-    part = {
-        "images": 50,
-        "images_by_category": dict.fromkeys(names[:-1], 7),
-        "first_trigger": all_alike(cat - 0.2),
-        "answer": answer,
-        "blind": {
+    reach: dict[str, Interval] = dict.fromkeys(columns, (cat - 0.1, cat + 0.1))
+    return ScratchRun(
+        images=50,
+        images_by_category=dict.fromkeys(categories, 7),
+        first_trigger=all_alike(cat - 0.2),
+        answer=AnswerMetrics(
+            windows=50,
+            success_rate=all_alike(cat),
+            gain_over_best_baseline=all_alike(cat - 0.3),
+            interval=Intervals(success_rate=reach, gain_over_best_baseline=reach),
+            success_by_iou={},
+        ),
+        interval=reach,
+        blind={
             "random": all_alike(0.0),
             "whole_image": all_alike(0.2),
             "fixed_box": all_alike(0.3),
         },
-        "ap": {kind: all_alike(0.125) for kind in ("triggered", "attended", "fixed_box")},
-    }
-    return {"test_2012": part, "test_2007": copy.deepcopy(part)}
+        ap=ScratchPrecision(
+            triggered=all_alike(0.125), attended=all_alike(0.125), fixed_box=all_alike(0.125)
+        ),
+        steps=Steps(mean=4.0, median=3.0),
+        data=DataName(name="d", hash="0"),
+        model="5",
+    )
 
 
-def test_the_headline_table_tells_mean_and_spread_over_seeds() -> None:
-    table = scratch.headline_table({"0": one_run(0.5), "1": one_run(0.7)})
+def both_years(run: ScratchRun) -> dict[str, ScratchRun]:
+    return {"test_2012": run, "test_2007": run}
+
+
+def test_the_headline_table_shows_mean_and_spread_over_seeds() -> None:
+    one, other = both_years(scratch_run(0.5)), both_years(scratch_run(0.7))
+    table = scratch.headline_table({"0": one, "1": other})
     assert "| cat | 7 | .00 | .20 | .30 | .40 ± .14 | **.60 ± .14** | .40 to .60 | +0.30 |" in table
     assert "mAP attended **12.5 ± 0.0**" in table
-    alone = scratch.headline_table({"0": one_run(0.5)})
+    alone = scratch.headline_table({"0": one})
     assert "| cat | 7 | .00 | .20 | .30 | .30 | **.50** | .40 to .60 | +0.20 |" in alone
 
 
 def test_the_agent_of_2018_has_a_row_for_each_image_set() -> None:
-    run = one_run(0.5)
-    for part in run.values():
-        part["images_by_category"] = {"cat": 7}
-    lines = scratch.baseline_table({"0": run}).splitlines()
+    lines = scratch.baseline_table({"0": both_years(scratch_run(0.5, ["cat"]))}).splitlines()
     assert lines[2:] == [
         f"| `{name}`, cat | 7 | .00 | .20 | .30 | .30 | .50 |"
         for name in ("test_2012", "test_2007")
@@ -85,10 +124,9 @@ def test_the_agent_of_2018_has_a_row_for_each_image_set() -> None:
 
 
 def test_a_question_leaves_out_what_an_agent_did_not_learn() -> None:
-    four = one_run(0.5)
-    for part in four.values():
-        del part["answer"]["success_rate"]["person"]
-    table = scratch.questions_table({"five": {"0": one_run(0.5)}, "four": {"0": four}}, {})
+    five, four = scratch_run(0.5), scratch_run(0.5, scratch.ANIMALS)
+    rows = {"five": {"0": both_years(five)}, "four": {"0": both_years(four)}}
+    table = scratch.questions_table(Questions(rows=rows, unseen={}))
     assert "| 1 | .50 | .50 | .50 | .50 | .50 | .50 |" in table
     assert "| 1 | .50 | .50 | .50 | .50 | - | .50 |" in table
     assert "| *best fixed box* | - | .30 | .30 | .30 | .30 | .30 | .30 |" in table
@@ -110,8 +148,8 @@ def test_an_agent_is_sent_after_a_category_that_it_does_not_know(tmp_path: Path)
     save_checkpoint(folder / "checkpoint.pt", checkpoint)
     found = find_unseen(tmp_path, "dog", 1, Search(), image_set="test", fitted_on="train")
     # With one look every answer is the whole image.
-    assert found["3"]["answer"] == dict.fromkeys(("cow", "horse"), found["3"]["whole_image"])
-    assert found["3"]["images"] > 0
+    assert found["3"].answer == dict.fromkeys(("cow", "horse"), found["3"].whole_image)
+    assert found["3"].images > 0
 
 
 def test_nothing_is_published_where_nothing_was_measured(tmp_path: Path) -> None:
@@ -135,44 +173,61 @@ def test_every_row_of_the_ablation_changes_the_default_agent(name: str) -> None:
     assert (params.evaluate.search != base.evaluate.search) == bool(row.search)
 
 
+def point(budget: int, windows: float, triggered: float, attended: float) -> BudgetPoint:
+    recall = {"recall_0.5": 0.5, "recall_0.6": 0.4, "recall_0.7": 0.3}
+    ap = {"ap_triggered": triggered, "ap_attended": attended}
+    return BudgetPoint.model_validate({"budget": budget, "windows": windows} | recall | ap)
+
+
 def test_the_ablation_shows_each_row_beside_the_first() -> None:
-    def result(attended: float) -> dict[str, Any]:
-        row = {"recall_0.5": 0.5, "recall_0.7": 0.25, "ap_triggered": 0.4, "ap_attended": attended}
-        return {"curve": [row | {"budget": looks} for looks in (31, 100)]}
+    def result(attended: float, minutes: float | None = None) -> AblationRow:
+        return AblationRow(
+            settings=(),
+            images=300,
+            minutes=minutes,
+            curve=(point(31, 31.0, 0.4, attended), point(100, 80.0, 0.4, attended)),
+            triggers_per_image=1.0,
+            steps_to_trigger=StepsToTrigger(median=4.0, mean=4.5),
+        )
 
-    found = {"inhibited": result(0.405), "base": result(0.42) | {"minutes": 3.0}}
-    lines = ablation.table(found).splitlines()
+    found = {"inhibited": result(0.405), "base": result(0.42, 3.0)}
+    lines = ablation.ablation_table(found).splitlines()
     assert len(lines) == 4
-    assert lines[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 42.0 |  | 3.0 |")
-    assert lines[3].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 | -1.5 |  |")
-    alone = ablation.table({"inhibited": found["inhibited"]}).splitlines()
-    assert alone[2].endswith("| 50.0 | 50.0 | 25.0 | 40.0 | 40.5 |  |  |")
+    assert lines[2].endswith("| 50.0 | 50.0 | 30.0 | 40.0 | 42.0 |  | 3.0 |")
+    assert lines[3].endswith("| 50.0 | 50.0 | 30.0 | 40.0 | 40.5 | -1.5 |  |")
+    alone = ablation.ablation_table({"inhibited": found["inhibited"]}).splitlines()
+    assert alone[2].endswith("| 50.0 | 50.0 | 30.0 | 40.0 | 40.5 |  |  |")
 
 
-def _run(attended: float) -> dict[str, Any]:
-    """A run of one category: what ``voc2007.collect`` keeps of it, with made figures."""
-    recalls = {"recall_0.5": 0.5, "recall_0.6": 0.4, "recall_0.7": 0.3}
-    few = recalls | {"windows": 31.0, "ap_triggered": 0.1, "ap_attended": 0.1}
-    many = recalls | {"windows": 80.0, "ap_triggered": 0.4, "ap_attended": attended}
-    return {
-        "ap": {
-            "triggered": {"voc2007": {"cat": 0.4, "mean": 0.4}},
-            "attended": {"voc2007": {"cat": attended, "mean": attended}},
-        },
-        "search": {
-            "curve": [few | {"budget": 31}, many | {"budget": 100}],
-            "steps_to_trigger": {"median": 4.0, "mean": 4.5},
-            "triggers_per_image": 9.0,
-        },
-    }
+def measured(attended: float, seed: int = 0) -> ImageSetMetrics:
+    """Metrics of one category, with a search by budget."""
+    curve = (point(31, 31.0, 0.1, 0.1), point(100, 80.0, 0.4, attended))
+    steps = StepsToTrigger(median=4.0, mean=4.5)
+    figures: Figures = {"cat": attended, "mean": attended}
+    triggered: Figures = {"cat": 0.4, "mean": 0.4}
+    return make_metrics(categories=["cat"], sha256=f"{seed}", blind=0.004).model_copy(
+        update={
+            "ap": {
+                "triggered": AveragePrecisions(voc2007=triggered, area=triggered),
+                "attended": AveragePrecisions(voc2007=figures, area=figures),
+            },
+            "search": SearchMetrics(curve=curve, triggers_per_image=9.0, steps_to_trigger=steps),
+        }
+    )
+
+
+def detector_run(attended: float) -> DetectorRun:
+    metrics = measured(attended)
+    assert metrics.search is not None
+    return DetectorRun(ap=metrics.ap, search=metrics.search, model=metrics.model)
 
 
 def test_seeds_are_shown_with_their_mean_and_deviation() -> None:
-    alone = voc2007.seeds_table({"0": _run(0.5)}).splitlines()
-    assert alone[0] == "| | seed 0 |"
+    alone = voc2007.seeds_table({"0": detector_run(0.5)}).splitlines()
+    assert alone[0] == "|  | seed 0 |"
     assert "| mAP attended, 100 looks | 50.0 |" in alone
-    several = voc2007.seeds_table({"0": _run(0.5), "2": _run(0.54)}).splitlines()
-    assert several[:2] == ["| | seed 0 | seed 2 | mean |", "|---|--:|--:|--:|"]
+    several = voc2007.seeds_table({"0": detector_run(0.5), "2": detector_run(0.54)}).splitlines()
+    assert several[:2] == ["|  | seed 0 | seed 2 | mean |", "|---|--:|--:|--:|"]
     assert "| mAP attended, 100 looks | 50.0 | 54.0 | 52.0 ± 2.8 |" in several
     assert "| recall at IoU 0.7, 31 looks | 30.0 | 30.0 | 30.0 ± 0.0 |" in several
     # No run has a budget of 63 looks, so there is no such row.
@@ -184,12 +239,14 @@ def test_categories_and_budgets_are_shown_as_means_over_seeds(
 ) -> None:
     for paper in ("PAPER_TRIGGERED", "PAPER_ATTENDED"):
         monkeypatch.setattr(voc2007, paper, (20.0,))
-    runs = {"0": _run(0.5), "1": _run(0.54)}
+    runs = {"0": detector_run(0.5), "1": detector_run(0.54)}
     lines = voc2007.detection_table(runs).splitlines()
     assert lines[2] == "| cat | **40.0** ± 0.0 | 20.0 | **52.0** ± 2.8 | 20.0 |"
     assert lines[3].startswith("| mean | **40.0** ± 0.0 |")
     assert (
-        voc2007.detection_table({"0": _run(0.5)}).splitlines()[2].startswith("| cat | **40.0** |")
+        voc2007.detection_table({"0": detector_run(0.5)})
+        .splitlines()[2]
+        .startswith("| cat | **40.0** |")
     )
     curve = voc2007.curve_table(runs).splitlines()
     assert curve[2:] == [
@@ -227,12 +284,10 @@ def test_agents_of_two_backbones_are_combined_and_measured(
     assert len(load_checkpoint(arguments[1]).members) == 2
     features = ["features", "efficientnet-lite2-features"]
     assert arguments[3:] == [part for each in features for part in ("--features", tmp_path / each)]
-    out.mkdir()
-    part = _run(0.54) | {"model": {"sha256": "a"}, "data": {}, "images": 7, "others": 1}
-    (out / "metrics.json").write_text(json.dumps({"test": part}), "utf-8")
+    write_metrics(out, measured(0.54))
     found = voc2007.collect_combined([3], tmp_path)
     assert list(found) == ["3"]
-    assert "others" not in found["3"]
+    assert found["3"].search.by_budget[100].ap_attended == 0.54
 
 
 def test_one_network_alone_is_trained_and_measured(
@@ -245,11 +300,13 @@ def test_one_network_alone_is_trained_and_measured(
 
 
 def test_the_readme_shows_agents_beside_searchers_that_look_at_nothing() -> None:
-    blind = {"ap": {"voc2007": {"mean": 0.004}}}
-    test = {"baselines": dict.fromkeys(("random", "whole_image", "fixed_box"), blind)}
-    agents = {"one network": {"0": _run(0.5), "1": _run(0.54)}, "two": {"0": _run(0.6)}}
+    test = measured(0.5)
+    agents = {
+        "one network": {"0": detector_run(0.5), "1": detector_run(0.54)},
+        "two": {"0": detector_run(0.6)},
+    }
     lines = voc2007.headline_table(test, agents).splitlines()
-    assert lines[2] == "| random searcher | 0.4 | |"
+    assert lines[2] == "| random searcher | 0.4 |  |"
     assert "| Caicedo & Lazebnik (2015) | 43.9 | 46.1 |" in lines
     assert lines[-2:] == [
         "| one network, 100 looks in an image at most | **40.0** ± 0.0 | **52.0** ± 2.8 |",
@@ -259,11 +316,30 @@ def test_the_readme_shows_agents_beside_searchers_that_look_at_nothing() -> None
 
 def test_the_figures_of_all_seeds_are_collected(tmp_path: Path) -> None:
     for seed, attended in ((0, 0.5), (2, 0.54)):
-        folder = tmp_path / f"seed{seed}" / "evaluate"
-        folder.mkdir(parents=True)
-        part = _run(attended) | {"model": {"sha256": f"{seed}"}, "images": 7}
-        (folder / "metrics.json").write_text(json.dumps({"test": part}), "utf-8")
+        write_metrics(tmp_path / f"seed{seed}" / "evaluate", measured(attended, seed))
     found = voc2007.collect(tmp_path)
-    assert found["test"]["model"]["sha256"] == "0"
-    assert list(found["seeds"]) == ["0", "2"]
-    assert found["seeds"]["2"]["ap"]["attended"]["voc2007"]["mean"] == 0.54
+    assert found.test.model.sha256 == "0"
+    assert list(found.seeds) == ["0", "2"]
+    assert found.seeds["2"].ap["attended"].voc2007["mean"] == 0.54
+
+
+def write_metrics(folder: Path, metrics: ImageSetMetrics) -> None:
+    folder.mkdir(parents=True)
+    write_json(folder / "metrics.json", metrics_as_json({"test": metrics}))
+
+
+PUBLISHED: dict[str, Any] = {
+    "voc2007_cat_dqn2018": Metrics,
+    "voc2007_pretrained": Detector,
+    "voc2007_combined": dict[str, CombinedRun],
+    "voc2007_ablation": dict[str, AblationRow],
+    "voc_scratch": ScratchRuns,
+    "voc_scratch_dqn2018": ScratchRuns,
+    "voc_scratch_questions": Questions,
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_figures_come_back_to_the_byte(name: str) -> None:
+    text = (ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8")
+    assert json.dumps(as_json(parse(PUBLISHED[name], text)), indent=2) + "\n" == text

@@ -14,7 +14,9 @@ import typer
 
 from benchmarks import tables
 from benchmarks.parameters import undescribed
+from objloc.evaluation.metrics import Metrics
 from objloc.params import Agent, Params, load_params
+from tests.helpers.metrics import metrics_json
 
 ROOT = tables.ROOT
 PAGES = [
@@ -62,29 +64,16 @@ def tracked_files() -> set[Path]:
     return {(ROOT / name).resolve() for name in listed.stdout.splitlines()}
 
 
-def metrics(success: float) -> dict[str, Any]:
+def metrics(success: float, **changes: Any) -> dict[str, Any]:
     """The metrics of one image set with one category."""
-    figure = {"cat": success, "mean": success}
-    blind = {
-        "success_rate": {"greedy": {"cat": 0.25, "mean": 0.25}},
-        "ap": {"voc2007": {"cat": None, "mean": None}},
-    }
-    precision = {"voc2007": {"cat": 0.125, "mean": 0.125}, "area": {"cat": 0.0625, "mean": 0.0625}}
-    return {
-        "images": 8,
-        "images_by_category": {"cat": 4},
-        "success_rate": {"greedy": figure, "episodes15": figure},
-        "ap": {"triggered": precision, "attended": precision},
-        "baselines": dict.fromkeys(("random", "whole_image", "fixed_box"), blind),
-        "gain_over_best_baseline": {"cat": success - 0.25, "mean": success - 0.25},
-        "interval": {"success_rate": {"cat": (0.1, 0.9), "mean": None}},
-        "steps": {"mean": 7.25, "median": 6.0},
-        "iou_threshold": 0.5,
-        "episodes": 15,
-        "epsilon": 0.2,
-        "data": {"name": "scenes", "hash": "0123456789abcdef"},
-        "model": {"sha256": "fedcba9876543210", "categories": ["cat"]},
-    }
+    reach = {"cat": (0.1, 0.9), "mean": None}
+    intervals = {"success_rate": reach, "gain_over_best_baseline": reach}
+    found = metrics_json(success, categories=("cat",), blind=0.25, images=8, interval=intervals)
+    found["images_by_category"] = {"cat": 4}
+    found["success_rate"]["episodes15"] = found["success_rate"]["greedy"]
+    for baseline in found["baselines"].values():
+        baseline["ap"]["voc2007"] = {"cat": None, "mean": None}
+    return found | changes
 
 
 def reading(files: dict[str, Any]) -> tables.Read:
@@ -113,7 +102,7 @@ def test_a_figure_that_was_typed_is_noticed() -> None:
 
 
 def test_metrics_of_other_data_leave_the_table_of_the_scenes_as_it_is() -> None:
-    other = metrics(0.5) | {"data": {"name": "voc2007", "hash": "00"}}
+    other = metrics(0.5, data={"name": "voc2007", "hash": "00"})
     page = "<!-- table:scenes -->\nkept\n<!-- /table:scenes -->\n"
     assert tables.filled_in(page, reading({tables.METRICS: {"test": other}})) == page
     assert "make run" in tables.filled_in(page, reading({}))
@@ -121,12 +110,12 @@ def test_metrics_of_other_data_leave_the_table_of_the_scenes_as_it_is() -> None:
 
 def test_a_published_result_names_its_command_and_what_a_mirror_is() -> None:
     name = "voc2007 (mirror a95bd28b, 6b06333e)"
-    result = {"test": metrics(0.5) | {"data": {"name": name, "hash": "00"}}}
+    result = {"test": metrics(0.5, data={"name": name, "hash": "00"})}
     run = {"command": "dvc exp run", "machine": "2 CPU cores", "minutes": 31, "seed": 0}
     read = reading(
         {"benchmarks/results/some.json": result, "benchmarks/results/some.run.json": run}
     )
-    written = tables.published("some")(read)
+    written = tables.kept("some", Metrics, tables.all_figures)(read)
     assert "VOC2007 at 320 px" in written
     assert "```sh\ndvc exp run\n```" in written
     assert "Machine: 2 CPU cores. Minutes: 31. Seed: 0." in written

@@ -37,9 +37,7 @@ KINDS_OF_DETECTIONS = ("triggered", "attended")
 class Part(BaseModel):
     """A part of the file: frozen, no unknown keys, no silent conversion."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values under the keys of the file."""

@@ -1,0 +1,39 @@
+"""Tables in Markdown, and the numbers in them."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+_ALIGNED = {"left": "---", "right": "--:", "centre": ":-:"}
+
+
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], **alignment: Sequence[int]
+) -> str:
+    """A table: the first column to the left, the others to the right.
+
+    Args:
+        headings: one for each column.
+        rows: their cells.
+        alignment: columns that are aligned otherwise, as ``left=[1], centre=[3]``.
+    """
+    aligned = ["left", *["right"] * (len(headings) - 1)]
+    for how, columns in alignment.items():
+        for column in columns:
+            aligned[column] = how
+    lines = [
+        f"| {' | '.join(headings)} |",
+        f"|{'|'.join(_ALIGNED[each] for each in aligned)}|",
+    ]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def share(value: float | None, form: str = ".3f") -> str:
+    """``.512`` as in the tables of the literature; a dash where there is none."""
+    return "-" if value is None else format(value, form).replace("0.", ".", 1)
+
+
+def spread(values: Iterable[float], form: str = "{:.1f}", deviation: str = ".1f") -> str:
+    """The mean; of several values the standard deviation too."""
+    values = list(values)
+    mean = form.format(statistics.mean(values))
+    return f"{mean} ± {statistics.stdev(values):{deviation}}" if len(values) > 1 else mean

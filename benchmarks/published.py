@@ -1,0 +1,128 @@
+"""The figures kept in ``benchmarks/results``, written and read by the same classes."""
+
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from objloc.evaluation.metrics import (
+    AnswerMetrics,
+    AveragePrecisionsByKind,
+    BudgetPoint,
+    DataName,
+    Figures,
+    ImageSetMetrics,
+    Interval,
+    ModelName,
+    Part,
+    SearchMetrics,
+    Steps,
+    StepsToTrigger,
+)
+
+T = TypeVar("T")
+
+
+class DetectorRun(Part):
+    """Figures of one seed of an agent that finds all objects of VOC2007."""
+
+    ap: AveragePrecisionsByKind
+    search: SearchMetrics
+    model: ModelName
+
+
+class CombinedRun(DetectorRun):
+    """Figures of one seed of an agent of two networks."""
+
+    data: DataName
+    images: int
+
+
+class Detector(Part):
+    """Figures of the agent of one network."""
+
+    test: ImageSetMetrics
+    """All figures of the first seed."""
+    seeds: dict[str, DetectorRun]
+
+
+class AblationRow(Part):
+    """Figures of one row of the ablation."""
+
+    settings: tuple[str, ...]
+    images: int
+    minutes: float | None = None
+    """Minutes of training; without it where the row has the first row's network."""
+    updates: int | None = None
+    curve: tuple[BudgetPoint, ...]
+    triggers_per_image: float
+    steps_to_trigger: StepsToTrigger
+
+
+class ScratchPrecision(Part):
+    """AP of VOC2007 of an agent from scratch, and of the best fixed box."""
+
+    triggered: Figures
+    attended: Figures
+    fixed_box: Figures
+
+
+class ScratchRun(Part):
+    """Figures of one seed of an agent from scratch, on one image set."""
+
+    images: int
+    images_by_category: dict[str, int]
+    first_trigger: Figures
+    answer: AnswerMetrics
+    interval: dict[str, Interval]
+    blind: dict[str, Figures]
+    ap: ScratchPrecision
+    steps: Steps
+    data: DataName
+    model: str
+
+
+ScratchRuns = dict[str, dict[str, ScratchRun]]
+"""By seed, then by image set."""
+
+
+class Unseen(Part):
+    """Success of an agent sent after a category that it never saw."""
+
+    fixed_box: float | None
+    whole_image: float | None
+    images: int
+    answer: dict[str, float | None]
+    """By the category that the agent was asked for."""
+
+
+class Questions(Part):
+    """Figures of the questions of 2018."""
+
+    rows: dict[str, ScratchRuns]
+    unseen: dict[str, Unseen]
+
+
+def parse(kind: type[T], text: str) -> T:
+    """A file of results.
+
+    Raises:
+        pydantic.ValidationError: the file holds something else.
+    """
+    return TypeAdapter(kind).validate_json(text)
+
+
+def as_json(results: object) -> object:
+    """Plain values of results; keys that were not given stay away."""
+    return TypeAdapter(type(results)).dump_python(results, by_alias=True, exclude_unset=True)
+
+
+def known(figures: Figures, column: str) -> float:
+    """A figure of a column.
+
+    Raises:
+        ValueError: it is not defined.
+    """
+    value = figures[column]
+    if value is None:
+        raise ValueError(f"{column}: expected a figure; found none")
+    return value
