@@ -1,4 +1,4 @@
-"""Tables in Markdown, and the numbers in them."""
+"""Tables in Markdown, and means in them."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -25,11 +25,6 @@ def table(
         f"|{'|'.join(_ALIGNED[each] for each in aligned)}|",
     ]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def share(value: float | None, form: str = ".3f") -> str:
-    """``.512`` as in the tables of the literature; a dash where there is none."""
-    return "-" if value is None else format(value, form).replace("0.", ".", 1)
 
 
 def spread(values: Iterable[float], form: str = "{:.1f}", deviation: str = ".1f") -> str:

@@ -1,8 +1,9 @@
 """Metrics of an image set in Markdown."""
 
-from benchmarks.markdown import share, table
+from benchmarks.markdown import table
 from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, DataName, ImageSetMetrics
+from objloc.wording import fraction, span
 
 _MIRRORS = {
     "voc2007 (mirror a95bd28b, 6b06333e)": "VOC2007 at 320 px: not the official archives but a "
@@ -19,15 +20,14 @@ def success_table(metrics: ImageSetMetrics) -> str:
     """The agent's greedy success beside the baselines' by category."""
     rows = []
     for column, rate in metrics.success_rate.greedy.items():
-        reach = metrics.interval.success_rate[column]
         rows.append(
             [
                 column,
                 str(metrics.images_of(column)),
-                f"**{share(rate)}**",
-                f"{share(reach[0])} to {share(reach[1])}" if reach else "-",
-                *(share(metrics.blind_rates(column)[name]) for name in BASELINES),
-                share(metrics.gain_over_best_baseline[column], "+.3f"),
+                f"**{fraction(rate)}**",
+                span(metrics.interval.success_rate[column]),
+                *(fraction(metrics.blind_rates(column)[name]) for name in BASELINES),
+                fraction(metrics.gain_over_best_baseline[column], "+.3f"),
             ]
         )
     headings = (
@@ -55,7 +55,7 @@ def precision_table(metrics: ImageSetMetrics) -> str:
     )  # fmt: skip
     return table(
         headings,
-        ([column, *(share(each[column]) for each in columns)] for column in metrics.columns),
+        ([column, *(fraction(each[column]) for each in columns)] for column in metrics.columns),
     )
 
 

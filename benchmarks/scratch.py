@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmarks.markdown import share, spread, table
+from benchmarks.markdown import spread, table
 from benchmarks.published import (
     Questions,
     ScratchPrecision,
@@ -31,6 +31,7 @@ from objloc.evaluation.metrics import Figures, ImageSetMetrics
 from objloc.evaluation.read import read_metrics
 from objloc.files import write_json
 from objloc.params import load_params
+from objloc.wording import fraction, span
 
 RESULTS = ROOT / "benchmarks" / "results"
 FIVE = ("cat", "dog", "cow", "horse", "person")
@@ -201,7 +202,7 @@ def _category_row(sets: Sequence[ScratchRun], category: str) -> list[str]:
         *(_share(value) for value in blind),
         _spread(known(each.first_trigger, category) for each in sets),
         f"**{_spread(answers)}**",
-        f"{_share(reach[0])} to {_share(reach[1])}" if reach else "-",
+        span(reach, _share),
         f"{statistics.mean(answers) - max(blind):+.2f}",
     ]
 
@@ -279,7 +280,7 @@ def questions_table(found: Questions) -> str:
 
 
 def _share(value: float | None) -> str:
-    return share(value, ".2f")
+    return fraction(value, ".2f")
 
 
 def _spread(values: Iterable[float]) -> str:

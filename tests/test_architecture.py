@@ -8,7 +8,18 @@ import pytest
 from tests.helpers.imports import ROOT, imported
 
 ROWS = (
-    ("__init__", "params", "box", "command", "errors", "files", "memory", "progress", "tracking"),
+    (
+        "__init__",
+        "params",
+        "box",
+        "command",
+        "errors",
+        "files",
+        "memory",
+        "progress",
+        "tracking",
+        "wording",
+    ),
     ("scenes",),
     ("data",),
     ("mdp",),

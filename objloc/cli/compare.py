@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from objloc.cli._options import Json
+from objloc.wording import abridged, number, span
 
 if TYPE_CHECKING:
     from objloc.diagnosis.comparison import Side
@@ -126,26 +127,18 @@ def _print(result: dict[str, Any]) -> None:
         for heading in ("A", "B", "B - A", "95 % interval"):
             table.add_column(heading, justify="right", no_wrap=True)
         for column, each in part.items():
-            reach = each["interval"]
             table.add_row(
                 column,
-                *(_number(each[key]) for key in ("a", "b")),
-                _number(each["difference"], "+.3f"),
-                f"{reach[0]:+.3f} to {reach[1]:+.3f}" if reach else "-",
+                *(number(each[key]) for key in ("a", "b")),
+                number(each["difference"], "+.3f"),
+                span(each["interval"], lambda end: number(end, "+.3f")),
                 style="bold" if column == "mean" else None,
             )
         Console(width=100).print(table)
     print(f"steps of a search: {result['steps']['a']:.1f} A, {result['steps']['b']:.1f} B")
     for name in ("gained", "lost"):
         entries = [f"{each['image_id']} {each['category']}" for each in result[name]]
-        more = f" and {len(entries) - _LISTED} more" if len(entries) > _LISTED else ""
-        print(
-            f"{name} by B: {len(entries)} searches: {', '.join(entries[:_LISTED]) or 'none'}{more}"
-        )
+        print(f"{name} by B: {len(entries)} searches: {abridged(entries, _LISTED) or 'none'}")
     print("parameters that differ:" if result["parameters"] else "no parameter known to differ")
     for key, (one, other) in result["parameters"].items():
         print(f"  {key}: {one} A, {other} B")
-
-
-def _number(value: float | None, form: str = ".3f") -> str:
-    return "-" if value is None else format(value, form)

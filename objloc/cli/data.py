@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from objloc.cli._options import Json
+from objloc.wording import counted
 
 if TYPE_CHECKING:
     from objloc.data.check.findings import Report
@@ -91,9 +92,7 @@ def _print(report: "Report", show_all: bool) -> None:
             if len(lines) > len(shown):
                 print(f"{severity:<8}{kind:<12}… and {len(lines) - len(shown)} more (--all)")
     counts = ", ".join(
-        f"{number} {name}{'' if number == 1 else 's'}"
-        for name in SEVERITIES
-        if (number := len(report.of(name)))
+        counted(number, name) for name in SEVERITIES if (number := len(report.of(name)))
     )
     print(
         f"result      {'in order' if report.passed else 'NOT in order'}: {counts or 'no findings'}"

@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-BASELINE_NAMES = {
-    "random": "a random agent",
-    "whole_image": "the whole image",
-    "fixed_box": "the best fixed box",
-}
-"""The blind searchers as sentences call them."""
+from objloc.evaluation.baselines import BASELINES
 
 
 @dataclass(frozen=True)
@@ -55,21 +50,21 @@ def verdict_of(
     better = None if gain is None or gain[0] <= 0 <= gain[1] else gain[0] > 0
     text = _sentence(name, success - floor, gain, better, images)
     if len(known) < len(baselines):
-        missing = ", ".join(BASELINE_NAMES[each] for each in baselines if each not in known)
+        missing = ", ".join(BASELINES[each].name for each in baselines if each not in known)
         text += f" It was not held against {missing}, so the floor may be higher."
     share = None
     if ceiling is not None and ceiling > floor:
         share = (success - floor) / (ceiling - floor)
         reached = f"the oracle, which reaches {100 * ceiling:.1f} % at least."
         way = f"{100 * share:.0f} % of the way" if share > 0 else "no part of the way"
-        text += f" It has gone {way} from {BASELINE_NAMES[name]} to {reached}"
+        text += f" It has gone {way} from {BASELINES[name].name} to {reached}"
     return Verdict(name, floor, share, better, text)
 
 
 def _sentence(
     name: str, gain: float, reach: tuple[float, float] | None, better: bool | None, images: int
 ) -> str:
-    blind = BASELINE_NAMES[name]
+    blind = BASELINES[name].name
     if reach is None:
         return f"No interval is known, so it cannot be said whether it is better than {blind}."
     points = (

@@ -5,7 +5,8 @@ once. ``fixed_box``: one box for each category, in shares of the image's sides,
 fitted on the training images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,25 @@ from objloc.evaluation.detections import as_written
 from objloc.evaluation.matching import Detections, Floats
 from objloc.evaluation.success import Outcomes
 
-BASELINES = ("random", "whole_image", "fixed_box")
-"""Their names in ``metrics.json``."""
+
+class Baseline(NamedTuple):
+    """How a baseline is called.
+
+    Attributes:
+        title: in tables and legends.
+        name: in sentences, with its article.
+    """
+
+    title: str
+    name: str
+
+
+BASELINES: Mapping[str, Baseline] = {
+    "random": Baseline("random agent", "a random agent"),
+    "whole_image": Baseline("whole image", "the whole image"),
+    "fixed_box": Baseline("best fixed box", "the best fixed box"),
+}
+"""By their keys in ``metrics.json``."""
 
 WHOLE_IMAGE: Coordinates = (0.0, 0.0, 1.0, 1.0)
 """In shares of the image's sides."""

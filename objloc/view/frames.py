@@ -25,7 +25,8 @@ from objloc.view.canvas import (
     write,
 )
 from objloc.view.sheet import Tile, contact_sheet
-from objloc.view.subject import SUCCESS_IOU, Search, counted
+from objloc.view.subject import SUCCESS_IOU, Search
+from objloc.wording import counted
 
 TRAIL = 8
 """So many windows before the current one are shown, fading."""
@@ -268,7 +269,7 @@ def _draw_end(card: Image.Image, layout: _Layout, search: Search) -> None:
     """The last frame's panel: what happened, in words, and IoU over the steps."""
     px, draw = layout.px, ImageDraw.Draw(card)
     count = len(search.trajectory.steps)
-    _draw_head(draw, layout, search, "the end", f"after {counted(count)}")
+    _draw_head(draw, layout, search, "the end", f"after {counted(count, 'step')}")
     headline, sentence = search.verdict()
     width = layout.right - layout.left
     y = layout.top + px(90)

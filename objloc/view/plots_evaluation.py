@@ -1,40 +1,31 @@
 """Pictures of an evaluation, one set of four for each image set."""
 
 import math
-import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from objloc.evaluation.average_precision import Curve
+from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.measure import Measurement
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, ImageSetMetrics, SearchMetrics
+from objloc.view import plotting
+from objloc.view.plotting import BASELINE_LINES, categories_text, wrapped_caption
 from objloc.view.style import (
     AGENT,
     BLIND,
     GREEN,
     INK,
-    MUTED,
-    ORANGE,
     RANDOM,
-    caption,
     label,
     legend,
     new_figure,
     save_figure,
 )
-
-_BLIND_SERIES = (
-    ("fixed_box", "best fixed box", BLIND, "-"),
-    ("whole_image", "whole image", ORANGE, "--"),
-    ("random", "random agent", RANDOM, "-."),
-)
-"""Key in ``metrics.json``, name, colour and line of each baseline."""
+from objloc.wording import fraction
 
 
 def write_plots(folder: Path, measurement: Measurement, metrics: ImageSetMetrics) -> None:
@@ -74,7 +65,7 @@ def budget(measurement: Measurement, search: SearchMetrics) -> Figure:
         )  # fmt: skip
     plot.set(xlim=(0, None), ylim=(0, 1))
     legend(plot, loc="best")
-    _caption(
+    wrapped_caption(
         figure,
         f"What looks are worth — {measurement.store.image_set}",
         f"{_set(measurement)}; {_categories(measurement)}. One search for all categories; a "
@@ -84,23 +75,12 @@ def budget(measurement: Measurement, search: SearchMetrics) -> Figure:
 
 
 def success_by_iou(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
-    """Mean success of agent and baselines against the IoU asked for."""
-    figure, axes = new_figure()
-    plot = axes[0, 0]
-    label(plot, "", "IoU that a triggered window must be above", "success rate")
-    _line(
-        plot, metrics.success_by_iou, label="agent, greedy", color=AGENT, linewidth=2.6,
-        marker="o", markersize=5, zorder=3,
-    )  # fmt: skip
-    curves = [metrics.success_by_iou]
-    for name, text, colour, line in _BLIND_SERIES:
-        curves.append(metrics.baselines[name].success_by_iou)
-        _line(plot, curves[-1], label=text, color=colour, linestyle=line, linewidth=1.6)
-    plot.axvline(metrics.iou_threshold, color=MUTED, linewidth=0.8, linestyle=":")
-    plot.set(xlim=(0.49, 0.96), ylim=(0, _ceiling(y for each in curves for y in each.values())))
-    plot.yaxis.set_major_locator(MultipleLocator(0.1))
-    legend(plot, loc="upper right")
-    _caption(
+    """Mean success of agent and baselines against the IoU required."""
+    curves = {"agent": metrics.success_by_iou}
+    curves |= {name: metrics.baselines[name].success_by_iou for name in BASELINE_LINES}
+    top = _axis_end(y for curve in curves.values() for y in curve.values())
+    figure = plotting.success_by_iou(curves, metrics.iou_threshold, top=top, loc="upper right")
+    wrapped_caption(
         figure,
         f"Success against IoU — {measurement.store.image_set}",
         f"{_set(measurement)}; {_categories(measurement)}. The fixed box is fitted at "
@@ -109,16 +89,10 @@ def success_by_iou(measurement: Measurement, metrics: ImageSetMetrics) -> Figure
     return figure
 
 
-def _ceiling(values: Iterable[float | None]) -> float:
+def _axis_end(values: Iterable[float | None]) -> float:
     """Where an axis of shares ends: a tenth with some air above the values, 1 at most."""
     highest = max((value for value in values if value is not None), default=0.0)
     return min(1.0, math.ceil(highest * 10 + 0.5) / 10)
-
-
-def _line(plot: Axes, values: Mapping[str, float | None], **style: Any) -> None:
-    known = {float(x): y for x, y in values.items() if y is not None}
-    if known:
-        plot.plot(list(known), list(known.values()), **style)
 
 
 def success_by_category(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
@@ -138,19 +112,20 @@ def success_by_category(measurement: Measurement, metrics: ImageSetMetrics) -> F
         places - 0.27, [rates[each] or 0.0 for each in columns], 0.3, color=AGENT,
         label="agent, greedy",
     )  # fmt: skip
-    for index, (name, text, colour, _) in enumerate(_BLIND_SERIES):
+    for index, (name, (colour, _)) in enumerate(BASELINE_LINES.items()):
         values = metrics.baselines[name].success_rate.greedy
         heights = [values[each] or 0.0 for each in columns]
-        plot.bar(places + 0.01 + 0.17 * index, heights, 0.15, color=colour, label=text)
+        title = BASELINES[name].title
+        plot.bar(places + 0.01 + 0.17 * index, heights, 0.15, color=colour, label=title)
         tops += heights
-    ceiling = _ceiling(tops) + 0.02
+    ceiling = _axis_end(tops) + 0.02
     for place, column in zip(places - 0.27, columns, strict=True):
         if (interval := reach[column]) is None:
             continue
         low, high = interval
         plot.vlines(place, low, high, color=INK, linewidth=1.2)
         plot.text(
-            place, high + 0.012 * ceiling, _short(rates[column]), ha="center", fontsize=8,
+            place, high + 0.012 * ceiling, fraction(rates[column], ".2f"), ha="center", fontsize=8,
             fontweight="bold", color=INK,
         )  # fmt: skip
     number = metrics.images_by_category
@@ -162,7 +137,7 @@ def success_by_category(measurement: Measurement, metrics: ImageSetMetrics) -> F
     plot.yaxis.set_major_locator(MultipleLocator(0.1))
     plot.grid(visible=False, axis="x")
     legend(plot, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4)
-    _caption(
+    wrapped_caption(
         figure,
         f"Success by category — {measurement.store.image_set}",
         f"{_set(measurement)}; n: images that hold the category. Success: a trigger with IoU > "
@@ -200,19 +175,19 @@ def precision_recall(measurement: Measurement, metrics: ImageSetMetrics) -> Figu
                     *_steps(curve),
                     color=colour,
                     linewidth=width,
-                    label=f"{kind}: AP {_short(value)}",
+                    label=f"{kind}: AP {fraction(value, '.2f')}",
                 )
         plot.set(xlim=(0, 1), ylim=(0, 1.03))
         plot.tick_params(labelbottom=index + across >= len(categories))
         if plot.lines:
             legend(plot, loc="upper right", fontsize=7.5)
     mean = {kind: metrics.ap[kind].voc2007["mean"] for kind in KINDS_OF_DETECTIONS}
-    _caption(
+    wrapped_caption(
         figure,
         f"Precision and recall — {measurement.store.image_set}",
         f"{_set(measurement)}; every category searched in every image; a match is IoU ≥ 0.5. "
-        f"VOC2007 AP, mean: triggered {_short(mean['triggered'])}, "
-        f"attended {_short(mean['attended'])}.",
+        f"VOC2007 AP, mean: triggered {fraction(mean['triggered'], '.2f')}, "
+        f"attended {fraction(mean['attended'], '.2f')}.",
     )
     return figure
 
@@ -242,7 +217,7 @@ def steps(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     ]
     below = np.zeros(limit + 1)
     for (text, which, colour), count in zip(endings, counts, strict=True):
-        share = _short(float(which.double().mean()))
+        share = fraction(float(which.double().mean()), ".2f")
         plot.bar(
             np.arange(limit + 1), count, 0.88, bottom=below, color=colour, label=f"{text}: {share}"
         )
@@ -261,7 +236,7 @@ def steps(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     plot.grid(visible=False, axis="x")
     legend(plot, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
     length = metrics.steps
-    _caption(
+    wrapped_caption(
         figure,
         f"Length of greedy searches — {measurement.store.image_set}",
         f"{_set(measurement)}; {len(greedy)} episodes, one for each image and category it holds; "
@@ -271,23 +246,11 @@ def steps(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     return figure
 
 
-def _caption(figure: Figure, title: str, text: str) -> None:
-    """A caption in lines as long as the figure is wide."""
-    width = int(14 * figure.get_figwidth())
-    caption(figure, title, "\n".join(textwrap.wrap(text, width)))
-
-
 def _set(measurement: Measurement) -> str:
     store = measurement.store
     return f"{store.data}, {store.image_set}: {len(store)} images"
 
 
 def _categories(measurement: Measurement) -> str:
-    number = len(measurement.store.categories)
-    if number == 1:
-        return f"category {measurement.store.categories[0]}"
-    return f"mean over {number} categories"
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1)
+    names = measurement.store.categories
+    return categories_text(names) if len(names) == 1 else f"mean over {categories_text(names)}"

@@ -20,6 +20,7 @@ from objloc.network.checkpoint import Checkpoint
 from objloc.params import Animate
 from objloc.search.policy import GreedyPolicy
 from objloc.search.rollout import Trajectory, rollout, trajectory
+from objloc.wording import counted
 
 SUCCESS_IOU = 0.5
 """A trigger with IoU above it is a success, whatever training asked for."""
@@ -53,7 +54,7 @@ class Search:
 
     def verdict(self) -> tuple[str, str]:
         """What happened, in a few words, and a sentence that explains them."""
-        run, count = self.trajectory, counted(len(self.trajectory.steps))
+        run, count = self.trajectory, counted(len(self.trajectory.steps), "step")
         category, final = run.category, run.final_iou
         if not run.terminated:
             if self.objects is None:
@@ -76,11 +77,6 @@ class Search:
             )
         need = f"more than {SUCCESS_IOU:.2f} is needed"
         return "Triggered too early", f"IoU {final:.2f} at the trigger; {need}."
-
-
-def counted(steps: int) -> str:
-    """A number of steps in words."""
-    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> list[Search]:

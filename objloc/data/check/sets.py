@@ -10,6 +10,7 @@ from objloc.data.check.findings import Finding, Severity
 from objloc.data.check.records import Record
 from objloc.data.own.layout import Layout
 from objloc.data.splits import compose
+from objloc.wording import abridged
 
 FEWEST_IN_ALL = 50
 FEWEST_IN_A_SET = 10
@@ -58,11 +59,13 @@ def _listed(layout: Layout, records: Sequence[Record]) -> tuple[Sets, list[Findi
         devkit = path.parent.parent.parent
         lost = [row[0] for row in rows if (devkit, row[0]) not in known]
         if lost:
-            message = f"lists {len(lost)} images that are not there: {_some(lost)}"
+            message = f"lists {len(lost)} images that are not there: {abridged(lost, _SHOWN)}"
             findings.append(Finding("error", "missing", place, message))
         twice = [name for name, count in Counter(row[0] for row in rows).items() if count > 1]
         if twice:
-            findings.append(Finding("error", "sets", place, f"lists twice: {_some(twice)}"))
+            findings.append(
+                Finding("error", "sets", place, f"lists twice: {abridged(twice, _SHOWN)}")
+            )
         numbers = sets.setdefault(path.stem, [])
         numbers += [known[devkit, row[0]] for row in rows if (devkit, row[0]) in known]
     return sets, findings
@@ -103,7 +106,7 @@ def shared_images(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
             apart = len(across) > 1
             if groups is alike and sets and not apart:
                 continue
-            others = _some([records[number].name for number in group[1:]])
+            others = abridged([records[number].name for number in group[1:]], _SHOWN)
             told = f" (sets {', '.join(across)})" if apart else ""
             severity: Severity = "error" if apart and groups is exact else "warning"
             place = records[group[0]].name
@@ -142,8 +145,3 @@ def count_categories(records: Sequence[Record], sets: Sets) -> dict[str, dict[st
                 by_set = counts.setdefault(category, {})
                 by_set[name] = by_set.get(name, 0) + 1
     return dict(sorted(counts.items()))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

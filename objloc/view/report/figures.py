@@ -1,39 +1,31 @@
 """The report's figures, each with its set, number of images and threshold."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from objloc.diagnosis.tide import KINDS
-from objloc.view.report.texts import best_blind, short
+from objloc.evaluation.baselines import BASELINES
+from objloc.view import plotting
+from objloc.view.plotting import CEILING, categories_text, draw_line, wrapped_caption
+from objloc.view.report.texts import best_blind, facts
 from objloc.view.style import (
     AGENT,
     BLIND,
-    GREEN,
     INK,
     MUTED,
     ORANGE,
     RANDOM,
     SKY,
-    caption,
     label,
     legend,
     new_figure,
 )
+from objloc.wording import fraction
 
-CEILING = GREEN
-"""What the oracle reaches, in every figure."""
-
-_BLIND_SERIES = (
-    ("fixed_box", "best fixed box", BLIND, "-"),
-    ("whole_image", "whole image", ORANGE, "--"),
-    ("random", "random agent", RANDOM, "-."),
-)
 _GROUPS = {
     "out_of_reach": RANDOM,
     "another_object": RANDOM,
@@ -85,7 +77,7 @@ def between(contents: Mapping[str, Any]) -> Figure:
             own, place, "o", color=AGENT, markersize=8, label=names.pop("agent", None), zorder=4
         )
         plot.annotate(
-            short(own, ".2f"), (own, place), (0, 8), textcoords="offset points", ha="center",
+            fraction(own, ".2f"), (own, place), (0, 8), textcoords="offset points", ha="center",
             fontsize=8, fontweight="bold", color=INK,
         )  # fmt: skip
     plot.set_yticks(
@@ -106,26 +98,19 @@ def between(contents: Mapping[str, Any]) -> Figure:
 
 
 def success_by_iou(contents: Mapping[str, Any]) -> Figure:
-    """Mean success of oracle, agent and baselines against the IoU asked for."""
-    figure, axes = new_figure()
-    plot = axes[0, 0]
-    label(plot, "", "IoU that a triggered window must be above", "success rate")
-    curves = contents["success_by_iou"]
-    _line(plot, curves["oracle"], label="oracle, at least", color=CEILING, linewidth=1.8)
-    _line(
-        plot, curves["agent"], label="agent, greedy", color=AGENT, linewidth=2.6, marker="o",
-        markersize=5, zorder=3,
-    )  # fmt: skip
-    for name, text, colour, line in _BLIND_SERIES:
-        _line(plot, curves[name], label=text, color=colour, linestyle=line, linewidth=1.6)
-    plot.axvline(contents["iou_threshold"], color=MUTED, linewidth=0.8, linestyle=":")
-    plot.set(xlim=(0.49, 0.96), ylim=(0, 1.02))
-    plot.yaxis.set_major_locator(MultipleLocator(0.1))
-    legend(plot, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5)
+    """Mean success of oracle, agent and baselines against the IoU required."""
+    figure = plotting.success_by_iou(
+        contents["success_by_iou"],
+        contents["iou_threshold"],
+        top=1.02,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=5,
+    )
     _caption(
         figure, "Success against IoU", contents,
-        f"Mean over {_categories(contents)}; dotted: the threshold of the scores, "
-        f"{contents['iou_threshold']:g}.",
+        f"Mean over {categories_text(contents['categories'])}; dotted: the threshold of the "
+        f"scores, {contents['iou_threshold']:g}.",
     )  # fmt: skip
     return figure
 
@@ -140,7 +125,7 @@ def by_windows(contents: Mapping[str, Any]) -> Figure:
             (
                 ("recall_oracle", "oracle, at least", CEILING, "-"),
                 ("recall", "agent", AGENT, "-"),
-                ("recall_random", "random agent", RANDOM, "-."),
+                ("recall_random", BASELINES["random"].title, RANDOM, "-."),
             ),
         ),
         (
@@ -156,7 +141,7 @@ def by_windows(contents: Mapping[str, Any]) -> Figure:
         label(plot, title, "windows looked at")
         for key, text, colour, line in lines:
             values = dict(zip(curves["windows"], curves[key], strict=True))
-            _line(
+            draw_line(
                 plot, values, label=text, color=colour, linestyle=line, marker="o", markersize=3.5
             )
         plot.set_xscale("log")
@@ -171,8 +156,9 @@ def by_windows(contents: Mapping[str, Any]) -> Figure:
             legend(plot, loc="upper left")
     _caption(
         figure, "What more windows bring", contents,
-        f"Mean over {_categories(contents)}. Success: IoU > {contents['iou_threshold']:g}; recall "
-        "and AP: IoU ≥ 0.5, every category searched in every image.",
+        f"Mean over {categories_text(contents['categories'])}. Success: IoU > "
+        f"{contents['iou_threshold']:g}; recall and AP: IoU ≥ 0.5, every category searched in "
+        "every image.",
     )  # fmt: skip
     return figure
 
@@ -191,7 +177,11 @@ def errors(contents: Mapping[str, Any]) -> Figure:
         costs = [kinds[kind]["cost"]["voc2007"] or 0.0 for kind in KINDS]
         ap = explained[name]["ap"]["voc2007"]
         plot.bar(
-            places + shift, costs, 0.38, color=colour, label=f"{name}: mean AP {short(ap, '.2f')}"
+            places + shift,
+            costs,
+            0.38,
+            color=colour,
+            label=f"{name}: mean AP {fraction(ap, '.2f')}",
         )
         for place, kind, cost in zip(places + shift, KINDS, costs, strict=True):
             plot.annotate(
@@ -242,30 +232,5 @@ def misses(contents: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _line(plot: Axes, values: Mapping[Any, float | None], **style: Any) -> None:
-    known = {float(x): y for x, y in values.items() if y is not None}
-    if known:
-        plot.plot(list(known), list(known.values()), **style)
-
-
 def _caption(figure: Figure, title: str, contents: Mapping[str, Any], text: str) -> None:
-    whole = f"{facts(contents)}. {text}"
-    lines = textwrap.wrap(whole, int(14 * figure.get_figwidth()))
-    caption(figure, f"{title} — {contents['image_set']}", "\n".join(lines))
-
-
-def facts(contents: Mapping[str, Any]) -> str:
-    """Set and number of images, as captions begin."""
-    return f"{contents['data']['name']}, {contents['image_set']}: {contents['images']} images"
-
-
-def shown_on(contents: Mapping[str, Any], name: str) -> str:
-    """Set, number of images and threshold of a figure, as its caption begins."""
-    if name == "training.png":
-        return f"{contents['data']['name']}, training and validation set."
-    return f"{facts(contents)}; success from IoU > {contents['iou_threshold']:g}."
-
-
-def _categories(contents: Mapping[str, Any]) -> str:
-    number = len(contents["categories"])
-    return f"{number} categories" if number > 1 else f"category {contents['categories'][0]}"
+    wrapped_caption(figure, f"{title} — {contents['image_set']}", f"{facts(contents)}. {text}")

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from objloc.evaluation.baselines import BASELINES
-from objloc.view.report.figures import facts, shown_on
 from objloc.view.report.texts import (
     ALARMS,
-    BASELINE_TITLES,
     EXPLORER,
     FIGURES,
     OVERLOOKED,
+    facts,
     link,
-    short,
-    span,
+    shown_on,
 )
+from objloc.wording import fraction, span
 
 _LISTED = 12
 """Images named of each bin; the page and the values have all."""
@@ -71,19 +70,19 @@ def _scores(contents: Mapping[str, Any]) -> str:
         [
             column,
             str(contents["images_by_category"].get(column, contents["images"])),
-            f"**{short(success['agent'][column])}**",
+            f"**{fraction(success['agent'][column])}**",
             span(success["interval"][column]),
-            *(short(success["baselines"][name][column]) for name in BASELINES),
-            short(success["gain"][column], "+.3f"),
-            short(success["ceiling"][column]),
-            short(contents["scores"]["ap_triggered"]["agent"][column]),
-            short(contents["scores"]["ap_attended"]["agent"][column]),
+            *(fraction(success["baselines"][name][column]) for name in BASELINES),
+            fraction(success["gain"][column], "+.3f"),
+            fraction(success["ceiling"][column]),
+            fraction(contents["scores"]["ap_triggered"]["agent"][column]),
+            fraction(contents["scores"]["ap_attended"]["agent"][column]),
         ]
         for column in [*contents["categories"], "mean"]
     ]
     headings = [
         "category", "images", "agent", "95 % interval",
-        *(BASELINE_TITLES[name] for name in BASELINES), "gain", "oracle, at least",
+        *(BASELINES[name].title for name in BASELINES), "gain", "oracle, at least",
         "AP triggered", "AP attended",
     ]  # fmt: skip
     return _table(headings, rows) + (
@@ -113,7 +112,7 @@ def _misses(contents: Mapping[str, Any], explorer: str) -> str:
     rows = [
         [
             f"{each['title']}: {each['text']}",
-            short(each["cost"]),
+            fraction(each["cost"]),
             str(each["searches"]),
             str(each["objects"]),
             _listed(each["listed"], pictures, explorer),
@@ -128,7 +127,7 @@ def _errors(contents: Mapping[str, Any], explorer: str) -> str:
     rows = [
         [
             f"{name}: {each['title']}",
-            short(each["cost"]["voc2007"]),
+            fraction(each["cost"]["voc2007"]),
             str(each["number"]),
             _listed(each["listed"], pictures, explorer),
         ]

@@ -6,21 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from objloc.evaluation.baselines import BASELINES
-from objloc.view.report.figures import facts
 from objloc.view.report.parts import bin_of, card, data_uri, figure, overlays, pictured, table
 from objloc.view.report.stylesheet import STYLE
 from objloc.view.report.texts import (
     ALARMS,
-    BASELINE_TITLES,
     EXPLORER,
     OVERLOOKED,
     best_blind,
-    counted,
+    facts,
     link,
     lost,
-    short,
-    span,
 )
+from objloc.wording import counted, fraction, span
 
 _SECTIONS = (
     ("scores", "Scores"),
@@ -123,17 +120,17 @@ def _scores(contents: Mapping[str, Any], folder: Path) -> str:
             [
                 escape(column),
                 str(contents["images_by_category"].get(column, contents["images"])),
-                f"<b>{short(success['agent'][column])}</b>",
+                f"<b>{fraction(success['agent'][column])}</b>",
                 span(success["interval"][column]),
-                *(short(success["baselines"][name][column]) for name in BASELINES),
-                short(success["gain"][column], "+.3f"),
-                short(success["ceiling"][column]),
+                *(fraction(success["baselines"][name][column]) for name in BASELINES),
+                fraction(success["gain"][column], "+.3f"),
+                fraction(success["ceiling"][column]),
                 {True: "better", False: "worse", None: "not better"}[verdict],
             ]
         )
     headings = [
         "category", "images", "agent", "95 % interval",
-        *(BASELINE_TITLES[name] for name in BASELINES), "gain", "oracle, at least", "than blind",
+        *(BASELINES[name].title for name in BASELINES), "gain", "oracle, at least", "than blind",
     ]  # fmt: skip
     success_table = table(
         headings, rows,
@@ -149,10 +146,10 @@ def _scores(contents: Mapping[str, Any], folder: Path) -> str:
         for kind in ("ap_triggered", "ap_attended"):
             score = contents["scores"][kind]
             row += [
-                f"<b>{short(score['agent'][column])}</b>",
+                f"<b>{fraction(score['agent'][column])}</b>",
                 span(score["interval"][column]),
-                short(best_blind(score["baselines"], column)),
-                short(score["ceiling"][column]),
+                fraction(best_blind(score["baselines"], column)),
+                fraction(score["ceiling"][column]),
             ]
         precision.append(row)
     each = ["95 % interval", "best blind", "ceiling"]
@@ -185,7 +182,7 @@ def _misses(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
             each["text"],
             f"{lost(each['cost'])} <small>success, {counted(each['searches'], 'search', 'es')}, "
             f"{counted(each['objects'], 'object')}</small>",
-            [(entry, short(entry["nearest_iou"], ".2f")) for entry in each["listed"]],
+            [(entry, fraction(entry["nearest_iou"], ".2f")) for entry in each["listed"]],
             links,
         )
         for each in explained["misses"].values()
@@ -208,7 +205,7 @@ def _errors(contents: Mapping[str, Any], folder: Path, explorer: str) -> str:
                 f"{lost(each['cost']['voc2007'])} <small>AP, "
                 f"{counted(each['number'], 'object' if kind == 'missed' else 'detection')}</small>",
                 [
-                    (entry, short(entry["score"], ".2f") if "score" in entry else "")
+                    (entry, fraction(entry["score"], ".2f") if "score" in entry else "")
                     for entry in each["listed"]
                 ],
                 links,
@@ -245,7 +242,7 @@ def _shot(each: dict[str, Any], folder: Path, explorer: str) -> str:
     return (
         f'<li><a href="{escape(link(explorer, each))}">'
         f'<img src="{data_uri(folder / each["file"])}" alt="{image_id}, search for {category}">'
-        f"{category}, IoU {short(each['iou'], '.2f')}"
+        f"{category}, IoU {fraction(each['iou'], '.2f')}"
         f"<small>{image_id}, {each['steps']} steps, {ending}</small></a></li>"
     )
 

@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from objloc.view.report.figures import shown_on
-from objloc.view.report.texts import ALARMS, FIGURES, OVERLOOKED, best_blind, link, short, span
+from objloc.view.report.texts import ALARMS, FIGURES, OVERLOOKED, best_blind, link, shown_on
+from objloc.wording import fraction, span
 
 MEAN = ' class="mean"'
 WIDE = (
@@ -31,12 +31,12 @@ def card(title: str, score: Mapping[str, Any], note: str) -> str:
     marks += [_mark("floor", floor), _mark("top", ceiling)]
     if own is not None:
         marks.append(_mark("own", own))
-    described = f"floor {short(floor)}, agent {short(own)}, ceiling {short(ceiling)}"
+    described = f"floor {fraction(floor)}, agent {fraction(own)}, ceiling {fraction(ceiling)}"
     return (
-        f'<div class="card"><span>{title}</span><b>{short(own)}</b>'
+        f'<div class="card"><span>{title}</span><b>{fraction(own)}</b>'
         f'<div class="track" role="img" aria-label="{described}">{"".join(marks)}</div>'
-        f"<span>{span(reach)} (95 %)</span><span>floor {short(floor)} · ceiling {short(ceiling)}"
-        f"</span><span>{escape(note)}</span></div>"
+        f"<span>{span(reach)} (95 %)</span><span>floor {fraction(floor)} · "
+        f"ceiling {fraction(ceiling)}</span><span>{escape(note)}</span></div>"
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from objloc.wording import fraction
+
 
 class Caption(NamedTuple):
     """A figure of the report.
@@ -99,12 +101,6 @@ FIGURES = {
 EXPLORER = "../explore/explorer.html"
 """Where the explorer lies, seen from the report's folder in the pipeline."""
 
-BASELINE_TITLES = {
-    "random": "random agent",
-    "whole_image": "whole image",
-    "fixed_box": "best fixed box",
-}
-
 
 def link(explorer: str, entry: dict[str, Any]) -> str:
     """Address of a search's end in the explorer."""
@@ -112,36 +108,26 @@ def link(explorer: str, entry: dict[str, Any]) -> str:
     return f"{explorer}#{place}"
 
 
-def short(value: float | None, form: str = ".3f") -> str:
-    """``.512`` as in the tables of the literature; a dash where there is none."""
-    if value is None:
-        return "-"
-    text = format(value, form)
-    return (
-        text.replace("0.", ".", 1)
-        if abs(value) < 1 and text.lstrip("+-").startswith("0.")
-        else text
-    )
-
-
-def span(reach: Any) -> str:
-    """``.276 to .479``; a dash where there is none."""
-    return "-" if reach is None else f"{short(reach[0])} to {short(reach[1])}"
-
-
 def lost(cost: float | None) -> str:
     """What something costs: ``-.131``; 0 where it is nothing, to the last digit shown."""
     if cost is None or abs(cost) < 0.0005:
         return "0"
-    return short(-cost)
-
-
-def counted(number: int, noun: str, plural: str = "s") -> str:
-    """``1 search``, ``2 searches``."""
-    return f"{number} {noun}{'' if number == 1 else plural}"
+    return fraction(-cost)
 
 
 def best_blind(baselines: Mapping[str, Mapping[str, float | None]], column: str) -> float | None:
     """The best figure of the searchers that look at nothing."""
     known = (each[column] for each in baselines.values())
     return max((value for value in known if value is not None), default=None)
+
+
+def facts(contents: Mapping[str, Any]) -> str:
+    """Image set and number of images, as captions begin."""
+    return f"{contents['data']['name']}, {contents['image_set']}: {contents['images']} images"
+
+
+def shown_on(contents: Mapping[str, Any], name: str) -> str:
+    """Image set, number of images and threshold of a figure, as its caption begins."""
+    if name == "training.png":
+        return f"{contents['data']['name']}, training and validation set."
+    return f"{facts(contents)}; success from IoU > {contents['iou_threshold']:g}."

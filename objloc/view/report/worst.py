@@ -15,9 +15,10 @@ from objloc.evaluation.detections import objects_of
 from objloc.evaluation.matching import MATCH_IOU, Objects
 from objloc.evaluation.read import EvaluationFiles, read_evaluation
 from objloc.files import write_atomically
-from objloc.view.report.texts import ALARMS, OVERLOOKED, short
+from objloc.view.report.texts import ALARMS, OVERLOOKED
 from objloc.view.report.thumbnails import thumbnail
 from objloc.view.sheet import Tile, contact_sheet
+from objloc.wording import fraction
 
 NUMBER = 20
 """Pictures of each sheet."""
@@ -108,12 +109,12 @@ def draw_worst(
 def _alarm_tile(store: SampleStore, row: int, alarm: Alarm) -> Tile:
     truth = [] if alarm.truth is None else [(alarm.truth, False)]
     picture = _picture(store, row, truth, [alarm.box])
-    return Tile(picture, f"{alarm.category} {short(alarm.score, '.2f')}", _said(alarm))
+    return Tile(picture, f"{alarm.category} {fraction(alarm.score, '.2f')}", _said(alarm))
 
 
 def _said(alarm: Alarm) -> str:
     """What a false alarm truly is, in few words."""
-    overlap = f"IoU {short(alarm.iou, '.2f')}"
+    overlap = f"IoU {fraction(alarm.iou, '.2f')}"
     return {
         Status.DUPLICATE: f"duplicate of one found, {overlap}",
         Status.LOCALISATION: f"badly placed, {overlap}",
@@ -127,7 +128,9 @@ def _missed_tile(store: SampleStore, row: int, missed: Overlooked) -> Tile:
     windows = [] if missed.nearest is None else [missed.nearest]
     picture = _picture(store, row, [(missed.box, False)], windows)
     near = (
-        "no window on it" if missed.nearest is None else f"nearest IoU {short(missed.iou, '.2f')}"
+        "no window on it"
+        if missed.nearest is None
+        else f"nearest IoU {fraction(missed.iou, '.2f')}"
     )
     return Tile(
         picture,
