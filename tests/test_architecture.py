@@ -8,18 +8,8 @@ import pytest
 from tests.helpers.imports import ROOT, imported
 
 ROWS = (
-    (
-        "__init__",
-        "params",
-        "box",
-        "command",
-        "errors",
-        "files",
-        "memory",
-        "progress",
-        "tracking",
-        "wording",
-    ),
+    ("__init__", "params", "box", "command", "errors", "files", "memory", "progress", "templates",
+     "tracking", "wording"),
     ("scenes",),
     ("data",),
     ("mdp",),
@@ -32,7 +22,7 @@ ROWS = (
     ("view",),
     ("gym",),
     ("cli",),
-)
+)  # fmt: skip
 """Rooms of ``objloc``, the lowest first: each may import its own row and those below."""
 
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "objloc").rglob("*.py"))

@@ -41,19 +41,15 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
 
     blocks = gr.Blocks(title="objloc", analytics_enabled=False, delete_cache=(600, 3600))
     with blocks:
-        gr.HTML(
-            "<h1>Watch the agent search</h1><p>It moves a window over your photograph, one action "
-            "at a time, until it says “here”. Nothing leaves this machine.</p>",
-            elem_id="ob-title",
-        )
+        gr.HTML(markup.title(), elem_id="ob-title")
         image, scene = gr.State(), gr.State()
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
                 note = f"A photograph of at most {max_megabytes} MB"
-                gr.HTML(f'<p class="ob-note">{note}:</p>', elem_classes="ob-label")
+                gr.HTML(markup.note(f"{note}:"), elem_classes="ob-label")
                 file = gr.File(label=note, show_label=False, height=110, elem_id="ob-file")
-                scenes_note = "Or a drawn scene, new to the agent:"
-                gr.HTML(f'<p class="ob-note">{scenes_note}</p>', elem_classes="ob-label")
+                scenes_note = markup.note("Or a drawn scene, new to the agent:")
+                gr.HTML(scenes_note, elem_classes="ob-label")
                 gallery = gr.Gallery(
                     scenes, label="Drawn scenes", show_label=False, columns=3, height=236,
                     allow_preview=False, interactive=False, buttons=[], elem_id="ob-examples",

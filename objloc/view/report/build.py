@@ -19,9 +19,8 @@ from objloc.params import Report
 from objloc.view.plots import training_curves
 from objloc.view.report import figures
 from objloc.view.report.contents import contents_of
-from objloc.view.report.markdown import markdown_of
-from objloc.view.report.page import page_of
 from objloc.view.report.pictures import pictures
+from objloc.view.report.render import markdown_of, page_of
 from objloc.view.report.texts import EXPLORER
 from objloc.view.report.thumbnails import thumbnails
 from objloc.view.report.worst import draw_worst

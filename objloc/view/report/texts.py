@@ -14,11 +14,13 @@ class Caption(NamedTuple):
         file: its picture.
         title: what it shows.
         how: how to read it.
+        wide: whether a phone shows it in part, to be moved sideways.
     """
 
     file: str
     title: str
     how: str
+    wide: bool = False
 
 
 ALARMS = "false_alarms.jpg"
@@ -46,6 +48,7 @@ FIGURES = {
             "Precision and recall",
             "Detections are taken in, the surest first: to the right more objects are found, "
             "upwards fewer claims are false. The higher and the further right, the better.",
+            wide=True,
         ),
         Caption(
             "by_windows.png",
@@ -53,6 +56,7 @@ FIGURES = {
             "To the right a search may look at more windows before it must end. Where a curve is "
             "flat, more steps bring nothing. Recall: share of the objects on which a window was, "
             "triggered or not; between recall and success lie windows that it did not trigger on.",
+            wide=True,
         ),
         Caption(
             "steps.png",
@@ -80,6 +84,7 @@ FIGURES = {
             "Each picture is a triggered window (amber) that claims its category with a high score "
             "and is wrong; below it what it truly is on (blue). One kind seen again and again is "
             "what to mend first; some are objects that nobody annotated.",
+            wide=True,
         ),
         Caption(
             OVERLOOKED,
@@ -87,12 +92,14 @@ FIGURES = {
             "Each picture is an annotated object (blue) that no triggered window of its category "
             "found, with the window that came nearest (amber). Large objects should be easy: what "
             "repeats here tells which views the agent does not know.",
+            wide=True,
         ),
         Caption(
             "training.png",
             "Training",
             "What was measured while it learned. The model is the one of the period with the "
             "highest success on the validation set.",
+            wide=True,
         ),
     )
 }

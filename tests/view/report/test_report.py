@@ -14,8 +14,8 @@ from objloc.errors import ObjlocError
 from objloc.network.device import CPU
 from objloc.params import Report
 from objloc.view.report.build import copy_with_commit, read_report, write_report
-from objloc.view.report.page import page_of
 from objloc.view.report.pictures import named_pairs
+from objloc.view.report.render import page_of
 from objloc.view.report.texts import FIGURES
 from tests.helpers.evaluations import bytes_in
 
