@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from objloc.wording import counted, fraction, number, span
 
+_HTML = "html.jinja"
 _LINE_BREAK = re.compile(r"\s*[\r\n]\s*")
 _MARKS = re.compile(r"[\\`*\[\]|]|_(?![^\W_])|(?<![^\W_])_")
 """What Markdown takes for markup; an underscore between letters or digits is none."""
@@ -25,14 +26,14 @@ def render(package: str, name: str, **values: Any) -> str:
 
     Args:
         package: whose folder ``templates`` holds it, such as ``objloc.serving``.
-        name: the template's file; its ending, ``.html`` or ``.md``, decides how values are
-            escaped.
+        name: the template's file; its ending, ``.html.jinja`` or ``.md.jinja``, decides how
+            values are escaped.
         values: of the template's variables.
 
     Raises:
         jinja2.UndefinedError: the template uses a variable that has no value.
     """
-    return _environment(package, name.endswith(".html")).get_template(name).render(values)
+    return _environment(package, name.endswith(_HTML)).get_template(name).render(values)
 
 
 @cache
@@ -40,12 +41,14 @@ def _environment(package: str, html: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader(package),
         undefined=StrictUndefined,
-        autoescape=select_autoescape(("html",)),
+        autoescape=select_autoescape((_HTML,)),
         finalize=None if html else escape_markdown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    # A name in a line of code is to be read, not to be served.
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     for each in (counted, fraction, number, span):
         environment.filters[each.__name__] = each
     if not html:

@@ -20,7 +20,6 @@ def main(
     Registering twice makes one version. Run by hand it restores a lost store.
     """
     import objloc
-    from objloc.evaluation.metrics import metrics_as_json
     from objloc.evaluation.read import read_metrics
     from objloc.files import file_hash, write_atomically, write_json
     from objloc.network.checkpoint import load_checkpoint
@@ -45,7 +44,7 @@ def main(
     )
     command = train / "command.txt"
     told = command.read_text("utf-8") if command.is_file() else ""
-    card = model_card(checkpoint, entry.sha256, metrics_as_json(metrics), told)
+    card = model_card(checkpoint, entry.sha256, metrics, told)
     package = Package(
         Path(mlflow_model.__file__),
         Path(objloc.__file__).parent,

@@ -5,7 +5,7 @@ once. ``fixed_box``: one box for each category, in shares of the image's sides,
 fitted on the training images.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,12 @@ BASELINES: Mapping[str, Baseline] = {
     "fixed_box": Baseline("best fixed box", "the best fixed box"),
 }
 """By their keys in ``metrics.json``."""
+
+
+def best_known(figures: Iterable[float | None]) -> float | None:
+    """The best of the baselines' figures; None if none is known."""
+    return max((each for each in figures if each is not None), default=None)
+
 
 WHOLE_IMAGE: Coordinates = (0.0, 0.0, 1.0, 1.0)
 """In shares of the image's sides."""

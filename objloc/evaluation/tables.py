@@ -4,6 +4,7 @@ from rich.table import Table
 
 from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.metrics import ImageSetMetrics
+from objloc.wording import fraction, span
 
 
 def table_of(image_set: str, metrics: ImageSetMetrics) -> Table:
@@ -22,29 +23,21 @@ def table_of(image_set: str, metrics: ImageSetMetrics) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for column, rate in metrics.success_rate.greedy.items():
         last = column == "mean"
-        reach = metrics.interval.success_rate[column]
         blind = metrics.blind_rates(column)
         table.add_row(
             column,
             "" if last else str(metrics.images_by_category[column]),
-            _shown(rate),
-            f"{_shown(reach[0])} to {_shown(reach[1])}" if reach else "-",
-            _shown(metrics.success_rate.episodes15[column]),
-            *(_shown(blind[name]) for name in BASELINES),
-            _shown(metrics.gain_over_best_baseline[column], "+.3f"),
-            _shown(metrics.ap["triggered"].voc2007[column]),
-            _shown(metrics.ap["attended"].voc2007[column]),
+            fraction(rate),
+            span(metrics.interval.success_rate[column]),
+            fraction(metrics.success_rate.episodes15[column]),
+            *(fraction(blind[name]) for name in BASELINES),
+            fraction(metrics.gain_over_best_baseline[column], "+.3f"),
+            fraction(metrics.ap["triggered"].voc2007[column]),
+            fraction(metrics.ap["attended"].voc2007[column]),
             style="bold" if last else None,
             end_section=column == metrics.model.categories[-1],
         )
     return table
-
-
-def _shown(value: float | None, form: str = ".3f") -> str:
-    """``.512`` as in the tables of the literature; a dash where there is none."""
-    if value is None:
-        return "-"
-    return format(value, form).replace("0.", ".", 1)
 
 
 def by_iou_table(metrics: ImageSetMetrics) -> str:

@@ -5,8 +5,10 @@ from objloc.box import best_iou
 from objloc.data.sample import Coordinates
 from objloc.evaluation.average_precision import area, precision_recall
 from objloc.evaluation.baselines import (
+    BASELINES,
     WHOLE_IMAGE,
     _best_on_grid,
+    best_known,
     fit_fixed_box,
     fit_fixed_boxes,
     fixed_boxes,
@@ -112,3 +114,9 @@ def test_success_and_average_precision_of_a_fixed_box() -> None:
     curve = precision_recall(detections["cat"], objects_of(store)["cat"])
     assert curve is not None
     assert area(curve.last_point) == pytest.approx(1 / 4 * 1 / 2)
+
+
+def test_the_best_known_figure_of_the_baselines() -> None:
+    assert best_known([0.25, None, 0.5]) == 0.5
+    assert best_known([None, None]) is None
+    assert [each.name.endswith(each.title) for each in BASELINES.values()] == [True] * 3

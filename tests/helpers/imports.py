@@ -61,15 +61,18 @@ def files_at(path: str) -> set[Path]:
 
 
 def read_beside(file: Path) -> set[Path]:
-    """Files that are no modules, in a module's folder, that it names: templates and scripts.
+    """Files that are no modules, in a module's folder, that it names: styles and scripts.
 
-    A folder named stands for all that it holds.
+    A folder named stands for all that it holds. Whoever fills a template may need all of
+    them, since they include each other.
     """
     named = {
         node.value
         for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
+    if Path("objloc/templates.py") in imported(file):
+        named.add("templates")
     found: set[Path] = set()
     for path in (ROOT / file.parent).rglob("*"):
         within = path.relative_to(ROOT / file.parent)

@@ -63,7 +63,7 @@ class Moment:
             for action, value in zip(result.actions, look.values, strict=True)
         ]
         return _render(
-            "search.html",
+            "search.html.jinja",
             searched=search.category,
             search=self.search + 1,
             searches=len(result.searches),
@@ -115,7 +115,7 @@ class Glance:
             for category, value in zip(result.searched, seen.scores, strict=True)
         ]
         return _render(
-            "window.html",
+            "window.html.jinja",
             searched=_named(result.searched),
             window=self.number + 1,
             windows=result.windows,
@@ -132,7 +132,7 @@ def photograph(image: Image.Image) -> str:
     stream = io.BytesIO()
     scaled.save(stream, "JPEG", quality=88)
     jpeg = base64.b64encode(stream.getvalue()).decode()
-    return _render("photograph.html", ratio=_ratio(image), jpeg=jpeg)
+    return _render("photograph.html.jinja", ratio=_ratio(image), jpeg=jpeg)
 
 
 def ended(result: Result) -> str:
@@ -144,7 +144,7 @@ def table(result: Result) -> str:
     """HTML of what was found; empty where nothing was."""
     if not result.found:
         return ""
-    return _render("table.html", found=result.found, colour=partial(_colour, result))
+    return _render("table.html.jinja", found=result.found, colour=partial(_colour, result))
 
 
 def summary(result: Result) -> str:
@@ -167,17 +167,17 @@ def _named(names: Sequence[str]) -> str:
 
 def said(sentence: str, wrong: bool = False) -> str:
     """HTML of a sentence to the visitor; a mistake is announced at once."""
-    return _render("sentence.html", sentence=sentence, wrong=wrong)
+    return _render("sentence.html.jinja", sentence=sentence, wrong=wrong)
 
 
 def note(text: str) -> str:
     """HTML of a line of lesser weight."""
-    return _render("note.html", note=text)
+    return _render("note.html.jinja", note=text)
 
 
 def title() -> str:
     """HTML of the page's title."""
-    return _render("title.html")
+    return _render("title.html.jinja")
 
 
 def _render(name: str, **values: Any) -> str:
@@ -201,7 +201,7 @@ class _Box(NamedTuple):
 
 
 def _boxes(result: Result, boxes: Sequence[_Box]) -> str:
-    return _render("boxes.html", ratio=_ratio(result.image), boxes=boxes)
+    return _render("boxes.html.jinja", ratio=_ratio(result.image), boxes=boxes)
 
 
 def _box(box: Coordinates, result: Result, kind: str, tag: str = "", style: str = "") -> _Box:

@@ -43,7 +43,7 @@ def page_of(
     }
     return render(
         _ROOM,
-        "page.html",
+        "page.html.jinja",
         style=files(_ROOM).joinpath("style.css").read_text("utf-8"),
         data_uri=lambda file: _data_uri(folder / file),
         **_shared(contents, folder, commit, explorer, places),
@@ -59,7 +59,7 @@ def markdown_of(
 ) -> str:
     """Text of ``report.md``, whose pictures lie beside it; see ``page_of`` for the arguments."""
     places = {_key(each): quote(each["file"]) for each in contents.get("pictures", [])}
-    return render(_ROOM, "report.md", **_shared(contents, folder, commit, explorer, places))
+    return render(_ROOM, "report.md.jinja", **_shared(contents, folder, commit, explorer, places))
 
 
 def _shared(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from objloc.evaluation.baselines import best_known
 from objloc.wording import fraction
 
 
@@ -124,8 +125,7 @@ def lost(cost: float | None) -> str:
 
 def best_blind(baselines: Mapping[str, Mapping[str, float | None]], column: str) -> float | None:
     """The best figure of the searchers that look at nothing."""
-    known = (each[column] for each in baselines.values())
-    return max((value for value in known if value is not None), default=None)
+    return best_known(each[column] for each in baselines.values())
 
 
 def facts(contents: Mapping[str, Any]) -> str:

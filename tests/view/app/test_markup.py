@@ -89,11 +89,20 @@ def test_many_categories_are_counted_not_listed() -> None:
 
 
 def test_a_name_is_no_markup() -> None:
-    wicked = search("<script>", [(1.0, 0.0, 0.0)])
-    told = Result("x", Image.new("RGB", (9, 9)), ("<script>",), ACTIONS, (), (wicked,))
-    moment = Moment(told, 0, 0, 1)
-    for shown in (moment.boxes(), moment.thoughts(), markup.said("<script>")):
-        assert "<script>" not in shown
+    name = """<script>'">"""
+    way = replace(search(name, [(1.0, 0.0, 0.0)]), after=0)
+    found = (Found(name, way.final_box, 2.0, way),)
+    picture = Image.new("RGB", (9, 9))
+    told = Result("x", picture, (name,), ACTIONS, found, (way, way), (name,))
+    seen = Seen((0.0, 0.0, 9.0, 9.0), -1, name, (), (1.0,), ())
+    moment, glance = Moment(told, 1, 0, 1), Glance(replace(told, seen=(seen,)), 0)
+    pieces = (
+        moment.boxes(), moment.thoughts(), glance.boxes(), glance.thoughts(), markup.ended(told),
+        markup.table(told), markup.said(name), markup.note(name),
+    )  # fmt: skip
+    for shown in pieces:
+        assert "&lt;script&gt;&#39;&#34;&gt;" in shown
+        assert "<script" not in shown
 
 
 def test_every_step_of_every_search_is_a_moment() -> None:
