@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from objloc.cli._options import Json
+from objloc.wording import number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,7 @@ def command(
     from objloc.view.report.build import analyse_run
     from objloc.view.report.texts import link
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(line, file=sys.stderr)
 
     analysis, _, _ = analyse_run(
@@ -50,7 +51,7 @@ def command(
         beam_width=beam_width,
         seed=0,
         device=device_of("auto"),
-        say=say,
+        log=log,
     )
     explained = explanation_of(analysis)
     if as_json:
@@ -83,9 +84,8 @@ def _misses(explained: dict[str, Any]) -> "Table":
     for heading in ("reason", "success it costs", "searches", "objects"):
         table.add_column(heading, justify="left" if heading == "reason" else "right")
     for each in explained["misses"].values():
-        cost = "-" if each["cost"] is None else f"{each['cost']:.3f}"
         name = f"{each['title']}: {each['text']}"
-        table.add_row(name, cost, str(each["searches"]), str(each["objects"]))
+        table.add_row(name, number(each["cost"]), str(each["searches"]), str(each["objects"]))
     return table
 
 
@@ -93,15 +93,15 @@ def _errors(explained: dict[str, Any], kind: str) -> "Table":
     from rich.table import Table
 
     errors = explained["errors"][kind]
-    shown = {name: "-" if value is None else f"{value:.3f}" for name, value in errors["ap"].items()}
+    ap = errors["ap"]
     table = Table(
-        title=f"{explained['image_set']}: errors of {kind} windows; mean AP {shown['voc2007']} "
-        f"(VOC2007), {shown['area']} (area)",
+        title=f"{explained['image_set']}: errors of {kind} windows; mean AP "
+        f"{number(ap['voc2007'])} (VOC2007), {number(ap['area'])} (area)",
         title_justify="left",
     )
     for heading in ("error", "VOC2007 AP it costs", "area AP it costs", "number"):
         table.add_column(heading, justify="left" if heading == "error" else "right")
     for each in errors["kinds"].values():
-        costs = ["-" if cost is None else f"{cost:.3f}" for cost in each["cost"].values()]
+        costs = map(number, each["cost"].values())
         table.add_row(f"{each['title']}: {each['text']}", *costs, str(each["number"]))
     return table

@@ -1,4 +1,4 @@
-"""Pictures of a training run: curves, and how losses and Q-values were spread."""
+"""Plots of a training: its curves, and the distributions of losses and Q-values."""
 
 import itertools
 import math
@@ -31,25 +31,25 @@ from objloc.view.style import (
 )
 
 History = Sequence[Mapping[str, float]]
-"""One row for each period of training; ``update`` counts from the start."""
+"""One row for each period of training; ``update`` counts updates from the start."""
 
 _CATEGORY = "val_success_"
 _BINS = 49
 _SERIES = "series"
-"""Marks lines that are data, not rules."""
+"""Group id of lines that are data; others are rules and markers."""
 
 
 def training_curves(history: History, path: Path) -> None:
-    """Draw what a run measured, period by period, as small multiples over updates.
+    """Draw the history of a training as small multiples over updates.
 
-    Keys that are missing or nan leave gaps; a panel without any value says so.
+    Values that are missing or nan leave gaps; a panel without any value is marked so.
 
     Args:
         history: rows of ``update``, ``loss``, ``td_error``, ``q_mean``, ``q_max``,
             ``epsilon``, ``episode_reward``, ``episode_length``, ``train_success``,
             ``score``, ``val_success_<category>``, ``val_length``,
             ``val_fixed_box``, ``val_gain``, ``train_gain``, ``phase``.
-        path: of the PNG file.
+        path: PNG file to write.
 
     Raises:
         ObjlocError: the file cannot be written.
@@ -131,7 +131,7 @@ def _by_category(plot: Axes, history: History) -> None:
 
 
 def _points(history: History, key: str) -> list[tuple[float, float]]:
-    """Updates and values of a key, where there are any."""
+    """Pairs of update and value of a key, where both are known."""
     pairs = [(row.get("update", math.nan), row.get(key, math.nan)) for row in history]
     return [pair for pair in pairs if all(math.isfinite(number) for number in pair)]
 
@@ -153,7 +153,7 @@ def _draw(
 
 
 def _over_updates(plot: Axes, history: History) -> None:
-    """The x axis, the same for all, and a line where a curriculum goes on to its next phase."""
+    """Set the x axis that all panels share, and mark where a curriculum enters its next phase."""
     plot.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     last = max((update for update, _ in _points(history, "update")), default=0.0)
@@ -173,7 +173,7 @@ def _finish(plot: Axes) -> None:
 
 
 def _short(value: float) -> str:
-    """A count of updates: 12,500 is 12.5k."""
+    """A number of updates; 12,500 is ``12.5k``."""
     return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
 
 
@@ -189,13 +189,13 @@ class _Period:
 def histogram_picture(
     values: Sequence[tuple[int, NDArray[np.floating[Any]]]], name: str, path: Path
 ) -> None:
-    """Draw how a value's distribution moved over training: a heat map over updates.
+    """Draw how the distribution of a value changed in training, as a heat map over updates.
 
     Args:
-        values: update at the end of each period, and values sampled in it; what
-            is not finite is left out, and so is a period without updates.
-        name: of the value, ``loss`` or ``Q-value``.
-        path: of the PNG file.
+        values: update at the end of each period, and values sampled in it; values that
+            are not finite are left out, and so are periods without updates.
+        name: name of the value, ``loss`` or ``Q-value``.
+        path: PNG file to write.
 
     Raises:
         ObjlocError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, one set of four for each image set."""
+"""Plots of an evaluation, one set for each image set."""
 
 import math
 from collections.abc import Iterable
@@ -32,9 +32,9 @@ def write_plots(folder: Path, measurement: Measurement, metrics: ImageSetMetrics
     """Draw an image set's plots into ``folder/<image set>``.
 
     Args:
-        folder: gets a folder named as the image set.
-        measurement: of that set.
-        metrics: that set's part of ``metrics.json``.
+        folder: in which a folder of the image set's name is made.
+        measurement: of the image set.
+        metrics: of the same set.
     """
     own = folder / measurement.store.image_set
     save_figure(success_by_iou(measurement, metrics), own / "success_by_iou.png")
@@ -46,7 +46,7 @@ def write_plots(folder: Path, measurement: Measurement, metrics: ImageSetMetrics
 
 
 def budget(measurement: Measurement, search: SearchMetrics) -> Figure:
-    """Recall and mean average precision against the looks in an image."""
+    """Draw recall and mean average precision against the budget of windows."""
     curve = search.curve
     looks = [point.budget for point in curve]
     figure, axes = new_figure()
@@ -75,7 +75,7 @@ def budget(measurement: Measurement, search: SearchMetrics) -> Figure:
 
 
 def success_by_iou(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
-    """Mean success of agent and baselines against the IoU required."""
+    """Draw the mean success of agent and baselines against the IoU required."""
     curves = {"agent": metrics.success_by_iou}
     curves |= {name: metrics.baselines[name].success_by_iou for name in BASELINE_LINES}
     top = _axis_end(y for curve in curves.values() for y in curve.values())
@@ -90,13 +90,13 @@ def success_by_iou(measurement: Measurement, metrics: ImageSetMetrics) -> Figure
 
 
 def _axis_end(values: Iterable[float | None]) -> float:
-    """Where an axis of shares ends: a tenth with some air above the values, 1 at most."""
+    """End of an axis of fractions: a tenth with some air above the values, 1 at most."""
     highest = max((value for value in values if value is not None), default=0.0)
     return min(1.0, math.ceil(highest * 10 + 0.5) / 10)
 
 
 def success_by_category(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
-    """Success of agent and baselines, bar beside bar, with the agent's interval."""
+    """Draw the success of agent and baselines as bars, with the agent's interval."""
     rates = metrics.success_rate.greedy
     categories = measurement.store.categories
     columns = [*categories, "mean"] if len(categories) > 1 else list(categories)
@@ -147,7 +147,7 @@ def success_by_category(measurement: Measurement, metrics: ImageSetMetrics) -> F
 
 
 def precision_recall(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
-    """Precision against recall, a panel for each category."""
+    """Draw precision against recall, a panel for each category."""
     categories = measurement.store.categories
     across = min(len(categories), 3 if len(categories) <= 9 else 5)
     down = math.ceil(len(categories) / across)
@@ -193,14 +193,14 @@ def precision_recall(measurement: Measurement, metrics: ImageSetMetrics) -> Figu
 
 
 def _steps(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """Recall and precision where recall grows: the points that make the curve."""
+    """Points of a curve at which recall grows: recall and precision."""
     recall = np.concatenate(([0.0], curve.recall))
     grown = np.flatnonzero(np.diff(recall) > 0)
     return curve.recall[grown], curve.precision[grown]
 
 
 def steps(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
-    """How long the greedy searches took, and how they ended."""
+    """Draw how many steps the greedy episodes took and how they ended."""
     greedy = measurement.greedy
     right = greedy.terminated & (greedy.iou > metrics.iou_threshold)
     endings = (

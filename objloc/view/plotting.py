@@ -23,7 +23,7 @@ from objloc.view.style import (
 )
 
 CEILING = GREEN
-"""What the oracle reaches, in every figure."""
+"""Colour of the oracle in every figure."""
 
 BASELINE_LINES = {
     "fixed_box": (BLIND, "-"),
@@ -41,7 +41,7 @@ def draw_line(plot: Axes, values: Mapping[Any, float | None], **style: Any) -> N
 
 
 def wrapped_caption(figure: Figure, title: str, text: str) -> None:
-    """Give a figure its title and an explanation in lines as long as the figure is wide."""
+    """Set the title of a figure and an explanation in lines as long as the figure is wide."""
     lines = textwrap.wrap(text, int(14 * figure.get_figwidth()))
     caption(figure, title, "\n".join(lines))
 
@@ -58,7 +58,7 @@ def success_by_iou(
     top: float,
     **legend_style: Any,
 ) -> Figure:
-    """Mean success of the oracle, the agent and the baselines against the IoU required.
+    """Draw the mean success of oracle, agent and baselines against the IoU required.
 
     Args:
         curves: success by IoU of the ``agent``, of each baseline and, if measured, of the

@@ -1,8 +1,8 @@
-"""One look for every picture: colours, figures, deterministic PNG files.
+"""The common style of all plots: colours, figures, deterministic PNG files.
 
-The colours are told apart with every common kind of colour blindness (Okabe &
-Ito 2008, "Color Universal Design"); the two that stand beside each other on
-photographs, the agent's window and the truth, also differ in lightness.
+The colours are distinguishable with every common kind of colour blindness (Okabe &
+Ito 2008, "Color Universal Design"); the two that lie side by side on photographs, the
+agent's window and the ground truth, also differ in lightness.
 """
 
 import io
@@ -31,24 +31,24 @@ SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 """Colours of series, in the order to use them."""
 
 AGENT = BLUE
-"""What the trained agent reached, in every plot."""
+"""Colour of the trained agent in every plot."""
 BLIND = VERMILION
-"""What a guess reaches that looks at nothing (best fixed box, whole image)."""
+"""Colour of guesses that look at nothing (best fixed box, whole image)."""
 RANDOM = "#8A8F98"
-"""What the random agent reaches."""
+"""Colour of the random agent."""
 
 INK = "#1F2328"
-"""Text."""
+"""Colour of text."""
 MUTED = "#5F6771"
-"""Text of lesser weight: captions, tick labels."""
+"""Colour of text of lesser weight: captions, tick labels."""
 GRID = "#E4E7EB"
 PAPER = "#FFFFFF"
-"""Background: opaque, so that a plot reads on dark pages as on light ones."""
+"""Background, opaque: a plot is as legible on dark pages as on light ones."""
 
 DENSITY = LinearSegmentedColormap.from_list(
     "density", [PAPER, "#CFE3F2", "#7DB8DE", "#2E86C1", "#0B4F7D", "#08263F"]
 )
-"""Colour map of shares, white at none; lightness falls steadily."""
+"""Colour map of fractions, white at 0; lightness falls steadily."""
 
 DOTS_PER_INCH = 144
 """A figure 8 inches wide is 1152 pixels: sharp at a README's width."""
@@ -83,18 +83,18 @@ _SETTINGS: dict[Any, Any] = {
 def new_figure(
     rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 4.5, **keywords: Any
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of axes in the common look, apart from matplotlib's global state.
+    """Make a figure of axes in the common style, apart from matplotlib's global state.
 
     Args:
-        rows: of axes.
-        columns: of axes.
-        width: of the figure, in inches (144 pixels each).
-        height: of the figure, in inches.
-        keywords: of ``Figure.subplots`` (``sharex``, ``gridspec_kw``, …).
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+        width: width of the figure in inches of 144 pixels.
+        height: height of the figure in inches.
+        keywords: passed to ``Figure.subplots`` (``sharex``, ``gridspec_kw``, …).
 
     Returns:
-        The figure and its axes, an object array ``[rows, columns]``. Colours of
-        series cycle through ``SERIES``; there is a light grid.
+        The figure and its axes, an object array ``[rows, columns]``. The colours of
+        series cycle through ``SERIES``.
     """
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -106,21 +106,21 @@ def new_figure(
 
 
 def label(axes: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Give an axes its title (bold, left) and the names of what it shows, with units."""
+    """Set the title of axes (bold, left) and the names of their quantities, with units."""
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK, pad=8)
     axes.set_xlabel(x, fontsize=8.5, color=MUTED)
     axes.set_ylabel(y, fontsize=8.5, color=MUTED)
 
 
 def caption(figure: Figure, title: str, text: str = "") -> None:
-    """Give a figure its title and, below the axes, a line or two that explain it."""
+    """Set the title of a figure and, below its axes, a line or two that explain it."""
     figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
     if text:
         figure.supxlabel(text, x=0.012, ha="left", fontsize=8.5, color=MUTED)
 
 
 def legend(axes: Axes, **keywords: Any) -> None:
-    """The legend of an axes: small, where it hides least, on a veil where it must hide."""
+    """Add a small legend to axes where it hides least, on a translucent ground."""
     settings: dict[str, Any] = {
         "fontsize": 8.0,
         "loc": "best",
@@ -135,7 +135,7 @@ def legend(axes: Axes, **keywords: Any) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG: the same bytes for the same figure, whole or not at all.
+    """Write a figure as a PNG file, whole or not at all; the same figure gives the same bytes.
 
     Raises:
         ObjlocError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The page of the app, laid out with Gradio and connected with the agent."""
+"""The app's page, laid out with Gradio and connected with the agent."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,14 +12,20 @@ from objloc.view.app import markup
 from objloc.view.app.live import INVITATION, PACES, Shown, examples, opened, watch
 
 EXAMPLES = 6
+"""Number of drawn scenes."""
 BUDGET = 100
-"""Windows, until the visitor says otherwise: enough for every search to get somewhere."""
+"""Default of the maximum number of windows: enough for every search to get somewhere."""
 REQUESTS = 4
-"""Searches at once; more wait for their turn."""
+"""Maximum number of searches at once; more wait for their turn."""
 
 
 def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
-    """Lay the page out and connect it with the agent."""
+    """Lay the page out and connect it with the agent.
+
+    Args:
+        agent: searches the photographs.
+        max_megabytes: maximum size of a file, as the page states it.
+    """
     scenes = examples(EXAMPLES)
 
     def take_file(path: str | None) -> Any:
@@ -88,14 +94,14 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
 
 
 def taken(image: Image.Image) -> tuple[Image.Image, str, str, str, str]:
-    """A new photograph in all components: state, picture, boxes, panel, sentence."""
+    """Values of all components for a new photograph: state, picture, boxes, panel, sentence."""
     size = f"{image.width} by {image.height} pixels"
     ready = markup.said(f"Ready: {size}. Press Search.")
     return image, markup.photograph(image), "", "", ready
 
 
 def theme() -> gr.themes.Base:
-    """Calm colours, and the fonts of the visitor's machine: none is fetched."""
+    """Theme of calm colours and of fonts that the visitor's machine has: none is fetched."""
     return gr.themes.Base(
         primary_hue="amber",
         neutral_hue="stone",

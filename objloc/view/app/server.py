@@ -1,4 +1,4 @@
-"""The server of the app. Nothing is asked of any other machine."""
+"""The app's server, which asks nothing of any other machine."""
 
 import os
 import tempfile
@@ -16,19 +16,19 @@ def served(
 ) -> Iterator[str]:
     """Serve the app while the block runs.
 
-    What visitors upload lies in a temporary folder that goes at the end.
+    Uploads are kept in a temporary folder, which is removed at the end.
 
     Args:
-        agent: searches.
+        agent: searches the photographs.
         host: address to listen on.
-        port: None: the first free one from 7860.
-        max_megabytes: a larger upload is refused.
+        port: None for the first free one from 7860.
+        max_megabytes: maximum size of an upload; a larger one is refused.
 
     Yields:
-        The page's address.
+        Address of the page.
 
     Raises:
-        ObjlocError: Gradio is not installed; the port is taken.
+        ObjlocError: Gradio is not installed, or the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="objloc-app-") as folder:
         # Read when Gradio is imported, or when it starts.
@@ -63,7 +63,7 @@ def served(
 
 
 def _require_gradio() -> None:
-    """Find out before anything is prepared; loading it takes seconds."""
+    """Raise an error before anything is prepared if Gradio is missing; loading it takes seconds."""
     try:
         import gradio  # noqa: F401, PLC0415
     except ImportError:

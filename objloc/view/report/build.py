@@ -1,4 +1,4 @@
-"""A report's files: values, figures and thumbnails, then page and text made of them."""
+"""The folder of a report: its values, figures and pictures, then page and text made of them."""
 
 import json
 import math
@@ -26,12 +26,13 @@ from objloc.view.report.thumbnails import thumbnails
 from objloc.view.report.worst import draw_worst
 from objloc.view.style import save_figure
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
+"""Takes a line of progress."""
 
 VALUES = "report.json"
-"""What every folder of a report holds."""
+"""File of the values; every folder of a report holds it."""
 _COPIED = ("precision_recall.png", "steps.png")
-"""Figures of the evaluation that the report shows as they are."""
+"""Figures of the evaluation that are copied into the report."""
 
 
 def analyse_run(
@@ -43,12 +44,22 @@ def analyse_run(
     beam_width: int,
     seed: int,
     device: torch.device,
-    say: Say,
+    log: Log,
 ) -> tuple[Analysis, SampleStore, Checkpoint]:
-    """Take a run's evaluation apart.
+    """Analyse the evaluation of a run.
+
+    Args:
+        shards: folder of shards.
+        train: run folder of a training, with the model that was evaluated.
+        evaluate: folder of its evaluation.
+        image_set: one that was evaluated.
+        beam_width: number of windows that the oracle keeps after each move.
+        seed: seed for the intervals.
+        device: on which the model searches.
+        log: takes a line of progress.
 
     Returns:
-        The analysis, the images with their pixels, the model.
+        The analysis, the images with their pixels and the model.
 
     Raises:
         ObjlocError: files that are missing, damaged or do not belong together.
@@ -62,7 +73,7 @@ def analyse_run(
             f"found one of another model ({evaluation.metrics.model.sha256[:12]})"
         )
     store = load_images(shards, checkpoint, evaluation)
-    analysis = analyse(store, checkpoint, evaluation, width=beam_width, seed=seed, say=say)
+    analysis = analyse(store, checkpoint, evaluation, width=beam_width, seed=seed, say=log)
     return analysis, store, checkpoint
 
 
@@ -72,21 +83,21 @@ def write_report(
     evaluate: Path,
     output: Path,
     params: Report,
-    say: Say,
+    log: Log,
     device: torch.device,
 ) -> dict[str, Any]:
     """Compute a report and write its folder, whole or not at all.
 
-    Nothing in it tells of time, host or commit: the same inputs give the same bytes.
+    It holds no time, host or commit: the same inputs give the same bytes.
 
     Args:
         shards: folder of shards.
-        train: a training's run folder, with the model that was evaluated.
-        evaluate: what was measured.
-        output: the folder to write.
-        params: of the report.
-        say: takes a line of progress.
-        device: where the model's searches run again.
+        train: run folder of a training, with the model that was evaluated.
+        evaluate: folder of its evaluation.
+        output: folder to write.
+        params: parameters of the report.
+        log: takes a line of progress.
+        device: on which the model searches.
 
     Returns:
         The values of ``report.json``.
@@ -102,23 +113,23 @@ def write_report(
         beam_width=params.beam_width,
         seed=params.seed,
         device=device,
-        say=say,
+        log=log,
     )
-    curves = spending_curves(store, checkpoint, analysis, seed=params.seed, say=say)
+    curves = spending_curves(store, checkpoint, analysis, seed=params.seed, say=log)
     contents = contents_of(analysis, curves, checkpoint, train, params)
     with folder_written_whole(output, VALUES) as folder:
         _draw(folder, contents, evaluate / "plots" / params.image_set)
         shown = {}
         for name, rows in best_and_worst(analysis, params.thumbnails).items():
             drawn = thumbnails(analysis, rows)
-            shown[name] = [told for told, _ in drawn]
-            for told, picture in drawn:
-                write_atomically(folder / told["file"], picture)
+            shown[name] = [entry for entry, _ in drawn]
+            for entry, picture in drawn:
+                write_atomically(folder / entry["file"], picture)
         contents["thumbnails"] = shown
         contents["pictures"] = []
-        for told, picture in pictures(analysis, contents["explanation"], params.pictures):
-            contents["pictures"].append(told)
-            write_atomically(folder / told["file"], picture)
+        for entry, picture in pictures(analysis, contents["explanation"], params.pictures):
+            contents["pictures"].append(entry)
+            write_atomically(folder / entry["file"], picture)
         draw_worst(
             analysis.store, analysis.evaluation, analysis.diagnoses["triggered"],
             analysis.objects, folder,
@@ -130,10 +141,10 @@ def write_report(
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """The values of a report.
+    """Read the values of a report.
 
     Raises:
-        ObjlocError: no report, or a damaged one.
+        ObjlocError: the folder holds no report, or a damaged one.
     """
     path = folder / VALUES
     try:
@@ -148,7 +159,7 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def _draw(folder: Path, contents: Mapping[str, Any], evaluated: Path) -> None:
-    """Write the figures; those of the evaluation are copied where it has them."""
+    """Write the figures; copy those of the evaluation where it has them."""
     for name in ("between", "success_by_iou", "by_windows", "errors", "misses"):
         save_figure(getattr(figures, name)(contents), folder / f"{name}.png")
     for name in _COPIED:
@@ -165,34 +176,34 @@ def _draw(folder: Path, contents: Mapping[str, Any], evaluated: Path) -> None:
 
 
 def copy_with_commit(folder: Path, to: Path, commit: str | None, explorer: str = EXPLORER) -> Path:
-    """Copy a report, its page and text telling the commit.
+    """Copy a report; page and text of the copy name the commit.
 
     Args:
-        folder: of a report.
-        to: the folder to write.
-        commit: None if nobody knows.
+        folder: folder of the report.
+        to: folder to write.
+        commit: of the run; None if it is not known.
         explorer: address of the explorer, seen from the copy.
 
     Returns:
-        The copy's page.
+        Path of the copy's page.
 
     Raises:
-        ObjlocError: no report, a damaged one, or the copy cannot be written.
+        ObjlocError: there is no report, it is damaged, or the copy cannot be written.
     """
     contents = read_report(folder)
-    told = commit or "unknown"
+    commit = commit or "unknown"
     with folder_written_whole(to, VALUES) as copy:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
             write_atomically(copy / path.relative_to(folder), path.read_bytes())
-        page = page_of(contents, folder, commit=told, explorer=explorer)
-        text = markdown_of(contents, folder, commit=told, explorer=explorer)
+        page = page_of(contents, folder, commit=commit, explorer=explorer)
+        text = markdown_of(contents, folder, commit=commit, explorer=explorer)
         write_atomically(copy / "report.html", page)
         write_atomically(copy / "report.md", text)
     return to / "report.html"
 
 
 def logged_figures(contents: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run of MLflow keeps of a report, beside what the evaluation logs."""
+    """Figures of a report that are logged to MLflow; the evaluation logs the others."""
     explained = contents["explanation"]
     return {
         contents["image_set"]: {

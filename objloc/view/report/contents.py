@@ -1,4 +1,4 @@
-"""All that a report tells, as plain values: ``report.json``."""
+"""The values of a report: all that its page and text show. They are written as ``report.json``."""
 
 import csv
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ def contents_of(
     train: Path,
     params: Report,
 ) -> dict[str, Any]:
-    """The report's values.
+    """Collect the values of a report.
 
     Args:
         analysis: of the image set.
-        curves: by number of windows, see ``analysis.spending_curves``.
+        curves: by number of windows; see ``analysis.spending_curves``.
         checkpoint: the model.
-        train: the training's run folder; what it lacks is left out.
-        params: of the report.
+        train: run folder of the training; files that it lacks are left out.
+        params: parameters of the report.
 
     Raises:
         ObjlocError: a file of the run folder is damaged.
@@ -83,7 +83,7 @@ def contents_of(
 
 
 def _success(analysis: Analysis, seed: int) -> dict[str, Any]:
-    """Success by category and in the mean, between floor and ceiling."""
+    """Success of each category and their mean, between floor and ceiling."""
     metrics, threshold = analysis.evaluation.metrics, analysis.evaluation.threshold
     columns = [*analysis.store.categories, "mean"]
     rates = analysis.ceiling.rates(threshold)
@@ -143,7 +143,7 @@ def _text(path: Path) -> str | None:
 
 
 def _parameters(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Of the run folder, else those in the checkpoint."""
+    """Parameters in the run folder, else those in the checkpoint."""
     return read_parameters(path) if path.is_file() else agent_parameters(checkpoint)
 
 

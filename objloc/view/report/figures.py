@@ -1,4 +1,4 @@
-"""The report's figures, each with its set, number of images and threshold."""
+"""Figures of the report; each names its image set, number of images and threshold."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,11 +37,11 @@ _GROUPS = {
     "circles": ORANGE,
     "out_of_steps": ORANGE,
 }
-"""Colours of misses: not a failed trigger, a wrong trigger, no trigger."""
+"""Colours of misses: neither kind of failed trigger, a wrong trigger, no trigger."""
 
 
 def between(contents: Mapping[str, Any]) -> Figure:
-    """The agent's success between floor and ceiling, by category."""
+    """Draw the agent's success between floor and ceiling, by category."""
     success, number = contents["scores"]["success"], contents["images_by_category"]
     columns = ["mean", *reversed(contents["categories"])]
     places = np.arange(len(columns), dtype=np.float64)
@@ -98,7 +98,7 @@ def between(contents: Mapping[str, Any]) -> Figure:
 
 
 def success_by_iou(contents: Mapping[str, Any]) -> Figure:
-    """Mean success of oracle, agent and baselines against the IoU required."""
+    """Draw the mean success of oracle, agent and baselines against the IoU required."""
     figure = plotting.success_by_iou(
         contents["success_by_iou"],
         contents["iou_threshold"],
@@ -116,7 +116,7 @@ def success_by_iou(contents: Mapping[str, Any]) -> Figure:
 
 
 def by_windows(contents: Mapping[str, Any]) -> Figure:
-    """Success, recall and mean AP by the number of windows looked at."""
+    """Draw success, recall and mean AP against the number of windows."""
     curves = contents["by_windows"]
     panels: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]] = (
         ("Success rate", (("success", "agent", AGENT, "-"),)),
@@ -164,7 +164,7 @@ def by_windows(contents: Mapping[str, Any]) -> Figure:
 
 
 def errors(contents: Mapping[str, Any]) -> Figure:
-    """What each kind of error costs the mean average precision."""
+    """Draw the mean average precision that each kind of error costs."""
     explained = contents["explanation"]["errors"]
     figure, axes = new_figure(height=3.9)
     plot = axes[0, 0]
@@ -201,7 +201,7 @@ def errors(contents: Mapping[str, Any]) -> Figure:
 
 
 def misses(contents: Mapping[str, Any]) -> Figure:
-    """What each reason of a failed search costs the success rate."""
+    """Draw the success rate that each reason of failed searches costs."""
     explained = contents["explanation"]
     rows = list(reversed(explained["misses"].items()))
     figure, axes = new_figure(height=1.7 + 0.33 * len(rows))

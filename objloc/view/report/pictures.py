@@ -1,4 +1,4 @@
-"""Pictures of the searches that a report's bins name, whether or not the explorer has them."""
+"""Pictures of the searches that a report names; the explorer need not have them."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, zip_longest
@@ -14,11 +14,11 @@ _SIDE, _QUALITY = 200, 65
 
 
 def named_pairs(explanation: Mapping[str, Any], number: int) -> list[Pair]:
-    """Image and category of what bins list: the first of each bin, then the second of each.
+    """Image and category of the searches named: the first of each bin, then the second of each.
 
     Args:
         explanation: see ``objloc.diagnosis.explanation.explanation_of``.
-        number: at most so many.
+        number: maximum number of pairs.
     """
     kinds = (errors["kinds"].values() for errors in explanation["errors"].values())
     bins = [each["listed"] for each in chain(explanation["misses"].values(), *kinds)]
@@ -34,12 +34,15 @@ def named_pairs(explanation: Mapping[str, Any], number: int) -> list[Pair]:
 def pictures(
     analysis: Analysis, explanation: Mapping[str, Any], number: int
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """What each picture is of and its file's bytes.
+    """Draw the searches that an explanation names.
 
     Args:
         analysis: holds the searches, the detections and the photographs.
-        explanation: names them.
-        number: at most so many.
+        explanation: names the searches.
+        number: maximum number of pictures.
+
+    Yields:
+        The picture's entry in ``report.json`` and the bytes of its file.
     """
     store, searches = analysis.store, analysis.searches
     images = {image_id: row for row, image_id in enumerate(store.image_ids)}
@@ -57,18 +60,18 @@ def pictures(
             ending = "triggered" if searches.terminated[row] else "no trigger"
             said = f"final IoU {float(searches.final_iou[row]):.2f}, {steps} steps, {ending}"
         width, height = store.sizes[image].tolist()
-        told = {
+        entry = {
             "image_id": image_id,
             "category": category,
             "said": said,
             "file": f"pictures/{place:04}.jpg",
         }
         size, truth = (width, height), store.truth_of(image, column)
-        yield told, thumbnail(store.jpegs[image], size, truth, windows, _SIDE, _QUALITY)
+        yield entry, thumbnail(store.jpegs[image], size, truth, windows, _SIDE, _QUALITY)
 
 
 def _claimed(analysis: Analysis, image_id: str, category: str) -> tuple[list[Coordinates], str]:
-    """The surest detection of a search that does not count, and what is said of it."""
+    """Window and words for the surest detection of a search that does not count."""
     for kind, diagnoses in analysis.diagnoses.items():
         detections = diagnoses[category].detections
         found = (detections.image_ids == image_id).nonzero()[0]

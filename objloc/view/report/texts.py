@@ -1,4 +1,4 @@
-"""What a report says of its figures, and how it writes numbers."""
+"""Captions of the report's figures, and words that its figures, page and text share."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,11 +9,11 @@ from objloc.wording import fraction
 
 
 class Caption(NamedTuple):
-    """A figure of the report.
+    """Caption of a figure.
 
     Attributes:
-        file: its picture.
-        title: what it shows.
+        file: name of the figure's file.
+        title: of the figure.
         how: how to read it.
         wide: whether a phone shows it in part, to be moved sideways.
     """
@@ -104,27 +104,27 @@ FIGURES = {
         ),
     )
 }
-"""By file, in the order of the page."""
+"""Captions by file, in the order of the page."""
 
 EXPLORER = "../explore/explorer.html"
-"""Where the explorer lies, seen from the report's folder in the pipeline."""
+"""Address of the explorer, seen from the report's folder in the pipeline."""
 
 
 def link(explorer: str, entry: dict[str, Any]) -> str:
-    """Address of a search's end in the explorer."""
+    """Address in the explorer at which a search ends."""
     place = urlencode({"image": entry["image_id"], "search": entry["category"], "step": "end"})
     return f"{explorer}#{place}"
 
 
 def lost(cost: float | None) -> str:
-    """What something costs: ``-.131``; 0 where it is nothing, to the last digit shown."""
+    """A cost as a loss: ``-.131``; ``0`` where it is nothing to the last digit shown."""
     if cost is None or abs(cost) < 0.0005:
         return "0"
     return fraction(-cost)
 
 
 def best_blind(baselines: Mapping[str, Mapping[str, float | None]], column: str) -> float | None:
-    """The best figure of the searchers that look at nothing."""
+    """The best figure of the baselines in a column; None if none is known."""
     return best_known(each[column] for each in baselines.values())
 
 

@@ -1,4 +1,4 @@
-"""Small pictures of searches: the photograph, the truth, the windows and the last one."""
+"""Small pictures of searches: photograph, ground truth, earlier windows and last window."""
 
 import io
 from collections.abc import Sequence
@@ -22,16 +22,19 @@ def thumbnail(
     side: int = _SIDE,
     quality: int = 85,
 ) -> bytes:
-    """A JPEG file of a search: earlier windows faint, the last one strong.
+    """Draw a search, earlier windows faint and the last one strong.
 
     Args:
-        jpeg: the photograph's file.
+        jpeg: file of the photograph.
         size: its width and height in pixels as annotated.
-        truth: boxes of the objects of the category, in pixels, and whether each is
-            difficult: those are dashed.
-        windows: of the search, in pixels, the last one last; may be none.
+        truth: boxes of the category's objects in pixels, and whether each is difficult;
+            difficult ones are dashed.
+        windows: of the search, in pixels and in their order; may be empty.
         side: longer side of the picture, in pixels.
-        quality: of the JPEG file, to 95.
+        quality: quality of the JPEG file, 95 at most.
+
+    Returns:
+        Bytes of a JPEG file.
     """
     with Image.open(io.BytesIO(jpeg), formats=["JPEG", "PNG"]) as file:
         image = file.convert("RGB")
@@ -56,11 +59,14 @@ def thumbnail(
 
 
 def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, Any], bytes]]:
-    """Thumbnails of some searches: what each is of, and its file's bytes.
+    """Draw some searches.
 
     Args:
         analysis: holds the searches and their photographs.
         rows: of ``analysis.searches``.
+
+    Returns:
+        For each search its entry in ``report.json`` and the bytes of its file.
     """
     searches, store = analysis.searches, analysis.store
     pictures = []
@@ -73,7 +79,7 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
             store.jpegs[image], (width, height), store.truth_of(image, category), windows
         )
         image_id, name = store.image_ids[image], store.categories[category]
-        told = {
+        entry = {
             "image_id": image_id,
             "category": name,
             "iou": round(float(searches.final_iou[row]), 4),
@@ -81,5 +87,5 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
             "terminated": bool(searches.terminated[row]),
             "file": f"thumbnails/{image_id}_{name}.jpg",
         }
-        pictures.append((told, picture))
+        pictures.append((entry, picture))
     return pictures

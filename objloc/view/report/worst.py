@@ -1,4 +1,4 @@
-"""Two contact sheets of a run's worst: its surest false alarms, its largest misses."""
+"""Two contact sheets: the surest false alarms and the largest missed objects of a run."""
 
 import io
 from collections.abc import Sequence
@@ -21,25 +21,25 @@ from objloc.view.sheet import Tile, contact_sheet
 from objloc.wording import fraction
 
 NUMBER = 20
-"""Pictures of each sheet."""
+"""Maximum number of pictures on a sheet."""
 _COLUMNS = 5
 _TILE = (300, 225)
 
 
 def write_worst(shards: Path, evaluate: Path, output: Path, image_set: str) -> list[Path]:
-    """Write both sheets of any evaluation, from its detections alone: no model runs.
+    """Write both sheets of an evaluation from its detections; no model is needed.
 
     Args:
         shards: folder of shards.
-        evaluate: what was measured.
-        output: the folder to write into.
-        image_set: of the evaluation.
+        evaluate: folder of the evaluation.
+        output: folder to write into.
+        image_set: one that was evaluated.
 
     Returns:
-        The sheets' files; a sheet with nothing to show is not written.
+        Files of the sheets; a sheet with nothing to show is not written.
 
     Raises:
-        ObjlocError: no such evaluation, a damaged one, or one of other data.
+        ObjlocError: the evaluation is missing, damaged, or of other data.
     """
     evaluation = read_evaluation(evaluate, image_set)
     store = SampleStore.load(shards, image_set, evaluation.categories, None)
@@ -63,11 +63,11 @@ def draw_worst(
     """Write both sheets; see ``write_worst``.
 
     Args:
-        store: the photographs.
-        evaluation: what was measured.
+        store: holds the photographs.
+        evaluation: files of the evaluation.
         diagnoses: of the triggered windows, by category.
-        objects: by category.
-        output: the folder to write into.
+        objects: ground truth by category.
+        output: folder to write into.
     """
     places = {image_id: row for row, image_id in enumerate(store.image_ids)}
     sizes = {
@@ -113,7 +113,7 @@ def _alarm_tile(store: SampleStore, row: int, alarm: Alarm) -> Tile:
 
 
 def _said(alarm: Alarm) -> str:
-    """What a false alarm truly is, in few words."""
+    """A few words on what a false alarm is on."""
     overlap = f"IoU {fraction(alarm.iou, '.2f')}"
     return {
         Status.DUPLICATE: f"duplicate of one found, {overlap}",
@@ -152,7 +152,7 @@ def _picture(
 
 
 def _jpeg(image: Image.Image) -> bytes:
-    """A fifth of a PNG file's bytes, and the small letters stay sharp."""
+    """Bytes of a JPEG file: a fifth of a PNG file's, and small letters stay sharp."""
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=88, subsampling=0)
     return stream.getvalue()

@@ -18,7 +18,9 @@ def test_a_cost_is_a_loss(cost: float | None, expected: str) -> None:
 
 
 def test_the_best_blind_figure_is_that_of_a_column() -> None:
-    figures = {"random": {"cat": 0.5, "dog": None}, "fixed_box": {"cat": None, "dog": None}}
+    figures: dict[str, dict[str, float | None]] = {
+        "random": {"cat": 0.5, "dog": None}, "fixed_box": {"cat": None, "dog": None},
+    }  # fmt: skip
     assert best_blind(figures, "cat") == 0.5
     assert best_blind(figures, "dog") is None
 
