@@ -81,13 +81,13 @@ def browser(
 
 
 def requested(driver: "Chrome") -> list[str]:
-    """Addresses asked for since this was last called: none of them data or blob."""
+    """Addresses requested since the last call, but for data, blobs and Chromium's own pages."""
     found = []
     for entry in _log(driver, "performance"):
         message: dict[str, Any] = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             found.append(message["params"]["request"]["url"])
-    return [url for url in found if not url.startswith(("data:", "blob:"))]
+    return [url for url in found if not url.startswith(("data:", "blob:", "chrome:"))]
 
 
 def complaints(driver: "Chrome") -> list[str]:
