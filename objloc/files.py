@@ -1,12 +1,13 @@
 """Files written whole or not at all, and their hashes."""
 
+import errno
 import hashlib
 import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,73 @@ def write_yaml(path: Path, value: Any) -> None:
     stream = io.StringIO()
     YAML().dump(value, stream)
     write_atomically(path, stream.getvalue())
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes | str]) -> list[Path]:
+    """Write files below a folder, all or none; see ``files_published``.
+
+    Args:
+        folder: made if it does not exist.
+        contents: content by relative path.
+
+    Returns:
+        The files.
+
+    Raises:
+        ObjlocError: the disk is full or the folder not writable.
+    """
+    with files_published(folder) as temporary:
+        for name, content in contents.items():
+            write_atomically(temporary / name, content)
+    return [folder / name for name in contents]
+
+
+@contextmanager
+def files_published(folder: Path, obsolete: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a temporary folder whose files take their places if the block succeeds.
+
+    An error inside leaves ``folder`` as it was. Unlike ``folder_written_whole`` other
+    files in it stay: a person may name any folder by hand.
+
+    Args:
+        folder: made if it does not exist.
+        obsolete: patterns of earlier outputs that go unless they are written again.
+
+    Raises:
+        ObjlocError: ``folder`` cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ObjlocError(f"{folder}: expected a folder; found a file")
+    try:
+        place = folder if folder.is_dir() else folder.parent
+        place.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise ObjlocError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield temporary
+        _publish(temporary, folder, obsolete)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish(temporary: Path, folder: Path, obsolete: Sequence[str]) -> None:
+    files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
+    places = [folder / path.relative_to(temporary) for path in files]
+    try:
+        # What can be in the way is found before the first file moves.
+        for place in places:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if place.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        for path, place in zip(files, places, strict=True):
+            path.replace(place)
+        for pattern in obsolete:
+            for path in folder.glob(pattern):
+                if path not in places:
+                    path.unlink()
+    except OSError as error:
+        raise ObjlocError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -31,8 +31,8 @@ def main(
     from objloc.evaluation.measure import measure_sets
     from objloc.evaluation.metrics import metrics_as_json
     from objloc.evaluation.tables import table_of
-    from objloc.evaluation.write import files_published, write_outputs
-    from objloc.files import file_hash
+    from objloc.evaluation.write import NAMED_BY_DATA, write_outputs
+    from objloc.files import file_hash, files_published
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params
@@ -44,7 +44,7 @@ def main(
     path = download_model(model)
     checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
-    with files_published(output) as folder:
+    with files_published(output, NAMED_BY_DATA) as folder:
         measurements = measure_sets(
             shards,
             checkpoint,

@@ -29,11 +29,11 @@ def main(
     """
     from objloc.data.images import open_image
     from objloc.data.photograph import photograph
+    from objloc.files import write_files
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params
     from objloc.view.layers import layer_pictures, one_sample
-    from objloc.view.output import write_files
 
     stated = load_params(params_file, overrides)
     params, device = stated.layers, device_of(stated.train.device)

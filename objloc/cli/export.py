@@ -20,11 +20,10 @@ def command(
     """
     import json
 
-    from objloc.files import file_hash
+    from objloc.files import file_hash, write_files
     from objloc.network.checkpoint import load_checkpoint
     from objloc.search.localiser import model_path
     from objloc.serving.onnx import onnx_files
-    from objloc.view.output import write_files
 
     path = model_path(model)
     contents = onnx_files(load_checkpoint(path), file_hash(path))

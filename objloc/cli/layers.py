@@ -28,10 +28,10 @@ def command(
     import json
 
     from objloc.data.photograph import photograph
+    from objloc.files import write_files
     from objloc.network.checkpoint import load_checkpoint
     from objloc.search.localiser import model_path
     from objloc.view.layers import layer_pictures
-    from objloc.view.output import write_files
 
     checkpoint = load_checkpoint(model_path(model))
     picture = photograph(image)

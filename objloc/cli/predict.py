@@ -129,7 +129,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _written(result: "Result", output: Path, name: str) -> list[str]:
-    from objloc.view.output import write_files
+    from objloc.files import write_files
     from objloc.view.prediction import files_of
 
     return [str(path) for path in write_files(output, files_of(result, name))]

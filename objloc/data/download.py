@@ -12,6 +12,7 @@ from pathlib import Path
 import requests
 from filelock import FileLock
 
+from objloc.data.fetch import reason_of
 from objloc.errors import ObjlocError
 from objloc.files import file_hash, write_json
 from objloc.progress import progress
@@ -207,7 +208,7 @@ def _fetch(url: str, wanted: Download) -> None:
             ):
                 _copy(response, wanted, start, file.write, advance)
     except requests.RequestException as error:
-        raise _AgainError(_reason(error)) from None
+        raise _AgainError(reason_of(error)) from None
     if (size := _size(wanted.part)) < wanted.size:
         raise _AgainError(f"connection closed after {size} of {wanted.size} bytes")
 
@@ -275,29 +276,6 @@ def _copy(
         expected -= len(chunk)
         write(chunk)
         advance(len(chunk))
-
-
-def _reason(error: requests.RequestException) -> str:
-    """A connection's failure in a few words: the original runs over several lines."""
-    text = str(error)
-    if isinstance(error, requests.Timeout):
-        return "timed out"
-    if "Connection refused" in text:
-        return "connection refused"
-    if re.search(r"resol|Name or service|nodename|getaddrinfo", text):
-        return "host name not found"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not let us through"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "no secure connection"
-    if isinstance(
-        error,
-        requests.exceptions.InvalidURL
-        | requests.exceptions.InvalidSchema
-        | requests.exceptions.MissingSchema,
-    ):
-        return "not a usable address"
-    return "connection broken"
 
 
 def _size(path: Path) -> int:

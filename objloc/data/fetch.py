@@ -1,5 +1,6 @@
 """A picture from the web: small, soon, or one line that says why not."""
 
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -53,7 +54,7 @@ def fetch(url: str, max_bytes: int = MAX_BYTES, patience: float = PATIENCE) -> b
                 if time.monotonic() > deadline:
                     raise ObjlocError(f"{url}: expected an answer within {patience:g} s; gave up")
     except (requests.RequestException, UnicodeError) as error:
-        raise ObjlocError(f"{url}: cannot be fetched: {_reason(error)}") from None
+        raise ObjlocError(f"{url}: cannot be fetched: {reason_of(error)}") from None
     return bytes(content)
 
 
@@ -61,19 +62,22 @@ def _size(number: int) -> str:
     return f"{number // 2**20} MiB" if number >= 2**20 else f"{number} bytes"
 
 
-def _reason(error: Exception) -> str:
-    """A failure in a few words: the original runs over several lines."""
+def reason_of(error: Exception) -> str:
+    """Say in a few words why a request failed: the original runs over several lines."""
     text = str(error)
     if isinstance(error, requests.Timeout) or "timed out" in text:
         return "no answer in time"
     if isinstance(error, requests.TooManyRedirects):
-        return "it leads in circles"
+        return "too many redirects"
     if "refused" in text:
         return "connection refused"
-    if any(word in text for word in ("resol", "getaddrinfo", "Name or service")):
+    if re.search(r"resol|Name or service|nodename|getaddrinfo", text):
         return "no such host"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy does not let us through"
     if isinstance(error, requests.exceptions.SSLError):
         return "no secure connection"
-    if isinstance(error, UnicodeError | ValueError):
+    # Requests' errors about malformed addresses are of this kind too.
+    if isinstance(error, ValueError):
         return "not a usable address"
     return "connection broken"

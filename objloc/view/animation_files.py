@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from objloc.errors import ObjlocError
+from objloc.files import write_files
 from objloc.params import Animate
 from objloc.view.frames import Frame, frames, summary
-from objloc.view.output import write_files
 from objloc.view.sheet import png
 from objloc.view.subject import Search
 

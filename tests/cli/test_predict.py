@@ -118,7 +118,7 @@ def test_nothing_found_is_no_mistake(folder: Path) -> None:
         (["photos", "--categories", "cat,zebra"], "categories: expected some of cat, dog; .*zebra"),
         (["photos", "--categories", ","], "categories: expected .*; found none"),
         (["photos", "--output", "photos"], "--output: expected another folder than the pictures'"),
-        (["photos", "--output", "model.pt"], "model.pt/000000.jpg: cannot be written"),
+        (["photos", "--output", "model.pt"], "model.pt: expected a folder; found a file"),
         (["empty"], r"empty: expected images \(.*\); found none"),
         (["photos", "--model", "none.pt"], "none.pt: no such checkpoint"),
         (["photos", "--model", "victor"], "model 'victor': .*expected MLflow's store; found none"),

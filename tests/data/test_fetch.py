@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import requests
 
-from objloc.data.fetch import fetch, is_url, name_in
+from objloc.data.fetch import fetch, is_url, name_in, reason_of
 from objloc.errors import ObjlocError
 from tests.helpers.servers import Files, serving, unused_address
 
@@ -80,3 +81,24 @@ def test_an_address_is_told_from_a_path() -> None:
     assert not any(map(is_url, ("http.jpg", "/http://a", "c:/x", "ftp://a/b")))
     assert name_in("http://a/b/photo.jpg?size=3#top") == "photo.jpg"
     assert name_in("http://a") == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (requests.ReadTimeout(), "no answer in time"),
+        (requests.ConnectionError("HTTPPool: Read timed out."), "no answer in time"),
+        (requests.TooManyRedirects("Exceeded 30"), "too many redirects"),
+        (requests.ConnectionError("[Errno 111] Connection refused"), "connection refused"),
+        (requests.ConnectionError("Failed to resolve 'a'"), "no such host"),
+        (requests.ConnectionError("[Errno -2] Name or service not known"), "no such host"),
+        (requests.exceptions.ProxyError("403"), "the proxy does not let us through"),
+        (requests.exceptions.SSLError("expired"), "no secure connection"),
+        (requests.exceptions.InvalidURL("http://"), "not a usable address"),
+        (requests.exceptions.MissingSchema("a/b"), "not a usable address"),
+        (UnicodeError("label too long"), "not a usable address"),
+        (requests.exceptions.ChunkedEncodingError("IncompleteRead"), "connection broken"),
+    ],
+)
+def test_a_failure_is_told_in_a_few_words(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

@@ -1,85 +1,44 @@
+import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from objloc.errors import ObjlocError
-from objloc.evaluation.write import files_published
+from objloc.evaluation.compute import metrics_of
+from objloc.evaluation.measure import measure
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
+from objloc.evaluation.read import read_evaluation
+from objloc.evaluation.write import NAMED_BY_DATA, write_outputs
+from objloc.params import Evaluate
+from tests.evaluation.test_measure import AGENT, FIXED, make_network
+from tests.helpers.stores import make_store
+
+PARAMS = Evaluate(episodes=2)
 
 
-def files(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in folder.rglob("*")
-        if path.is_file()
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    store = make_store(10)
+    measurement = measure(
+        store, make_network(trigger=0.5), AGENT.mdp, PARAMS, fixed=FIXED, say=lambda _: None
+    )
+    metrics = metrics_of(measurement, PARAMS, "a" * 64)
+    write_outputs(tmp_path, [measurement], {store.image_set: metrics}, PARAMS.iou_threshold)
+    found = read_evaluation(tmp_path, store.image_set)
+    assert found.metrics == metrics
+    greedy = measurement.greedy
+    rows = list(found.episodes.values())
+    assert [row.steps for row in rows] == greedy.steps.tolist()
+    assert [row.terminated for row in rows] == greedy.terminated.tolist()
+    assert [row.iou for row in rows] == pytest.approx(greedy.iou.tolist())
+    for kind in KINDS_OF_DETECTIONS:
+        for category, detections in found.detections(kind).items():
+            expected = measurement.detections[kind][category]
+            assert detections.image_ids.tolist() == expected.image_ids.tolist()
+            assert np.allclose(detections.boxes, expected.boxes)
+    with (tmp_path / "episodes15.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 2 * len(rows)
+    dependent = {path for pattern in NAMED_BY_DATA for path in tmp_path.glob(pattern)}
+    others = {path.name for path in tmp_path.rglob("*") if path.is_file()} - {
+        path.name for path in dependent
     }
-
-
-def test_files_take_their_places_and_others_stay(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    (out / "detections").mkdir(parents=True)
-    (out / "notes.txt").write_text("mine")
-    (out / "detections" / "mine.txt").write_text("mine")
-    (out / "metrics.json").write_text("old")
-    with files_published(out) as folder:
-        (folder / "metrics.json").write_text("new")
-        (folder / "plots" / "val").mkdir(parents=True)
-        (folder / "plots" / "val" / "steps.png").write_text("picture")
-        assert (out / "metrics.json").read_text() == "old"
-    assert files(out) == {
-        "notes.txt": "mine",
-        "detections/mine.txt": "mine",
-        "metrics.json": "new",
-        "plots/val/steps.png": "picture",
-    }
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_detections_and_plots_of_an_earlier_run_go(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    for name in ("detections/triggered/comp3_det_test_dog.txt", "plots/test/steps.png"):
-        (out / name).parent.mkdir(parents=True)
-        (out / name).write_text("old")
-    with files_published(out) as folder:
-        (folder / "detections" / "triggered").mkdir(parents=True)
-        (folder / "detections" / "triggered" / "comp3_det_val_dog.txt").write_text("new")
-    assert files(out) == {"detections/triggered/comp3_det_val_dog.txt": "new"}
-
-
-def test_an_error_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "metrics.json").write_text("old")
-    with pytest.raises(IsADirectoryError), files_published(out) as folder:
-        (folder / "metrics.json").write_bytes(folder.read_bytes())
-    assert files(tmp_path) == {"out/metrics.json": "old"}
-
-
-def test_an_error_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), files_published(tmp_path / "out"):
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("")
-    with (
-        pytest.raises(ObjlocError, match=r"out: expected a folder"),
-        files_published(tmp_path / "out"),
-    ):
-        pass
-    with (
-        pytest.raises(ObjlocError, match=r"deep: cannot be written"),
-        files_published(tmp_path / "out" / "deep"),
-    ):
-        pass
-
-
-def test_a_folder_in_the_way_of_a_file_is_named(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    (out / "metrics.json").mkdir(parents=True)
-    with (
-        pytest.raises(ObjlocError, match=r"out: cannot be written"),
-        files_published(out) as folder,
-    ):
-        (folder / "metrics.json").write_text("new")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert others == {"metrics.json", "summary.json", "episodes.csv", "episodes15.csv"}

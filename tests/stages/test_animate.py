@@ -184,5 +184,5 @@ def test_a_folder_that_is_a_file_is_refused(
     out = tmp_path / "out"
     out.write_text("precious")
     result = run_stage("animate", shards_folder, checkpoint, out, "--params", params)
-    assert "cannot be written" in result.error
+    assert "expected a folder; found a file" in result.error
     assert out.read_text() == "precious"

@@ -51,7 +51,7 @@ def test_the_page_and_the_trajectories_are_written_and_kept_with_the_run(
         (("nowhere", "{checkpoint}", "{out}"), "nowhere"),
         (("{shards}", "{checkpoint}", "{out}", "--set", "explore.images=0"), "explore.images"),
         (("{shards}", "{checkpoint}", "{out}", "--set", "explore.image_set=x"), "image set 'x'"),
-        (("{shards}", "{checkpoint}", "{checkpoint}"), "cannot be written"),
+        (("{shards}", "{checkpoint}", "{checkpoint}"), "expected a folder; found a file"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(

@@ -11,11 +11,11 @@ from typing import Any
 from PIL import Image
 
 from objloc.data.shard_index import read_index
+from objloc.files import write_files
 from objloc.network.checkpoint import Checkpoint
 from objloc.params import Explore
 from objloc.view.explorer.record import record
 from objloc.view.explorer.selection import choose
-from objloc.view.output import write_files
 
 PAGE = "explorer.html"
 TRAJECTORIES = "trajectories.json"
