@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
+
+from objloc.errors import ObjlocError
 
 VOC_CATEGORIES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -60,3 +63,22 @@ class Sample:
     width: int
     height: int
     objects: tuple[VocObject, ...]
+
+
+def resolve_categories(
+    asked: Literal["all"] | tuple[str, ...], known: Iterable[str], key: str
+) -> tuple[str, ...]:
+    """The categories meant by a parameter, in the order asked.
+
+    Raises:
+        ObjlocError: a category that the data does not know; names ``key``.
+    """
+    known = tuple(known)
+    if asked == "all":
+        return known
+    for category in asked:
+        if category not in known:
+            raise ObjlocError(
+                f"{key}: unknown category '{category}'; allowed: all, {', '.join(known)}"
+            )
+    return asked

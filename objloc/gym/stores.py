@@ -6,8 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from objloc.data.categories import resolve_categories
-from objloc.data.sample import Sample, VocObject
+from objloc.data.sample import Sample, VocObject, resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError

@@ -16,7 +16,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from objloc.data.categories import resolve_categories
+from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import repository_root, write_atomically

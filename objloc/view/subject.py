@@ -8,10 +8,9 @@ import torch
 from PIL import Image
 
 from objloc.box import from_voc
-from objloc.data.categories import resolve_categories
 from objloc.data.images import open_image
 from objloc.data.photograph import Photograph
-from objloc.data.sample import Coordinates, Sample, VocObject
+from objloc.data.sample import Coordinates, Sample, VocObject, resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from objloc.data.categories import resolve_categories
-from objloc.data.sample import Sample
+from objloc.data.sample import Sample, resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError

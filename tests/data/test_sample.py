@@ -2,7 +2,7 @@ from typing import Literal
 
 import pytest
 
-from objloc.data.categories import resolve_categories
+from objloc.data.sample import resolve_categories
 from objloc.errors import ObjlocError
 
 
