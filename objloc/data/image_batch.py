@@ -58,7 +58,7 @@ class FeatureRows:
 
 
 ImageBatch = Pixels | FeatureRows
-"""What a network encodes."""
+"""Images as a network encodes them."""
 
 
 class Images(Protocol):

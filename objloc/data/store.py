@@ -1,4 +1,7 @@
-"""The images of one image set, in memory, ready for the agent."""
+"""One image set in memory, ready for the agent.
+
+N images, at most K objects in one, C categories, S pixels a side.
+"""
 
 import io
 from collections.abc import Iterable
@@ -22,12 +25,10 @@ from objloc.errors import ObjlocError
 class SampleStore:
     """The annotated images of one image set as tensors.
 
-    N images, at most K objects in one, S pixels a side.
-
     Attributes:
         data, data_hash: name and hash of the shards read.
         image_set: name of the set.
-        image_ids: N devkit stems.
+        image_ids: N names of files in the devkit, without their endings.
         categories: the agent's categories, in order.
         sizes: ``[N, 2]`` float64, width and height in pixels as annotated.
         images: fetched as ``images[rows]``: pixels, features in their place, or none.
@@ -35,7 +36,7 @@ class SampleStore:
         object_category: ``[N, K]`` int64 index into ``categories``; -1 where
             padded or of a category that the agent does not know.
         difficult: ``[N, K]`` bool.
-        jpegs: N files' bytes as they are.
+        jpegs: contents of the N image files.
     """
 
     data: str
@@ -123,7 +124,7 @@ class SampleStore:
         return len(self.image_ids)
 
     def without_images(self) -> Self:
-        """The same store without what encoders take; files and annotations stay."""
+        """The same store without images for encoders; files and annotations stay."""
         return replace(self, images=NoImages())
 
     def presence(self) -> Tensor:
@@ -135,7 +136,7 @@ class SampleStore:
         """``[M, 2]`` int64 (image, category) of each category present, by image.
 
         Args:
-            wanted: indices of categories; None: all.
+            wanted: indices of the categories; None: all.
 
         Raises:
             ObjlocError: a category is in no image of the set.
@@ -172,7 +173,7 @@ class SampleStore:
 
 
 def squash(sample: Sample, image_size: int) -> Tensor:
-    """``[3, S, S]`` uint8: the whole image, its sides scaled each on its own.
+    """Scale an image to a square, whatever its shape: ``[3, S, S]`` uint8.
 
     Raises:
         ObjlocError: it can't be decoded.

@@ -1,1 +1,1 @@
-"""What an agent sees and how it values it: encoders, Q-networks, checkpoints."""
+"""How an agent sees windows and values them: encoders, Q-networks, checkpoints."""

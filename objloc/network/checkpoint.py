@@ -32,13 +32,13 @@ class Checkpoint:
 
     Attributes:
         agent: its parameters.
-        categories: in the order of the network's outputs.
+        categories: names in the order of the network's outputs.
         data, data_hash: name and hash of the shards it learned from.
         state: the network's weights.
         info: plain values about the run: ``image_set``, ``val_image_set``,
             ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
-        members: parameters of each of the networks that make the agent together, where there
-            are several: ``state`` is that of their ``Ensemble``, ``agent`` are the first's.
+        members: parameters of each network, where several make the agent together: then
+            ``state`` is that of their ``Ensemble``, and ``agent`` is the first member's.
         device: where its network computes; no part of the file.
     """
 
@@ -61,7 +61,7 @@ class Checkpoint:
 
     @property
     def encoders(self) -> tuple[Encoder, ...]:
-        """Of its networks, those that see the same features once."""
+        """Encoders of its networks, equal ones once."""
         found = [agent.encoder for agent in self.members or (self.agent,)]
         return tuple(each for n, each in enumerate(found) if each not in found[:n])
 
@@ -73,7 +73,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         ObjlocError: the file cannot be written.
     """
     buffer = io.BytesIO()
-    # One network's file is as it was before there were several.
+    # A single network's file has no such entry: it was so before there were several.
     members = [each.model_dump_json() for each in checkpoint.members]
     # Through a buffer: torch.save puts a file's name into its bytes.
     torch.save(
@@ -83,7 +83,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             "categories": list(checkpoint.categories),
             "data": checkpoint.data,
             "data_hash": checkpoint.data_hash,
-            # Copies of their own: a view would drag its whole storage along.
+            # Copies: a view would drag its whole storage along.
             "state": {name: value.cpu().clone() for name, value in checkpoint.state.items()},
             "info": checkpoint.info,
             **({"members": members} if members else {}),
@@ -134,7 +134,7 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
 
 
 def _renamed(name: str) -> str:
-    """A weight's name today; once the pyramid was not a module of its own."""
+    """Today's name of a weight: the pyramid was once not a module of its own."""
     part, _, rest = name.partition(".")
     moved = part == "encoder" and rest.split(".")[0] in _OF_THE_PYRAMID
     return f"encoder.pyramid.{rest}" if moved else name
@@ -143,8 +143,8 @@ def _renamed(name: str) -> str:
 def load_tensors(path: Path) -> Any:
     """``torch.load`` of plain values and tensors, checked for damage first.
 
-    A flipped bit in a checkpoint loads as wrong weights without a word: the
-    checksums of the archive's members tell.
+    A flipped bit in a checkpoint loads as wrong weights without an error; only the
+    checksums of the archive's members reveal it.
 
     Raises:
         ObjlocError: no such file, or damaged.
@@ -172,17 +172,16 @@ def load_tensors(path: Path) -> Any:
 def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
     """Start a network from an earlier model's weights.
 
-    Values of categories that both know are copied by name; a category new to the
-    network starts from the mean of the known ones, since what it learned of
-    moving holds for any.
+    Values of categories that both know are copied by name. A category new to the
+    network starts from the mean of the known ones: how to move is much the same for all.
 
     Args:
         network: changed in place.
         checkpoint: the earlier model.
-        source: what to call it in errors.
+        source: name of the earlier model in errors.
 
     Raises:
-        ObjlocError: another encoder, head or action set; says what differs.
+        ObjlocError: another encoder, head or action set; names the difference.
     """
     if checkpoint.members:
         raise ObjlocError(
@@ -200,7 +199,7 @@ def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
             f"{source}: expected head.per_category={str(mine.per_category).lower()}; found "
             f"{str(theirs.per_category).lower()}"
         )
-    # One number more in the last layer may be presence too: shapes alone do not tell.
+    # Shapes alone do not show it: one number more in the last layer may be presence too.
     if theirs.dueling != mine.dueling:
         raise ObjlocError(
             f"{source}: expected head.dueling={str(mine.dueling).lower()}; found "
@@ -236,15 +235,15 @@ def _by_category(
 
 
 def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
-    """One agent that values windows as several do in the mean; see ``Ensemble``.
+    """Combine agents into one that values windows as they do in the mean; see ``Ensemble``.
 
     Args:
-        parts: two or more by what to call them in errors, trained alike but for their seed
-            and their schedule; their backbones may differ.
+        parts: two or more by their names in errors, trained alike but for their seed and
+            their schedule; their backbones may differ.
 
     Returns:
-        The agent; what is known of its training is what all of them agree on, and
-        ``members``, what is known of each.
+        The agent. Its ``info`` is what all of them agree on, and under ``members`` that of
+        each.
 
     Raises:
         ObjlocError: fewer than two; one that is combined already; other categories, data,
@@ -286,14 +285,14 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
 
 
 def _single_network(checkpoint: Checkpoint) -> QNetwork:
-    """The network of an agent that is not several together."""
+    """The network of an agent that is a single one."""
     network = build_network(checkpoint.agent, checkpoint.categories)
     network.load_state_dict(checkpoint.state)
     return network
 
 
 def _kind(part: Checkpoint) -> dict[str, Any]:
-    """What members must have in common, by what to call it."""
+    """Properties that members must share, by their names in errors."""
     encoder = part.agent.encoder
     strides = info_of(encoder.backbone).strides if encoder.kind == "pretrained" else ()
     return {

@@ -1,4 +1,4 @@
-"""Writing a feature store: the maps of a frozen backbone, computed once."""
+"""Writing a feature store: maps of a frozen backbone, computed once."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -32,24 +32,24 @@ def encode_sets(
     batch: int,
     device: torch.device,
 ) -> Iterator[tuple[int, int]]:
-    """Write the features of image sets; yields images done and images in all.
+    """Write the features of image sets; yields the number of images done, and of all.
 
     An image of several sets is computed once.
 
     Args:
         shards: folder of shards.
-        folder: where to; exists.
-        image_sets: their names; empty: an empty store.
-        mirrored_sets: those of them whose mirrored images are encoded too.
+        folder: an existing folder that the store is written to.
+        image_sets: names of the sets; empty: an empty store.
+        mirrored_sets: names of the sets whose mirrored images are encoded too.
         encoder: backbone, resolution and precision.
-        batch: images at once.
-        device: of the backbone.
+        batch: number of images computed at once.
+        device: where the backbone computes.
 
     Raises:
         ObjlocError: an unknown image set, damaged shards, the backbone's package is
             missing.
     """
-    # What has mirrored images comes first: theirs are the first rows.
+    # Sets with mirrored images come first: mirrored rows are those of the first images.
     ordered = sorted(image_sets, key=lambda name: name not in mirrored_sets)
     sets: dict[str, list[str]] = {}
     rows: dict[str, int] = {}
@@ -79,7 +79,7 @@ def encode_sets(
 
 
 def _once(shards: Path, sets: Sequence[str]) -> Iterator[Sample]:
-    """Every image of some sets once."""
+    """Every image of several sets once."""
     seen: set[str] = set()
     for name in sets:
         for sample in read_samples(shards, name):
@@ -96,7 +96,7 @@ def _write_rows(
     encoder: Encoder,
     batch: int,
 ) -> Iterator[int]:
-    """Compute maps and write them; yields the number of images done."""
+    """Compute and write maps; yields the number of images done."""
     length = info_of(encoder.backbone).length(encoder.image_size)
     create = np.lib.format.open_memmap
     plain = create(folder / FEATURES_FILE, "w+", np.int8, (index.images, length))

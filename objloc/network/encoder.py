@@ -32,14 +32,14 @@ class Seen(Protocol):
         """
 
     def shared_features(self) -> Tensor:
-        """What all categories share, with the windows' place: ``[B, shared_features]``."""
+        """The part that all categories share, and the place: ``[B, shared_features]``."""
 
     def by_frame(self, frames: int) -> "Seen":
         """The window of each step by itself: B * F windows of one frame, oldest first."""
 
 
 class Encoder(Protocol):
-    """What a Q-network asks of its encoder, which is an ``nn.Module``."""
+    """The members that a Q-network needs of its encoder, which is an ``nn.Module``."""
 
     features: int
     """Length of a feature vector, its shared part included."""
@@ -50,7 +50,7 @@ class Encoder(Protocol):
 
     @property
     def frozen(self) -> PretrainedPyramid | None:
-        """What makes the rows of features that it takes in place of images, where it does."""
+        """Maker of the rows that it takes in place of images; None if it takes images."""
 
     def encode(self, images: ImageBatch) -> Tensor:
         """Images to views: ``[N, ...]`` float32."""

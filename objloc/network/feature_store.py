@@ -1,8 +1,12 @@
-"""Feature maps of a frozen backbone, computed once and kept on disk.
+"""Feature stores: maps of a frozen backbone, computed once and kept on disk.
 
 An image's maps lie one after another in one row of 8-bit numbers, so that reading
-an image is reading one piece of a file. Which image of an image set has which row
-stands in ``index.json``. Training images come first.
+an image is reading one piece of a file. ``index.json`` says which image of an image set has
+which row. Training images come first.
+
+``load_store`` is here and not in ``objloc.data``: it asks which backbone an encoder has.
+
+N images of a set, M of them in a batch, U rows in a file, L numbers in a row.
 """
 
 import json
@@ -85,16 +89,15 @@ class StoredFeatures:
 
 @dataclass(frozen=True)
 class FeatureIndex:
-    """What ``index.json`` says.
+    """Contents of ``index.json``.
 
     Attributes:
-        backbone, weights, precision: what computed the maps.
-        image_size: pixels a side of what it saw.
-        data_hash: of the shards.
+        backbone, weights, precision: the network that computed the maps.
+        image_size: side in pixels of the images it saw.
+        data_hash: hash of the shards.
         images: number of rows.
-        mirrored: number of rows of mirrored images, in a second file: those of the
-            first rows.
-        image_sets: names to the rows of their images, in the shards' order.
+        mirrored: number of rows in a second file, of the mirrored images of the first rows.
+        image_sets: name of an image set to the rows of its images, in the shards' order.
     """
 
     backbone: str
@@ -138,9 +141,9 @@ def open_features(
 
     Args:
         folder: the store.
-        image_set: its name.
-        data_hash: of the shards that the images come from.
-        encoder: which backbone and resolution are wanted.
+        image_set: name of the set.
+        data_hash: hash of the shards that the images come from.
+        encoder: names the backbone and the resolution.
         memory_mb: a store of more megabytes is memory-mapped, not loaded.
 
     Raises:
@@ -158,7 +161,7 @@ def open_features(
 
 
 def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
-    """The index of a store that is what is wanted."""
+    """The index of a store, refused unless it fits."""
     index = read_feature_index(folder)
     for what, wanted, found in (
         ("backbone", encoder.backbone, index.backbone),
@@ -183,14 +186,14 @@ def load_store(
     features: Sequence[Path],
     memory_mb: int,
 ) -> SampleStore:
-    """The images of an image set, or features in their place where the encoder takes them.
+    """Load an image set, with features in place of images if the encoder takes them.
 
     Args:
         shards: folder of shards.
-        image_set: its name.
+        image_set: name of the set.
         categories: the agent's.
-        encoders: what it sees: one, or of several networks one for each backbone.
-        features: their feature stores, in any order; none: the images.
+        encoders: the agent's: one, or for several networks one for each backbone.
+        features: their feature stores, in any order; none: the images are loaded.
         memory_mb: see ``open_features``.
 
     Raises:
@@ -209,7 +212,7 @@ def load_store(
 
 
 def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
-    """The store of an encoder's backbone among several."""
+    """The feature store of an encoder's backbone among several."""
     if len(features) == 1:
         return features[0]
     found = {read_feature_index(each).backbone: each for each in features}
@@ -221,14 +224,14 @@ def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
 
 
 def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
-    """A file's rows; loaded once for all image sets that share it."""
+    """Rows of a file, loaded once for all image sets that share it."""
     return _opened(path.resolve(), path.stat().st_mtime_ns if path.exists() else 0, shape, whole)
 
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> Tensor:
     try:
-        # Copy on write: torch wants what it could write to; the file stays as it is.
+        # Copy on write: torch wants writable memory; the file stays as it is.
         values = np.load(path, mmap_mode=None if whole else "c")
     except (OSError, ValueError) as error:
         raise ObjlocError(f"{path}: features cannot be read: {error}") from None

@@ -1,4 +1,7 @@
-"""Windows pooled out of maps and pictures, differentiably."""
+"""Pooling windows out of maps and pictures, differentiably.
+
+N maps, C channels, H rows and W columns of cells, B windows.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +12,9 @@ def sampling_grid(boxes: Tensor, cells: int, context: float = 1.0) -> Tensor:
     """Centres of a window's cells, for ``grid_sample``.
 
     Args:
-        boxes: ``[B, 4]`` as shares of the image's sides.
-        cells: a side.
-        context: the window is widened by this factor first.
+        boxes: ``[B, 4]``, fractions of the image's sides.
+        cells: number a side.
+        context: factor by which the window is widened first.
 
     Returns:
         ``[B, cells, cells, 2]`` x and y, -1 to 1 across the image.
@@ -28,15 +31,15 @@ def sampling_grid(boxes: Tensor, cells: int, context: float = 1.0) -> Tensor:
 
 
 def with_coarser(views: Tensor, levels: int) -> Tensor:
-    """Maps, and below them the same ever coarser: ``[N, C, H, W]`` to ``[N, C, H + H // 2, W]``.
+    """Put coarser levels below maps: ``[N, C, H, W]`` to ``[N, C, H + H // 2, W]``.
 
-    A cell of a coarser level is the greatest of four of the level before, channel by
-    channel: what is small is still seen from afar. The levels lie side by side, as in a
+    A cell of a coarser level is the maximum of four cells of the level before, channel by
+    channel: a small thing is still seen from afar. The levels lie side by side, as in a
     texture's mipmap (Williams 1983).
 
     Args:
-        views: maps.
-        levels: how many, the finest included; with 1 the maps stay as they are.
+        views: the maps.
+        levels: number of levels, the finest included; with 1 the maps stay as they are.
     """
     if levels == 1:
         return views
@@ -50,7 +53,7 @@ def with_coarser(views: Tensor, levels: int) -> Tensor:
 
 
 def _levels(height: int, width: int, levels: int, device: torch.device) -> Tensor:
-    """Where the levels of a map lie: ``[levels, 4]`` int64, top, left, height and width."""
+    """Places of the levels in a map: ``[levels, 4]`` int64, top, left, height and width."""
     places, left = [(0, 0, height, width)], 0
     for _ in range(levels - 1):
         _, _, tall, wide = places[-1]
@@ -62,7 +65,7 @@ def _levels(height: int, width: int, levels: int, device: torch.device) -> Tenso
 def pool_windows(
     views: Tensor, index: Tensor, boxes: Tensor, cells: int, context: float, levels: int = 1
 ) -> Tensor:
-    """Windows pooled out of feature maps by bilinear interpolation.
+    """Pool windows out of feature maps by bilinear interpolation.
 
     The four neighbours of each point are gathered and summed with their weights
     in one pass, so windows of different images may come in any order and number
@@ -70,16 +73,15 @@ def pool_windows(
     read zero, as ``padding_mode="zeros"`` does.
 
     With several levels a window is read from the coarsest one whose cells are no larger
-    than its own: each point then stands for all that its cell covers, and not for one
-    spot of it.
+    than its own: each point then stands for all that its cell covers, not for one spot.
 
     Args:
-        views: ``[N, C, H, W]``, or with several levels what ``with_coarser`` made of it.
+        views: ``[N, C, H, W]``, with several levels after ``with_coarser``.
         index: ``[B]`` int64, the map of each window.
-        boxes: ``[B, 4]`` float32, shares of the image's sides.
-        cells: a side.
-        context: the window is widened by this factor.
-        levels: of the maps.
+        boxes: ``[B, 4]`` float32, fractions of the image's sides.
+        cells: number a side.
+        context: factor by which the window is widened.
+        levels: number of levels of the maps.
 
     Returns:
         ``[B, cells * cells, C]``.
@@ -123,10 +125,10 @@ def _level_of(boxes: Tensor, spacing: float, levels: int) -> Tensor:
     """The level that each window is read from: ``[B]`` int64.
 
     Args:
-        boxes: ``[B, 4]`` as shares of the image's sides.
+        boxes: ``[B, 4]``, fractions of the image's sides.
         spacing: cells of the finest level between two points of a window that is the
             whole image.
-        levels: how many there are.
+        levels: number of levels.
     """
     sides = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-12).sqrt()
     return (sides * spacing).log2().floor().long().clamp(0, levels - 1)

@@ -1,4 +1,4 @@
-"""In which numbers a network computes on a device."""
+"""Number type that a network computes in on a device."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,19 +12,19 @@ _NATIVE = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
 def arithmetic(precision: str, device: torch.device) -> torch.dtype:
     """The type that a network of this precision computes in on a device.
 
-    A device that has no instructions for bfloat16 emulates them: matrix products on a
+    A device without instructions for bfloat16 emulates them: matrix products on a
     processor with AVX2 alone took some 500 times as long. There the network computes in
-    float32: the same weights, values that differ by rounding.
+    float32: with the same weights, values differ by rounding.
 
     Args:
         precision: see ``objloc.params.Encoder.precision``.
-        device: of the network.
+        device: the network's.
     """
     return torch.bfloat16 if precision == "bfloat16" and has_bfloat16(device) else torch.float32
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16; False too where PyTorch cannot say."""
+    """Whether a device computes in bfloat16; False if PyTorch does not report it."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and _processor_has_bfloat16()
@@ -32,6 +32,6 @@ def has_bfloat16(device: torch.device) -> bool:
 
 @lru_cache(maxsize=1)
 def _processor_has_bfloat16() -> bool:
-    # PyTorch before 2.10 does not tell.
-    told: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(told.get(name) for name in _NATIVE)
+    # PyTorch before 2.10 does not report it.
+    reported: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(reported.get(name) for name in _NATIVE)

@@ -1,6 +1,8 @@
 """Pyramids: from images to one fine map that knows what the coarse ones know.
 
 Source: Lin et al. (2017), feature pyramids.
+
+N images, S pixels a side, L numbers in a row of features, s cells a side of a map.
 """
 
 import torch
@@ -13,13 +15,13 @@ from objloc.network.backbones.catalogue import backbone_of, info_of, load_backbo
 from objloc.params import Encoder
 
 _AT_ONCE = 16
-"""Images for a frozen backbone: the first maps of a large image are large."""
+"""Images given to a frozen backbone at once: the first maps of a large image are large."""
 _GREY = (0.299, 0.587, 0.114)
-"""Luma weights of ITU-R BT.601, what Pillow's greyscale uses."""
+"""Luma weights of ITU-R BT.601, as in Pillow's greyscale."""
 
 
 def luma(images: Tensor) -> Tensor:
-    """Without colour: ``[N, 3, H, W]`` float32 to ``[N, 1, H, W]``."""
+    """Drop colour: ``[N, 3, H, W]`` float32 to ``[N, 1, H, W]``."""
     weights = torch.tensor(_GREY, device=images.device).view(1, 3, 1, 1)
     return (images * weights).sum(dim=1, keepdim=True)
 
@@ -61,7 +63,7 @@ class _Residual(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; the map stays as large (He et al. 2016)."""
+    """Two 3x3 convolutions beside a shortcut; the map keeps its size (He et al. 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -76,12 +78,15 @@ class _Block(nn.Module):
 
 
 class ResidualPyramid(nn.Module):
-    """A residual network from scratch; its maps merged down to stride 4.
+    """A residual network trained from scratch, its maps merged down to stride 4.
 
     The network halves the image at its stem and at each stage. Its last map is
     enlarged and added to the one before, down to that of the first stage: coarse
     maps know what is there, fine ones where it ends. The mean of the last map is
     added everywhere, so that a window knows what the whole image holds.
+
+    Args:
+        params: see ``objloc.params.Encoder``.
     """
 
     def __init__(self, params: Encoder) -> None:
@@ -134,12 +139,15 @@ class PretrainedPyramid(nn.Module):
     Coarse maps pass a 3x3 convolution beside a shortcut before they are enlarged;
     at the finest one it would cost more than all else together. A frozen backbone
     is no part of the module: its weights are its package's, and are neither
-    trained nor saved with the agent. Its maps may come as rows of a feature store; those
-    of the stages that are trained are then computed anew from the map before them.
+    trained nor saved with the agent. Its maps may come as rows of a feature store; stages
+    that are trained compute theirs from the last of those.
+
+    Args:
+        params: see ``objloc.params.Encoder``.
     """
 
     PRETRAINED = ("backbone.", "last_stages.")
-    """How the names of weights begin that come from the package and are trained further."""
+    """Prefixes of the names of weights that come from the package and are trained further."""
 
     def __init__(self, params: Encoder) -> None:
         super().__init__()
@@ -208,7 +216,7 @@ class PretrainedPyramid(nn.Module):
             return backbone.in_units([torch.cat(each) for each in zip(*parts, strict=True)])
 
     def _backbone(self, device: torch.device) -> Backbone:
-        """The frozen one."""
+        """The frozen backbone on a device, loaded when it is first needed."""
         if not self._frozen:
             self._frozen.append(backbone_of(self._params, device))
         return self._frozen[0].to(device)
@@ -224,7 +232,7 @@ class PretrainedPyramid(nn.Module):
         return self._params.reads_store
 
     def rows(self, images: Tensor) -> Tensor:
-        """Rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
+        """Compute rows of a feature store: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
         backbone = self._backbone(images.device)
         return torch.cat([backbone.rows(part) for part in torch.split(images, _AT_ONCE)])
 

@@ -1,4 +1,4 @@
-"""What acts for an agent: one network or several that value windows.
+"""The contract of what acts for an agent: one network, or several together.
 
 N images or views, B windows, P pairs of a window and a category, C categories, A actions,
 O outputs: A, then the options of ``objloc.params.Head`` in the order of ``Valuer``'s methods.

@@ -1,4 +1,4 @@
-"""What a network is asked about, and what an encoder gives its heads.
+"""Arguments of networks, windows and pairs, and the features that heads take.
 
 N views, B windows, P pairs of a window and a category, C categories, F frames, H past actions.
 """

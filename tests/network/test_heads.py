@@ -1,24 +1,68 @@
-"""A recurrent unit over the windows of the last steps, beside its equations."""
+"""Heads beside their equations: dense layers, the recurrent unit, the dueling join."""
 
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
 from objloc.learning.replay import ReplayBuffer, Transition
-from objloc.network.heads import Recurrent
+from objloc.network.heads import Recurrent, apply_dense, dense, join_dueling, joint_layers, one_hot
 from objloc.network.map_encoder import MapEncoder
 from objloc.network.q_network import QNetwork, build_network
-from objloc.network.windows import Pairs
+from objloc.network.windows import Features, Pairs
 from objloc.params import Agent
 from tests.helpers.networks import CATEGORIES, SMALL, states, windows_of
 from tests.helpers.stores import make_store
 
 FRAMES = 3
 KINDS = [(0, ()), (2, ()), (2, (8,))]
+
+
+def test_dense_layers_have_the_widths_asked() -> None:
+    layers, width = dense(5, (4, 3), 0.25)
+    assert width == 3
+    assert [type(each) for each in layers] == [nn.Dropout, nn.Linear, nn.ReLU] * 2
+    shapes = [tuple(each.shape) for name, each in layers.named_parameters() if "weight" in name]
+    assert shapes == [(4, 5), (3, 4)]
+    assert {each.p for each in layers if isinstance(each, nn.Dropout)} == {0.25}
+    nothing, width = dense(5, (), 0.25)
+    assert (len(nothing), width) == (0, 5)
+    joint = joint_layers(5, (4,), 0.0, 7)
+    assert joint(torch.zeros(2, 5)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])
+def test_features_in_two_parts_are_as_one_vector(hidden: tuple[int, ...]) -> None:
+    """Shared before own, for all categories and for some pairs."""
+    layers, width = dense(2 + 3, hidden, 0.0)
+    last = nn.Linear(width, 6)
+    shared, own = torch.randn(4, 2), torch.randn(4, 7, 3)
+    whole = torch.cat([shared[:, None].expand(-1, 7, -1), own], dim=2)
+    expected = last(layers(whole))
+    torch.testing.assert_close(apply_dense(layers, last, Features(shared, own), None), expected)
+    pairs = Pairs(torch.tensor([3, 0, 3]), torch.tensor([6, 1, 0]))
+    some = Features(shared, own[pairs.window, pairs.category])
+    torch.testing.assert_close(
+        apply_dense(layers, last, some, pairs), expected[pairs.window, pairs.category]
+    )
+    together = apply_dense(layers, last, Features(None, whole), None)
+    torch.testing.assert_close(together, expected)
+
+
+def test_past_actions_are_one_hot_and_none_is_zero() -> None:
+    assert one_hot(torch.tensor([[2, -1], [0, 1]]), 3).tolist() == [
+        [0, 0, 1, 0, 0, 0],
+        [1, 0, 0, 0, 1, 0],
+    ]
+
+
+def test_a_value_and_advantages_are_joined_and_further_outputs_stay() -> None:
+    """Advantages 1, 2 and 6 have the mean 3; the value is 10, presence 7."""
+    numbers = torch.tensor([1.0, 2.0, 6.0, 7.0, 10.0])
+    assert join_dueling(numbers, 3).tolist() == [8, 9, 13, 7]
 
 
 def agent_of(category_channels: int = 0, joint: tuple[int, ...] = (), **other: Any) -> Agent:

@@ -1,12 +1,12 @@
+"""Maps merged out of a residual network's or a pretrained backbone's."""
+
 import pytest
 import torch
+import torch.nn.functional as F
 
-from objloc.data.image_batch import FeatureRows
+from objloc.data.image_batch import FeatureRows, Pixels
 from objloc.learning.training import Training
-from objloc.network.backbones.base import pack, unpack
-from objloc.network.backbones.catalogue import info_of, load_backbone
-from objloc.network.backbones.efficientnet_lite import NETWORKS
-from objloc.network.pyramid import PretrainedPyramid
+from objloc.network.pyramid import Pointwise, PretrainedPyramid, ResidualPyramid, luma
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder
 from tests.helpers.networks import random_images
@@ -16,36 +16,33 @@ FROZEN = Encoder(kind="pretrained", image_size=64, neck_width=8)
 IMAGES = random_images(2, 64, seed=0)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_maps_have_the_strides_and_channels_that_are_stated(name: str) -> None:
-    maps = load_backbone(name)(IMAGES.values)
-    shapes = info_of(name).shapes(64)
-    assert [tuple(each.permute(0, 2, 3, 1).shape[1:]) for each in maps] == list(shapes)
-    assert [side for side, _, _ in shapes] == [8, 4, 2]
+def test_luma_weighs_colours() -> None:
+    red_green_blue = torch.eye(3).view(1, 3, 3, 1)
+    assert luma(red_green_blue).flatten().tolist() == pytest.approx([0.299, 0.587, 0.114])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> None:
-    """Maps in units of them fill the 8 bits of a store, and are not cut."""
-    backbone = load_backbone(name)
-    for values, deviation in zip(backbone(IMAGES.values), backbone.deviations, strict=True):
-        units = values / deviation.view(1, -1, 1, 1)
-        assert 0.3 < float(units.std()) < 1.5
+def test_a_pointwise_layer_is_a_convolution_of_one_pixel() -> None:
+    layer, values = Pointwise(3, 5), torch.randn(2, 3, 4, 7)
+    expected = F.conv2d(values, layer.weight[:, :, None, None], layer.bias)
+    torch.testing.assert_close(layer(values), expected)
 
 
-def test_rows_hold_maps_to_within_half_a_level() -> None:
-    info = info_of("efficientnet-lite0")
-    backbone = load_backbone("efficientnet-lite0")
-    maps = backbone(IMAGES.values)
-    rows = pack(maps, backbone.deviations)
-    assert rows.shape == (2, info.length(64))
-    for before, after, deviation in zip(
-        maps, unpack(rows, info, 64, 3), backbone.deviations, strict=True
-    ):
-        units = before / deviation.view(1, -1, 1, 1)
-        # What is beyond five deviations is cut.
-        error = (after - units.clamp(-5, 5)).abs().max()
-        assert float(error) <= 0.5 * 5 / 127 + 1e-5
+@pytest.mark.parametrize("size", [64, 50])
+def test_a_map_from_scratch_has_a_quarter_of_the_images_side(size: int) -> None:
+    params = Encoder(image_size=size, widths=(4, 6, 8), neck_width=5)
+    maps = ResidualPyramid(params)(random_images(2, size))
+    assert maps.shape == (2, 5, -(-size // 4), -(-size // 4))
+    assert float(maps.detach().min()) >= 0
+
+
+@torch.no_grad()
+def test_a_cell_of_a_map_knows_what_the_whole_image_holds() -> None:
+    """A pixel changed in one corner is felt in the other, through the mean of the last map."""
+    pyramid = ResidualPyramid(Encoder(image_size=64, widths=(4, 6, 8), neck_width=5)).eval()
+    changed = IMAGES.values.clone()
+    changed[:, :, :8, :8] = 255 - changed[:, :, :8, :8]
+    difference = pyramid(IMAGES) - pyramid(Pixels(changed))
+    assert float(difference[..., -1, -1].abs().max()) > 0
 
 
 def test_a_frozen_backbone_is_neither_trained_nor_saved() -> None:
@@ -81,22 +78,6 @@ def test_convolutions_by_channel_stay_as_they_are(how: str) -> None:
     by_channel = {name for name in named if "_depthwise_conv" in name}
     assert by_channel
     assert {name for name, weight in named.items() if weight.grad is None} == by_channel
-
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_the_last_stages_are_what_lies_behind_the_maps_before(number: int) -> None:
-    backbone = load_backbone("efficientnet-lite0")
-    with torch.no_grad():
-        maps = backbone(IMAGES.values)
-        first = backbone(IMAGES.values, len(maps) - number)
-        values = first[-1]
-        made = []
-        for stage in backbone.last_stages(number):
-            values = stage(values)
-            made.append(values)
-    assert len(made) == number
-    for before, after in zip(maps, [*first, *made], strict=True):
-        assert torch.equal(before, after)
 
 
 @pytest.mark.parametrize("how", ["last", "last_two"])

@@ -1,1 +1,1 @@
-"""Networks pretrained elsewhere."""
+"""Networks pretrained elsewhere: ``catalogue`` lists them, ``base`` is their contract."""

@@ -1,4 +1,7 @@
-"""Pretrained networks whose feature maps windows are pooled out of."""
+"""The contract of pretrained backbones, and how their maps are packed into rows.
+
+N images, S pixels a side, C channels and s cells a side of a map, L numbers in a row.
+"""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple, TypeVar
@@ -8,12 +11,12 @@ from torch import Tensor, nn
 
 
 class BackboneInfo(NamedTuple):
-    """What is known of a backbone before it is loaded.
+    """Facts about a backbone that need no weights.
 
     Attributes:
-        channels: of its maps, the finest first.
+        channels: number of channels of each map, the finest first.
         strides: pixels of the image for a cell of each map.
-        weights: what its weights are, part of a feature store's identity.
+        weights: identity of its weights, part of a feature store's.
     """
 
     channels: tuple[int, ...]
@@ -21,27 +24,27 @@ class BackboneInfo(NamedTuple):
     weights: str
 
     def shapes(self, image_size: int) -> tuple[tuple[int, int, int], ...]:
-        """``(side, side, channels)`` of each map of an image of so many pixels a side."""
+        """Shapes ``(s, s, C)`` of the maps of an image of ``image_size`` pixels a side."""
         return tuple(
             (image_size // stride, image_size // stride, channels)
             for stride, channels in zip(self.strides, self.channels, strict=True)
         )
 
     def length(self, image_size: int) -> int:
-        """L, the numbers in an image's row."""
+        """L for an image of ``image_size`` pixels a side."""
         return sum(height * width * depth for height, width, depth in self.shapes(image_size))
 
 
 _M = TypeVar("_M", bound=nn.Module)
 _DEVIATIONS = 5.0
-"""Values are kept up to so many standard deviations of their channel: 8 bits each."""
+"""Standard deviations of its channel up to which a value is kept, in 8 bits."""
 
 
 class Backbone(nn.Module, ABC):
-    """A network's last maps at several strides, as it was trained elsewhere.
+    """A network trained elsewhere that gives its last maps at several strides.
 
     Args:
-        deviations: ``[C]`` of each map, the finest first: the unit of its channels, about
+        deviations: ``[C]`` for each map, the finest first: the unit of its channels, about
             their standard deviation.
     """
 
@@ -51,24 +54,24 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, number: int | None = None) -> list[Tensor]:
-        """``[N, 3, S, S]`` uint8 to ``[N, C, s, s]`` for each stride, the finest first.
+        """Maps of images: ``[N, C, s, s]`` for each stride, the finest first.
 
         Args:
-            images: 0 to 255.
-            number: of the maps wanted, the finest; None: all.
+            images: ``[N, 3, S, S]`` uint8.
+            number: how many of the finest maps are wanted; None: all.
         """
 
     @abstractmethod
     def last_stages(self, number: int) -> list[nn.Sequential]:
-        """What makes each of the last so many maps of the map before it."""
+        """Stages that make the last ``number`` maps, each of the map before."""
 
     @property
     def _weight(self) -> Tensor:
-        """One of its weights: they are of one type, on one device."""
+        """One of its weights: all are of one type, on one device."""
         return next(self.parameters())
 
     def in_units(self, maps: list[Tensor]) -> list[Tensor]:
-        """Maps ``[N, C, s, s]``, the finest first, in units of their channels' deviations."""
+        """Divide maps ``[N, C, s, s]``, the finest first, by their channels' deviations."""
         return [
             values.float() / unit.to(values.device).view(1, -1, 1, 1)
             for values, unit in zip(maps, self.deviations, strict=False)
@@ -76,12 +79,12 @@ class Backbone(nn.Module, ABC):
 
     @torch.inference_mode()
     def rows(self, images: Tensor) -> Tensor:
-        """Maps packed into rows: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
+        """Maps of images, packed: ``[N, 3, S, S]`` uint8 to ``[N, L]`` int8."""
         return pack(self(images.to(self._weight.device)), self.deviations)
 
 
 def train_further(module: _M) -> _M:
-    """Let a backbone's weights be trained, all but its convolutions by channel.
+    """Let the weights of a backbone be trained, all but its convolutions by channel.
 
     On a CPU the gradient of those weights takes three quarters of a step backwards
     (oneDNN 3 has no fast kernel for it in bfloat16), for a twentieth of the weights; the
@@ -94,11 +97,11 @@ def train_further(module: _M) -> _M:
 
 
 def pack(maps: list[Tensor], deviations: list[Tensor]) -> Tensor:
-    """Maps to rows: ``[N, C, s, s]`` each to ``[N, L]`` int8, channels innermost.
+    """Pack maps ``[N, C, s, s]`` into rows ``[N, L]`` int8, channels innermost.
 
     Args:
         maps: the finest first.
-        deviations: ``[C]`` of each map, the unit of its channels.
+        deviations: ``[C]`` for each map, the unit of its channels.
     """
     rows = []
     for values, deviation in zip(maps, deviations, strict=True):
@@ -109,13 +112,13 @@ def pack(maps: list[Tensor], deviations: list[Tensor]) -> Tensor:
 
 
 def unpack(rows: Tensor, info: BackboneInfo, image_size: int, number: int) -> list[Tensor]:
-    """Rows to maps in units of their standard deviation: ``[N, C, s, s]`` float32 each.
+    """Unpack rows into maps ``[N, C, s, s]`` float32, in units of their deviations.
 
     Args:
         rows: ``[N, L]`` int8.
-        info: of the backbone.
-        image_size: of the images.
-        number: of the maps wanted, the finest.
+        info: the backbone's.
+        image_size: side of the images in pixels.
+        number: how many of the finest maps are wanted.
     """
     maps, start = [], 0
     for height, width, channels in info.shapes(image_size)[:number]:

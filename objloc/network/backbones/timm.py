@@ -1,7 +1,8 @@
 """Networks of timm, where it is installed: ``timm:NAME``, NAME as timm knows it.
 
-Source: Wightman, "PyTorch Image Models". Their weights come from its hub when they are first
-loaded, and stay where it keeps them.
+Their weights come from timm's hub when they are first loaded, and stay in its cache.
+
+Source: Wightman, "PyTorch Image Models".
 """
 
 import importlib
@@ -17,24 +18,24 @@ from objloc.network.backbones.base import Backbone, BackboneInfo
 _PREFIX = "timm:"
 _STRIDES = (8, 16, 32)
 _PROBES = 8
-"""Pictures of noise on which deviations are measured."""
+"""Number of pictures of noise on which deviations are measured."""
 _SIDE = 224
 _MEAN, _DEVIATION = 118.0, 60.0
-"""Of the levels of photographs (ImageNet: 116 and 58, over its channels)."""
+"""Statistics of the levels of photographs (ImageNet: 116 and 58, over its channels)."""
 _PEAK = 2.5
-"""Deviations that the greatest value on noise is taken for: half of what a store keeps."""
-_LEAST = 0.01
-"""Of the mean deviation of a map: channels that are nearly constant have no smaller unit."""
+"""Deviations that the maximum on noise is taken for: half of what a store keeps."""
+_MINIMUM = 0.01
+"""Smallest unit of a channel, as a fraction of its map's mean: some are nearly constant."""
 
 
 def model_of(name: str) -> str | None:
-    """The name that timm knows in a backbone's; None if it is none of timm's."""
+    """The part of a backbone's name that timm knows; None if it is not one of timm's."""
     return name.removeprefix(_PREFIX) if name.startswith(_PREFIX) else None
 
 
 @lru_cache
 def info_of(model: str) -> BackboneInfo:
-    """Its maps, from the network without weights.
+    """Facts about a network, from it without weights.
 
     Raises:
         ObjlocError: see ``load_network``.
@@ -49,9 +50,9 @@ class TimmBackbone(Backbone):
     """A network of timm that gives its maps.
 
     Args:
-        network: of ``timm.create_model(features_only=True)``.
-        mean: ``[3]``, of the colours it was trained on, 0 to 1.
-        deviation: ``[3]``, likewise.
+        network: made by ``timm.create_model(features_only=True)``.
+        mean: ``[3]``, mean of the colours it was trained on, 0 to 1.
+        deviation: ``[3]``, their standard deviation.
     """
 
     _mean: Tensor
@@ -72,11 +73,11 @@ class TimmBackbone(Backbone):
         return maps[:number]
 
     def train(self, mode: bool = True) -> "TimmBackbone":  # noqa: ARG002  # PyTorch's
-        """Its normalisation layers stay as they were trained, whatever is trained."""
+        """Keep normalisation layers as they were trained, whatever is trained."""
         return super().train(False)
 
     def last_stages(self, number: int) -> list[nn.Sequential]:
-        """None is apart.
+        """Not available: timm does not give stages apart.
 
         Raises:
             ObjlocError: always.
@@ -92,7 +93,7 @@ def load_network(model: str) -> TimmBackbone:
 
     Raises:
         ObjlocError: timm is not installed, has no such network or none with maps of strides
-            8, 16 and 32, or its weights are not to be had.
+            8, 16 and 32, or its weights are not available.
     """
     network = _create(model, pretrained=True)
     config = network.pretrained_cfg
@@ -128,10 +129,10 @@ def _create(model: str, *, pretrained: bool) -> Any:  # timm has no types
 
 
 def _noise() -> Tensor:
-    """``[N, 3, S, S]`` uint8: pictures with the spectrum of photographs, always the same.
+    """Pictures with the spectrum of photographs, always the same: ``[N, 3, S, S]`` uint8.
 
     Their amplitude falls with one over the frequency (Field 1987); colours are mostly grey.
-    So units need no data and are the same for all.
+    With them units need no data and are the same for everyone.
     """
     generator = torch.Generator().manual_seed(0)
     white = torch.randn(_PROBES, 3, _SIDE, _SIDE, generator=generator, dtype=torch.float64)
@@ -146,11 +147,11 @@ def _noise() -> Tensor:
 
 @torch.no_grad()
 def _deviations(maps: list[Tensor]) -> list[Tensor]:
-    """``[C]`` of each map, from what noise excites.
+    """Deviations ``[C]`` of each map, from its response to noise.
 
     Noise holds no things, so deep channels vary less than on photographs, by a factor of 2 to 3:
-    the greatest value is the better guide. (Of the deviations that EfficientNet-Lite's weights
-    tell, it gives 0.55 to 1.5 times, in the mean over a map's channels.)
+    the maximum is the better guide. (It gives 0.55 to 1.5 times the deviations that the weights
+    of EfficientNet-Lite imply, in the mean over a map's channels.)
     """
     found = [values.float().abs().amax(dim=(0, 2, 3)) / _PEAK for values in maps]
-    return [each.clamp(min=_LEAST * float(each.mean())) for each in found]
+    return [each.clamp(min=_MINIMUM * float(each.mean())) for each in found]
