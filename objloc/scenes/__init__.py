@@ -1,4 +1,4 @@
-"""The embedded dataset: scenes drawn by the project, photographs' stand-ins."""
+"""The embedded dataset: drawn scenes that stand in for photographs."""
 
 from objloc.scenes.write import draw_devkit
 

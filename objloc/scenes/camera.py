@@ -1,4 +1,4 @@
-"""What a camera does to a scene: light, lens, sensor."""
+"""Effects of a camera on a scene: light, lens, sensor."""
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -9,12 +9,12 @@ from objloc.scenes.palette import between, chance
 def photograph(
     rng: np.random.Generator, image: Image.Image, tint: tuple[float, float, float]
 ) -> Image.Image:
-    """Tint, exposure, contrast, vignette, a little blur and noise.
+    """Apply tint, exposure, contrast, vignette, a little blur and noise.
 
     Args:
         rng: the image's generator.
         image: RGB, at its final size.
-        tint: what red, green and blue are multiplied by.
+        tint: factors of red, green and blue.
     """
     if chance(rng, 0.3):
         image = image.filter(ImageFilter.GaussianBlur(between(rng, 0.3, 0.8)))

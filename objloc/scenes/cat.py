@@ -46,7 +46,7 @@ def _coat(rng: np.random.Generator) -> _Coat:
 
 
 def _head(coat: _Coat, asleep: bool) -> Figure:
-    """A face seen from the front, about the origin, one unit from chin to brow."""
+    """A face seen from the front, centred on the origin, one unit from chin to brow."""
     figure = Figure()
     for side in (-1, 1):
         ear = [(side * 0.52, -0.1), (side * 0.56, -0.86), (side * 0.1, -0.45)]
@@ -76,7 +76,7 @@ def _head(coat: _Coat, asleep: bool) -> Figure:
 
 
 def _half_face(figure: Figure, coat: _Coat, side: int, asleep: bool) -> None:
-    """Cheek, eye, whiskers and half a smile; ``side`` is -1 or 1."""
+    """Add cheek, eye, whiskers and half a smile; ``side`` is -1 (left) or 1 (right)."""
     figure.add(ellipse(side * 0.13, 0.22, 0.2, 0.15), light(coat.chest, 0.3))
     if asleep:
         curve = [(side * 0.38, -0.02), (side * 0.26, 0.05), (side * 0.14, -0.01)]
@@ -95,7 +95,7 @@ def _half_face(figure: Figure, coat: _Coat, side: int, asleep: bool) -> None:
 def _stripes(
     figure: Figure, coat: _Coat, body: Points, xs: Points, span: tuple[float, float]
 ) -> None:
-    """Bands across the back at ``xs``, from top to bottom of the span, inside the body."""
+    """Add bands across the back at ``xs``, from top to bottom of the span, inside the body."""
     top, low = span
     if coat.striped:
         for x in xs:
@@ -226,7 +226,7 @@ def _arched(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _curled(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Asleep, rolled up, the tail round the paws."""
+    """A cat asleep, rolled up, the tail round the paws."""
     figure = Figure()
     body = figure.add(
         smooth([(-0.5, -0.06), (-0.56, -0.26), (-0.36, -0.5), (0.02, -0.56), (0.36, -0.46),
@@ -240,7 +240,7 @@ def _curled(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _stretching(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """The front low, the rear high."""
+    """A cat stretching: the front low, the rear high."""
     figure = Figure()
     _tail(figure, coat, [(-0.42, -0.56), (-0.52, -0.74), (-0.44, -0.9), (-0.52, -1.0)], 0.075)
     figure.add(
@@ -270,6 +270,6 @@ def _stretching(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def draw_cat(rng: np.random.Generator) -> Figure:
-    """A cat: sitting, walking, lying, asleep, stretching or with an arched back."""
+    """Draw a cat: sitting, walking, lying, asleep, stretching or with an arched back."""
     pose = pick(rng, (_sitting, _sitting, _walking, _walking, _loaf, _arched, _curled, _stretching))
     return pose(rng, _coat(rng))

@@ -1,6 +1,6 @@
-"""What people have put there: clutter, and things that look like animals but aren't.
+"""Man-made clutter, and things that look like animals but are not.
 
-Each function draws one figure of about one unit's height, standing on y = 0.
+Each function draws one figure about one unit high that stands on y = 0.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def fence(rng: np.random.Generator) -> Figure:
 
 
 def hay_bale(rng: np.random.Generator) -> Figure:
-    """A round bale of straw, brown as a cow lying down."""
+    """A round bale of straw, as brown as a cow lying down."""
     figure, straw = Figure(), varied(rng, (222, 184, 104), 7)
     figure.add(
         smooth([(-0.5, 0), (-0.6, -0.5), (-0.45, -0.96), (0.6, -0.98), (0.85, -0.5), (0.7, 0)]),
@@ -81,7 +81,7 @@ def ball(rng: np.random.Generator) -> Figure:
 
 
 def snowman(rng: np.random.Generator) -> Figure:
-    """A snowman: nearly a person."""
+    """A snowman: a distractor that resembles a person."""
     figure, snow = Figure(), (240, 244, 250)
     for y, radius in ((-0.26, 0.28), (-0.6, 0.2), (-0.84, 0.14)):
         figure.add(ellipse(0, y, radius, radius * 0.95), snow, shade=0.25)

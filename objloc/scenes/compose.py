@@ -1,7 +1,7 @@
-"""One scene: what stands where, what of it is seen, and the picture of it.
+"""Compose one scene: place the figures, compute which pixels are visible, paint the picture.
 
-Boxes mark what can be seen, as Pascal VOC's guidelines ask: the bounding box
-of an object's visible pixels, clipped to the image.
+Boxes follow Pascal VOC's guidelines: the bounding box of an object's visible
+pixels, clipped to the image.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,21 +33,21 @@ DRAWERS: dict[str, Callable[[np.random.Generator], Figure]] = {
     "person": draw_person,
     "sheep": draw_sheep,
 }
-"""The categories, in the devkit's order."""
+"""Function that draws each category, in the devkit's order."""
 _STATURES = {"cat": 0.75, "cow": 1.15, "dog": 0.82, "horse": 1.2, "person": 0.95, "sheep": 0.92}
-"""How large categories are beside each other: softer than in life, so that cats can be seen."""
+"""Relative sizes of the categories: less different than in life, so that cats can be seen."""
 _LIVESTOCK = {"cow", "horse", "sheep"}
 _SIZES = ((256, 192), (256, 192), (192, 256), (256, 171), (224, 224))
-_MOST_OBJECTS = 4
+_MAX_OBJECTS = 4
 _ATTEMPTS = 12
-_LEAST_VISIBLE = 0.22
-"""Share of an object that must be seen, or the scene is laid out anew."""
+_MIN_VISIBLE = 0.22
+"""Minimum visible fraction of an object; below it the scene is laid out again."""
 _DIFFICULT_VISIBLE = 0.35
-"""Seen less than this, an object is difficult."""
+"""Visible fraction below which an object is difficult."""
 _DIFFICULT_SIZE = 0.17
 """Square root of box area to image area below which an object is difficult."""
 _COVERAGE = 64
-"""A pixel belongs to an object if it covers a quarter of it (of 255)."""
+"""Minimum coverage (0 to 255) at which a pixel belongs to an object: a quarter of the pixel."""
 Mask = NDArray[np.bool_]
 
 
@@ -74,11 +74,11 @@ class SceneObject:
 
     Attributes:
         category: its name.
-        box: of its visible pixels: zero-based, half-open, whole pixels.
-        pose: the devkit's ``Left`` or ``Right``: where it faces.
-        truncated: it reaches beyond the image.
-        occluded: something hides a part of it.
-        difficult: tiny, or hardly to be seen.
+        box: bounds of its visible pixels: zero-based, half-open, whole pixels.
+        pose: the direction it faces, the devkit's ``Left`` or ``Right``.
+        truncated: whether it reaches beyond the image.
+        occluded: whether something hides a part of it.
+        difficult: whether it is tiny or hardly visible.
     """
 
     category: str
@@ -91,7 +91,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what is in it; ``visible`` are the objects' masks, ``[height, width]``."""
+    """A picture and its objects; ``visible`` holds their masks, each ``[height, width]``."""
 
     image: Image.Image
     objects: tuple[SceneObject, ...]
@@ -100,14 +100,14 @@ class Scene:
 
 def _mask(item: Item, size: tuple[int, int]) -> Mask:
     if item.category is None:
-        # Clutter only hides: its edge may be coarse.
+        # Clutter only hides objects, so its edge may be coarse.
         return np.asarray(silhouette(item.figure, item.placement, size)) > 0
     mask = silhouette(item.figure, item.placement, size, ZOOM).reduce(ZOOM)
     return np.asarray(mask) >= _COVERAGE
 
 
 def _full_area(item: Item, mask: Mask) -> int:
-    """Pixels of the whole silhouette, as if neither hidden nor cut off."""
+    """Number of pixels of the whole silhouette, including those hidden or cut off."""
     left, top, right, bottom = item.box
     if min(left, top) >= 0 and right <= mask.shape[1] and bottom <= mask.shape[0]:
         return int(mask.sum())
@@ -119,7 +119,7 @@ def _full_area(item: Item, mask: Mask) -> int:
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """Shared area as a share of ``one``'s."""
+    """Area of the intersection as a fraction of the area of ``one``."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     area = (one[2] - one[0]) * (one[3] - one[1])
@@ -127,43 +127,43 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 
 def _sizes(rng: np.random.Generator, categories: list[str]) -> list[float]:
-    """Square root of each object's share of the image's area.
+    """Size of each object: the square root of its fraction of the image's area.
 
-    Alone, an object has any size. In company all share a scale, so that a cat
-    is smaller than a horse beside it. Now and then one is tiny.
+    A single object may have any size. Several objects have a common scale, so that
+    a cat is smaller than a horse beside it. Now and then one is tiny.
     """
-    shares = []
+    sizes = []
     common = float(np.exp(between(rng, np.log(0.3), np.log(0.56))))
     for category in categories:
         if chance(rng, 0.04):
-            share = between(rng, 0.11, 0.16)
+            size = between(rng, 0.11, 0.16)
         elif len(categories) == 1:
-            share = float(np.exp(between(rng, np.log(0.27), np.log(0.68))))
+            size = float(np.exp(between(rng, np.log(0.27), np.log(0.68))))
         else:
-            share = common * _STATURES[category] * between(rng, 0.85, 1.15)
-            share = min(max(share * (1.0, 0.95, 0.85)[len(categories) - 2], 0.2), 0.6)
-        shares.append(share)
-    return shares
+            size = common * _STATURES[category] * between(rng, 0.85, 1.15)
+            size = min(max(size * (1.0, 0.95, 0.85)[len(categories) - 2], 0.2), 0.6)
+        sizes.append(size)
+    return sizes
 
 
 def _place_object(
-    rng: np.random.Generator, category: str, share: float, drop: Backdrop, taken: list[Item]
+    rng: np.random.Generator, category: str, size: float, drop: Backdrop, taken: list[Item]
 ) -> Item:
-    """Draw an object of a size and find it a place among the others."""
+    """Draw an object of a given size and find a place for it among the others."""
     figure = DRAWERS[category](rng)
     width, height = drop.width, drop.height
     unit = figure.bounds()
-    scale = share * np.sqrt(width * height / ((unit[2] - unit[0]) * (unit[3] - unit[1])))
+    scale = size * np.sqrt(width * height / ((unit[2] - unit[0]) * (unit[3] - unit[1])))
     scale = min(scale, 0.82 * height / (unit[3] - unit[1]), 0.92 * width / (unit[2] - unit[0]))
     xmin, ymin, xmax, ymax = (side * scale for side in unit)
     wide, tall = xmax - xmin, ymax - ymin
     mirror, cut = chance(rng, 0.5), chance(rng, 0.14)
     patience = 0.4 if chance(rng, 0.2) else 0.1
     best: Item | None = None
-    least = np.inf
+    best_clash = np.inf
     for _ in range(24):
         low = min(max((drop.horizon + 0.05) * height, tall + 1), height - 1.0)
-        # Larger things tend to be nearer, thus lower, but not always.
+        # Larger objects tend to be nearer, and therefore lower, but not always.
         depth = 0.3 * tall / height + 0.7 * rng.random() if chance(rng, 0.6) else rng.random()
         bottom = low + (height - 1 - low) * min(depth, 1.0)
         left = between(rng, 0, max(width - wide, 1))
@@ -178,16 +178,16 @@ def _place_object(
         item = Item(figure, Placement(x, bottom - ymax, scale, mirror), category)
         clashes = [max(_overlap(item.box, one.box), _overlap(one.box, item.box)) for one in taken]
         clash = max(clashes, default=0.0)
-        if clash < least:
-            best, least = item, clash
+        if clash < best_clash:
+            best, best_clash = item, clash
         if clash <= patience:
             break
-    # The first attempt is always better than infinity.
+    # Not None: the clash of the first attempt is below infinity.
     return cast(Item, best)
 
 
 def _clutter(rng: np.random.Generator, drop: Backdrop, objects: list[Item]) -> list[Item]:
-    """Things among the objects; those in front of one may hide little of it."""
+    """Clutter among the objects; a piece in front of an object may hide little of it."""
     items: list[Item] = []
     for _ in range(int(rng.integers(2, 7))):
         drawer, low, high = pick(rng, drop.behind)
@@ -206,7 +206,7 @@ def _clutter(rng: np.random.Generator, drop: Backdrop, objects: list[Item]) -> l
 
 
 def _screens(rng: np.random.Generator, drop: Backdrop, objects: list[Item]) -> list[Item]:
-    """Low clutter right before some of the objects."""
+    """Low clutter directly in front of some of the objects."""
     items = []
     for one in objects:
         if not chance(rng, 0.3):
@@ -222,7 +222,12 @@ def _screens(rng: np.random.Generator, drop: Backdrop, objects: list[Item]) -> l
 
 
 def _visibility(items: list[Item], size: tuple[int, int]) -> list[tuple[Mask, float, float]]:
-    """Of each item, back to front: visible mask, its share and the uncut share of the whole."""
+    """Visible pixels of each item, back to front.
+
+    Returns:
+        For each item its visible mask, the visible fraction of its silhouette, and the
+        fraction that lies within the image.
+    """
     cover: Mask = np.zeros((size[1], size[0]), dtype=np.bool_)
     seen = []
     for item in reversed(items):
@@ -237,7 +242,7 @@ def _visibility(items: list[Item], size: tuple[int, int]) -> list[tuple[Mask, fl
     return seen[::-1]
 
 
-def _annotate(item: Item, visible: Mask, share: float, uncut: float) -> SceneObject:
+def _annotate(item: Item, visible: Mask, fraction: float, uncut: float) -> SceneObject:
     columns, rows = np.flatnonzero(visible.any(axis=0)), np.flatnonzero(visible.any(axis=1))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     size = np.sqrt((box[2] - box[0]) * (box[3] - box[1]) / visible.size)
@@ -246,13 +251,13 @@ def _annotate(item: Item, visible: Mask, share: float, uncut: float) -> SceneObj
         box=box,
         pose="Left" if item.placement.mirror else "Right",
         truncated=bool(uncut < 0.985),
-        occluded=bool(share < 0.95 * uncut),
-        difficult=bool(share < _DIFFICULT_VISIBLE or size < _DIFFICULT_SIZE),
+        occluded=bool(fraction < 0.95 * uncut),
+        difficult=bool(fraction < _DIFFICULT_VISIBLE or size < _DIFFICULT_SIZE),
     )
 
 
 def _shadows(drop: Backdrop, items: list[Item]) -> None:
-    """Every figure's silhouette laid flat on the ground, away from the light, soft."""
+    """Paint soft shadows: every silhouette laid flat on the ground, away from the light."""
     mask = Image.new("L", (drop.width, drop.height))
     draw = ImageDraw.Draw(mask)
     across = -drop.sun[0]
@@ -274,15 +279,15 @@ def _shadows(drop: Backdrop, items: list[Item]) -> None:
 def draw_scene(rng: np.random.Generator, kinds: Sequence[str]) -> Scene:
     """Draw one scene that holds an object of each category of ``kinds``, or more of the first."""
     extra = int(rng.choice([0, 1, 2], p=[0.88, 0.1, 0.02]))
-    categories = [*kinds, *[kinds[0]] * extra][:_MOST_OBJECTS]
+    categories = [*kinds, *[kinds[0]] * extra][:_MAX_OBJECTS]
     longer = between(rng, 0.94, 1.05)
     size = tuple(round(side * longer) for side in pick(rng, _SIZES))
     indoors = not _LIVESTOCK.intersection(categories) and chance(rng, 0.45)
     drop = paint_backdrop(rng, (size[0], size[1]), indoors)
     for attempt in range(_ATTEMPTS):
         objects: list[Item] = []
-        for category, share in zip(categories, _sizes(rng, categories), strict=True):
-            objects.append(_place_object(rng, category, share, drop, objects))
+        for category, extent in zip(categories, _sizes(rng, categories), strict=True):
+            objects.append(_place_object(rng, category, extent, drop, objects))
         others = (
             []
             if attempt == _ATTEMPTS - 1
@@ -290,7 +295,7 @@ def draw_scene(rng: np.random.Generator, kinds: Sequence[str]) -> Scene:
         )
         items = sorted(objects + others, key=lambda item: item.placement.y)
         seen = _visibility(items, (size[0], size[1]))
-        if all(share >= _LEAST_VISIBLE for _, share, _ in seen):
+        if all(fraction >= _MIN_VISIBLE for _, fraction, _ in seen):
             break
     _shadows(drop, items)
     for item in items:

@@ -29,7 +29,7 @@ def _coat(rng: np.random.Generator) -> _Coat:
 
 
 def _head(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """A face turned half to the viewer, about the origin, one unit tall."""
+    """A face half turned to the viewer, centred on the origin, one unit tall."""
     figure = Figure()
     if coat.horns:
         for side in (-1, 1):
@@ -62,8 +62,8 @@ def _patches(figure: Figure, rng: np.random.Generator, coat: _Coat, body: Points
     if coat.patch is None:
         return
     low, high = body.min(axis=0), body.max(axis=0)
-    for share in (0.12, 0.45, 0.78):
-        x = low[0] + (share + between(rng, -0.1, 0.1)) * (high[0] - low[0])
+    for fraction in (0.12, 0.45, 0.78):
+        x = low[0] + (fraction + between(rng, -0.1, 0.1)) * (high[0] - low[0])
         y = low[1] + between(rng, 0.05, 0.6) * (high[1] - low[1])
         angles = np.linspace(0, 2 * np.pi, 7, endpoint=False)
         radii = rng.uniform(0.07, 0.18, 7)
@@ -93,7 +93,7 @@ def _leg(figure: Figure, hip: tuple[float, float], foot: float, colour: Colour) 
 
 
 def _upright(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Standing or walking, the head up or grazing."""
+    """A cow standing or walking, the head up or grazing."""
     figure = Figure()
     stride = between(rng, 0.0, 0.12)
     _tail(figure, rng, coat, -0.58, -0.78)
@@ -149,7 +149,7 @@ def _lying(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _frontal(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Coming towards the viewer."""
+    """A cow coming towards the viewer."""
     figure = Figure()
     _tail(figure, rng, coat, -0.24, -0.66)
     for x in (-0.2, 0.2):
@@ -164,6 +164,6 @@ def _frontal(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def draw_cow(rng: np.random.Generator) -> Figure:
-    """A cow: standing, walking, grazing, lying or coming towards the viewer."""
+    """Draw a cow: standing, walking, grazing, lying or coming towards the viewer."""
     pose = pick(rng, (_upright, _upright, _upright, _upright, _lying, _frontal))
     return pose(rng, _coat(rng))

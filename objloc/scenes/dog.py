@@ -23,7 +23,7 @@ class _Coat:
     collar: Colour | None
     spots: bool
     leg: float
-    """Length of the legs: a dachshund's are short."""
+    """Length of the legs; short for a dachshund."""
 
 
 def _coat(rng: np.random.Generator) -> _Coat:
@@ -38,7 +38,7 @@ def _coat(rng: np.random.Generator) -> _Coat:
 
 
 def _side_head(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """A head in profile, about the origin (the skull's middle), facing right."""
+    """A head in profile, facing right; the origin is the middle of the skull."""
     figure = Figure()
     panting = chance(rng, 0.6)
     if panting:
@@ -64,7 +64,7 @@ def _side_head(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _front_head(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """A face from the front, about the origin, one unit tall."""
+    """A face seen from the front, centred on the origin, one unit tall."""
     figure = Figure()
     face = figure.add(
         smooth([(0, -0.5), (0.36, -0.42), (0.46, -0.05), (0.36, 0.32), (0, 0.46), (-0.36, 0.32),
@@ -94,7 +94,7 @@ def _tail(figure: Figure, rng: np.random.Generator, coat: _Coat, x: float, y: fl
 
 
 def _upright(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Standing or walking, seen from the side."""
+    """A dog standing or walking, seen from the side."""
     figure = Figure()
     leg, stride = coat.leg, between(rng, 0.0, 0.15)
     back, belly = -leg - 0.27, -leg + 0.03
@@ -127,7 +127,7 @@ def _upright(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _sitting(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Sitting, the body aslant; the face in profile or from the front."""
+    """A dog sitting, the body at an angle; the face in profile or from the front."""
     figure = Figure()
     wag = between(rng, 0.05, 0.2)
     figure.add(
@@ -183,7 +183,7 @@ def _lying(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _running(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """At full stretch, off the ground."""
+    """A dog running at full stretch, off the ground."""
     figure = Figure()
     _tail(figure, rng, coat, -0.5, -0.5)
     far = dark(coat.base, 0.25)
@@ -211,7 +211,7 @@ def _running(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _facing(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Sitting, seen from the front."""
+    """A dog sitting, seen from the front."""
     figure = Figure()
     side = pick(rng, (-1, 1))
     figure.add(
@@ -239,6 +239,6 @@ def _facing(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def draw_dog(rng: np.random.Generator) -> Figure:
-    """A dog: standing, walking, running, sitting or lying."""
+    """Draw a dog: standing, walking, running, sitting or lying."""
     pose = pick(rng, (_upright, _upright, _upright, _sitting, _sitting, _lying, _running, _facing))
     return pose(rng, _coat(rng))

@@ -1,8 +1,8 @@
 """Figures made of filled polygons, in units of their own.
 
-A figure stands on ``y = 0`` (y grows downwards, so a body is at negative y),
-about ``x = 0``, facing right, and is about one unit tall. It can be painted at
-any size, mirrored, or flattened into its own shadow, since all is polygons.
+A figure faces right, stands on ``y = 0`` near ``x = 0`` and is about one unit tall
+(y grows downwards, so a body is at negative y). Since it consists of polygons, it
+can be painted at any size, mirrored, or flattened into its own shadow.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 Points = NDArray[np.float64]
-"""``[n, 2]``: x, y."""
+"""Points, ``[n, 2]``: x and y."""
 Colour = tuple[int, int, int]
 PointLike = Points | Sequence[tuple[float, float]]
 
@@ -23,7 +23,7 @@ _CAP = np.linspace(-np.pi / 2, np.pi / 2, 7)[1:-1]
 
 
 def _spline_basis(samples: int) -> Points:
-    """Weights of four neighbours along a Catmull-Rom segment: ``[samples, 4]``."""
+    """Weights of the four control points along a Catmull-Rom segment: ``[samples, 4]``."""
     t = np.linspace(0, 1, samples, endpoint=False)[:, None]
     powers = np.concatenate([np.ones_like(t), t, t**2, t**3], axis=1)
     matrix = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
@@ -41,7 +41,7 @@ def smooth(points: PointLike) -> Points:
 
 @cache
 def _around(count: int) -> NDArray[np.int64]:
-    """For each knot of a closed line those before, at and after it: ``[count, 4]``."""
+    """Indices of the four knots around each segment of a closed line: ``[count, 4]``."""
     return (np.arange(count)[:, None] + np.arange(-1, 3)) % count
 
 
@@ -65,11 +65,11 @@ def rotated(points: PointLike, angle: float) -> Points:
 
 
 def limb(points: PointLike, widths: Sequence[float]) -> Points:
-    """A round-ended stroke along a smooth line whose width changes on the way.
+    """A stroke with round ends along a smooth line; its width changes on the way.
 
     Args:
-        points: what the line passes through, two or more.
-        widths: its width at each of them.
+        points: two or more points on the line.
+        widths: width at each point.
     """
     knots = np.column_stack([np.asarray(points, dtype=np.float64), widths])
     line = _open_spline(knots)
@@ -96,10 +96,10 @@ class Shape:
     Attributes:
         points: its outline.
         colour: its fill.
-        alpha: how much it covers, 0 to 1.
-        shade: how dark its side away from the light is, 0 to 1.
-        clip: it shows only inside this outline.
-        solid: it belongs to the silhouette; whiskers and steam don't.
+        alpha: opacity, 0 to 1.
+        shade: darkness of the side away from the light, 0 to 1.
+        clip: outline outside of which the shape is not painted.
+        solid: whether it belongs to the silhouette; whiskers and steam do not.
     """
 
     points: Points
@@ -112,7 +112,7 @@ class Shape:
 
 @dataclass
 class Figure:
-    """Shapes, back to front."""
+    """Shapes ordered from back to front."""
 
     shapes: list[Shape] = field(default_factory=list)
 
@@ -126,13 +126,13 @@ class Figure:
         clip: Points | None = None,
         solid: bool = True,
     ) -> Points:
-        """Put a shape in front of the others; returns its outline."""
+        """Put a shape in front of the others and return its outline."""
         outline = np.asarray(points, dtype=np.float64)
         self.shapes.append(Shape(outline, colour, alpha, shade, clip, solid and clip is None))
         return outline
 
     def line(self, points: PointLike, width: float, colour: Colour, alpha: float = 1.0) -> None:
-        """A thin drawn line (mouths, whiskers), no part of the silhouette."""
+        """Draw a thin line (mouth, whiskers) that is not part of the silhouette."""
         count = len(points)
         self.add(limb(points, [width] * count), colour, alpha=alpha, solid=False)
 
@@ -161,7 +161,7 @@ class Figure:
             )
 
     def bounds(self) -> tuple[float, float, float, float]:
-        """xmin, ymin, xmax, ymax of the silhouette, in the figure's units."""
+        """Bounds of the silhouette (xmin, ymin, xmax, ymax), in the figure's units."""
         points = np.concatenate([shape.points for shape in self.shapes if shape.solid])
         (xmin, ymin), (xmax, ymax) = points.min(axis=0), points.max(axis=0)
         return float(xmin), float(ymin), float(xmax), float(ymax)
@@ -169,10 +169,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a figure stands: figure units to pixels.
+    """Position of a figure in a picture: maps figure units to pixels.
 
-    ``(x, y)`` is where its origin goes; ``scale`` pixels a unit; ``mirror``
-    makes it face left.
+    Attributes:
+        x, y: pixel at which the figure's origin lies.
+        scale: pixels per unit.
+        mirror: whether the figure faces left.
     """
 
     x: float
@@ -181,7 +183,7 @@ class Placement:
     mirror: bool = False
 
     def __call__(self, points: Points, zoom: float = 1.0) -> Points:
-        """Points in pixels times ``zoom``."""
+        """Convert points to pixels, multiplied by ``zoom``."""
         across = -self.scale if self.mirror else self.scale
         return np.asarray((points * (across, self.scale) + (self.x, self.y)) * zoom)
 
@@ -189,7 +191,7 @@ class Placement:
 def outlines(
     figure: Figure, placement: Placement, zoom: float = 1.0, solid: bool = False
 ) -> list[Points]:
-    """The outlines of a figure's shapes in pixels times ``zoom``; only the solid ones if asked."""
+    """Outlines of a figure's shapes (or of the solid ones) in pixels times ``zoom``."""
     shapes = [shape.points for shape in figure.shapes if shape.solid or not solid]
     placed = placement(np.concatenate(shapes), zoom)
     ends = np.cumsum([len(points) for points in shapes]).tolist()
@@ -202,14 +204,14 @@ def _flat(points: Points) -> list[float]:
 
 
 def _mask(points: Points, box: tuple[int, int, int, int], alpha: float = 1.0) -> Image.Image:
-    """A polygon's mask within a box of pixels, so opaque."""
+    """Mask of a polygon within a box of pixels, with opacity ``alpha``."""
     mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
     ImageDraw.Draw(mask).polygon(_flat(points - box[:2]), fill=round(255 * alpha))
     return mask
 
 
 def _pixel_box(points: Points, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """The pixels a polygon may touch, within the image; None if there are none."""
+    """Box of the pixels within the image that a polygon may touch; None if there are none."""
     low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)) + 1
     box = (
         max(int(low[0]), 0),
@@ -221,7 +223,7 @@ def _pixel_box(points: Points, size: tuple[int, int]) -> tuple[int, int, int, in
 
 
 def _darker(colour: Colour) -> Colour:
-    """A colour in shadow: darker and a little cooler."""
+    """The colour in shadow: darker and a little cooler."""
     red, green, blue = colour
     return int(red * 0.62), int(green * 0.62), int(blue * 0.72)
 
@@ -236,11 +238,11 @@ def paint(
     """Paint a figure onto an RGB image.
 
     Args:
-        image: changed in place.
-        figure: what to paint.
-        placement: where, in pixels of an image ``zoom`` times smaller.
-        zoom: how much larger ``image`` is than the placement's pixels.
-        light: direction the light comes from, as seen on screen.
+        image: the picture, changed in place.
+        figure: the figure to paint.
+        placement: position, in pixels of an image ``zoom`` times smaller.
+        zoom: size of ``image`` relative to the placement's pixels.
+        light: direction from which the light comes, as seen on screen.
     """
     draw = ImageDraw.Draw(image)
     for shape, points in zip(figure.shapes, outlines(figure, placement, zoom), strict=True):
@@ -266,7 +268,7 @@ def paint(
 def silhouette(
     figure: Figure, placement: Placement, size: tuple[int, int], zoom: int = 1
 ) -> Image.Image:
-    """The mask ("L") of a figure's solid shapes on an image of ``size`` times ``zoom``."""
+    """Mask (mode "L") of a figure's solid shapes on an image of ``size`` times ``zoom``."""
     mask = Image.new("L", (size[0] * zoom, size[1] * zoom))
     draw = ImageDraw.Draw(mask)
     for points in outlines(figure, placement, zoom, solid=True):

@@ -1,4 +1,7 @@
-"""What stands about in the living room; see clutter.py."""
+"""Furniture of the living room.
+
+Each function draws one figure about one unit high that stands on y = 0.
+"""
 
 import numpy as np
 

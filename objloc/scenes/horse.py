@@ -59,7 +59,7 @@ def _head(coat: _Coat) -> Figure:
 
 
 def _leg(figure: Figure, coat: _Coat, knots: Knots, colour: Colour) -> None:
-    """A leg through hip, knee, fetlock and hoof."""
+    """Add a leg through hip, knee, fetlock and hoof."""
     figure.add(limb(knots, [0.17, 0.085, 0.06, 0.055]), colour, shade=0.2)
     (x, y), (end_x, end_y) = knots[2], knots[3]
     if coat.socks:
@@ -68,7 +68,7 @@ def _leg(figure: Figure, coat: _Coat, knots: Knots, colour: Colour) -> None:
 
 
 def _legs(rng: np.random.Generator, gait: str) -> tuple[list[Knots], list[Knots]]:
-    """Far and near legs, hind and fore."""
+    """Knots of the far and near legs, hind and fore."""
     if gait == "gallop":
         far: list[Knots] = [
             [(-0.3, -0.5), (-0.44, -0.36), (-0.62, -0.26), (-0.7, -0.17)],
@@ -116,11 +116,11 @@ def _tail(figure: Figure, coat: _Coat, flying: bool) -> None:
 
 
 def _mane(figure: Figure, coat: _Coat, neck: Knots, flying: bool) -> None:
-    """Locks along the back of the neck."""
+    """Add locks of hair along the back of the neck."""
     line = np.asarray(neck)
-    for share in np.linspace(0, 1, 7):
-        x = float(np.interp(share, (0, 0.5, 1), line[:, 0])) - 0.1
-        y = float(np.interp(share, (0, 0.5, 1), line[:, 1])) - 0.02
+    for fraction in np.linspace(0, 1, 7):
+        x = float(np.interp(fraction, (0, 0.5, 1), line[:, 0])) - 0.1
+        y = float(np.interp(fraction, (0, 0.5, 1), line[:, 1])) - 0.02
         drop = (-0.12, 0.0) if flying else (-0.05, 0.1)
         figure.add(
             limb([(x + 0.05, y - 0.03), (x, y), (x + drop[0], y + drop[1])], [0.09, 0.09, 0.03]),
@@ -129,7 +129,7 @@ def _mane(figure: Figure, coat: _Coat, neck: Knots, flying: bool) -> None:
 
 
 def _upright(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Standing, walking or galloping, the head up or grazing."""
+    """A horse standing, walking or galloping, the head up or grazing."""
     gait = pick(rng, ("stand", "walk", "walk", "gallop"))
     grazing = gait == "stand" and chance(rng, 0.6)
     figure = Figure()
@@ -168,7 +168,7 @@ def _upright(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _rearing(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """On its hind legs."""
+    """A horse on its hind legs."""
     figure = Figure()
     figure.add(
         limb(
@@ -204,7 +204,7 @@ def _rearing(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _lying(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Resting, the legs folded, the head up."""
+    """A horse resting, the legs folded, the head up."""
     figure = Figure()
     figure.add(
         limb([(-0.5, -0.26), (-0.64, -0.2), (-0.74, -0.04)], [0.06, 0.12, 0.04]),
@@ -231,13 +231,13 @@ def _lying(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def draw_horse(rng: np.random.Generator) -> Figure:
-    """A horse: standing, grazing, walking, galloping, rearing or lying."""
+    """Draw a horse: standing, grazing, walking, galloping, rearing or lying."""
     pose = pick(rng, (_rearing, _lying, *(_upright,) * 8))
     return pose(rng, _coat(rng))
 
 
 def horse_statue(stone: Colour) -> Figure:
-    """A rearing horse of stone on a plinth: a distractor, all of one colour."""
+    """A stone statue of a rearing horse on a plinth: a distractor, all of one colour."""
     coat = _Coat(stone, light(stone, 0.1), False, False, None)
     figure = Figure()
     figure.add(

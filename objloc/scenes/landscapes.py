@@ -9,19 +9,19 @@ from objloc.scenes.setting import Backdrop, ridge, sky, speckle
 
 
 def _path(rng: np.random.Generator, drop: Backdrop, colour: Colour) -> None:
-    """A path that winds from the front to the horizon."""
-    share = np.linspace(0, 1, 24)
-    ys = 1.02 - share * (0.98 - drop.horizon)
-    half = 0.09 * (1 - share) ** 1.6 + 0.004
+    """Paint a path that winds from the front to the horizon."""
+    fraction = np.linspace(0, 1, 24)
+    ys = 1.02 - fraction * (0.98 - drop.horizon)
+    half = 0.09 * (1 - fraction) ** 1.6 + 0.004
     middle = between(rng, 0.15, 0.85) + between(rng, 0.05, 0.2) * np.sin(
-        share * between(rng, 3, 6) + rng.random() * 6
-    ) * (1.2 - share)
+        fraction * between(rng, 3, 6) + rng.random() * 6
+    ) * (1.2 - fraction)
     left, right = np.stack([middle - half, ys], axis=1), np.stack([middle + half, ys], axis=1)
     drop.polygon(np.concatenate([left, right[::-1]]), colour)
 
 
 def meadow(rng: np.random.Generator, drop: Backdrop) -> None:
-    """Hills, grass and flowers; mountains now and then."""
+    """Paint hills, grass and flowers, and now and then mountains."""
     if sky(rng, drop) == "night" and chance(rng, 0.7):
         drop.air = (255, 244, 140)
     grass = varied(
@@ -32,9 +32,9 @@ def meadow(rng: np.random.Generator, drop: Backdrop) -> None:
         xs = np.linspace(-0.05, 1.05, 8).tolist()
         peaks = [(x, drop.horizon - between(rng, 0.0, 0.16)) for x in xs]
         drop.polygon([(0.0, 1.0), *peaks, (1.0, 1.0)], mix(haze, (96, 110, 140), 0.5))
-    for step, share in enumerate((0.55, 0.3)):
+    for step, fraction in enumerate((0.55, 0.3)):
         level = drop.horizon - 0.05 + 0.035 * step
-        drop.polygon(ridge(rng, level, 0.03), mix(grass, haze, share))
+        drop.polygon(ridge(rng, level, 0.03), mix(grass, haze, fraction))
         for _ in range(int(rng.integers(0, 5))):
             drawer = pick(rng, (nature.tree, nature.pine, clutter.house))
             drop.put(drawer(rng), between(rng, 0, 1), level + 0.03, between(rng, 0.06, 0.13))
@@ -62,7 +62,7 @@ def meadow(rng: np.random.Generator, drop: Backdrop) -> None:
 
 
 def farm(rng: np.random.Generator, drop: Backdrop) -> None:
-    """A yard between barn and fields."""
+    """Paint a yard between barn and fields."""
     sky(rng, drop)
     field_green = varied(rng, (138, 168, 88), 8)
     drop.polygon(ridge(rng, drop.horizon - 0.02, 0.015), mix(field_green, (190, 200, 180), 0.35))
@@ -88,7 +88,7 @@ def farm(rng: np.random.Generator, drop: Backdrop) -> None:
 
 
 def beach(rng: np.random.Generator, drop: Backdrop) -> None:
-    """Sea, surf and sand."""
+    """Paint sea, surf and sand."""
     sky(rng, drop)
     sea = varied(rng, pick(rng, ((78, 158, 178), (84, 140, 180), (110, 180, 180))), 6)
     shore = min(drop.horizon + between(rng, 0.05, 0.16), 0.9)
@@ -115,7 +115,7 @@ def beach(rng: np.random.Generator, drop: Backdrop) -> None:
 
 
 def snow(rng: np.random.Generator, drop: Backdrop) -> None:
-    """Snowy hills and pines."""
+    """Paint snowy hills and pines."""
     sky(rng, drop)
     drop.air = (255, 255, 255) if chance(rng, 0.5) else None
     white = varied(rng, (236, 241, 248), 4)

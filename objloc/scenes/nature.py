@@ -1,6 +1,6 @@
-"""What grows and lies about in the scenes.
+"""Plants, rocks and snow.
 
-Each function draws one figure of about one unit's height, standing on y = 0.
+Each function draws one figure about one unit high that stands on y = 0.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def _leaves(rng: np.random.Generator) -> Colour:
 
 
 def tree(rng: np.random.Generator) -> Figure:
-    """A broad tree of a few clouds of leaves."""
+    """A broad tree with a few clouds of leaves."""
     figure, green = Figure(), _leaves(rng)
     figure.add(limb([(0, 0), (0.02, -0.5)], [0.11, 0.07]), _TRUNK, shade=0.3)
     figure.add(limb([(0.01, -0.35), (0.16, -0.55)], [0.05, 0.03]), _TRUNK)
@@ -110,7 +110,7 @@ def bush(rng: np.random.Generator) -> Figure:
 
 
 def pale_bush(rng: np.random.Generator) -> Figure:
-    """A bush in white blossom: woolly as a sheep, but without legs or face."""
+    """A bush in white blossom: as woolly as a sheep, but without legs or face."""
     figure, green = Figure(), varied(rng, (132, 160, 110), 6)
     figure.add(smooth([(-0.72, 0), (-0.66, -0.4), (0, -0.6), (0.66, -0.4), (0.72, 0)]), green)
     cream = varied(rng, (232, 228, 212), 5)

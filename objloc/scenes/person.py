@@ -1,4 +1,4 @@
-"""People: clothes, hair, and what they do."""
+"""People: clothes, hair and poses."""
 
 from dataclasses import dataclass, replace
 
@@ -37,11 +37,11 @@ class _Look:
     striped: bool
     scarf: Colour | None
     head: float
-    """Height of the head: children's are large."""
+    """Height of the head; large for children."""
     away: bool
-    """Seen from behind."""
+    """Whether the person is seen from behind."""
     hem: float
-    """Length of a skirt."""
+    """Length of the skirt."""
     balloon: Colour | None
 
 
@@ -69,7 +69,7 @@ def _look(rng: np.random.Generator) -> _Look:
 
 
 def _head(look: _Look) -> Figure:
-    """A face half turned to the right, about the origin, one unit tall."""
+    """A face half turned to the right, centred on the origin, one unit tall."""
     figure = Figure()
     if look.style == "bun":
         figure.add(ellipse(-0.28, -0.58, 0.22, 0.2), look.hair, shade=0.25)
@@ -138,7 +138,7 @@ def _head(look: _Look) -> Figure:
 
 
 def _arm(figure: Figure, look: _Look, knots: Knots, back: bool) -> None:
-    """An arm through shoulder, elbow and hand."""
+    """Add an arm through shoulder, elbow and hand."""
     skin, sleeve = (
         (dark(look.skin, 0.15), dark(look.top, 0.2)) if back else (look.skin, dark(look.top, 0.06))
     )
@@ -152,7 +152,7 @@ def _arm(figure: Figure, look: _Look, knots: Knots, back: bool) -> None:
 
 
 def _leg(figure: Figure, look: _Look, knots: Knots, back: bool) -> None:
-    """A leg through hip, knee and foot."""
+    """Add a leg through hip, knee and foot."""
     colour = look.skin if look.skirt else look.below
     colour = dark(colour, 0.2) if back else colour
     widths = [0.1, 0.075, 0.055] if look.skirt else [0.13, 0.105, 0.085]
@@ -165,7 +165,7 @@ def _leg(figure: Figure, look: _Look, knots: Knots, back: bool) -> None:
 
 
 def _trunk(figure: Figure, look: _Look, x: float, hip: float, lean: float) -> tuple[float, float]:
-    """Skirt, top, neck and scarf; returns where the head goes. ``hip`` is its y."""
+    """Add skirt, top, neck and scarf and return the head's position; ``hip`` is the hip's y."""
     shoulder = hip - 0.3
     top_x = x + lean
     if look.style == "long":
@@ -217,7 +217,7 @@ def _trunk(figure: Figure, look: _Look, x: float, hip: float, lean: float) -> tu
 
 
 def _arms(rng: np.random.Generator, x: float, y: float) -> tuple[Knots, Knots]:
-    """Back and front arm from shoulders about (x, y): hanging, waving, akimbo or up."""
+    """Knots of the back and front arm from shoulders near (x, y): hanging, waving, akimbo or up."""
     gesture = pick(rng, ("hang", "hang", "wave", "akimbo", "up", "reach"))
     hang: Knots = [
         (x - 0.12, y),
@@ -248,7 +248,7 @@ def _arms(rng: np.random.Generator, x: float, y: float) -> tuple[Knots, Knots]:
 
 
 def _upright(rng: np.random.Generator, look: _Look) -> Figure:
-    """Standing, walking or running."""
+    """A person standing, walking or running."""
     gait = pick(rng, ("stand", "stand", "walk", "run"))
     figure = Figure()
     hip = -0.46
@@ -279,7 +279,7 @@ def _upright(rng: np.random.Generator, look: _Look) -> Figure:
 
 
 def _seated(rng: np.random.Generator, look: _Look) -> Figure:
-    """Sitting on the ground, knees drawn up or legs stretched."""
+    """A person sitting on the ground, knees drawn up or legs stretched."""
     figure = Figure()
     hip = -0.09
     if chance(rng, 0.5):
@@ -293,7 +293,7 @@ def _seated(rng: np.random.Generator, look: _Look) -> Figure:
     if look.skirt:
         lap = [(-0.14, -0.02), (-0.1, -0.18), (0.1, -0.18), (0.24, -0.16), (0.26, -0.02)]
         figure.add(smooth(lap), look.below, shade=0.25)
-    # The skirt lies on the ground: it doesn't flare from the hip.
+    # The skirt lies on the ground, so it does not flare from the hip.
     head = _trunk(figure, replace(look, skirt=False), 0.0, hip, between(rng, -0.05, 0.03))
     _leg(figure, look, front_leg, False)
     figure.merge(_head(look), head[0], head[1], look.head, between(rng, -8, 8))
@@ -302,7 +302,7 @@ def _seated(rng: np.random.Generator, look: _Look) -> Figure:
 
 
 def draw_person(rng: np.random.Generator) -> Figure:
-    """A person: standing, walking, running, waving or sitting on the ground."""
+    """Draw a person: standing, walking, running, waving or sitting on the ground."""
     look = _look(rng)
     if chance(rng, 0.2):
         return _seated(rng, replace(look, away=False))

@@ -1,4 +1,4 @@
-"""What all backdrops are made of: sky, weather, ridges, speckled ground."""
+"""Parts of all backdrops: sky, weather, ridges, speckled ground."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from objloc.scenes.figure import Colour, Figure, Placement, PointLike, ellipse, 
 from objloc.scenes.palette import WHITE, between, chance, pick, varied
 
 ZOOM = 3
-"""The scene is painted so many times too large, then reduced: soft edges."""
+"""Factor by which the scene is painted too large; reducing it gives soft edges."""
 
 
 Drawer = Callable[[np.random.Generator], Figure]
@@ -18,16 +18,16 @@ Drawer = Callable[[np.random.Generator], Figure]
 
 @dataclass
 class Backdrop:
-    """A painted background and what belongs to it.
+    """A painted background, its light and the clutter that suits it.
 
     Attributes:
         image: RGB, ``ZOOM`` times the final size.
-        horizon: nothing stands above it; share of the height from the top.
-        behind: clutter that stands among the objects, with its height range as
-            shares of the image's height.
+        horizon: level above which nothing stands, as a fraction of the height from the top.
+        behind: clutter that stands among the objects, with its range of heights as
+            fractions of the image's height.
         before: low clutter that hides parts of objects.
-        sun: direction light comes from, as seen on screen.
-        tint: what the whole picture is multiplied by.
+        sun: direction from which the light comes, as seen on screen.
+        tint: factors of red, green and blue for the whole picture.
         shadow: strength of shadows.
     """
 
@@ -39,7 +39,7 @@ class Backdrop:
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     shadow: float = 0.3
     air: Colour | None = None
-    """Of snowflakes or fireflies before everything."""
+    """Colour of snowflakes or fireflies in front of everything; None if there are none."""
 
     @property
     def width(self) -> int:
@@ -52,37 +52,37 @@ class Backdrop:
         return self.image.height // ZOOM
 
     def polygon(self, points: PointLike, colour: Colour) -> None:
-        """Fill a polygon given in shares of the sides."""
+        """Fill a polygon given in fractions of the image's sides."""
         scaled = np.asarray(points, dtype=np.float64) * self.image.size
         ImageDraw.Draw(self.image).polygon(scaled.ravel().tolist(), fill=colour)
 
     def rectangle(self, x: float, y: float, wide: float, high: float, colour: Colour) -> None:
-        """Fill a rectangle given in shares of the sides."""
+        """Fill a rectangle given in fractions of the image's sides."""
         self.polygon([(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)], colour)
 
     def gradient(self, top: Colour, bottom: Colour, low: float, high: float) -> None:
-        """Fill from the share ``low`` of the height to ``high``, top colour to bottom colour."""
+        """Fill from ``low`` to ``high`` (fractions of the height), top colour to bottom colour."""
         start, end = int(low * self.image.height), int(np.ceil(high * self.image.height))
         if end <= start:
             return
-        share = np.linspace(0, 1, end - start)[:, None, None]
-        column = np.array(top) * (1 - share) + np.array(bottom) * share
+        fraction = np.linspace(0, 1, end - start)[:, None, None]
+        column = np.array(top) * (1 - fraction) + np.array(bottom) * fraction
         strip = Image.fromarray(column.astype(np.uint8), "RGB")
         self.image.paste(
             strip.resize((self.image.width, end - start), Image.Resampling.NEAREST), (0, start)
         )
 
     def put(self, figure: Figure, x: float, y: float, height: float) -> None:
-        """Paint a figure at shares of the sides, its unit so high a share of the height."""
+        """Paint a figure; its position and unit are given in fractions of the image's sides."""
         placement = Placement(x * self.width, y * self.height, height * self.height)
         paint(self.image, figure, placement, ZOOM, self.sun)
 
     def finish(self, rng: np.random.Generator) -> None:
-        """What is in the air, before everything else."""
+        """Paint snowflakes or fireflies in front of everything else."""
         if self.air is not None:
             draw, (width, height) = ImageDraw.Draw(self.image), self.image.size
-            for across, down, share in rng.random((int(rng.integers(25, 70)), 3)).tolist():
-                size = (0.002 + 0.004 * share**2) * height
+            for across, down, depth in rng.random((int(rng.integers(25, 70)), 3)).tolist():
+                size = (0.002 + 0.004 * depth**2) * height
                 x, y = across * width, down * height
                 draw.ellipse((x - size, y - size, x + size, y + size), fill=self.air)
 
@@ -116,16 +116,16 @@ _SKIES: dict[str, tuple[Colour, Colour, Colour, tuple[float, float, float]]] = {
     "dusk": ((58, 66, 120), (206, 140, 152), (120, 108, 150), (0.84, 0.79, 0.94)),
     "night": ((24, 32, 66), (62, 82, 124), (70, 84, 120), (0.64, 0.7, 0.94)),
 }
-"""Top and bottom of the sky, clouds, tint."""
+"""Colours of the top and bottom of the sky and of clouds, and the tint, by time of day."""
 
 
 def sky(rng: np.random.Generator, drop: Backdrop) -> str:
-    """Sky, sun or moon, clouds; sets light and tint; returns the time of day."""
+    """Paint sky, sun or moon, and clouds; set light and tint; return the time of day."""
     hour = pick(
         rng, ("noon", "noon", "noon", "morning", "morning", "overcast", "sunset", "dusk", "night")
     )
     top, bottom, cloud, tint = _SKIES[hour]
-    # The scene is tinted as a whole: undo it for the sky, whose colours are final.
+    # The whole scene is tinted later. Undo that for the sky, whose colours are final.
     undo = np.array(tint)
     top, bottom, cloud = (_clipped(np.array(colour) / undo) for colour in (top, bottom, cloud))
     drop.gradient(varied(rng, top, 5), varied(rng, bottom, 5), 0, min(drop.horizon + 0.12, 1))
@@ -152,7 +152,7 @@ def sky(rng: np.random.Generator, drop: Backdrop) -> str:
 
 
 def _birds(rng: np.random.Generator, drop: Backdrop) -> None:
-    """A few birds far away."""
+    """Paint a few birds far away."""
     x, y = between(rng, 0.1, 0.8), between(rng, 0.05, max(drop.horizon - 0.12, 0.06))
     for _ in range(int(rng.integers(2, 6))):
         bird = Figure()
@@ -180,7 +180,7 @@ def _disc(colour: Colour) -> Figure:
 def speckle(
     rng: np.random.Generator, drop: Backdrop, colours: tuple[Colour, ...], count: int, tall: float
 ) -> None:
-    """Tufts, pebbles or tracks strewn over the ground, larger in front."""
+    """Strew tufts, pebbles or tracks over the ground, larger in front."""
     draw, (width, height) = ImageDraw.Draw(drop.image), drop.image.size
     depth = rng.random(count) ** 1.3
     xs, ys = (

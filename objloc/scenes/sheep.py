@@ -31,7 +31,7 @@ class _Coat:
     face: Colour
     horns: bool
     mark: Colour | None
-    """A farmer's paint on the back."""
+    """Colour of a farmer's mark on the back; None if there is none."""
 
 
 def _coat(rng: np.random.Generator) -> _Coat:
@@ -46,7 +46,7 @@ def _wool(
     middle: tuple[float, float],
     radii: tuple[float, float],
 ) -> None:
-    """A woolly mass: curls round an ellipse, with curls drawn on it."""
+    """Add a woolly mass: curls round an ellipse, with curls drawn on it."""
     (x, y), (rx, ry) = middle, radii
     count = max(int(9 * (rx + ry) / 0.6), 9)
     turn = between(rng, 0, 1)
@@ -72,7 +72,7 @@ def _wool(
 
 
 def _head(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """A face from the front, about the origin, one unit tall, a woolly cap on it."""
+    """A face seen from the front with a woolly cap, centred on the origin, one unit tall."""
     figure = Figure()
     for side in (-1, 1):
         figure.add(ellipse(side * 0.42, -0.16, 0.24, 0.11, side * 22), coat.face, shade=0.2)
@@ -116,7 +116,7 @@ def _leg(figure: Figure, x: float, foot: float, colour: Colour) -> None:
 
 
 def _upright(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Standing or grazing, from the side."""
+    """A sheep standing or grazing, seen from the side."""
     figure = Figure()
     stride = between(rng, 0.0, 0.09)
     far = dark(coat.face, 0.3)
@@ -147,7 +147,7 @@ def _lying(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def _frontal(rng: np.random.Generator, coat: _Coat) -> Figure:
-    """Coming towards the viewer."""
+    """A sheep coming towards the viewer."""
     figure = Figure()
     for x in (-0.17, 0.17):
         _leg(figure, x * 1.1, x * 1.1, dark(coat.face, 0.3))
@@ -159,6 +159,6 @@ def _frontal(rng: np.random.Generator, coat: _Coat) -> Figure:
 
 
 def draw_sheep(rng: np.random.Generator) -> Figure:
-    """A sheep: standing, grazing, lying or coming towards the viewer."""
+    """Draw a sheep: standing, grazing, lying or coming towards the viewer."""
     pose = pick(rng, (_upright, _upright, _upright, _lying, _frontal))
     return pose(rng, _coat(rng))

@@ -10,7 +10,7 @@ from objloc.scenes.setting import Backdrop, sky
 
 
 def _bronze_horse(rng: np.random.Generator) -> Figure:
-    """A green statue: not a horse."""
+    """A green statue of a horse: a distractor."""
     return horse_statue(varied(rng, (118, 160, 146), 6))
 
 
@@ -20,7 +20,7 @@ _WALLS: tuple[Colour, ...] = (
 
 
 def _house_fronts(rng: np.random.Generator, drop: Backdrop, foot: float, *, lit: bool) -> None:
-    """A row of houses that stand on ``foot``; behind some windows there is light."""
+    """Paint a row of houses that stand on ``foot``; with ``lit`` some windows are bright."""
     x = -0.05
     while x < 1.05:
         wide, tall = between(rng, 0.16, 0.34), between(rng, 0.35, 1.1) * max(drop.horizon, 0.3)
@@ -36,7 +36,7 @@ def _house_fronts(rng: np.random.Generator, drop: Backdrop, foot: float, *, lit:
 
 
 def street(rng: np.random.Generator, drop: Backdrop) -> None:
-    """House fronts, a pavement and a road."""
+    """Paint house fronts, a pavement and a road."""
     lit = sky(rng, drop) in ("dusk", "night", "sunset")
     foot = drop.horizon + 0.02
     _house_fronts(rng, drop, foot, lit=lit)
@@ -67,7 +67,7 @@ def street(rng: np.random.Generator, drop: Backdrop) -> None:
 
 
 def _picture(rng: np.random.Generator, drop: Backdrop, x: float, y: float) -> None:
-    """A framed landscape on the wall."""
+    """Paint a framed landscape on the wall."""
     wide, high = pick(rng, ((0.12, 0.12), (0.09, 0.15), (0.16, 0.13)))
     drop.rectangle(x, y, wide, high, pick(rng, ((110, 80, 60), (236, 228, 212), (60, 60, 66))))
     x, y, wide, high = x + 0.01, y + 0.013, wide - 0.02, high - 0.026
@@ -93,7 +93,7 @@ _PAPERS: tuple[Colour, ...] = (
 def _window(
     drop: Backdrop, corner: tuple[float, float], high: float, glass: Colour, cloth: Colour
 ) -> None:
-    """A window with two panes, hills behind it, and curtains."""
+    """Paint a window with two panes, hills behind it, and curtains."""
     x, y = corner
     drop.rectangle(x - 0.015, y - 0.02, 0.33, high + 0.04, WHITE)
     low = y + high
@@ -107,17 +107,17 @@ def _window(
 
 
 def _rug(rng: np.random.Generator, drop: Backdrop) -> None:
-    """A round rug on the floor."""
+    """Paint a round rug on the floor."""
     rug = Figure()
     tone = varied(rng, pick(rng, ((178, 84, 74), (90, 120, 146), (206, 176, 126))), 8)
-    for share, colour in ((1.0, tone), (0.82, light(tone, 0.3)), (0.66, tone)):
-        rug.add(ellipse(0, 0, 2.2 * share, 0.62 * share), colour)
+    for size, colour in ((1.0, tone), (0.82, light(tone, 0.3)), (0.66, tone)):
+        rug.add(ellipse(0, 0, 2.2 * size, 0.62 * size), colour)
     y = drop.horizon + (1 - drop.horizon) * 0.6
     drop.put(rug, between(rng, 0.3, 0.7), y, between(rng, 0.12, 0.22))
 
 
 def room(rng: np.random.Generator, drop: Backdrop) -> None:
-    """A living room: wall, floor, window, pictures, rug."""
+    """Paint a living room: wall, floor, window, pictures, rug."""
     wall = varied(rng, pick(rng, _PAPERS), 6)
     drop.gradient(light(wall, 0.1), dark(wall, 0.06), 0, 1)
     if chance(rng, 0.4):

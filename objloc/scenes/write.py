@@ -1,4 +1,4 @@
-"""Scenes as a Pascal VOC devkit on disk."""
+"""Write scenes as a Pascal VOC devkit."""
 
 import hashlib
 import io
@@ -17,16 +17,16 @@ from objloc.files import folder_written_whole
 from objloc.scenes.compose import DRAWERS, Scene, SceneObject, draw_scene
 
 NAME = "SCENES"
-"""The devkit's folder, where Pascal's has VOC2007."""
+"""Name of the devkit's folder; Pascal's is named VOC2007."""
 ABOUT = "scenes.txt"
-"""A file in it that says how it was drawn."""
+"""File in that folder that states the seed and the numbers of images."""
 Progress = Callable[[int, int], None]
 """Called with the number of images drawn so far and in all."""
 
 _QUALITY = 85
 _CHUNK = 25
 _MAX_WORKERS = 4
-_MOST_SETS, _MOST_IMAGES = 9, 99_999
+_MAX_SETS, _MAX_IMAGES = 9, 99_999
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,19 @@ class _Task:
 
 
 def _generator(seed: int, *key: str | int) -> np.random.Generator:
-    """A generator of its own for each key."""
+    """A separate random generator for each key."""
     text = "/".join(str(part) for part in (seed, *key))
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest(), "big"))
 
 
 def _kinds(seed: int, image_set: str, index: int) -> list[str]:
-    """The categories of an image: one to three, as many images of each category as of any other.
+    """Categories of an image: one to three; each category is in the same number of images.
 
-    Each run of 30 images goes through all ordered pairs of categories, in an
-    order of its own. The first of a pair is always drawn; the second if it is
-    one of three of five steps away from the first, which differ from run to
-    run; in every second run one step in five brings a third.
+    Each run of 30 images goes through all ordered pairs of categories in a
+    random order. A pair's second category is one of five steps away from its
+    first. The first is always drawn. The second is drawn for three of the five
+    steps; which three changes from run to run. In every second run, one of the
+    five steps adds a third category.
     """
     names = tuple(DRAWERS)
     count, steps = len(names), len(names) - 1
@@ -65,7 +66,7 @@ def _kinds(seed: int, image_set: str, index: int) -> list[str]:
 
 
 def scene(seed: int, image_set: str, index: int) -> Scene:
-    """The scene of an image: depends on these three alone."""
+    """Draw the scene of an image, which depends on these three arguments alone."""
     return draw_scene(_generator(seed, image_set, index), _kinds(seed, image_set, index))
 
 
@@ -95,7 +96,7 @@ def annotation_xml(image_id: str, drawn: Scene) -> str:
 
 
 def _draw_chunk(folder: Path, seed: int, tasks: list[_Task]) -> list[dict[str, int]]:
-    """Draw and write images; returns each one's categories: 1, or 0 if all are difficult."""
+    """Draw and write images; return each one's categories: 1, or 0 if all objects are difficult."""
     found = []
     for task in tasks:
         drawn = scene(seed, task.image_set, task.index)
@@ -114,13 +115,13 @@ def _draw_chunk(folder: Path, seed: int, tasks: list[_Task]) -> list[dict[str, i
 def _labels(
     folder: Path, seed: int, tasks: list[_Task], workers: int
 ) -> Iterator[list[dict[str, int]]]:
-    """What each chunk of images holds, in order, drawn by so many processes."""
+    """Categories of each chunk of images, in order, drawn by ``workers`` processes."""
     chunks = [tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK)]
     if workers <= 1 or len(chunks) == 1:
         for chunk in chunks:
             yield _draw_chunk(folder, seed, chunk)
         return
-    # A fresh interpreter each: a fork could copy locks held by other threads.
+    # A fresh interpreter for each process: a fork could copy locks held by other threads.
     with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_draw_chunk, folder, seed, chunk) for chunk in chunks]
         try:
@@ -132,7 +133,7 @@ def _labels(
 
 
 def _write_lists(folder: Path, tasks: list[_Task], labels: list[dict[str, int]]) -> None:
-    """``<set>.txt``, and ``<category>_<set>.txt`` with 1, 0 (difficult only) or -1 (absent)."""
+    """Write ``<set>.txt`` and ``<category>_<set>.txt``: 1, 0 (difficult only) or -1 (absent)."""
     for image_set in dict.fromkeys(task.image_set for task in tasks):
         rows = [
             (task.image_id, found)
@@ -148,13 +149,13 @@ def _write_lists(folder: Path, tasks: list[_Task], labels: list[dict[str, int]])
 
 
 def _tasks(images: Mapping[str, int]) -> list[_Task]:
-    if len(images) > _MOST_SETS:
-        raise ObjlocError(f"scenes: expected at most {_MOST_SETS} image sets; found {len(images)}")
+    if len(images) > _MAX_SETS:
+        raise ObjlocError(f"scenes: expected at most {_MAX_SETS} image sets; found {len(images)}")
     tasks = []
     for number, (image_set, count) in enumerate(images.items(), start=1):
-        if not 1 <= count <= _MOST_IMAGES:
+        if not 1 <= count <= _MAX_IMAGES:
             raise ObjlocError(
-                f"scenes: image set '{image_set}': expected 1 to {_MOST_IMAGES} images; "
+                f"scenes: image set '{image_set}': expected 1 to {_MAX_IMAGES} images; "
                 f"found {count}"
             )
         tasks += [
@@ -172,19 +173,19 @@ def draw_devkit(
 ) -> None:
     """Draw the embedded dataset: ``folder/VOCdevkit/SCENES`` as Pascal VOC lays it out.
 
-    An image depends on the seed, its image set's name and its place in it
-    alone: not on the number of images, other sets or processes. Its id is
-    ``scenes_`` and the set's number (in the mapping's order) and its own.
+    An image depends only on the seed, the name of its image set and its place in
+    the set, not on the number of images, other sets or processes. Its id is
+    ``scenes_``, followed by the set's number (in the mapping's order) and its own.
 
     Args:
-        folder: receives the devkit; an earlier one of the name is replaced.
+        folder: receives the devkit; an earlier one of the same name is replaced.
         images: number of images of each image set.
-        seed: of everything that is drawn.
-        progress: told about every few images.
-        workers: processes; None: one for each core, four at most.
+        seed: seed of all drawings.
+        progress: called after every few images.
+        workers: number of processes; None: one for each core, at most four.
 
     Raises:
-        ObjlocError: more sets or images than the ids can tell apart, or the
+        ObjlocError: there are more sets or images than the ids can number, or the
             files can't be written.
     """
     tasks = _tasks(images)
