@@ -151,6 +151,7 @@ def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
         ObjlocError: as ``load_params``.
     """
     yaml = YAML(typ="safe", pure=True)
+    overrides = list(overrides)
     try:
         tree = yaml.load(text)
         if not isinstance(tree, dict):
@@ -160,10 +161,56 @@ def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
     except YAMLError as error:
         reason = " ".join(str(error).split())
         raise ObjlocError(f"{name}: not valid YAML: {reason}") from None
+    extending: set[str] = set()
     if isinstance(agents := tree.get("agents"), dict):
         tree["agents"] = resolve(agents, f"{name}: agents")
+        extending = {
+            key for key, entry in agents.items() if isinstance(entry, dict) and KEY in entry
+        }
+    stated = {override.split(".")[1] for override in overrides if override.startswith("agents.")}
+    try:
+        return _validate(tree, extending - stated)
+    except ValidationError as error:
+        raise ObjlocError(_one_line(name, error)) from None
+
+
+def _validate(tree: dict[str, Any], extending: set[str]) -> Params:
+    """Validate the tree; leave out unused agents that a changed base made impossible.
+
+    A change of a base is meant for the agent in use. Another agent that extends the base
+    may be impossible then; its mistake is reported when it is used.
+
+    Args:
+        tree: the parameters, agents whole.
+        extending: the agents that may be left out.
+
+    Raises:
+        ValidationError: anything else is wrong.
+    """
     try:
         # Through JSON: strict there still takes a list for a tuple.
         return Params.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        raise ObjlocError(_one_line(name, error)) from None
+        unused = (_impossible_together(error) & extending) - {_agent_in_use(tree)}
+        if not unused or _agent_in_use(tree) not in tree["agents"]:
+            raise
+    agents = {name: entry for name, entry in tree["agents"].items() if name not in unused}
+    return Params.model_validate_json(json.dumps(tree | {"agents": agents}))
+
+
+def _agent_in_use(tree: dict[str, Any]) -> str:
+    """The agent that ``train.agent`` names, or would by default."""
+    train = tree.get("train")
+    stated = train.get("agent") if isinstance(train, dict) else None
+    return str(stated or Train().agent)
+
+
+def _impossible_together(error: ValidationError) -> set[str]:
+    """Agents whose values are valid one by one, but not together."""
+    return {
+        str(each["loc"][1])
+        for each in error.errors(include_url=False)
+        if each["type"] == "value_error"
+        and each["loc"][:1] == ("agents",)
+        and len(each["loc"]) <= 3
+    }

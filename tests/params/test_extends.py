@@ -48,6 +48,21 @@ def test_a_base_that_extends_what_extends_it_is_refused_with_the_whole_circle() 
         resolve(agents, "f: agents")
 
 
+def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use() -> None:
+    sampled = [
+        "agents.scenes.learning.windows_per_image=1", "agents.scenes.learning.backup=sampled",
+        "agents.scenes.learning.object_windows=0", "agents.scenes.learning.flip=false",
+        "agents.scenes.learning.crop=0", "agents.scenes.replay.priority_exponent=0.5",
+    ]  # fmt: skip
+    params = load_params(FILE, sampled)
+    assert params.agent.replay.priority_exponent == 0.5
+    assert set(params.agents) < {"scenes", "pretrained", "scratch", "dqn2018"}
+    with pytest.raises(ObjlocError, match=r"agents\.scratch\.\w+"):
+        load_params(FILE, [*sampled, "train.agent=scratch"])
+    with pytest.raises(ObjlocError, match=r"agents\.pretrained\.mdp\.max_steps"):
+        load_params(FILE, [*sampled, "agents.pretrained.mdp.max_steps=0"])
+
+
 def test_an_override_of_a_base_holds_for_the_agents_that_do_not_state_the_key() -> None:
     agents = load_params(FILE, ["agents.scenes.mdp.max_steps=7"]).agents
     assert {name: agent.mdp.max_steps for name, agent in agents.items()} == dict.fromkeys(agents, 7)
