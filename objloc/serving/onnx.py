@@ -85,7 +85,7 @@ def onnx_files(checkpoint: Checkpoint, sha256: str) -> dict[str, bytes]:
     difference = largest_difference(checkpoint, files)
     if not difference <= TOLERANCE:
         raise ObjlocError(
-            f"export: expected Q-values within {TOLERANCE:g} of PyTorch's; found {difference:.2g}"
+            f"export: expected Q-values within {TOLERANCE:g} of PyTorch's; found {difference:.3g}"
         )
     told = _description(checkpoint, sha256, list(views.shape))
     return files | {"model.json": (json.dumps(told, indent=2) + "\n").encode()}

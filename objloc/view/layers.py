@@ -84,7 +84,8 @@ def activations(network: Valuer, image: ImageBatch, name: str) -> Tensor:
     finally:
         for handle in handles:
             handle.remove()
-    return F.relu(seen["answer"][0]).cpu()
+    # In float32 whatever the network computes in: NumPy knows no bfloat16.
+    return F.relu(seen["answer"][0]).float().cpu()
 
 
 def glow(values: NDArray[np.float32]) -> Image.Image:

@@ -107,6 +107,20 @@ def test_activations_of_a_map_are_normalised_as_the_network_does() -> None:
         )
 
 
+def test_activations_in_bfloat16_are_shown_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objloc.network.precision.has_bfloat16", lambda _device: True)
+    encoder = MAP.encoder.model_copy(update={"precision": "bfloat16"})
+    network, image = make_network(MAP.model_copy(update={"encoder": encoder})), some_image(32)
+    dtypes = []
+    layer = network.layers()["conv3"]
+    layer.register_forward_hook(lambda _module, _inputs, output: dtypes.append(output.dtype))
+    maps = activations(network, Pixels(image[None]), "conv3")
+    assert (dtypes, maps.dtype) == ([torch.bfloat16], torch.float32)
+    assert len(activation_pictures(maps)) == 6
+    exact = activations(make_network(MAP), Pixels(image[None]), "conv3")
+    torch.testing.assert_close(maps, exact, atol=0.05, rtol=0.05)
+
+
 def test_looking_leaves_no_hooks_behind() -> None:
     network = make_network(MAP)
     activations(network, Pixels(some_image(32)[None]), "conv1")
