@@ -23,13 +23,14 @@ from benchmarks.published import AblationRow, as_json, parse
 from benchmarks.running import ROOT
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
+from objloc.evaluation.budget_curve import BudgetCurve, DetectionRules
 from objloc.evaluation.metrics import BudgetPoint
-from objloc.evaluation.searches import ledger_of
 from objloc.files import write_json
 from objloc.learning.training import Training
 from objloc.network.feature_store import load_store
 from objloc.network.q_network import build_network
 from objloc.params import Params, load_params
+from objloc.search.budgeted import Searcher
 
 NAME = "voc2007_ablation"
 UPDATES = 400
@@ -202,8 +203,10 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
         network = training.learner.kept
         if not row.settings:
             torch.save(network.state_dict(), weights)
-    ledger = ledger_of(val, network.eval(), params.agent.mdp, params.evaluate, LOOKS)
-    return AblationRow.model_validate(found | ledger.summary().as_json())
+    searcher = Searcher(network.eval(), params.agent.mdp, params.evaluate.search)
+    rules = DetectionRules.of(params.evaluate, searcher.trigger_range)
+    curve = BudgetCurve.of(val, searcher, rules, LOOKS)
+    return AblationRow.model_validate(found | curve.summary().as_json())
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:

@@ -15,7 +15,8 @@ from objloc.evaluation.baselines import (
     fixed_outcomes,
 )
 from objloc.network.checkpoint import load_checkpoint
-from objloc.params import Search
+from objloc.params import SUCCESS_IOU, Search
+from objloc.search.budgeted import Searcher
 
 
 def find_unseen(
@@ -47,11 +48,11 @@ def find_unseen(
         seen = SampleStore.load(folder / "shards", fitted_on, (unseen,), None)
         counted = store.presence()
         blind = {
-            "fixed_box": fit_fixed_boxes(seen, [unseen], 0.5),
+            "fixed_box": fit_fixed_boxes(seen, [unseen], SUCCESS_IOU),
             "whole_image": {unseen: WHOLE_IMAGE},
         }
         rates = {
-            name: fixed_outcomes(store, fixed_boxes(store, boxes), counted).rates(0.5)[0]
+            name: fixed_outcomes(store, fixed_boxes(store, boxes), counted).rates(SUCCESS_IOU)[0]
             for name, boxes in blind.items()
         }
         answered = {}
@@ -63,8 +64,9 @@ def find_unseen(
                 categories=checkpoint.categories,
                 object_category=torch.where(store.object_category == 0, index, -1),
             )
-            outcome = answers(named, network, checkpoint.agent.mdp, params, looks, named.presence())
-            answered[category] = outcome.rates(0.5)[index]
+            searcher = Searcher(network, checkpoint.agent.mdp, params)
+            outcome = answers(named, searcher, looks, named.presence())
+            answered[category] = outcome.rates(SUCCESS_IOU)[index]
         found[path.parent.name.removeprefix("four_seed")] = Unseen(
             fixed_box=rates["fixed_box"],
             whole_image=rates["whole_image"],

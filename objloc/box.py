@@ -9,6 +9,9 @@ reason; the last dimension holds the four numbers.
 import torch
 from torch import Tensor
 
+_NEGLIGIBLE = 0.001
+"""Scores below it are not lowered further by ``soft_nms``."""
+
 
 def area(boxes: Tensor) -> Tensor:
     """Area in square pixels. Shapes: ``[..., 4]`` to ``[...]``."""
@@ -58,22 +61,77 @@ def best_iou(boxes: Tensor, objects: Tensor, present: Tensor) -> Tensor:
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Indices of the boxes kept, best score first.
-
-    A box goes when a better one overlaps it by an IoU above ``threshold``.
-    Equal scores keep their order.
+    """Indices of the boxes kept, best score first; see ``batched_nms``.
 
     Shapes: ``[N, 4]``, ``[N]`` to ``[M]`` (int64).
     """
-    order = torch.argsort(scores, descending=True, stable=True)
-    overlaps = pairwise_iou(boxes[order], boxes[order]) > threshold
-    alive = torch.ones(len(order), dtype=torch.bool)
-    kept = []
-    for rank in range(len(order)):
-        if alive[rank]:
-            kept.append(rank)
-            alive &= ~overlaps[rank]
-    return order[torch.tensor(kept, dtype=torch.int64)]
+    valid = torch.ones_like(scores, dtype=torch.bool)
+    kept = batched_nms(boxes[None], scores[None], valid[None], threshold)[0]
+    order = scores.argsort(descending=True, stable=True)
+    return order[kept[order]]
+
+
+def batched_nms(boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float) -> Tensor:
+    """Non-maximum suppression in each row.
+
+    A box goes when a better one that is kept overlaps it by an IoU above ``threshold``.
+    Equal scores keep their order. Where the same boxes are scored for several categories,
+    their overlaps are computed once.
+
+    Args:
+        boxes: ``[B, W, 4]`` float64.
+        scores: ``[B, W]``, or ``[B, C, W]`` for each of C categories.
+        valid: bool, of the shape of ``scores``; the other boxes count as absent.
+        threshold: IoU above which the lower-scored of two boxes is dropped.
+
+    Returns:
+        Bool, of the shape of ``scores``: the boxes kept.
+    """
+    if scores.dim() == 2:
+        return batched_nms(boxes, scores[:, None], valid[:, None], threshold)[:, 0]
+    overlaps = iou(boxes[:, :, None], boxes[:, None]) > threshold
+    ranked_scores = scores.masked_fill(~valid, -torch.inf)
+    order = ranked_scores.argsort(dim=2, descending=True, stable=True)
+    rank = order.argsort(dim=2)
+    kept = valid.clone()
+    row = torch.arange(len(boxes))[:, None]
+    for place in range(int(valid.sum(dim=2).max()) if valid.numel() else 0):
+        best = order[:, :, place]
+        alive = kept.gather(2, best[..., None])
+        kept &= ~(overlaps[row, best] & alive & (rank > place))
+    return kept
+
+
+def soft_nms(boxes: Tensor, scores: Tensor, valid: Tensor, width: float) -> Tensor:
+    """Soft non-maximum suppression: lower the scores of boxes that overlap better ones.
+
+    The best-scored box keeps its score and every other score is multiplied by
+    exp(-IoU^2 / width) for its overlap with the best; then the best of the rest, and so on.
+    Source: Bodla et al. (2017), "Soft-NMS", equation 3.
+
+    Args:
+        boxes: ``[B, W, 4]`` float64.
+        scores: ``[B, C, W]`` float32, 0 to 1, for each of C categories.
+        valid: bool, of the same shape; the others count as absent.
+        width: of the Gaussian.
+
+    Returns:
+        Scores ``[B, C, W]``; those of absent boxes are 0.
+    """
+    factor = torch.exp(-(iou(boxes[:, :, None], boxes[:, None]) ** 2) / width).float()
+    row = torch.arange(len(boxes))[:, None]
+    found = torch.where(valid, scores, 0.0)
+    left = found.clone()
+    while left.numel():
+        best, place = left.max(dim=2)
+        if float(best.max()) < _NEGLIGIBLE:
+            break
+        factors = torch.where((best > 0)[..., None], factor[row, place], 1.0)
+        open_ = left > 0
+        open_.scatter_(2, place[..., None], False)
+        found = torch.where(open_, found * factors, found)
+        left = torch.where(open_, found, 0.0)
+    return found
 
 
 def quarters(boxes: Tensor) -> Tensor:

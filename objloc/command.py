@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -13,6 +13,9 @@ from objloc.errors import ObjlocError
 # other sleep instead of spinning. Spinning threads slow training down several times
 # as soon as anything else wants a processor (`python -m benchmarks.threads`).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+Log = Callable[[str], None]
+"""Takes a line of progress."""
 
 
 @contextmanager

@@ -42,6 +42,7 @@ def main(
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params
+    from objloc.search.localiser import Localiser
     from objloc.view.animation_files import require_encoder, write_animation, write_animations
     from objloc.view.subject import search_image_set, search_photograph
 
@@ -54,7 +55,7 @@ def main(
         files = write_animations(search_image_set(shards, checkpoint, params), output, params)
         log_pictures(files, "animate", shards, model, checkpoint)
     else:
-        search = search_photograph(photograph(image), checkpoint, category, truth)
+        search = search_photograph(photograph(image), Localiser(checkpoint), category, truth)
         write_animation(search, output, name, params)
 
 

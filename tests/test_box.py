@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 
 from objloc.box import (
     area,
+    batched_nms,
     best_iou,
     best_iou_by_label,
     flip_horizontally,
@@ -10,6 +13,7 @@ from objloc.box import (
     iou,
     non_maximum_suppression,
     pairwise_iou,
+    soft_nms,
     to_voc,
 )
 
@@ -106,6 +110,61 @@ def test_suppression_keeps_the_best_of_what_overlaps() -> None:
     # Equal scores keep their order: 1 before 3; both overlap 0.
     assert non_maximum_suppression(candidates, scores, 0.3).tolist() == [1, 2]
     assert non_maximum_suppression(candidates, scores, 0.99).tolist() == [1, 3, 0, 2]
+
+
+def slow_nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> list[int]:
+    """Indices of the boxes kept, best first, by the definition."""
+    kept: list[int] = []
+    for one in sorted(range(len(boxes)), key=lambda index: -float(scores[index])):
+        if all(float(iou(boxes[one], boxes[other])) <= threshold for other in kept):
+            kept.append(one)
+    return kept
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.7, 1.0])
+def test_suppression_in_many_rows_equals_one_after_the_other(threshold: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    corners = torch.rand(20, 15, 4, generator=generator, dtype=torch.float64) * 60
+    boxes = torch.cat([corners[..., :2], corners[..., :2] + 5 + corners[..., 2:]], dim=-1)
+    # Few different scores: ties too.
+    scores = torch.randint(6, (20, 15), generator=generator).float()
+    valid = torch.arange(15) < torch.randint(0, 16, (20, 1), generator=generator)
+    kept = batched_nms(boxes, scores.masked_fill(~valid, float("nan")), valid, threshold)
+    assert not batched_nms(boxes[:0], scores[:0], valid[:0], threshold).numel()
+    # Boxes scored twice, for two categories.
+    other = (~valid & (scores > 2)).flip(1)
+    both = torch.stack([scores, scores.flip(1)], dim=1)
+    together = batched_nms(boxes, both, torch.stack([valid, other], dim=1), threshold)
+    assert torch.equal(together[:, 0], kept)
+    assert torch.equal(together[:, 1], batched_nms(boxes, scores.flip(1), other, threshold))
+    for row in range(20):
+        number = int(valid[row].sum())
+        mine = boxes[row, :number], scores[row, :number]
+        expected = slow_nms(*mine, threshold)
+        assert kept[row].nonzero().flatten().tolist() == sorted(expected)
+        assert non_maximum_suppression(*mine, threshold).tolist() == expected
+
+
+def test_soft_suppression_lowers_scores_by_each_better_one_in_turn() -> None:
+    generator = torch.Generator().manual_seed(2)
+    corners = torch.rand(6, 9, 4, generator=generator, dtype=torch.float64) * 30
+    boxes = torch.cat([corners[..., :2], corners[..., :2] + 5 + corners[..., 2:]], dim=-1)
+    scores = 0.1 + 0.9 * torch.rand(6, 2, 9, generator=generator)
+    valid = torch.rand(6, 2, 9, generator=generator) > 0.2
+    found = soft_nms(boxes, scores, valid, 0.3)
+    for row in range(6):
+        for category in range(2):
+            left = {n: float(scores[row, category, n]) for n in range(9) if valid[row, category, n]}
+            expected = dict.fromkeys(range(9), 0.0)
+            while left:
+                best = max(left, key=lambda n: left[n])
+                expected[best] = left.pop(best)
+                for n in left:
+                    overlap = float(iou(boxes[row, best], boxes[row, n]))
+                    left[n] *= math.exp(-(overlap**2) / 0.3)
+            values = found[row, category].tolist()
+            assert values == pytest.approx([expected[n] for n in range(9)], abs=1e-6)
+    assert not soft_nms(boxes[:0], scores[:0], valid[:0], 0.3).numel()
 
 
 def test_flipping_twice_gives_the_box_back() -> None:

@@ -139,7 +139,7 @@ def _rows(result: "Result", label: str) -> list[str]:
     if not result.found:
         return [f"{label}  nothing found in {result.windows} windows"]
     return [
-        f"{label}  {each.category:14} {each.score:7.2f} {each.search.steps:5d} "
+        f"{label}  {each.category:14} {each.score:7.2f} {len(each.search.steps):5d} "
         + " ".join(f"{corner:7.1f}" for corner in each.box)
         for each in result.found
     ]

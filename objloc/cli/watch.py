@@ -61,24 +61,19 @@ def command(
     import json
 
     from objloc.data.photograph import photograph
-    from objloc.network.checkpoint import load_checkpoint
     from objloc.params import Animate
-    from objloc.search.localiser import Localiser, model_path
+    from objloc.search.localiser import Localiser
     from objloc.view.animation_files import require_encoder, write_animation
     from objloc.view.subject import search_photograph
-    from objloc.view.way import search_within
 
     params = Animate(format=kind.value, frames_per_second=frames_per_second, height=height)
     require_encoder(params.format)
-    checkpoint = load_checkpoint(model_path(model))
+    agent = Localiser.load(model)
     picture = photograph(image)
-    if max_windows is not None:
-        search = search_within(picture, Localiser(checkpoint), category, truth, max_windows)
-    else:
-        if category is None:
-            found = Localiser(checkpoint)(picture.image).found
-            category = found[0].category if found else checkpoint.categories[0]
-        search = search_photograph(picture, checkpoint, category, truth)
+    if max_windows is None and category is None:
+        found = agent(picture).found
+        category = found[0].category if found else agent.categories[0]
+    search = search_photograph(picture, agent, category, truth, max_windows)
     path = write_animation(search, output, None, params)
     headline, sentence = search.verdict()
     if as_json:

@@ -11,12 +11,12 @@ from torch import Tensor
 from objloc.data.store import SampleStore
 from objloc.diagnosis.bootstrap import Ranking, replicated_aps
 from objloc.diagnosis.curves_by_windows import budgets, curves_of, mean_recall, spend
-from objloc.diagnosis.misses import Misses, explain_misses, going_on
+from objloc.diagnosis.misses import Misses, continue_past_triggers, explain_misses
 from objloc.diagnosis.oracle import Reach, reach_of
 from objloc.diagnosis.tide import Diagnosis, costs, diagnose
 from objloc.errors import ObjlocError
 from objloc.evaluation.detections import objects_of
-from objloc.evaluation.matching import Objects
+from objloc.evaluation.matching import MATCH_IOU, Objects
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, Interval
 from objloc.evaluation.read import EvaluationFiles
 from objloc.evaluation.success import Outcomes, drawn_weights, interval
@@ -109,7 +109,7 @@ def analyse(
     tasks = _tasks(store, evaluation)
     say(f"{evaluation.image_set}: {len(tasks)} searches again")
     searches = rollout(store, policy, mdp, tasks, torch.Generator().manual_seed(0), _BATCH)
-    continued = going_on(store, policy, mdp, searches, threshold)
+    continued = continue_past_triggers(store, policy, mdp, searches, threshold)
     say(f"{evaluation.image_set}: oracle, a beam of {width} windows")
     reach = reach_of(store, mdp, width)
     objects = objects_of(store)
@@ -164,7 +164,7 @@ def spending_curves(
     reach = analysis.reach
     hit = torch.zeros(len(windows), *store.object_category.shape, dtype=torch.bool)
     for row, number in enumerate(windows):
-        hit[row, reach.image, reach.column] = reach.iou[:, number - 1] >= 0.5
+        hit[row, reach.image, reach.column] = reach.iou[:, number - 1] >= MATCH_IOU
     curves["recall_oracle"] = [mean_recall(store, each) for each in hit]
     searches, counted = analysis.searches, analysis.ceiling.counted
     curves["success"] = [

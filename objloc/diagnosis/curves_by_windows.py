@@ -1,4 +1,4 @@
-"""What is reached by the number of windows that a search may look at."""
+"""Recall and average precision by the number of windows that a search may look at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from torch import Tensor
 from objloc.box import iou
 from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import mean_ap, mean_known
-from objloc.evaluation.detections import attended, joined, triggered
+from objloc.evaluation.detections import attended, concatenate, triggered
 from objloc.evaluation.matching import MATCH_IOU, Detections, Objects
 from objloc.search.rollout import Rollout
 
@@ -17,12 +17,12 @@ _BUDGETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 50
 
 
 def budgets(limit: int) -> tuple[int, ...]:
-    """Numbers of windows to measure at, the step limit the last."""
+    """Budgets to measure at; the last is the step limit."""
     return (*(each for each in _BUDGETS if each < limit), limit)
 
 
 def limited(searches: Rollout, windows: int) -> Rollout:
-    """The same searches, ended after so many windows if they had not triggered by then."""
+    """The same searches, ended after ``windows`` windows if they had not triggered by then."""
     return replace(
         searches,
         steps=searches.steps.clamp(max=windows),
@@ -32,7 +32,7 @@ def limited(searches: Rollout, windows: int) -> Rollout:
 
 @dataclass(frozen=True)
 class Spending:
-    """Parts of the curves that one batch of searches contributes.
+    """Contribution of one batch of searches to the curves.
 
     Attributes:
         triggered, attended: detections by budget, then by category.
@@ -51,7 +51,7 @@ NEVER = 1 << 40
 
 
 def spend(store: SampleStore, searches: Rollout, windows: tuple[int, ...], nms: float) -> Spending:
-    """What one batch of searches finds with each number of windows.
+    """The finds of one batch of searches within each budget.
 
     Args:
         store: the images.
@@ -87,24 +87,26 @@ def curves_of(
 
     Returns:
         ``windows``, ``ap_triggered``, ``ap_attended`` (VOC2007) and ``recall``:
-        the share of the objects that are not difficult on which a window was.
+        the fraction of the objects that are not difficult on which a window was.
     """
     windows = list(parts[0].triggered)
     hit = torch.stack([part.first_hit for part in parts]).amin(dim=0)
     return {
         "windows": [float(number) for number in windows],
         "ap_triggered": [
-            mean_ap(joined(part.triggered[number] for part in parts), objects) for number in windows
+            mean_ap(concatenate(part.triggered[number] for part in parts), objects)
+            for number in windows
         ],
         "ap_attended": [
-            mean_ap(joined(part.attended[number] for part in parts), objects) for number in windows
+            mean_ap(concatenate(part.attended[number] for part in parts), objects)
+            for number in windows
         ],
         "recall": [mean_recall(store, hit <= number) for number in windows],
     }
 
 
 def mean_recall(store: SampleStore, hit: Tensor) -> float | None:
-    """Share of the objects hit, mean over the categories; difficult ones do not count.
+    """Fraction of the objects hit, mean over the categories; difficult ones do not count.
 
     Args:
         store: the images.

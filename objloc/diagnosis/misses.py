@@ -1,4 +1,4 @@
-"""Why a search did not end on an object: what only a searcher can do wrong."""
+"""Why a search did not end on an object: errors that only a search can make."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,13 +12,14 @@ from objloc.data.store import SampleStore
 from objloc.diagnosis.oracle import Reach
 from objloc.diagnosis.tide import BACKGROUND_IOU
 from objloc.mdp.environment import Observation
+from objloc.mdp.success import is_success
 from objloc.params import Mdp
 from objloc.search.policy import Policy
 from objloc.search.rollout import Rollout, rollout
 
 SAME_IOU = 0.9
-"""Windows that overlap so much are one to a search that comes back: no single move
-changes so little."""
+"""IoU from which two windows count as one when a search comes back: a single move changes
+more."""
 
 
 class Miss(IntEnum):
@@ -47,7 +48,7 @@ class Miss(IntEnum):
 
 @dataclass(frozen=True)
 class Misses:
-    """Every object of the searches, found or missed; M objects, E searches.
+    """All objects of the searches, found or missed; M objects, E searches.
 
     Attributes:
         search: ``[M]`` int64, the search of the object's category in its image.
@@ -69,8 +70,8 @@ class Misses:
     search_reason: Tensor
 
 
-class Untriggered:
-    """A policy that goes on where it would trigger: its best move instead."""
+class NeverTriggering:
+    """A policy that makes its best move where another would trigger."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -89,28 +90,29 @@ class Untriggered:
         return values[:, :-1].argmax(dim=1), values
 
 
-def going_on(
+def continue_past_triggers(
     store: SampleStore, policy: Policy, mdp: Mdp, searches: Rollout, threshold: float
 ) -> Tensor:
-    """Where searches that triggered on a wrong window would have come without the trigger.
+    """Continue the searches that triggered on a wrong window, as if they had not triggered.
 
     Args:
         store: the images.
-        policy: the one that searched, without chance.
+        policy: the one that searched; deterministic.
         mdp: the decision process.
         searches: E episodes.
         threshold: a window is right if its IoU is above it.
 
     Returns:
-        ``[E, T+1, 4]`` float64: the windows of the search that goes on to the step
-        limit; of any other search its own.
+        ``[E, T+1, 4]`` float64: the windows of each continued search up to the step
+        limit; of any other search those it had.
     """
     boxes = searches.boxes.clone()
-    wrong = (searches.terminated & (searches.final_iou <= threshold)).nonzero().flatten()
+    succeeded = is_success(searches.terminated, searches.final_iou, threshold)
+    wrong = (searches.terminated & ~succeeded).nonzero().flatten()
     if len(wrong):
         tasks = torch.stack([searches.image[wrong], searches.category[wrong]], dim=1)
         generator = torch.Generator().manual_seed(0)
-        boxes[wrong] = rollout(store, Untriggered(policy), mdp, tasks, generator).boxes
+        boxes[wrong] = rollout(store, NeverTriggering(policy), mdp, tasks, generator).boxes
     return boxes
 
 
@@ -122,7 +124,7 @@ def explain_misses(
     Args:
         store: the images.
         searches: one greedy episode of each counted image and category.
-        continued: ``[E, T+1, 4]``, see ``going_on``.
+        continued: ``[E, T+1, 4]``, see ``continue_past_triggers``.
         reach: what the oracle found, of all objects of the store.
         threshold: a window is right if its IoU is above it.
     """
@@ -138,7 +140,7 @@ def explain_misses(
     seen = time <= steps[:, None]
     right = overlap > threshold
     final = overlap.gather(1, steps[:, None])[:, 0]
-    failed = ~(searches.terminated & (searches.final_iou > threshold))
+    failed = ~is_success(searches.terminated, searches.final_iou, threshold)
     # Of the objects that a right window overlaps, the best-matching one is found.
     best = torch.zeros(len(failed), dtype=torch.float64)
     best = best.scatter_reduce(0, search, final, "amax")
@@ -183,11 +185,11 @@ def _first_by(group: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _last_stay(boxes: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Since when searches stay where they end, and whether they came back to it.
+    """The first window of each search's last stay, and whether it came back to it.
 
-    A search that ends on a window which it knew, as far as ``SAME_IOU`` tells, goes in
-    circles: it stays there since it first came. One that ends on a new window
-    stays there since its last step.
+    A search that ends on a window it knows, by ``SAME_IOU``, goes in circles: its stay
+    begins when it first came there. One that ends on a new window stays there since its
+    last step.
 
     Args:
         boxes: ``[E, T+1, 4]``.

@@ -1,7 +1,7 @@
-"""A searcher that sees the truth: what the moves can reach, as far as a beam search finds.
+"""A searcher that sees the ground truth: the best windows that moves can reach.
 
-It says how much of a miss is the agent's. A beam search may overlook a way, so
-what it finds is a lower bound of what is reachable, never the limit itself.
+It shows how much of a miss is the agent's fault. A beam search may overlook a way, so
+its result is a lower bound on what is reachable, not the limit itself.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _ODD = 6364136223846793005
 
 @dataclass(frozen=True)
 class Reach:
-    """How near the oracle comes to each of M objects.
+    """The best IoU that the oracle reaches with each of M objects.
 
     Attributes:
         image: ``[M]`` int64, index into the store.
@@ -65,9 +65,9 @@ def reach_of(
 
     Args:
         store: the images; their pixels are not looked at.
-        mdp: actions, step size, least side and step limit.
+        mdp: actions, step size, minimum side and step limit.
         width: windows kept after each move, those of the highest IoU.
-        starts: ``[S, 4]`` float64, where searches may begin, in shares of the
+        starts: ``[S, 4]`` float64, where searches may begin, in fractions of the
             image's sides; None: at the whole image.
     """
     if starts is None:
@@ -82,7 +82,7 @@ def reach_of(
 
 
 def reached_detections(store: SampleStore, reach: Reach, *, one: bool) -> dict[str, Detections]:
-    """What a searcher would claim that finds all that the oracle does, and nothing else.
+    """Detections of a searcher that finds all that the oracle does, and nothing else.
 
     Args:
         store: the images.
@@ -114,16 +114,16 @@ def beam_search(
 ) -> Tensor:
     """The best IoU within 0, 1, … moves, of many objects side by side.
 
-    After each move the windows of the highest IoU go on. A window that has gone
-    on before does not again: it would only be later. One row does as many do.
+    After each move the windows of the highest IoU continue. A window that has continued
+    before does not again: it would only be later. Rows do not affect each other.
 
     Args:
         objects: ``[B, 4]`` float64 pixels.
         sizes: ``[B, 2]`` float64, width and height of their images in pixels.
         moves: the actions; the trigger, their last, ends a search and moves nothing.
         depth: number of moves.
-        width: windows that go on after each move.
-        starts: ``[S, 4]`` float64 shares of the image's sides.
+        width: windows that continue after each move.
+        starts: ``[S, 4]`` float64 fractions of the image's sides.
 
     Returns:
         ``[B, depth + 1]`` float64.

@@ -1,7 +1,7 @@
-"""Searchers that look at nothing: what every figure stands beside.
+"""Baselines: searchers that look at nothing, for comparison with every figure.
 
 ``random``: every action with the same probability. ``whole_image``: a trigger at
-once. ``fixed_box``: one box for each category, in shares of the image's sides,
+once. ``fixed_box``: one box for each category, in fractions of the image's sides,
 fitted on the training images.
 """
 
@@ -47,7 +47,7 @@ def best_known(figures: Iterable[float | None]) -> float | None:
 
 
 WHOLE_IMAGE: Coordinates = (0.0, 0.0, 1.0, 1.0)
-"""In shares of the image's sides."""
+"""In fractions of the image's sides."""
 
 GRID_LINES = 20
 """The first search tries every box whose sides lie on twentieths of the image."""
@@ -56,10 +56,10 @@ REFINEMENTS = (40, 80)
 
 
 def object_shares(store: SampleStore, category: str) -> tuple[Tensor, Tensor]:
-    """Where the objects of a category lie, in the images that hold it.
+    """Places of a category's objects in the images that hold it.
 
     Returns:
-        ``[N, K, 4]`` float64 shares of the image's sides, and ``[N, K]`` bool, True
+        ``[N, K, 4]`` float64 fractions of the image's sides, and ``[N, K]`` bool, True
         where an object is real.
     """
     mine = store.object_category == store.categories.index(category)
@@ -69,7 +69,7 @@ def object_shares(store: SampleStore, category: str) -> tuple[Tensor, Tensor]:
 
 
 def fit_fixed_box(objects: Tensor, present: Tensor, threshold: float) -> Coordinates:
-    """The one box that overlaps an object in most images by an IoU above a threshold.
+    """The box that overlaps an object in most images by an IoU above a threshold.
 
     Every box on a grid of twentieths is tried, then the best one's sides are
     moved by fortieths and eightieths as long as that helps. Of boxes that hit
@@ -77,12 +77,12 @@ def fit_fixed_box(objects: Tensor, present: Tensor, threshold: float) -> Coordin
     the order of xmin, xmax, ymin, ymax.
 
     Args:
-        objects: ``[N, K, 4]`` float64 shares of the image's sides.
+        objects: ``[N, K, 4]`` float64 fractions of the image's sides.
         present: ``[N, K]`` bool, True where an object is real.
         threshold: IoU to be above.
 
     Returns:
-        Shares of the image's sides; the whole image if there is no object.
+        Fractions of the image's sides; the whole image if there is no object.
     """
     if len(objects) == 0:
         return WHOLE_IMAGE
@@ -130,9 +130,9 @@ def _best_on_grid(objects: Tensor, present: Tensor, threshold: float) -> Tensor:
 def _best_of(
     boxes: Tensor, objects: Tensor, present: Tensor, threshold: float
 ) -> tuple[Tensor, tuple[float, float]]:
-    """The best of boxes ``[B, 4]`` and its worth: images hit, mean IoU."""
+    """The best of boxes ``[B, 4]``, the number of images it hits and its mean IoU."""
     worth: list[tuple[int, float]] = []
-    # So many at a time that the overlaps take some tens of megabytes.
+    # As many at a time as keep the overlaps within some tens of megabytes.
     most = max(1, 2_000_000 // present.numel())
     for first in range(0, len(boxes), most):
         overlaps = best_iou(boxes[first : first + most, None], objects, present)
@@ -146,7 +146,7 @@ def _best_of(
 def fit_fixed_boxes(
     store: SampleStore, categories: Sequence[str], threshold: float
 ) -> dict[str, Coordinates]:
-    """The best fixed box of each category, in shares of the image's sides."""
+    """The best fixed box of each category, in fractions of the image's sides."""
     return {name: fit_fixed_box(*object_shares(store, name), threshold) for name in categories}
 
 
@@ -166,7 +166,7 @@ def fixed_outcomes(store: SampleStore, boxes: Tensor, counted: Tensor) -> Outcom
 
 
 def fixed_detections(store: SampleStore, boxes: Tensor) -> dict[str, Detections]:
-    """The same windows as detections in every image; nothing tells one from another."""
+    """The same windows as detections in every image, all with the same score."""
     image_ids = np.array(store.image_ids)
     return {
         name: Detections(image_ids, boxes[:, index].numpy(), np.ones(len(image_ids)))

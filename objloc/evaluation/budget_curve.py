@@ -1,170 +1,208 @@
-"""What a search with a budget found: detections, and how much each look was worth."""
+"""Measuring a search with a budget: its detections, and curves over the budget.
+
+The shape letters are those of ``objloc.search.trace``.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objloc.box import best_iou
+from objloc.box import batched_nms, best_iou, soft_nms
+from objloc.command import Log
 from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import mean_ap
-from objloc.evaluation.detections import by_category, joined, objects_of, suppress, weaken
+from objloc.evaluation.detections import by_category, concatenate, objects_of
 from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
 from objloc.network.value_range import TriggerRange
-from objloc.search.trace import Looks
+from objloc.params import Evaluate
+from objloc.search.budgeted import Searcher, run_budgeted_search
+from objloc.search.trace import SearchTrace
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
-"""Looks in an image at which curves are measured; 31 and 63 are those of Tree-RL."""
+"""Budgets at which curves are measured; 31 and 63 are those of Tree-RL."""
 
 RECALL_THRESHOLDS = (0.5, 0.6, 0.7)
-
 
 _CHANCES = TriggerRange(0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Overlapping:
-    """What becomes of windows of a category that overlap.
+class DetectionRules:
+    """Rules by which the visited windows of an image become its detections.
 
     Attributes:
-        nms: of two that overlap by a higher IoU the lesser goes.
-        width: windows that were not triggered on are weakened instead, see ``weaken``;
-            None: they go too.
-        values: of triggers, the range.
+        nms: IoU above which the lower-scored of two windows of a category is dropped.
+        per_image: maximum number of detections of an image, the best over all categories.
+        soft_width: windows that were not triggered on get lower scores instead, see
+            ``soft_nms``; None: they are dropped too.
+        trigger_range: of the scores.
     """
 
     nms: float
-    width: float | None = None
-    values: TriggerRange = _CHANCES
+    per_image: int = 100
+    soft_width: float | None = None
+    trigger_range: TriggerRange = _CHANCES
+
+    @classmethod
+    def of(cls, params: Evaluate, trigger_range: TriggerRange) -> Self:
+        """The rules of an evaluation.
+
+        Args:
+            params: the evaluation's.
+            trigger_range: of the model that is evaluated.
+        """
+        search = params.search
+        return cls(params.nms, search.detections_per_image, search.soft_nms, trigger_range)
 
 
 def detections_of(
-    looks: Looks,
+    trace: SearchTrace,
     store: SampleStore,
     images: Tensor,
-    overlapping: Overlapping,
-    most: int,
+    rules: DetectionRules,
     budget: int | None = None,
 ) -> dict[str, dict[str, Detections]]:
     """``triggered`` and ``attended`` detections of some images, by category.
 
-    Every window looked at is scored for every category by the trigger's Q-value.
+    Every visited window is scored for every category by the trigger's Q-value.
 
     Args:
-        looks: of N images.
+        trace: of N images.
         store: all images.
-        images: ``[N]`` int64, which of them were searched.
-        overlapping: what becomes of windows that overlap.
-        most: detections kept of an image, the best over all categories.
-        budget: as if the search had ended after so many looks.
+        images: ``[N]`` int64, the images searched.
+        rules: which windows are kept.
+        budget: as if the search had ended after this number of windows.
     """
-    limit = budget or looks.boxes.shape[1]
-    boxes = looks.boxes[:, :limit]
+    windows = trace.boxes.shape[1]
+    limit = budget or windows
+    boxes = trace.boxes[:, :limit]
     scores, triggered = (
-        each[:, :limit].transpose(1, 2) for each in (looks.values, looks.triggered)
+        each[:, :limit].transpose(1, 2) for each in (trace.trigger_values, trace.triggered)
     )
-    real = looks.real(budget)[:, None, :limit].expand_as(scores)
-    pulled = (triggered > 0) & (triggered <= limit) & real
+    visited = trace.visited(budget)[:, None, :limit].expand_as(scores)
+    in_time = (triggered > 0) & (triggered <= limit) & visited
+    triggers_alone = replace(rules, soft_width=None)
     kept = {
-        "triggered": _dropped(boxes, scores, pulled, overlapping.nms),
-        "attended": _dropped(boxes, scores, real, overlapping.nms)
-        if overlapping.width is None
-        else _weakened(boxes, scores, real, overlapping.width, overlapping.values),
+        "triggered": _kept(boxes, scores, in_time, triggers_alone),
+        "attended": _kept(boxes, scores, visited, rules),
     }
-    # As wide as all looks again: of equal scores topk then takes the same ones.
-    rest = (0, looks.boxes.shape[1] - boxes.shape[1])
+    # As wide as the whole trace again: of equal scores topk then takes the same ones.
+    rest = (0, windows - limit)
     return {
-        kind: _best(looks, F.pad(each, rest, value=-torch.inf), store, images, most)
+        kind: _best(trace, F.pad(each, rest, value=-torch.inf), store, images, rules.per_image)
         for kind, each in kept.items()
     }
 
 
-def _dropped(boxes: Tensor, scores: Tensor, valid: Tensor, nms: float) -> Tensor:
-    """Scores ``[N, C, W]``; infinitely low where a window is dropped."""
-    return torch.where(suppress(boxes, scores, valid, nms), scores, -torch.inf)
-
-
-def _weakened(
-    boxes: Tensor, scores: Tensor, valid: Tensor, width: float, values: TriggerRange
-) -> Tensor:
-    """Scores ``[N, C, W]``, lowered within the range of values; infinitely low if not valid."""
-    shares = weaken(boxes, values.fraction(scores).clamp(0, 1), valid, width)
-    return torch.where(valid, values.value(shares), -torch.inf)
+def _kept(boxes: Tensor, scores: Tensor, valid: Tensor, rules: DetectionRules) -> Tensor:
+    """Scores ``[N, C, W]`` after non-maximum suppression; -inf where a window is dropped."""
+    if rules.soft_width is None:
+        return torch.where(batched_nms(boxes, scores, valid, rules.nms), scores, -torch.inf)
+    values = rules.trigger_range
+    fractions = soft_nms(boxes, values.fraction(scores).clamp(0, 1), valid, rules.soft_width)
+    return torch.where(valid, values.value(fractions), -torch.inf)
 
 
 def _best(
-    looks: Looks, scores: Tensor, store: SampleStore, images: Tensor, most: int
+    trace: SearchTrace, scores: Tensor, store: SampleStore, images: Tensor, per_image: int
 ) -> dict[str, Detections]:
-    """So many detections of each image: ``[N, C, W]`` scores, none where infinite."""
-    windows = looks.boxes.shape[1]
+    """The best detections of each image: ``[N, C, W]`` scores, none where -inf."""
+    windows = trace.boxes.shape[1]
     ranks = scores.flatten(1)
-    best, place = ranks.topk(min(most, ranks.shape[1]), dim=1)
+    best, place = ranks.topk(min(per_image, ranks.shape[1]), dim=1)
     row, column = best.isfinite().nonzero(as_tuple=True)
     place = place[row, column]
     return by_category(
         store,
         place // windows,
         images[row],
-        looks.boxes[row, place % windows],
+        trace.boxes[row, place % windows],
         best[row, column],
     )
 
 
-class Ledger:
-    """Adds up what the batches of a search found.
+class BudgetCurve:
+    """Recall and average precision of a search by its budget.
 
     Args:
         store: the images.
-        overlapping: see ``detections_of``.
-        most: likewise.
-        max_windows: the search's budget.
+        rules: which windows become detections.
+        budget: of the search: the last point of the curve.
     """
 
-    def __init__(
-        self, store: SampleStore, overlapping: Overlapping, most: int, max_windows: int
-    ) -> None:
-        self._store, self._overlapping, self._most = store, overlapping, most
-        self.budgets = (*(each for each in BUDGETS if each < max_windows), max_windows)
-        self.parts: dict[int, list[Mapping[str, Mapping[str, Detections]]]] = {
-            budget: [] for budget in self.budgets
+    def __init__(self, store: SampleStore, rules: DetectionRules, budget: int) -> None:
+        self._store, self._rules = store, rules
+        self._budgets = (*(each for each in BUDGETS if each < budget), budget)
+        self._parts: dict[int, list[Mapping[str, Mapping[str, Detections]]]] = {
+            each: [] for each in self._budgets
         }
-        self._overlaps: dict[int, list[Tensor]] = {budget: [] for budget in self.budgets}
+        self._overlaps: dict[int, list[Tensor]] = {each: [] for each in self._budgets}
         self._windows: list[Tensor] = []
         self._steps: list[Tensor] = []
         self._done = 0
 
-    def add(self, looks: Looks) -> None:
+    @classmethod
+    def of(
+        cls,
+        store: SampleStore,
+        searcher: Searcher,
+        rules: DetectionRules,
+        budget: int,
+        log: Log | None = None,
+    ) -> Self:
+        """Search all categories of each image at once, within a budget.
+
+        Args:
+            store: the images; its categories are the network's.
+            searcher: the agent.
+            rules: which windows become detections.
+            budget: maximum number of windows visited in an image.
+            log: takes a line of progress.
+        """
+        curve = cls(store, rules, budget)
+        for trace in run_budgeted_search(store, searcher, budget):
+            curve.add(trace)
+            if log is not None:
+                log(f"search with {budget} looks: {curve._done} of {len(store)} images")
+        return curve
+
+    def add(self, trace: SearchTrace) -> None:
         """Add the next images of the store."""
         store = self._store
-        images = torch.arange(self._done, self._done + len(looks.number))
+        images = torch.arange(self._done, self._done + len(trace.num_windows))
         self._done += len(images)
-        self._windows.append(looks.number)
-        image, window, _ = (looks.triggered > 0).nonzero(as_tuple=True)
-        self._steps.append(looks.depth[image, window])
+        self._windows.append(trace.num_windows)
+        image, window, _ = (trace.triggered > 0).nonzero(as_tuple=True)
+        self._steps.append(trace.depth[image, window])
         objects, mine = store.boxes[images], store.object_category[images] >= 0
         counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
-        for budget in self.budgets:
-            found = detections_of(looks, store, images, self._overlapping, self._most, budget)
-            self.parts[budget].append(found)
+        for budget in self._budgets:
+            self._parts[budget].append(detections_of(trace, store, images, self._rules, budget))
             row = counted[0]
-            overlap = best_iou(objects[counted], looks.boxes[row], looks.real(budget)[row])
+            overlap = best_iou(objects[counted], trace.boxes[row], trace.visited(budget)[row])
             self._overlaps[budget].append(overlap)
 
-    def detections(self, budget: int) -> dict[str, dict[str, Detections]]:
-        """Of all images, as if the search had ended after so many looks."""
+    def detections(self, budget: int | None = None) -> dict[str, dict[str, Detections]]:
+        """``triggered`` and ``attended`` detections of all images, by category.
+
+        Args:
+            budget: one of the curve's; None: that of the search.
+        """
+        parts = self._parts[budget or self._budgets[-1]]
         return {
-            kind: joined([part[kind] for part in self.parts[budget]])
-            for kind in ("triggered", "attended")
+            kind: concatenate([part[kind] for part in parts]) for kind in ("triggered", "attended")
         }
 
     def summary(self) -> SearchMetrics:
         """Figures for ``metrics.json``; see ``docs/metrics.md``."""
         objects = objects_of(self._store)
         curve = []
-        for budget in self.budgets:
+        for budget in self._budgets:
             overlaps = torch.cat(self._overlaps[budget])
             windows = torch.cat(self._windows).clamp(max=budget).double()
             recall = {

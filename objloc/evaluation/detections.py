@@ -1,4 +1,4 @@
-"""From searches to ranked detections, and the devkit's files of them."""
+"""Ranked detections made from searches, and the devkit's files of them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.box import from_voc, iou, to_voc
+from objloc.box import batched_nms, from_voc, to_voc
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.matching import Detections, Objects, ranked
@@ -25,7 +25,7 @@ def as_written(boxes: Tensor) -> Tensor:
 
 
 def score_as_written(scores: Tensor) -> np.ndarray:
-    """Scores rounded to the 9 digits of the files, which tell all float32 apart."""
+    """Scores rounded to the 9 digits of the files, enough to distinguish any two float32."""
     return np.array([float(f"{score:.9g}") for score in scores.tolist()], dtype=np.float64)
 
 
@@ -49,13 +49,13 @@ def attended(rollout: Rollout, store: SampleStore, nms: float) -> dict[str, Dete
     """All windows that the agent looked at, by category.
 
     The score is the Q-value that the trigger would have had. Of windows of one
-    search that overlap by an IoU above ``nms`` the best-scored stays.
+    search that overlap by an IoU above ``nms`` only the best-scored is kept.
     """
     scores = rollout.q_values[:, :, -1]
     step = torch.arange(scores.shape[1])
     looked_at = step < rollout.steps[:, None]
     longest = int(rollout.steps.max()) if len(rollout.steps) else 0
-    kept = suppress(
+    kept = batched_nms(
         as_written(rollout.boxes[:, :longest]), scores[:, :longest], looked_at[:, :longest], nms
     )
     rows, steps = kept.nonzero(as_tuple=True)
@@ -66,72 +66,6 @@ def attended(rollout: Rollout, store: SampleStore, nms: float) -> dict[str, Dete
         rollout.boxes[rows, steps],
         scores[rows, steps],
     )
-
-
-def suppress(boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float) -> Tensor:
-    """Non-maximum suppression in many searches at once.
-
-    The same as ``objloc.box.non_maximum_suppression`` on each row's valid boxes. Where
-    the same boxes are scored for several categories, their overlaps are computed once.
-
-    Args:
-        boxes: ``[B, W, 4]`` float64.
-        scores: ``[B, W]``, or ``[B, C, W]`` for each of C categories.
-        valid: bool, of the same shape; the others count as absent.
-        threshold: IoU above which the lesser of two boxes goes.
-
-    Returns:
-        Bool, of the same shape: the boxes kept.
-    """
-    if scores.dim() == 2:
-        return suppress(boxes, scores[:, None], valid[:, None], threshold)[:, 0]
-    overlaps = iou(boxes[:, :, None], boxes[:, None]) > threshold
-    ranked_scores = scores.masked_fill(~valid, -torch.inf)
-    order = ranked_scores.argsort(dim=2, descending=True, stable=True)
-    rank = order.argsort(dim=2)
-    kept = valid.clone()
-    row = torch.arange(len(boxes))[:, None]
-    for place in range(int(valid.sum(dim=2).max()) if valid.numel() else 0):
-        best = order[:, :, place]
-        alive = kept.gather(2, best[..., None])
-        kept &= ~(overlaps[row, best] & alive & (rank > place))
-    return kept
-
-
-_NOTHING = 0.001
-"""Scores below it are not weakened further."""
-
-
-def weaken(boxes: Tensor, scores: Tensor, valid: Tensor, width: float) -> Tensor:
-    """Soft non-maximum suppression: scores weakened by better ones that they overlap.
-
-    The best-scored box is left alone and every other is multiplied by exp(-IoU^2 / width)
-    for its overlap with it; then the best of the rest, and so on.
-    Source: Bodla et al. (2017), "Soft-NMS", equation 3.
-
-    Args:
-        boxes: ``[B, W, 4]`` float64.
-        scores: ``[B, C, W]`` float32, 0 to 1, for each of C categories.
-        valid: bool, of the same shape; the others count as absent.
-        width: of the Gaussian.
-
-    Returns:
-        Scores ``[B, C, W]``; those of absent boxes are 0.
-    """
-    factor = torch.exp(-(iou(boxes[:, :, None], boxes[:, None]) ** 2) / width).float()
-    row = torch.arange(len(boxes))[:, None]
-    found = torch.where(valid, scores, 0.0)
-    left = found.clone()
-    while left.numel():
-        best, place = left.max(dim=2)
-        if float(best.max()) < _NOTHING:
-            break
-        factors = torch.where((best > 0)[..., None], factor[row, place], 1.0)
-        open_ = left > 0
-        open_.scatter_(2, place[..., None], False)
-        found = torch.where(open_, found * factors, found)
-        left = torch.where(open_, found, 0.0)
-    return found
 
 
 def by_category(
@@ -151,7 +85,7 @@ def by_category(
     return parts
 
 
-def joined(parts: Iterable[Mapping[str, Detections]]) -> dict[str, Detections]:
+def concatenate(parts: Iterable[Mapping[str, Detections]]) -> dict[str, Detections]:
     """The detections of several batches of searches as one, by category, ranked."""
     parts = list(parts)
     return {

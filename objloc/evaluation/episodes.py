@@ -1,24 +1,42 @@
-"""Episodes of one image set: what each search came to, and the table of them."""
+"""Episodes of one image set: running them, their outcomes, and the table of them."""
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from objloc.box import best_iou, to_voc
+from objloc.command import Log
 from objloc.data.store import SampleStore
 from objloc.evaluation.detections import as_written
 from objloc.evaluation.success import Outcomes
-from objloc.search.rollout import Rollout
+from objloc.mdp.success import is_success
+from objloc.params import Mdp
+from objloc.search.policy import Policy
+from objloc.search.rollout import Rollout, rollout
 
 COLUMNS = (
     "image_set", "image_id", "category", "episode", "steps", "terminated",
     "xmin", "ymin", "xmax", "ymax", "iou", "success",
 )  # fmt: skip
-"""Of ``episodes.csv`` and ``episodes15.csv``."""
+"""Columns of ``episodes.csv`` and ``episodes15.csv``."""
+
+GREEDY_STREAM = "greedy search"
+SAMPLED_STREAM = "{episodes} episodes with epsilon {epsilon:g}"
+RANDOM_STREAM = "random agent"
+RANDOM_DETECTIONS_STREAM = "random detections"
+RANDOM_SCORES_STREAM = "random scores"
+"""Names of streams of random numbers, see ``EpisodeRunner.generator``. They are hashed into
+seeds and never shown: another spelling is another seed, and changes published figures."""
+
+_BATCH = 256
+"""Episodes in lock-step."""
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
@@ -53,9 +71,9 @@ class Episodes:
 
     @classmethod
     def of(cls, rollout: Rollout, store: SampleStore, episode: Tensor | None = None) -> "Episodes":
-        """What the episodes of a rollout came to.
+        """The outcomes of a rollout's episodes.
 
-        IoU is computed anew from the windows as they are written to files, so
+        IoU is computed again from the windows as they are written to files, so
         that a reader of the files finds the same number.
         """
         boxes = as_written(rollout.final_boxes)
@@ -70,7 +88,7 @@ class Episodes:
         )
 
     @classmethod
-    def joined(cls, parts: Iterable["Episodes"]) -> "Episodes":
+    def concatenate(cls, parts: Iterable["Episodes"]) -> "Episodes":
         """Several batches as one."""
         parts = list(parts)
         return cls(
@@ -80,32 +98,118 @@ class Episodes:
             }
         )
 
-    def outcomes(self, counted: Tensor, episodes: int = 1) -> Outcomes:
-        """Lay the episodes out by image and category.
+    def outcomes(self, counted: Tensor) -> Outcomes:
+        """Lay the episodes out by their number, image and category.
 
         Args:
             counted: ``[N, C]`` bool, the images that count for each category;
                 each has all its episodes here.
-            episodes: of each image and category.
         """
-        quality = torch.zeros(episodes, *counted.shape, dtype=torch.float64)
+        quality = torch.zeros(int(self.episode.max()) + 1, *counted.shape, dtype=torch.float64)
         quality[self.episode, self.image, self.category] = torch.where(
             self.terminated, self.iou, 0.0
         )
         return Outcomes(quality, counted)
 
 
+@dataclass(frozen=True)
+class Player:
+    """A policy whose episodes are run.
+
+    Attributes:
+        title: shown in the log.
+        policy: chooses the actions.
+        stream: name of its random numbers, see ``EpisodeRunner.generator``.
+    """
+
+    title: str
+    policy: Policy
+    stream: str
+
+
+class EpisodeRunner:
+    """Runs episodes on an image set in batches and logs the progress.
+
+    Args:
+        store: the images.
+        mdp: the decision process.
+        seed: for the policies' random choices.
+        log: takes a line of progress.
+    """
+
+    def __init__(self, store: SampleStore, mdp: Mdp, seed: int, log: Log) -> None:
+        self.store = store
+        self._mdp = mdp
+        self._seed = seed
+        self._log = log
+
+    def run(self, player: Player, tasks: Tensor) -> Iterator[tuple[slice, Rollout]]:
+        """Run one episode for each task; yield the rows and the episodes of each batch.
+
+        Args:
+            player: acts in them.
+            tasks: ``[M, 2]`` int64, image and category.
+        """
+        policy, title = player.policy, player.title
+        generator = self.generator(player.stream)
+        started = logged = time.monotonic()
+        for first in range(0, len(tasks), _BATCH):
+            rows = slice(first, min(first + _BATCH, len(tasks)))
+            yield rows, rollout(self.store, policy, self._mdp, tasks[rows], generator, _BATCH)
+            now = time.monotonic()
+            if now - logged >= _SECONDS_BETWEEN_LINES and rows.stop < len(tasks):
+                logged = now
+                left = (now - started) / rows.stop * (len(tasks) - rows.stop)
+                self.log(f"{title}: {rows.stop} of {len(tasks)} searches, {left:.0f} s left")
+        self.log(f"{title}: {len(tasks)} searches in {time.monotonic() - started:.1f} s")
+
+    def repeat(self, player: Player, counted: Tensor, episodes: int) -> Episodes:
+        """Run several episodes for each image and category that count.
+
+        Args:
+            player: acts in them.
+            counted: ``[N, C]`` bool.
+            episodes: number for each image and category.
+        """
+        tasks = counted.nonzero()
+        number = torch.arange(episodes).repeat(len(tasks))
+        batches = self.run(player, tasks.repeat_interleave(episodes, dim=0))
+        return Episodes.concatenate(
+            Episodes.of(batch, self.store, number[rows]) for rows, batch in batches
+        )
+
+    def every_task(self, categories: int) -> Tensor:
+        """``[N * categories, 2]`` int64: the first categories in every image."""
+        return torch.cartesian_prod(torch.arange(len(self.store)), torch.arange(categories))
+
+    def generator(self, stream: str) -> torch.Generator:
+        """A random number generator for an image set and purpose.
+
+        Each has its own, so that no figure depends on what else is measured.
+
+        Args:
+            stream: name of the purpose, one of the constants above.
+        """
+        text = f"{self._seed}/{self.store.image_set}/{stream}"
+        digest = hashlib.sha256(text.encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+
+    def log(self, line: str) -> None:
+        """Log a line of progress, with the image set before it."""
+        self._log(f"{self.store.image_set}: {line}")
+
+
 def csv_text(parts: Iterable[tuple[SampleStore, Episodes]], iou_threshold: float) -> str:
     """The table of episodes: one row each, in the order given.
 
-    Corners are one-based inclusive pixels, unrounded; flags are 0 or 1; success
-    is a trigger with IoU above ``iou_threshold``.
+    Corners are one-based inclusive pixels, unrounded; flags are 0 or 1; for success see
+    ``objloc.mdp.success``.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for store, episodes in parts:
-        success = episodes.terminated & (episodes.iou > iou_threshold)
+        success = is_success(episodes.terminated, episodes.iou, iou_threshold)
         for image, category, episode, steps, terminated, box, iou, right in zip(
             episodes.image.tolist(),
             episodes.category.tolist(),

@@ -1,10 +1,14 @@
-"""One model measured on one image set: all searches, and what they came to."""
+"""Measuring a model and the baselines on image sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
+from objloc.command import Log
 from objloc.data.sample import Coordinates
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
@@ -18,25 +22,36 @@ from objloc.evaluation.baselines import (
     fixed_detections,
     fixed_outcomes,
 )
-from objloc.evaluation.detections import objects_of
-from objloc.evaluation.episodes import Episodes
+from objloc.evaluation.budget_curve import BudgetCurve, DetectionRules
+from objloc.evaluation.detections import attended, concatenate, objects_of, triggered
+from objloc.evaluation.episodes import (
+    GREEDY_STREAM,
+    RANDOM_DETECTIONS_STREAM,
+    RANDOM_SCORES_STREAM,
+    RANDOM_STREAM,
+    SAMPLED_STREAM,
+    EpisodeRunner,
+    Episodes,
+    Player,
+)
 from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import SearchMetrics
-from objloc.evaluation.searches import Say, Searches, ledger_of, search_blindly, search_greedily
 from objloc.evaluation.success import Outcomes, counted_images
 from objloc.network.checkpoint import Checkpoint
 from objloc.network.feature_store import load_store
 from objloc.network.valuer import Valuer
 from objloc.params import Evaluate, Mdp
-from objloc.search.policy import GreedyPolicy, RandomPolicy
+from objloc.search.budgeted import Searcher
+from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
+from objloc.search.rollout import Rollout
 
 RANDOM_EPISODES = 15
-"""Of the random agent for each image and category present."""
+"""Episodes of the random agent for each image and category present."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """All that a model and the baselines did on one image set.
+    """Searches of a model and of the baselines in one image set, and their outcomes.
 
     Attributes:
         store: the images; its categories are the model's.
@@ -47,8 +62,10 @@ class Measurement:
         outcomes: success of ``greedy``, ``episodes15``, of ``answer`` where it is
             measured, and of each baseline.
         baseline_detections: of each baseline, by category.
-        fixed: the fixed boxes in shares of the image's sides; None if there was
+        fixed: the fixed boxes in fractions of the image's sides; None if there was
             no training image to fit them on.
+        search: figures of the search with a budget, see ``BudgetCurve.summary``; None
+            without one.
     """
 
     store: SampleStore
@@ -82,7 +99,7 @@ def measure(
     params: Evaluate,
     *,
     fixed: dict[str, Coordinates] | None,
-    say: Say,
+    log: Log,
 ) -> Measurement:
     """Let a model and the baselines search an image set.
 
@@ -90,9 +107,9 @@ def measure(
         store: the images; its categories are the network's.
         network: in evaluation mode, on its device.
         mdp: the decision process that the model was trained in.
-        params: how it is measured.
-        fixed: each category's fixed box in shares of the image's sides.
-        say: takes a line of progress.
+        params: of the measurement.
+        fixed: each category's fixed box in fractions of the image's sides.
+        log: takes a line of progress.
 
     Raises:
         ObjlocError: no image holds any of the categories, or the network's values
@@ -104,35 +121,34 @@ def measure(
             f"image set '{store.image_set}' of {store.data}: expected images that hold "
             f"{', '.join(store.categories)}; found none among {len(store)}"
         )
-    searches = Searches(store, mdp, params.seed, say)
-    spent = None
-    answered = {}
+    runner = EpisodeRunner(store, mdp, params.seed, log)
+    searcher = Searcher(network, mdp, params.search)
+    rules = DetectionRules.of(params, searcher.trigger_range)
+    player = Player("greedy search", GreedyPolicy(network), GREEDY_STREAM)
+    noisy = _noisy_player(network, params)
+    blind = Player("random agent", RandomPolicy(network.num_actions), RANDOM_STREAM)
+    outcomes, search = {}, None
     if params.answer_windows is not None:
-        searches.tell("answers", f"{int(counted.sum())} searches of {params.answer_windows} looks")
-        answered["answer"] = answers(
-            store, network, mdp, params.search, params.answer_windows, counted
-        )
+        budget = params.answer_windows
+        runner.log(f"answers: {int(counted.sum())} searches of {budget} looks")
+        outcomes["answer"] = answers(store, searcher, budget, counted)
     if params.max_windows is None:
-        greedy, detections = search_greedily(searches, network, counted, params.nms)
+        # One set of values for all categories searches for all in the same way.
+        alike = not network.per_category
+        greedy, detections = _search_every_category(runner, player, counted, rules.nms, alike)
     else:
-        greedy = searches.repeat("greedy search", GreedyPolicy(network), counted, 1)
-        ledger = ledger_of(store, network, mdp, params, params.max_windows, searches.tell)
-        detections, spent = ledger.detections(params.max_windows), ledger.summary()
-    sampled = searches.repeat(
-        f"{params.episodes} episodes with epsilon {params.epsilon:g}",
-        GreedyPolicy(network, params.epsilon),
-        counted,
-        params.episodes,
-    )
-    blind = RandomPolicy(network.num_actions)
-    wandering = searches.repeat("random agent", blind, counted, RANDOM_EPISODES)
+        greedy = runner.repeat(player, counted, 1)
+        curve = BudgetCurve.of(store, searcher, rules, params.max_windows, runner.log)
+        detections, search = curve.detections(), curve.summary()
+    sampled = runner.repeat(noisy, counted, params.episodes)
+    wandering = runner.repeat(blind, counted, RANDOM_EPISODES)
     outcomes = {
         "greedy": greedy.outcomes(counted),
-        "episodes15": sampled.outcomes(counted, params.episodes),
-        "random": wandering.outcomes(counted, RANDOM_EPISODES),
-        **answered,
+        "episodes15": sampled.outcomes(counted),
+        "random": wandering.outcomes(counted),
+        **outcomes,
     }
-    baseline_detections = {"random": search_blindly(searches, blind)}
+    baseline_detections = {"random": _random_detections(runner, blind.policy)}
     whole = dict.fromkeys(store.categories, WHOLE_IMAGE)
     for name, shares in (("whole_image", whole), ("fixed_box", fixed)):
         if shares is not None:
@@ -140,8 +156,73 @@ def measure(
             outcomes[name] = fixed_outcomes(store, boxes, counted)
             baseline_detections[name] = fixed_detections(store, boxes)
     return Measurement(
-        store, greedy, sampled, detections, outcomes, baseline_detections, fixed, spent
+        store, greedy, sampled, detections, outcomes, baseline_detections, fixed, search
     )
+
+
+def _search_every_category(
+    runner: EpisodeRunner, player: Player, counted: Tensor, nms: float, alike: bool
+) -> tuple[Episodes, dict[str, dict[str, Detections]]]:
+    """Search every image for every category.
+
+    Args:
+        runner: runs the episodes.
+        player: acts in them; greedy.
+        counted: ``[N, C]`` bool, the images that count for each category.
+        nms: see ``attended``.
+        alike: the player searches for all categories in the same way: once is enough.
+
+    Returns:
+        The greedy episodes of the counted images and categories; ``triggered`` and
+        ``attended`` detections of all, by category.
+    """
+    store = runner.store
+    tasks = runner.every_task(1 if alike else len(store.categories))
+    episodes, triggers, attentions = [], [], []
+    for _, batch in runner.run(player, tasks):
+        _refuse_infinite(batch)
+        copies = [
+            replace(batch, category=torch.full_like(batch.category, category))
+            for category in range(len(store.categories))
+        ]
+        for found in copies if alike else [batch]:
+            triggers.append(triggered(found, store))
+            attentions.append(attended(found, store, nms))
+            done = Episodes.of(found, store)
+            episodes.append(done[counted[done.image, done.category]])
+    together = Episodes.concatenate(episodes)
+    order = (together.image * len(store.categories) + together.category).argsort()
+    return together[order], {
+        "triggered": concatenate(triggers),
+        "attended": concatenate(attentions),
+    }
+
+
+def _refuse_infinite(batch: Rollout) -> None:
+    looked_at = torch.arange(batch.q_values.shape[1]) < batch.steps[:, None]
+    if not batch.q_values[looked_at].isfinite().all():
+        raise ObjlocError(
+            "model: expected finite Q-values; found nan or infinity (its training diverged)"
+        )
+
+
+def _noisy_player(network: Valuer, params: Evaluate) -> Player:
+    """The epsilon-greedy agent."""
+    episodes, epsilon = params.episodes, params.epsilon
+    title = f"{episodes} episodes with epsilon {epsilon:g}"
+    stream = SAMPLED_STREAM.format(episodes=episodes, epsilon=epsilon)
+    return Player(title, GreedyPolicy(network, epsilon), stream)
+
+
+def _random_detections(runner: EpisodeRunner, policy: Policy) -> dict[str, Detections]:
+    """One random search for every category in every image; a trigger's score is random."""
+    player = Player("random detections", policy, RANDOM_DETECTIONS_STREAM)
+    scores = runner.generator(RANDOM_SCORES_STREAM)
+    parts = []
+    for _, batch in runner.run(player, runner.every_task(len(runner.store.categories))):
+        drawn = torch.rand(batch.q_values.shape, generator=scores)
+        parts.append(triggered(replace(batch, q_values=drawn), runner.store))
+    return concatenate(parts)
 
 
 def measure_sets(
@@ -149,7 +230,7 @@ def measure_sets(
     checkpoint: Checkpoint,
     params: Evaluate,
     train_image_set: str,
-    say: Say,
+    log: Log,
     features: Sequence[Path] = (),
     memory_mb: int = 0,
 ) -> list[Measurement]:
@@ -158,10 +239,10 @@ def measure_sets(
     Args:
         shards: folder of shards.
         checkpoint: the model.
-        params: how it is measured, and on which sets.
+        params: of the measurement; ``image_sets`` are measured.
         train_image_set: the fixed boxes are fitted on it; without it in the
             shards there are none.
-        say: takes a line of progress.
+        log: takes a line of progress.
         features: stores of its backbones' features, for pretrained encoders.
         memory_mb: see ``objloc.network.feature_store.open_features``.
 
@@ -188,11 +269,11 @@ def measure_sets(
             )
     fixed = None
     if index.knows(train_image_set):
-        say(f"{train_image_set}: best fixed box of each category")
+        log(f"{train_image_set}: best fixed box of each category")
         seen = SampleStore.load(shards, train_image_set, checkpoint.categories, None)
         fixed = fit_fixed_boxes(seen, checkpoint.categories, params.iou_threshold)
     else:
-        say(f"no best fixed box: {shards} has no image set '{train_image_set}' to fit it on")
+        log(f"no best fixed box: {shards} has no image set '{train_image_set}' to fit it on")
     network = checkpoint.network()
     measurements = []
     for image_set in image_sets:
@@ -204,7 +285,7 @@ def measure_sets(
             features,
             memory_mb,
         )
-        measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, say=say)
+        measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, log=log)
         # The pixels of a large set need not stay while the next is measured.
         light = replace(store.without_images(), jpegs=())
         measurements.append(replace(measured, store=light))

@@ -1,8 +1,7 @@
-"""The success rate: the metric of 2018, and how sure it is.
+"""The success rate: the metric of 2018, and its interval.
 
-An episode succeeds if it ends in a trigger on a window that overlaps an object
-of the category by an IoU above the threshold. Counted are the images that hold
-the category, difficult objects included.
+For the definition of success see ``objloc.mdp.success``. Counted are the images that
+hold the category, difficult objects included.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from objloc.evaluation.average_precision import mean_known
 from objloc.evaluation.matching import Floats
 
 IOU_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
-"""Where success is measured against IoU: .50, .55 to .95."""
+"""Thresholds at which success is measured against IoU: .50, .55 to .95."""
 
 REPLICATES = 1000
 """Number of image sets drawn for an interval."""
@@ -35,12 +34,12 @@ class Outcomes:
     counted: Tensor
 
     def share(self, threshold: float) -> Tensor:
-        """``[N, C]`` float64: share of the episodes that succeed; 0 where not counted."""
+        """``[N, C]`` float64: fraction of the episodes that succeed; 0 where not counted."""
         right = (self.quality > threshold).double().mean(dim=0)
         return torch.where(self.counted, right, 0.0)
 
     def rates(self, threshold: float) -> list[float | None]:
-        """Mean share over the images of each category; None where no image counts."""
+        """Mean success over the images of each category; None where no image counts."""
         total = self.share(threshold).sum(dim=0).tolist()
         number = self.counted.sum(dim=0).tolist()
         return [part / whole if whole else None for part, whole in zip(total, number, strict=True)]

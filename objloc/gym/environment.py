@@ -21,7 +21,8 @@ from objloc.gym.picture import picture_of
 from objloc.gym.stores import open_store
 from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
-from objloc.params import Mdp
+from objloc.mdp.success import is_success
+from objloc.params import SUCCESS_IOU, Mdp
 
 Info = dict[str, Any]
 
@@ -41,7 +42,7 @@ class _Searches:
         window_size: int = 64,
         image_size: int = 128,
         action_history: int = 10,
-        success_iou: float = 0.5,
+        success_iou: float = SUCCESS_IOU,
         scenes: int = 60,
     ) -> None:
         self.slots = slots
@@ -103,7 +104,7 @@ class _Searches:
             "image_id": np.array([self.store.image_ids[row] for row in now.image], dtype=object),
             "category": np.array([self.store.categories[row] for row in now.category], object),
             "steps": self._environment.steps.numpy().copy(),
-            "is_success": (terminated & (iou > self._success_iou)).numpy(),
+            "is_success": is_success(terminated, iou, self._success_iou).numpy(),
         }
 
     def picture(self, slot: int) -> NDArray[np.uint8]:

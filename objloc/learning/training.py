@@ -16,6 +16,7 @@ from objloc.learning.n_step import EpisodeStep
 from objloc.learning.progress import Period, TrainingStatus, ValidationReport
 from objloc.learning.replay import Transition, build_replay
 from objloc.mdp.environment import Environment, Observation, Outcome
+from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Exploration
 from objloc.search.policy import category_values
@@ -189,7 +190,7 @@ class Training:
         """Count the episodes that ended in some slots, and start the next ones there."""
         if len(ended) == 0:
             return
-        success = outcome.terminated & (outcome.iou > self._agent.mdp.trigger_iou)
+        success = is_success(outcome.terminated, outcome.iou, self._agent.mdp.trigger_iou)
         self._period.add(
             episodes=len(ended),
             episode_reward=float(self._episode_reward[ended].sum()),

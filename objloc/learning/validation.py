@@ -7,6 +7,7 @@ from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.evaluation.baselines import WHOLE_IMAGE, fit_fixed_boxes, fixed_boxes, fixed_outcomes
 from objloc.evaluation.success import counted_images
+from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent
 from objloc.search.policy import GreedyPolicy
@@ -102,7 +103,7 @@ class _Part:
             self._tasks,
             torch.Generator(),  # a greedy policy draws nothing
         )
-        success = episodes.terminated & (episodes.final_iou > self._threshold)
+        success = is_success(episodes.terminated, episodes.final_iou, self._threshold)
         rates = {
             self._store.categories[index]: float(
                 success[episodes.category == index].double().mean()

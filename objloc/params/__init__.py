@@ -20,11 +20,12 @@ from objloc.params.data import Dataset, Shard
 from objloc.params.extends import KEY, resolve
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
-from objloc.params.section import Categories, Section, Starts
+from objloc.params.section import SUCCESS_IOU, Categories, Section, Starts
 from objloc.params.training import Train
 from objloc.params.viewing import Animate, Explore, Layers
 
 __all__ = [
+    "SUCCESS_IOU",
     "Agent",
     "Animate",
     "Categories",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from objloc.params.section import Fraction, PositiveInt, Section
+from objloc.params.section import SUCCESS_IOU, Fraction, PositiveInt, Section
 
 
 class Learning(Section):
@@ -151,6 +151,6 @@ class Schedule(Section):
     patience: Annotated[int, Field(ge=1)] | None = None
     """Number of validations without a better score after which training stops early; null:
     never."""
-    success_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    success_iou: Annotated[float, Field(gt=0, lt=1)] = SUCCESS_IOU
     """Success on validation is a trigger with IoU above it, whatever ``trigger_iou``
     was trained for."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from objloc.params.section import Fraction, Names, PositiveInt, Section, Starts
+from objloc.params.section import SUCCESS_IOU, Fraction, Names, PositiveInt, Section, Starts
 
 
 class Search(Section):
@@ -78,7 +78,7 @@ class Evaluate(Section):
     """Number of stochastic episodes for each image and category present (2018: 15)."""
     epsilon: Fraction = 0.2
     """Probability of a random action in them."""
-    iou_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    iou_threshold: Annotated[float, Field(gt=0, lt=1)] = SUCCESS_IOU
     """Success is a trigger with IoU above it."""
     nms: Fraction = 0.3
     """IoU of two detections above which the one with the lower score is dropped."""

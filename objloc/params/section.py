@@ -26,6 +26,10 @@ Categories = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_listed
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
+SUCCESS_IOU = 0.5
+"""IoU above which a trigger is a success, where nothing else is asked for."""
+
+
 class Section(BaseModel):
     """A section: frozen, without unknown keys, without silent conversion."""
 

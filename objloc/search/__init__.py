@@ -1,1 +1,1 @@
-"""How an agent acts: policies, rollouts, the search with a budget, the localiser."""
+"""Acting: policies, rollouts, the search with a budget, the localiser."""

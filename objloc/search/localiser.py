@@ -1,43 +1,40 @@
 """A trained agent in three lines: load it, show it a picture, read its boxes."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import torch
-from PIL import Image
-from torch import Tensor
 
 from objloc.box import non_maximum_suppression
 from objloc.data.photograph import Photograph, Source, photograph
-from objloc.data.sample import coordinates
+from objloc.data.sample import Coordinates, VocObject
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Action, Moves, names_of, start_windows
-from objloc.mdp.environment import Observation
+from objloc.mdp.action import names_of
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
-from objloc.network.valuer import Valuer
-from objloc.params import Agent
-from objloc.params import Search as Manner
-from objloc.search.budgeted import search as search_with_budget
+from objloc.params import Agent, Search
+from objloc.search.budgeted import Searcher, run_budgeted_search
 from objloc.search.policy import GreedyPolicy
-from objloc.search.result import Found, Look, Result, Search, Seen
-from objloc.search.trace import Looks, Tasks
+from objloc.search.result import Found, Result
+from objloc.search.rollout import rollout
+from objloc.search.trace import SearchTasks
+from objloc.search.trajectory import TraceReader, Trajectory, VisitedWindow, trajectories_of
 
 NMS = 0.3
-"""Of two boxes of a category that overlap by a higher IoU the lesser goes; as in
+"""IoU above which the lower-scored of two boxes of a category is dropped; as in
 ``evaluate.nms``."""
 
 
 class Localiser:
     """A trained agent that searches pictures.
 
-    It may be asked by several threads at once. Nothing is written anywhere.
+    Several threads may use it at once. It writes nothing.
 
     Args:
         checkpoint: the agent.
-        source: what it was loaded from, for messages.
+        source: where it was loaded from, for messages.
     """
 
     def __init__(self, checkpoint: Checkpoint, source: str = "") -> None:
@@ -63,35 +60,69 @@ class Localiser:
 
     def __call__(
         self,
-        source: Source,
+        source: Source | Photograph,
         categories: Sequence[str] | str | None = None,
         max_windows: int | None = None,
+        ground_truth: Coordinates | None = None,
     ) -> Result:
         """Search a picture.
 
         Args:
             source: path, address, bytes, Pillow image or array.
             categories: what to search for; None: all the agent knows.
-            max_windows: windows that may be looked at, over all categories. None:
-                one search for each category, which ends with its trigger. Otherwise
-                one search for all of them, which goes on where it promises most,
-                and may find several objects of a category.
+            max_windows: the budget: maximum number of windows looked at, over all
+                categories. None: one greedy search for each category from the first start
+                window, which ends with its trigger. Otherwise one search for all of them,
+                which continues where it promises most, and may find several objects of a
+                category.
+            ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
+                it is unknown, and every IoU is 0.
 
         Raises:
-            ObjlocError: not a picture; an unknown category; no window allowed.
+            ObjlocError: not a picture; an unknown category; a budget below 1.
         """
         indices = self.indices(categories)
         if max_windows is not None and max_windows < 1:
             raise ObjlocError(f"max_windows: expected at least 1; found {max_windows}")
-        picture = photograph(source)
-        searches, seen = search(self._network, self.agent, picture.image, indices, max_windows)
+        picture = source if isinstance(source, Photograph) else photograph(source)
+        searched = tuple(self.categories[index] for index in indices)
+        sample = picture.sample()
+        if ground_truth is not None:
+            objects = tuple(VocObject(category, ground_truth) for category in searched)
+            sample = replace(sample, objects=objects)
+        store = SampleStore.from_samples([sample], self.categories, self.agent.encoder.image_size)
+        seen: tuple[VisitedWindow, ...] = ()
+        if max_windows is None:
+            searches = self._search_greedily(store, indices)
+        else:
+            searches, seen = self._search_within(store, indices, max_windows)
         return Result(
             picture.name, picture.image, self.categories, self.actions, _boxes(searches), searches,
-            tuple(self.categories[index] for index in indices), seen,
+            searched, seen,
         )  # fmt: skip
 
+    def _search_greedily(self, store: SampleStore, indices: list[int]) -> tuple[Trajectory, ...]:
+        """One episode for each category in the store's only image."""
+        mdp = self.agent.mdp
+        tasks = torch.tensor([(0, index) for index in indices])
+        # A greedy policy draws nothing.
+        episodes = rollout(store, GreedyPolicy(self._network), mdp, tasks, torch.Generator())
+        return tuple(trajectories_of(episodes, store, mdp))
+
+    def _search_within(
+        self, store: SampleStore, indices: list[int], budget: int
+    ) -> tuple[tuple[Trajectory, ...], tuple[VisitedWindow, ...]]:
+        """One search for all categories in the store's only image: triggers, and all windows."""
+        searched = torch.zeros(1, len(self.categories), dtype=torch.bool)
+        searched[0, indices] = True
+        searcher = Searcher(self._network, self.agent.mdp, search_params_of(self.agent))
+        tasks = SearchTasks(torch.tensor([0]), searched)
+        (trace,) = run_budgeted_search(store, searcher, budget, tasks)
+        reader = TraceReader(trace, store, self.agent.mdp)
+        return tuple(reader.trajectories()), tuple(reader.visited(indices))
+
     def indices(self, categories: Sequence[str] | str | None) -> list[int]:
-        """Numbers of the categories asked; None: all.
+        """Numbers of the categories asked for; None: all.
 
         Raises:
             ObjlocError: an unknown category, or none.
@@ -112,7 +143,7 @@ class Localiser:
 
 
 def model_path(model: str | Path) -> Path:
-    """The checkpoint that a name of a model means; see ``Localiser.load``.
+    """Path of the checkpoint that a name stands for; see ``Localiser.load``.
 
     Raises:
         ObjlocError: an alias, a number or an address of no registered model.
@@ -128,158 +159,24 @@ def model_path(model: str | Path) -> Path:
     return find_model(text)
 
 
-def search(
-    network: Valuer,
-    agent: Agent,
-    image: Image.Image,
-    categories: Sequence[int],
-    max_windows: int | None = None,
-) -> tuple[tuple[Search, ...], tuple[Seen, ...]]:
-    """Search one image for several categories.
-
-    Args:
-        network: in evaluation mode.
-        agent: its parameters.
-        image: upright 8-bit RGB.
-        categories: numbers of the network's categories.
-        max_windows: None: one greedy search for each category, from the agent's first
-            start window, without a limit but its ``max_steps``. Otherwise one search
-            for all of them that looks at so many windows at most, see
-            ``objloc.search.budgeted``.
-
-    Returns:
-        The searches, and with a budget all windows looked at; see ``Result``.
-    """
-    sample = Photograph("image", image).sample()
-    store = SampleStore.from_samples([sample], network.categories, agent.encoder.image_size)
-    if max_windows is None:
-        policy = GreedyPolicy(network)
-        policy.look(store.images[torch.arange(len(store))])
-        return tuple(_side_by_side(policy, agent, store.sizes, categories)), ()
-    searched = torch.zeros(1, len(network.categories), dtype=torch.bool)
-    searched[0, categories] = True
-    tasks = Tasks(torch.tensor([0]), searched)
-    (looks,) = search_with_budget(
-        store, network, agent.mdp, manner_of(agent), max_windows, tasks=tasks
-    )
-    names = (*names_of(agent.mdp), LEARNED_STEP, LEARNED_ZOOM)
-    return (
-        tuple(_ways(looks, names, network.categories)),
-        tuple(_seen(looks, names, network.categories, categories)),
-    )
-
-
-def manner_of(agent: Agent) -> Manner:
-    """How an agent searches with a budget.
+def search_params_of(agent: Agent) -> Search:
+    """Parameters of an agent's search with a budget.
 
     Several moves follow one look only where values are of the next reward alone: a
-    value above zero then says that the move helps. Where values count what comes
-    later, they are above zero of moves that do not, too.
+    value above zero then means that the move helps. Where values count later rewards,
+    they are above zero of moves that do not help, too.
     """
-    manner = Manner()
+    params = Search()
     if agent.learning.discount > 0:
-        return manner.model_copy(update={"moves_per_look": 1})
-    return manner
+        return params.model_copy(update={"moves_per_look": 1})
+    return params
 
 
-def _seen(
-    looks: Looks, names: tuple[str, ...], known: tuple[str, ...], searched: Sequence[int]
-) -> Iterator[Seen]:
-    """All windows of the first image, in the order of looking."""
-    for window in range(int(looks.number[0])):
-        category = int(looks.category[0, window])
-        pulled = (looks.triggered[0, window] > 0).nonzero()[:, 0].tolist()
-        yield Seen(
-            coordinates(looks.boxes[0, window].tolist()),
-            int(looks.parent[0, window]),
-            None if category < 0 else known[category],
-            _moves(looks, window, names),
-            tuple(looks.values[0, window, list(searched)].tolist()),
-            tuple(known[each] for each in pulled),
-        )
-
-
-def _ways(looks: Looks, names: tuple[str, ...], known: tuple[str, ...]) -> Iterator[Search]:
-    """For each trigger in the first image the way to its window, in their order."""
-    pulled = looks.triggered[0]
-    windows, categories = (pulled > 0).nonzero(as_tuple=True)
-    order = pulled[windows, categories].argsort(stable=True)
-    for window, category in zip(windows[order].tolist(), categories[order].tolist(), strict=True):
-        way = [window]
-        while (before := int(looks.parent[0, way[0]])) >= 0:
-            way.insert(0, before)
-        steps = []
-        for here, there in pairwise(way):
-            led = int(looks.category[0, there])
-            moves = _moves(looks, there, names)
-            steps.append(_step(looks, here, known[led], led, moves))
-        steps.append(_step(looks, window, known[category], category, (Action.TRIGGER.value,)))
-        box = coordinates(looks.boxes[0, window].tolist())
-        yield Search(known[category], tuple(steps), box, True, int(pulled[window, category]))
-
-
-def _step(looks: Looks, window: int, name: str, category: int, actions: tuple[str, ...]) -> Look:
-    values = tuple(looks.q_values[0, window, category].tolist())
-    return Look(coordinates(looks.boxes[0, window].tolist()), actions[0], values, name, actions[1:])
-
-
-def _moves(looks: Looks, window: int, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The actions that led to a window."""
-    return tuple(names[move] for move in looks.moves[0, window].tolist() if move >= 0)
-
-
-def _side_by_side(
-    policy: GreedyPolicy, agent: Agent, size: Tensor, categories: Sequence[int]
-) -> list[Search]:
-    """One greedy search for each category from the first start window.
-
-    Args:
-        policy: has looked at the image.
-        agent: its parameters.
-        size: ``[1, 2]`` float64, of the image in pixels.
-        categories: numbers.
-    """
-    moves, names = Moves(agent.mdp), names_of(agent.mdp)
-    trigger = len(names) - 1
-    category = torch.tensor(categories)
-    number = len(category)
-    box = start_windows(agent.mdp.starts)[:1] * torch.cat([size, size], dim=1)
-    boxes = box[:, None].repeat(number, policy.frames, 1)
-    actions = torch.full((number, policy.action_history), -1)
-    looks: list[list[Look]] = [[] for _ in range(number)]
-    triggered = [False] * number
-    running = torch.arange(number)
-    generator = torch.Generator()
-    for _ in range(agent.mdp.max_steps):
-        if len(running) == 0:
-            break
-        zeros = torch.zeros(len(running), dtype=torch.int64)
-        sizes = size.expand(len(running), 2)
-        observation = Observation(zeros, category[running], boxes[running], actions[running])
-        chosen, values = policy.act(observation, zeros, sizes, generator)
-        moved = moves.apply(boxes[running, -1], sizes, chosen)
-        for row, action, value in zip(
-            running.tolist(), chosen.tolist(), values.tolist(), strict=True
-        ):
-            looks[row].append(
-                Look(coordinates(boxes[row, -1].tolist()), names[action], tuple(value))
-            )
-            triggered[row] = action == trigger
-        boxes[running] = torch.cat([boxes[running, 1:], moved[:, None]], dim=1)
-        if policy.action_history:
-            actions[running] = torch.cat([actions[running, 1:], chosen[:, None]], dim=1)
-        running = running[chosen != trigger]
-    return [
-        Search(policy.network.categories[index], tuple(seen), coordinates(last[-1].tolist()), said)
-        for index, seen, last, said in zip(category.tolist(), looks, boxes, triggered, strict=True)
-    ]
-
-
-def _boxes(searches: Sequence[Search]) -> tuple[Found, ...]:
-    """The windows triggered on, without the lesser of two that overlap; best first."""
+def _boxes(searches: Sequence[Trajectory]) -> tuple[Found, ...]:
+    """The windows triggered on after non-maximum suppression, best first."""
     found: list[Found] = []
     for category in dict.fromkeys(each.category for each in searches):
-        mine = [each for each in searches if each.triggered and each.category == category]
+        mine = [each for each in searches if each.terminated and each.category == category]
         if mine:
             boxes = torch.tensor([each.final_box for each in mine], dtype=torch.float64)
             scores = torch.tensor([each.score for each in mine])

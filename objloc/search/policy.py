@@ -1,4 +1,4 @@
-"""How actions are chosen."""
+"""Policies: they choose the actions."""
 
 from typing import Protocol
 
@@ -12,15 +12,15 @@ from objloc.network.windows import Pairs, Windows
 
 
 class Policy(Protocol):
-    """Chooses actions; sees images, never the truth."""
+    """Chooses actions; sees images, never the ground truth."""
 
     frames: int
-    """Number of past windows it looks at."""
+    """Number of past windows that it sees."""
     action_history: int
-    """Number of past actions it looks at."""
+    """Number of past actions that it sees."""
 
     def look(self, images: ImageBatch) -> None:
-        """Take in the images of the coming episodes."""
+        """Take the images of the next episodes."""
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
@@ -29,9 +29,9 @@ class Policy(Protocol):
 
         Args:
             observation: of B episodes.
-            index: ``[B]`` int64, each one's image among those looked at.
+            index: ``[B]`` int64, row of its image among those passed to ``look``.
             sizes: ``[B, 2]`` float64, width and height in pixels of their images.
-            generator: of the random choices.
+            generator: for the random choices.
 
         Returns:
             Actions ``[B]`` int64 and Q-values ``[B, A]`` float32, nan if there
@@ -40,7 +40,7 @@ class Policy(Protocol):
 
 
 class RandomPolicy:
-    """Every action with the same probability: the blind searcher."""
+    """Draws every action with the same probability: the blind agent."""
 
     frames = 1
     action_history = 0
@@ -49,7 +49,7 @@ class RandomPolicy:
         self._num_actions = num_actions
 
     def look(self, images: ImageBatch) -> None:
-        """It looks at nothing."""
+        """Ignore the images."""
 
     def act(
         self,
@@ -65,7 +65,7 @@ class RandomPolicy:
 
 
 class GreedyPolicy:
-    """The action of the highest Q-value; with probability epsilon, any action.
+    """Takes the action of the highest Q-value; with probability epsilon, a random one.
 
     Agents act by it once they are trained. In training they explore by an epsilon that
     changes, and guided where asked, with draws of their own: ``Training._explore``.
@@ -112,7 +112,7 @@ def category_values(
 
 
 def shares(boxes: Tensor, sizes: Tensor) -> Tensor:
-    """Pixels to shares of the image's sides.
+    """Convert pixels to fractions of the image's sides.
 
     Args:
         boxes: ``[B, ..., 4]`` float64.

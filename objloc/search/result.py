@@ -1,4 +1,4 @@
-"""What a search of a picture found, in the formats people use."""
+"""The result of searching a picture, in the formats people use."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from objloc.box import to_voc
 from objloc.data.sample import Coordinates
 from objloc.errors import ObjlocError
+from objloc.search.trajectory import Trajectory, VisitedWindow
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,101 +19,25 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Look:
-    """One step of a search.
-
-    Attributes:
-        box: the window looked at, in pixels.
-        action: what the agent did then: one of ``Result.actions``, or, in a
-            search with a budget, ``learned_step`` where it went as far as it has learned to,
-            ``learned_zoom`` where it went to what it took for an object in a quarter of the window.
-        values: the Q-value of each action, in the order of ``Result.actions``.
-        category: for which it did so and the values are, where that is another than
-            the search's: in a search with a budget categories share their ways.
-        further: moves made after the same look, along other axes.
-    """
-
-    box: Coordinates
-    action: str
-    values: tuple[float, ...]
-    category: str | None = None
-    further: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Search:
-    """One search for one category.
-
-    Attributes:
-        category: what was searched for.
-        looks: the windows in order; their number is that of the steps.
-        final_box: the window at the end.
-        triggered: the agent said "here"; else the steps ran out.
-        after: windows of the picture looked at when it ended, in a search with a
-            budget; else 0.
-    """
-
-    category: str
-    looks: tuple[Look, ...]
-    final_box: Coordinates
-    triggered: bool
-    after: int = 0
-
-    @property
-    def score(self) -> float:
-        """Q-value of the trigger in the last step: not a probability.
-
-        It is about ``trigger_reward`` where the agent is sure.
-        """
-        return self.looks[-1].values[-1]
-
-    @property
-    def steps(self) -> int:
-        """Windows looked at; the trigger is the last action."""
-        return len(self.looks)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One window that a search with a budget looked at, for all categories at once.
-
-    Attributes:
-        box: in pixels.
-        parent: number of the window from which it was reached; -1 for a start window.
-        category: whose search went there; None for a start window.
-        actions: by which it did; several may follow one look.
-        scores: the trigger's Q-value for each of ``Result.searched``.
-        triggered: the categories triggered on here.
-    """
-
-    box: Coordinates
-    parent: int
-    category: str | None
-    actions: tuple[str, ...]
-    scores: tuple[float, ...]
-    triggered: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Found:
-    """A box that holds an object, as the agent says.
+    """A box in which the agent has found an object.
 
     Attributes:
         category: of the object.
         box: ``(xmin, ymin, xmax, ymax)`` in pixels, zero-based and half-open.
-        score: see ``Search.score``.
-        search: that ended on it.
+        score: see ``Trajectory.score``.
+        search: the search that ended on it.
     """
 
     category: str
     box: Coordinates
     score: float
-    search: Search
+    search: Trajectory
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in a picture. All boxes count in the pixels of the upright picture.
+    """The boxes found in a picture, and how. All boxes are in pixels of the upright picture.
 
     Attributes:
         name: of the picture.
@@ -123,7 +48,7 @@ class Result:
         searches: one for each category, in their order; with a budget, one for each
             trigger, in the order of triggering: the way to its window.
         searched: the categories asked for.
-        seen: with a budget, all windows looked at, in their order; else empty.
+        seen: with a budget, all windows visited, in their order; else empty.
     """
 
     name: str
@@ -131,21 +56,21 @@ class Result:
     categories: tuple[str, ...]
     actions: tuple[str, ...]
     found: tuple[Found, ...]
-    searches: tuple[Search, ...]
+    searches: tuple[Trajectory, ...]
     searched: tuple[str, ...] = ()
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[VisitedWindow, ...] = ()
 
     def __len__(self) -> int:
         return len(self.found)
 
     @property
     def windows(self) -> int:
-        """Windows looked at in all searches together."""
-        return len(self.seen) or sum(search.steps for search in self.searches)
+        """Number of windows looked at in all searches together."""
+        return len(self.seen) or sum(len(search.steps) for search in self.searches)
 
     @property
     def missing(self) -> list[str]:
-        """The categories asked for of which no object was found."""
+        """The categories asked for without a box."""
         return [name for name in self.searched if name not in self.labels]
 
     @property
@@ -170,7 +95,7 @@ class Result:
 
     @property
     def xyxyn(self) -> Floats:
-        """``[N, 4]``: xmin, ymin, xmax, ymax as shares of the picture's sides."""
+        """``[N, 4]``: xmin, ymin, xmax, ymax as fractions of the picture's sides."""
         return self.xyxy / np.array(self.image.size * 2, dtype=np.float64)
 
     @property
@@ -202,7 +127,7 @@ class Result:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values: what the service answers and ``objloc predict`` writes.
+        """The result as plain values: the service's answer and the file of ``objloc predict``.
 
         Each field is explained in docs/serving.md.
         """
@@ -217,7 +142,7 @@ class Result:
                 {
                     "category": each.category,
                     "score": _plain(each.score),
-                    "steps": each.search.steps,
+                    "steps": len(each.search.steps),
                     "xyxy": list(each.box),
                     "voc": list(to_voc(each.box)),
                     "trajectory": _trajectory(each.search),
@@ -227,8 +152,8 @@ class Result:
             "without_box": [
                 {
                     "category": search.category,
-                    "triggered": search.triggered,
-                    "steps": search.steps,
+                    "triggered": search.terminated,
+                    "steps": len(search.steps),
                     "trajectory": _trajectory(search),
                 }
                 for search in self.searches
@@ -249,19 +174,19 @@ class Result:
         }
 
 
-def _trajectory(search: Search) -> list[dict[str, Any]]:
+def _trajectory(search: Trajectory) -> list[dict[str, Any]]:
     return [
         {
-            "xyxy": list(look.box),
-            "category": look.category or search.category,
-            "action": look.action,
-            "further": list(look.further),
-            "values": [_plain(value) for value in look.values],
+            "xyxy": list(step.box),
+            "category": step.category or search.category,
+            "action": step.action,
+            "further": list(step.further),
+            "values": [_plain(value) for value in step.q_values],
         }
-        for look in search.looks
+        for step in search.steps
     ]
 
 
 def _plain(value: float) -> float:
-    """A float32 in the nine digits that tell all of them apart."""
+    """A float32 in nine digits, enough to distinguish any two."""
     return float(f"{value:.9g}")

@@ -12,14 +12,14 @@ from objloc.files import write_files
 from objloc.params import Animate
 from objloc.view.frames import Frame, frames, summary
 from objloc.view.sheet import png
-from objloc.view.subject import Search
+from objloc.view.subject import SearchSubject
 
 MAX_BYTES = 600_000
 """A file above it is packed again at a lower quality, as long as there is one."""
 _QUALITIES = (82, 70, 58, 46, 34)
-"""Of WebP."""
+"""Qualities of WebP, tried in this order."""
 _COLOURS = (255, 160, 96, 64, 40)
-"""Of GIF's palette."""
+"""Sizes of GIF's palette, tried in this order."""
 _VIDEO_RATE = 24
 
 
@@ -40,7 +40,7 @@ def require_encoder(kind: str) -> None:
         ) from None
 
 
-def write_animations(searches: list[Search], folder: Path, params: Animate) -> list[Path]:
+def write_animations(searches: list[SearchSubject], folder: Path, params: Animate) -> list[Path]:
     """Write one animation for each search and a contact sheet of how they ended.
 
     Args:
@@ -61,7 +61,7 @@ def write_animations(searches: list[Search], folder: Path, params: Animate) -> l
     return write_files(folder, contents)
 
 
-def write_animation(search: Search, folder: Path, name: str | None, params: Animate) -> Path:
+def write_animation(search: SearchSubject, folder: Path, name: str | None, params: Animate) -> Path:
     """Write one search's animation.
 
     Args:
@@ -85,7 +85,7 @@ def write_animation(search: Search, folder: Path, name: str | None, params: Anim
     return path
 
 
-def _film(search: Search, params: Animate) -> bytes:
+def _film(search: SearchSubject, params: Animate) -> bytes:
     return encode(frames(search, params.height, params.frames_per_second), params.format)
 
 

@@ -1,4 +1,4 @@
-"""What cards are drawn with: text, bars, boxes on photographs."""
+"""Drawing on cards: text, bars, boxes on photographs."""
 
 import math
 import unicodedata
@@ -23,7 +23,7 @@ QUIET: Colour = (98, 108, 122)
 AGENT: Colour = (255, 176, 0)
 """The agent's window: amber, from a palette for colour-blind readers (IBM)."""
 TRUTH: Colour = (94, 205, 250)
-"""The truth: sky blue, the other side of the axis that most can tell apart."""
+"""The ground truth: sky blue, at the other end of the axis that most readers distinguish."""
 SHADOW: Colour = (12, 14, 18)
 BLACK: Colour = (4, 5, 7)
 """Darker than the card: what is empty is seen to be a picture."""

@@ -25,7 +25,7 @@ def sheet_of(checked: Checked) -> Image.Image:
     """Up to 24 images, those with a finding about a box first, the others evenly spread.
 
     Boxes are drawn where the pipeline would see them, so that a wrong convention
-    catches the eye; those that an error tells of in red.
+    catches the eye; those with an error in red.
 
     Raises:
         ObjlocError: no image can be read.

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 
 from objloc.data.sample import Coordinates
 from objloc.mdp.action import label_of
-from objloc.search.rollout import Step, Trajectory
+from objloc.params import SUCCESS_IOU
+from objloc.search.trajectory import Step, Trajectory
 from objloc.view.canvas import (
     AGENT,
     CARD,
@@ -25,21 +26,21 @@ from objloc.view.canvas import (
     write,
 )
 from objloc.view.sheet import Tile, contact_sheet
-from objloc.view.subject import SUCCESS_IOU, Search
+from objloc.view.subject import SearchSubject
 from objloc.wording import counted
 
 TRAIL = 8
-"""So many windows before the current one are shown, fading."""
+"""Number of windows before the current one that are shown, fading."""
 _TILE = (320, 240)
 _LEAST_ROW = 14
 """Height of a Q-value's row, below which names could not be read."""
 FINAL_SECONDS = 4.0
-"""How long the last frame is held."""
+"""Time for which the last frame is held."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture and how long it is shown."""
+    """A picture and the time for which it is shown."""
 
     image: Image.Image
     seconds: float
@@ -47,7 +48,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things stand on a card, in pixels; ``unit`` scales text and gaps."""
+    """Places on a card, in pixels; ``unit`` scales text and gaps."""
 
     unit: float
     size: tuple[int, int]
@@ -78,8 +79,8 @@ def _layout(photograph: Image.Image, height: int) -> _Layout:
     )
 
 
-def frames(search: Search, height: int, frames_per_second: float) -> list[Frame]:
-    """All frames of an episode: one a step, then one that says how it ended.
+def frames(search: SearchSubject, height: int, frames_per_second: float) -> list[Frame]:
+    """All frames of an episode: one for each step, then one with the outcome.
 
     Args:
         search: the episode.
@@ -108,12 +109,12 @@ def frames(search: Search, height: int, frames_per_second: float) -> list[Frame]
     ]
 
 
-def marked(photograph: Image.Image, search: Search, boxes: list[Coordinates]) -> Image.Image:
-    """A photograph with the truth, the windows' fading trail and the last window.
+def marked(photograph: Image.Image, search: SearchSubject, boxes: list[Coordinates]) -> Image.Image:
+    """A photograph with the ground truth, the windows' fading trail and the last window.
 
     Args:
         photograph: in the size to be drawn at.
-        search: whose truth is drawn; difficult objects are dashed.
+        search: whose ground truth is drawn; difficult objects are dashed.
         boxes: windows up to now, in pixels as annotated.
     """
     scale_x = photograph.width / search.size[0]
@@ -134,7 +135,9 @@ def marked(photograph: Image.Image, search: Search, boxes: list[Coordinates]) ->
     return picture
 
 
-def _draw_step(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, number: int) -> None:
+def _draw_step(
+    draw: ImageDraw.ImageDraw, layout: _Layout, search: SearchSubject, number: int
+) -> None:
     step = search.trajectory.steps[number]
     _draw_head(draw, layout, search, f"step {number + 1}", f"of at most {search.max_steps}")
     top = layout.top + layout.px(62)
@@ -156,7 +159,7 @@ def _draw_step(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, numbe
 
 
 def _draw_head(
-    draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, first: str, second: str
+    draw: ImageDraw.ImageDraw, layout: _Layout, search: SearchSubject, first: str, second: str
 ) -> None:
     px = layout.px
     write(draw, (layout.left, layout.top + px(12)), "searching for", px(12), MUTED)
@@ -229,7 +232,9 @@ def shown_rows(run: Trajectory, step: Step, most: int) -> list[int]:
     return sorted(ranked[: max(1, most)])
 
 
-def _draw_overlap(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, iou: float) -> None:
+def _draw_overlap(
+    draw: ImageDraw.ImageDraw, layout: _Layout, search: SearchSubject, iou: float
+) -> None:
     """IoU as a number and a bar with the mark that success lies beyond; the legend."""
     px = layout.px
     top = layout.bottom - px(46)
@@ -251,7 +256,7 @@ def _draw_overlap(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search, io
     _draw_legend(draw, layout, search)
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, layout: _Layout, search: SearchSubject) -> None:
     px = layout.px
     y = layout.bottom - px(4)
     x = float(layout.left)
@@ -265,7 +270,7 @@ def _draw_legend(draw: ImageDraw.ImageDraw, layout: _Layout, search: Search) -> 
         x += px(84)
 
 
-def _draw_end(card: Image.Image, layout: _Layout, search: Search) -> None:
+def _draw_end(card: Image.Image, layout: _Layout, search: SearchSubject) -> None:
     """The last frame's panel: what happened, in words, and IoU over the steps."""
     px, draw = layout.px, ImageDraw.Draw(card)
     count = len(search.trajectory.steps)
@@ -285,7 +290,7 @@ def _draw_end(card: Image.Image, layout: _Layout, search: Search) -> None:
     _draw_overlap(draw, layout, search, search.trajectory.final_iou)
 
 
-def _draw_curve(card: Image.Image, layout: _Layout, search: Search, top: int) -> None:
+def _draw_curve(card: Image.Image, layout: _Layout, search: SearchSubject, top: int) -> None:
     """IoU of every window, as a curve over the steps."""
     px, draw = layout.px, ImageDraw.Draw(card)
     left, right = layout.left + px(22), layout.right
@@ -308,7 +313,7 @@ def _draw_curve(card: Image.Image, layout: _Layout, search: Search, top: int) ->
     curve(card, points[-1:], AGENT, px(8))
 
 
-def summary(searches: list[Search]) -> Image.Image:
+def summary(searches: list[SearchSubject]) -> Image.Image:
     """A contact sheet of how several episodes ended."""
     tiles = []
     for search in searches:

@@ -12,6 +12,7 @@ from objloc.evaluation.average_precision import Curve
 from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.measure import Measurement
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, ImageSetMetrics, SearchMetrics
+from objloc.mdp.success import is_success
 from objloc.view import plotting
 from objloc.view.plotting import BASELINE_LINES, categories_text, wrapped_caption
 from objloc.view.style import (
@@ -202,7 +203,7 @@ def _steps(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
 def steps(measurement: Measurement, metrics: ImageSetMetrics) -> Figure:
     """Draw how many steps the greedy episodes took and how they ended."""
     greedy = measurement.greedy
-    right = greedy.terminated & (greedy.iou > metrics.iou_threshold)
+    right = is_success(greedy.terminated, greedy.iou, metrics.iou_threshold)
     endings = (
         ("trigger on an object", right, AGENT),
         ("trigger elsewhere", greedy.terminated & ~right, BLIND),

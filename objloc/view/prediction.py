@@ -13,7 +13,7 @@ from objloc.view.canvas import AGENT, CARD, TRUTH, Colour, font, outline, plain,
 _COLOURS: tuple[Colour, ...] = (
     AGENT, TRUTH, (0, 200, 150), (240, 130, 200), (240, 228, 66), (255, 120, 60),
 )  # fmt: skip
-"""Of categories, told apart by most eyes; each box also has its name."""
+"""Colours of categories, distinct to most eyes; each box also has its name."""
 _LEAST_SIDE, _MOST_SIDE = 480, 1600
 """Longer side of the picture drawn, in pixels: names stay readable, files small."""
 

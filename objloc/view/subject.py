@@ -1,7 +1,7 @@
-"""Searches to be shown: which images, what the agent did there, and what came of it."""
+"""Searches to be shown: the images, the agent's steps in them, and the outcome."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,27 +15,27 @@ from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
+from objloc.mdp.success import is_success
 from objloc.network.checkpoint import Checkpoint
-from objloc.params import Animate
+from objloc.params import SUCCESS_IOU, Animate
+from objloc.search.localiser import Localiser
 from objloc.search.policy import GreedyPolicy
-from objloc.search.rollout import Trajectory, rollout, trajectory
+from objloc.search.rollout import rollout
+from objloc.search.trajectory import Trajectory, trajectories_of
 from objloc.wording import counted
-
-SUCCESS_IOU = 0.5
-"""A trigger with IoU above it is a success, whatever training asked for."""
 
 
 @dataclass(frozen=True)
-class Search:
-    """One episode and what is known about its image.
+class SearchSubject:
+    """One search and what is known about its image.
 
     Attributes:
-        trajectory: what the agent did.
+        trajectory: the search.
         photograph: RGB, in any size.
         size: width and height of the image as annotated, in pixels: the frame of
             all boxes.
         objects: of the category searched; empty if the image holds none, None if
-            the truth is not known.
+            the ground truth is unknown.
         max_steps: at which an episode is truncated.
     """
 
@@ -47,12 +47,12 @@ class Search:
 
     @property
     def success(self) -> bool:
-        """It ended in a trigger on an object of the category."""
+        """Whether it ended in a trigger on an object of the category."""
         run = self.trajectory
-        return bool(self.objects) and run.terminated and run.final_iou > SUCCESS_IOU
+        return bool(self.objects) and is_success(run.terminated, run.final_iou)
 
     def verdict(self) -> tuple[str, str]:
-        """What happened, in a few words, and a sentence that explains them."""
+        """The outcome in a few words, and a sentence that explains them."""
         run, count = self.trajectory, counted(len(self.trajectory.steps), "step")
         category, final = run.category, run.final_iou
         if not run.terminated:
@@ -78,7 +78,7 @@ class Search:
         return "Triggered too early", f"IoU {final:.2f} at the trigger; {need}."
 
 
-def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> list[Search]:
+def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> list[SearchSubject]:
     """Let a trained agent search chosen or sampled images of an image set.
 
     Args:
@@ -108,39 +108,64 @@ def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> l
 
 def search_photograph(
     picture: Photograph,
-    checkpoint: Checkpoint,
+    agent: Localiser,
     category: str | None,
     truth: Coordinates | None,
-) -> Search:
+    budget: int | None = None,
+) -> SearchSubject:
     """Let a trained agent search any picture.
 
     Args:
         picture: shown and searched upright.
-        checkpoint: the agent.
-        category: None: the agent's only one.
-        truth: the object, in one-based inclusive pixels of the upright image.
+        agent: searches for one category; with a budget and no category, for all it knows.
+        category: None: the agent's only one; with a budget, that of the best box.
+        truth: box of the object, in one-based inclusive pixels of the upright image.
+        budget: maximum number of windows looked at. The way to the best box is then shown.
+            None: one greedy episode.
 
     Raises:
-        ObjlocError: a category the agent does not know, or none given where it
-            knows several; a box outside the image.
+        ObjlocError: a category the agent does not know, or none given where it knows
+            several and there is no budget; a box outside the image; with a budget, no trigger
+            whose way could be shown.
     """
-    known = ", ".join(checkpoint.categories)
-    if category is None and len(checkpoint.categories) == 1:
-        category = checkpoint.categories[0]
+    if budget is None:
+        category = _known_category(agent, category)
+    size = picture.image.size
+    box = None if truth is None else checked(truth, size)
+    result = agent(picture, category, budget, box)
+    if budget is None:
+        (trajectory,) = result.searches
+        max_steps = agent.agent.mdp.max_steps
+    elif result.found:
+        trajectory = result.found[0].search
+        max_steps = len(trajectory.steps)
+    else:
+        raise ObjlocError(
+            f"{picture.name}: expected a trigger whose way could be shown; found none in "
+            f"{result.windows} windows (without --max-windows a search is shown to its end)"
+        )
+    objects = None if box is None else (VocObject(trajectory.category, box),)
+    return SearchSubject(trajectory, picture.image, size, objects, max_steps)
+
+
+def _known_category(agent: Localiser, category: str | None) -> str:
+    """The category asked for, or the agent's only one.
+
+    Raises:
+        ObjlocError: the agent does not know it, or knows several and none was given.
+    """
+    known = ", ".join(agent.categories)
+    if category is None and len(agent.categories) == 1:
+        return agent.categories[0]
     if category is None:
         raise ObjlocError(f"--category: expected one of {known}; found none")
-    if category not in checkpoint.categories:
+    if category not in agent.categories:
         raise ObjlocError(f"--category: expected one of {known}; found '{category}'")
-    sample = picture.sample()
-    if truth is not None:
-        item = VocObject(category, checked(truth, (sample.width, sample.height)))
-        sample = replace(sample, objects=(item,))
-    tasks = [(sample.image_id, category)]
-    return run_searches(checkpoint, [sample], tasks, 0, truth_known=truth is not None)[0]
+    return category
 
 
 def checked(truth: Coordinates, size: tuple[float, float]) -> Coordinates:
-    """A box of one-based inclusive pixels, as ``Coordinates`` are.
+    """Convert a box of one-based inclusive pixels to ``Coordinates``.
 
     Raises:
         ObjlocError: it does not lie within the image.
@@ -184,7 +209,7 @@ def _chosen(
 def _sampled(
     holds: dict[str, set[str]], categories: tuple[str, ...], params: Animate, where: str
 ) -> list[Task]:
-    """Different images drawn by the seed, the categories taking turns."""
+    """Different images drawn by the seed; categories take turns."""
     generator = random.Random(params.seed)
     queues = {}
     for category in categories:
@@ -211,15 +236,15 @@ def _sampled(
 
 def run_searches(
     checkpoint: Checkpoint, samples: list[Sample], tasks: list[Task], seed: int, truth_known: bool
-) -> list[Search]:
+) -> list[SearchSubject]:
     """One greedy episode for each task, in the tasks' order.
 
     Args:
         checkpoint: the agent.
         samples: the images that tasks name.
         tasks: at least one.
-        seed: of random choices, if there are any.
-        truth_known: False: the samples' objects say nothing.
+        seed: for random choices, if there are any.
+        truth_known: False: the samples' objects are not the ground truth.
     """
     agent = checkpoint.agent
     store = SampleStore.from_samples(samples, checkpoint.categories, agent.encoder.image_size)
@@ -232,17 +257,18 @@ def run_searches(
     policy = GreedyPolicy(checkpoint.network())
     generator = torch.Generator().manual_seed(seed)
     episodes = rollout(store, policy, agent.mdp, rows, generator)
-    searches = []
-    for number, (row, (_, category)) in enumerate(zip(rows[:, 0].tolist(), tasks, strict=True)):
+    subjects = []
+    runs = trajectories_of(episodes, store, agent.mdp)
+    for row, run in zip(rows[:, 0].tolist(), runs, strict=True):
         sample = samples[row]
-        objects = tuple(item for item in sample.objects if item.category == category)
-        searches.append(
-            Search(
-                trajectory(episodes, store, number, agent.mdp),
+        objects = tuple(item for item in sample.objects if item.category == run.category)
+        subjects.append(
+            SearchSubject(
+                run,
                 open_image(sample.jpeg, f"image {sample.image_id}", upright=False),
                 (sample.width, sample.height),
                 objects if truth_known else None,
                 agent.mdp.max_steps,
             )
         )
-    return searches
+    return subjects

@@ -12,23 +12,23 @@ from objloc.diagnosis.curves_by_windows import (
     spend,
 )
 from objloc.evaluation.detections import objects_of
-from tests.helpers.budgeted_searches import Search, make_rollout, make_sample, make_store
+from tests.helpers.budgeted_searches import Episode, make_rollout, make_sample, make_store
 
 CAT: Coordinates = (20, 20, 60, 60)
 DOG: Coordinates = (60, 10, 90, 70)
 WHOLE: Coordinates = (0, 0, 100, 80)
 
 
-def searched() -> tuple[SampleStore, list[Search]]:
+def searched() -> tuple[SampleStore, list[Episode]]:
     """The cat is looked at in the second window and triggered on in the third."""
     store = make_store(
         make_sample("a", ("cat", CAT), ("?cat", DOG)), make_sample("b", ("dog", DOG))
     )
     return store, [
-        Search(0, 0, [WHOLE, CAT, CAT], [0.1, 0.9, 0.9]),
-        Search(0, 1, [WHOLE, DOG], [0.1], truncated=True),
-        Search(1, 0, [WHOLE, WHOLE], [0.2, 0.2]),
-        Search(1, 1, [WHOLE, WHOLE, DOG, CAT], [0.1, 0.1, 0.8, 0.9]),
+        Episode(0, 0, [WHOLE, CAT, CAT], [0.1, 0.9, 0.9]),
+        Episode(0, 1, [WHOLE, DOG], [0.1], truncated=True),
+        Episode(1, 0, [WHOLE, WHOLE], [0.2, 0.2]),
+        Episode(1, 1, [WHOLE, WHOLE, DOG, CAT], [0.1, 0.1, 0.8, 0.9]),
     ]
 
 

@@ -6,13 +6,19 @@ import torch
 from objloc.data.image_batch import ImageBatch
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
-from objloc.diagnosis.misses import Miss, Misses, Untriggered, explain_misses, going_on
+from objloc.diagnosis.misses import (
+    Miss,
+    Misses,
+    NeverTriggering,
+    continue_past_triggers,
+    explain_misses,
+)
 from objloc.diagnosis.oracle import Reach, reach_of
 from objloc.mdp.environment import Observation
 from objloc.params import Mdp
 from objloc.search.policy import RandomPolicy
 from objloc.search.rollout import rollout
-from tests.helpers.budgeted_searches import Search, make_rollout, make_sample, make_store
+from tests.helpers.budgeted_searches import Episode, make_rollout, make_sample, make_store
 
 CAT: Coordinates = (20, 20, 60, 60)
 WHOLE: Coordinates = (0, 0, 100, 80)
@@ -30,7 +36,7 @@ def reach(store: SampleStore, best: float = 1.0) -> Reach:
 
 def explain(
     store: SampleStore,
-    *searches: Search,
+    *searches: Episode,
     later: Coordinates | None = None,
     best: float = 1.0,
 ) -> Misses:
@@ -46,12 +52,12 @@ def one_cat() -> SampleStore:
     return make_store(make_sample("a", ("cat", CAT)))
 
 
-def triggered(*boxes: Coordinates) -> Search:
-    return Search(0, 0, boxes, [0.0] * len(boxes))
+def triggered(*boxes: Coordinates) -> Episode:
+    return Episode(0, 0, boxes, [0.0] * len(boxes))
 
 
-def truncated(*boxes: Coordinates) -> Search:
-    return Search(0, 0, boxes, [0.0] * (len(boxes) - 1), truncated=True)
+def truncated(*boxes: Coordinates) -> Episode:
+    return Episode(0, 0, boxes, [0.0] * (len(boxes) - 1), truncated=True)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def truncated(*boxes: Coordinates) -> Search:
     ],
 )
 def test_a_search_that_fails_has_the_first_reason_that_applies(
-    search: Search, reason: Miss
+    search: Episode, reason: Miss
 ) -> None:
     found = explain(one_cat(), search)
     assert (found.found.tolist(), found.reason.tolist()) == ([False], [reason])
@@ -117,7 +123,7 @@ def test_objects_that_were_not_searched_for_are_not_asked_about() -> None:
     store = make_store(
         make_sample("a", ("dog", CAT)), make_sample("b", ("cat", CAT), ("dog", AWAY))
     )
-    found = explain(store, Search(1, 0, [WHOLE, CAT], [0.0, 0.0]))
+    found = explain(store, Episode(1, 0, [WHOLE, CAT], [0.0, 0.0]))
     assert found.column.tolist() == [0]
     assert found.found.tolist() == [True]
 
@@ -150,7 +156,7 @@ def test_a_search_goes_on_with_its_best_move_where_it_triggered_on_a_wrong_windo
     tasks = torch.tensor([[0, 0], [1, 0]])
     searches = rollout(store, Stubborn(), mdp, tasks, torch.Generator())
     assert searches.steps.tolist() == [1, 1]
-    boxes = going_on(store, Stubborn(), mdp, searches, 0.5)
+    boxes = continue_past_triggers(store, Stubborn(), mdp, searches, 0.5)
     # It shrinks by a fifth each time, round its middle.
     widths = (boxes[0, :, 2] - boxes[0, :, 0]).tolist()
     assert widths == pytest.approx([100, 80, 64, 51.2, 40.96])
@@ -160,7 +166,7 @@ def test_a_search_goes_on_with_its_best_move_where_it_triggered_on_a_wrong_windo
 
 def test_a_policy_without_trigger_never_ends_by_itself() -> None:
     store = one_cat()
-    policy = Untriggered(Stubborn())
+    policy = NeverTriggering(Stubborn())
     searches = rollout(store, policy, Mdp(max_steps=3), torch.tensor([[0, 0]]), torch.Generator())
     assert searches.steps.tolist() == [3]
     assert not searches.terminated.any()

@@ -19,7 +19,7 @@ def measured_metrics(*, fitted: bool = True) -> ImageSetMetrics:
         AGENT.mdp,
         PARAMS,
         fixed=FIXED if fitted else None,
-        say=lambda _: None,
+        log=lambda _: None,
     )
     return metrics_of(done, PARAMS, "a" * 64)
 
@@ -79,7 +79,7 @@ def test_answers_stand_beside_greedy_episodes_where_they_are_measured() -> None:
     params = PARAMS.model_copy(update={"answer_windows": 1})
     store = make_store(10)
     done = measure(
-        store, make_network(trigger=100.0), AGENT.mdp, params, fixed=FIXED, say=lambda _: None
+        store, make_network(trigger=100.0), AGENT.mdp, params, fixed=FIXED, log=lambda _: None
     )
     metrics = metrics_of(done, params, "a" * 64)
     # One look is a trigger on the whole image, whatever the agent thinks of it.

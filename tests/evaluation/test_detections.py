@@ -1,27 +1,23 @@
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from objloc.box import iou, non_maximum_suppression
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import area, precision_recall
 from objloc.evaluation.detections import (
     as_written,
     attended,
+    concatenate,
     file_name,
-    joined,
     objects_of,
     read_detections,
-    suppress,
     to_text,
     triggered,
-    weaken,
 )
 from objloc.evaluation.matching import Detections
-from tests.helpers.budgeted_searches import Search, make_rollout, make_sample, make_store
+from tests.helpers.budgeted_searches import Episode, make_rollout, make_sample, make_store
 
 CAT = (10.0, 10.0, 50.0, 50.0)
 NEAR = (12.0, 10.0, 52.0, 50.0)
@@ -35,7 +31,7 @@ STORE = make_store(
 
 
 def test_a_trigger_is_a_detection_scored_by_its_own_value() -> None:
-    rollout = make_rollout(STORE, [Search(0, 0, [WHOLE, NEAR, CAT], [0.1, 0.9, 0.5])])
+    rollout = make_rollout(STORE, [Episode(0, 0, [WHOLE, NEAR, CAT], [0.1, 0.9, 0.5])])
     found = triggered(rollout, STORE)
     assert found["cat"].image_ids.tolist() == ["000002"]
     assert found["cat"].boxes.tolist() == [list(CAT)]
@@ -44,14 +40,14 @@ def test_a_trigger_is_a_detection_scored_by_its_own_value() -> None:
 
 
 def test_a_search_cut_by_the_step_limit_has_no_triggered_window() -> None:
-    search = Search(0, 0, [WHOLE, CAT, CAT, CAT, FAR], [0.1, 0.2, 0.3, 0.4], truncated=True)
+    search = Episode(0, 0, [WHOLE, CAT, CAT, CAT, FAR], [0.1, 0.2, 0.3, 0.4], truncated=True)
     rollout = make_rollout(STORE, [search])
     assert len(triggered(rollout, STORE)["cat"]) == 0
 
 
 def test_attended_windows_are_those_looked_at_after_suppression() -> None:
     # FAR is reached by the last move, and nobody looks at it.
-    search = Search(0, 0, [WHOLE, NEAR, CAT, NEAR, FAR], [0.1, 0.9, 0.5, 0.2], truncated=True)
+    search = Episode(0, 0, [WHOLE, NEAR, CAT, NEAR, FAR], [0.1, 0.9, 0.5, 0.2], truncated=True)
     found = attended(make_rollout(STORE, [search]), STORE, nms=0.3)["cat"]
     assert found.boxes.tolist() == [list(NEAR), list(WHOLE)]
     assert found.scores.tolist() == [pytest.approx(0.9), pytest.approx(0.1)]
@@ -60,9 +56,9 @@ def test_attended_windows_are_those_looked_at_after_suppression() -> None:
 def test_suppression_stays_within_one_search() -> None:
     # The longest search decides how many windows the others have room for.
     searches = [
-        Search(0, 0, [CAT], [0.5]),
-        Search(1, 0, [CAT], [0.4]),
-        Search(0, 1, [CAT, CAT, CAT], [0.3, 0.2, 0.1]),
+        Episode(0, 0, [CAT], [0.5]),
+        Episode(1, 0, [CAT], [0.4]),
+        Episode(0, 1, [CAT, CAT, CAT], [0.3, 0.2, 0.1]),
     ]
     found = attended(make_rollout(STORE, searches), STORE, nms=0.0)
     assert found["cat"].scores.tolist() == [0.5, pytest.approx(0.4)]
@@ -70,32 +66,10 @@ def test_suppression_stays_within_one_search() -> None:
     assert found["dog"].image_ids.tolist() == ["000002"]
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.7, 1.0])
-def test_suppression_in_many_searches_equals_one_after_the_other(threshold: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    corners = torch.rand(20, 15, 4, generator=generator, dtype=torch.float64) * 60
-    boxes = torch.cat([corners[..., :2], corners[..., :2] + 5 + corners[..., 2:]], dim=-1)
-    # Few different scores: ties too.
-    scores = torch.randint(6, (20, 15), generator=generator).float()
-    valid = torch.arange(15) < torch.randint(0, 16, (20, 1), generator=generator)
-    kept = suppress(boxes, scores.masked_fill(~valid, float("nan")), valid, threshold)
-    assert not suppress(boxes[:0], scores[:0], valid[:0], threshold).numel()
-    # Boxes scored twice, for two categories.
-    other = (~valid & (scores > 2)).flip(1)
-    both = torch.stack([scores, scores.flip(1)], dim=1)
-    together = suppress(boxes, both, torch.stack([valid, other], dim=1), threshold)
-    assert torch.equal(together[:, 0], kept)
-    assert torch.equal(together[:, 1], suppress(boxes, scores.flip(1), other, threshold))
-    for row in range(20):
-        number = int(valid[row].sum())
-        expected = non_maximum_suppression(boxes[row, :number], scores[row, :number], threshold)
-        assert kept[row].nonzero().flatten().tolist() == sorted(expected.tolist())
-
-
-def test_batches_joined_are_ranked_together() -> None:
-    first = triggered(make_rollout(STORE, [Search(0, 0, [CAT], [0.25])]), STORE)
-    second = triggered(make_rollout(STORE, [Search(1, 0, [CAT], [0.75])]), STORE)
-    assert joined([first, second])["cat"].image_ids.tolist() == ["000001", "000002"]
+def test_batches_concatenated_are_ranked_together() -> None:
+    first = triggered(make_rollout(STORE, [Episode(0, 0, [CAT], [0.25])]), STORE)
+    second = triggered(make_rollout(STORE, [Episode(1, 0, [CAT], [0.75])]), STORE)
+    assert concatenate([first, second])["cat"].image_ids.tolist() == ["000001", "000002"]
 
 
 def test_objects_keep_their_difficult_flag_and_other_categories_stay_out() -> None:
@@ -114,7 +88,7 @@ def test_a_line_is_the_devkits_with_one_based_corners() -> None:
 
 
 def test_no_detection_makes_an_empty_file_that_can_be_read(tmp_path: Path) -> None:
-    empty = triggered(make_rollout(STORE, [Search(0, 0, [CAT], [0.5])]), STORE)["dog"]
+    empty = triggered(make_rollout(STORE, [Episode(0, 0, [CAT], [0.5])]), STORE)["dog"]
     assert to_text(empty) == ""
     path = tmp_path / "empty.txt"
     path.write_text("")
@@ -131,7 +105,7 @@ def test_files_read_back_are_the_same_detections_and_score_the_same(tmp_path: Pa
     for image in range(40):
         shift = (torch.rand(4, generator=generator, dtype=torch.float64) * 20).tolist()
         box = (shift[0] / 3, shift[1] / 7, 60 + shift[2] / 3, 60 + shift[3] / 7)
-        searches.append(Search(image, 0, [box], torch.randn(1, generator=generator).tolist()))
+        searches.append(Episode(image, 0, [box], torch.randn(1, generator=generator).tolist()))
     found = triggered(make_rollout(store, searches), store)["cat"]
     path = tmp_path / file_name("val", "cat")
     path.write_text(to_text(found))
@@ -167,25 +141,3 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ObjlocError, match=r"none\.txt: expected a file"):
         read_detections(tmp_path / "none.txt")
-
-
-def test_soft_suppression_weakens_by_each_better_one_in_turn() -> None:
-    generator = torch.Generator().manual_seed(2)
-    corners = torch.rand(6, 9, 4, generator=generator, dtype=torch.float64) * 30
-    boxes = torch.cat([corners[..., :2], corners[..., :2] + 5 + corners[..., 2:]], dim=-1)
-    scores = 0.1 + 0.9 * torch.rand(6, 2, 9, generator=generator)
-    valid = torch.rand(6, 2, 9, generator=generator) > 0.2
-    found = weaken(boxes, scores, valid, 0.3)
-    for row in range(6):
-        for category in range(2):
-            left = {n: float(scores[row, category, n]) for n in range(9) if valid[row, category, n]}
-            expected = dict.fromkeys(range(9), 0.0)
-            while left:
-                best = max(left, key=lambda n: left[n])
-                expected[best] = left.pop(best)
-                for n in left:
-                    overlap = float(iou(boxes[row, best], boxes[row, n]))
-                    left[n] *= math.exp(-(overlap**2) / 0.3)
-            values = found[row, category].tolist()
-            assert values == pytest.approx([expected[n] for n in range(9)], abs=1e-6)
-    assert not weaken(boxes[:0], scores[:0], valid[:0], 0.3).numel()

@@ -44,7 +44,7 @@ def measured(
         AGENT.mdp,
         params or Evaluate(episodes=3),
         fixed=FIXED,
-        say=(lines if lines is not None else []).append,
+        log=(lines if lines is not None else []).append,
     )
 
 
@@ -138,7 +138,7 @@ def test_a_box_that_is_the_same_everywhere_is_one_point_of_its_curve() -> None:
 
 def test_without_a_fixed_box_that_baseline_is_missing() -> None:
     done = measure(
-        STORE, make_network(), AGENT.mdp, Evaluate(episodes=2), fixed=None, say=lambda _: None
+        STORE, make_network(), AGENT.mdp, Evaluate(episodes=2), fixed=None, log=lambda _: None
     )
     assert set(done.outcomes) == {"greedy", "episodes15", "random", "whole_image"}
     assert set(done.curves) == {"triggered", "attended", "random", "whole_image"}

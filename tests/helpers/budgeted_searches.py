@@ -9,9 +9,20 @@ from objloc.box import best_iou
 from objloc.data.sample import Coordinates, Sample, VocObject
 from objloc.data.store import SampleStore
 from objloc.network.q_network import QNetwork, build_network
-from objloc.params import Agent
+from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search, Starts
+from objloc.search.budgeted import Searcher, run_budgeted_search
 from objloc.search.rollout import Rollout
+from objloc.search.trace import SearchTrace
 from tests.helpers.devkits import jpeg_bytes
+
+MDP = Mdp(step_size=0.3, zooms=True, starts=((1, 1.0), (2, 0.6)), min_side=0.05)
+AGENT = Agent(
+    mdp=MDP,
+    encoder=Encoder(image_size=64, widths=(4, 8), cell_width=4, category_channels=2, pool=3),
+    head=Head(hidden=(8,), joint=(8,), presence=True),
+    learning=Learning(backup="all_actions", discount=0.0, loss="logistic"),
+)
+BUDGET = 30
 
 
 def make_sample(
@@ -47,8 +58,22 @@ def promising_network(agent: Agent) -> QNetwork:
     return network
 
 
+def trace_of(
+    store: SampleStore,
+    network: QNetwork,
+    budget: int = BUDGET,
+    batch: int = 64,
+    **changes: float | Starts,
+) -> SearchTrace:
+    """Search a store within a budget; ``changes`` are to the search's parameters."""
+    params = Search().model_copy(update={"least_presence": 0.0} | changes)
+    return SearchTrace.concatenate(
+        run_budgeted_search(store, Searcher(network, MDP, params), budget, batch=batch)
+    )
+
+
 @dataclass(frozen=True)
-class Search:
+class Episode:
     """An episode by its windows: the last one is triggered on unless it is truncated.
 
     ``triggers``: the trigger's Q-value at each window.
@@ -61,7 +86,7 @@ class Search:
     truncated: bool = False
 
 
-def make_rollout(store: SampleStore, searches: Sequence[Search], limit: int = 4) -> Rollout:
+def make_rollout(store: SampleStore, searches: Sequence[Episode], limit: int = 4) -> Rollout:
     """Episodes with three actions, of which the last is the trigger."""
     number = len(searches)
     boxes = torch.zeros(number, limit + 1, 4, dtype=torch.float64)

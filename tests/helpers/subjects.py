@@ -10,8 +10,8 @@ from objloc.mdp.action import names_of
 from objloc.network.checkpoint import Checkpoint
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Mdp
-from objloc.search.rollout import Step, Trajectory
-from objloc.view.subject import Search
+from objloc.search.trajectory import Step, Trajectory
+from objloc.view.subject import SearchSubject
 
 SIZE = (200.0, 100.0)
 TRUTH: Coordinates = (100.0, 20.0, 180.0, 90.0)
@@ -45,7 +45,7 @@ def make_search(
     q_values: tuple[float, ...] | None = None,
     picture: Image.Image | None = None,
     final_iou: float | None = None,
-) -> Search:
+) -> SearchSubject:
     """A search with one step for each IoU; the last one triggers or is cut off."""
     actions = names_of(Mdp())
     if boxes is None:
@@ -65,6 +65,5 @@ def make_search(
         boxes[-1],
         final,
         triggered,
-        triggered and final > 0.5,
     )
-    return Search(run, picture or photograph(), SIZE, objects, max_steps=50)
+    return SearchSubject(run, picture or photograph(), SIZE, objects, max_steps=50)

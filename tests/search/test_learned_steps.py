@@ -6,8 +6,8 @@ from objloc.mdp.action import Moves
 from objloc.network.q_network import QNetwork
 from objloc.network.valuer import NUM_STEPS, STEP_UNIT
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
-from objloc.search.budgeted import search
-from objloc.search.trace import Looks, joined
+from objloc.search.budgeted import Searcher, run_budgeted_search
+from objloc.search.trace import SearchTrace
 from tests.helpers.budgeted_searches import promising_network
 from tests.helpers.stores import make_store
 
@@ -31,50 +31,54 @@ def stepping(steps: torch.Tensor = STEPS) -> QNetwork:
     return network
 
 
-def looks_of(network: QNetwork, learned_steps: float | None) -> Looks:
+def trace_of(network: QNetwork, learned_steps: float | None) -> SearchTrace:
     params = Search(least_presence=0.0, learned_steps=learned_steps)
-    return joined(list(search(STORE, network, AGENT.mdp, params, 30)))
+    searcher = Searcher(network, AGENT.mdp, params)
+    return SearchTrace.concatenate(run_budgeted_search(STORE, searcher, 30))
 
 
 def test_a_search_looks_where_the_steps_lead() -> None:
     network = stepping()
-    looks = looks_of(network, 0.0)
+    trace = trace_of(network, 0.0)
     moves = Moves(AGENT.mdp)
-    by_steps = (looks.moves[..., 0] == network.num_actions) & looks.real()
+    by_steps = (trace.moves[..., 0] == network.num_actions) & trace.visited()
     image, window = by_steps.nonzero(as_tuple=True)
     assert len(image) > 10
-    parents = looks.boxes[image, looks.parent[image, window]]
+    parents = trace.boxes[image, trace.parent[image, window]]
     steps = STEPS.double().expand(len(image), -1)
     torch.testing.assert_close(
-        looks.boxes[image, window], moves.by(parents, STORE.sizes[image], steps)
+        trace.boxes[image, window], moves.by(parents, STORE.sizes[image], steps)
     )
     assert not by_steps.all()
 
 
 def test_nothing_is_triggered_on_before_the_steps_were_looked_at() -> None:
     network = stepping()
-    looks = looks_of(network, 0.0)
-    image, window, category = (looks.triggered > 0).nonzero(as_tuple=True)
+    trace = trace_of(network, 0.0)
+    image, window, category = (trace.triggered > 0).nonzero(as_tuple=True)
     assert len(image)
-    led = (looks.moves[..., 0] == network.num_actions) & looks.real()
+    led = (trace.moves[..., 0] == network.num_actions) & trace.visited()
     for one, parent, mine in zip(image.tolist(), window.tolist(), category.tolist(), strict=True):
-        children = (led[one] & (looks.parent[one] == parent)).nonzero()[:, 0].tolist()
+        children = (led[one] & (trace.parent[one] == parent)).nonzero()[:, 0].tolist()
         # Where there is no such window it was known already, or for another category.
         for child in children:
-            if looks.category[one, child] == mine:
-                assert looks.triggered[one, parent, mine] > child
-                assert looks.values[one, child, mine] <= looks.values[one, parent, mine]
+            if trace.category[one, child] == mine:
+                assert trace.triggered[one, parent, mine] > child
+                assert (
+                    trace.trigger_values[one, child, mine]
+                    <= trace.trigger_values[one, parent, mine]
+                )
 
 
 def test_a_search_need_not_go_by_them() -> None:
-    without, with_steps = looks_of(stepping(), None), looks_of(stepping(), 0.0)
+    without, with_steps = trace_of(stepping(), None), trace_of(stepping(), 0.0)
     assert (without.moves < stepping().num_actions).all()
-    other = looks_of(stepping(-STEPS), None)
+    other = trace_of(stepping(-STEPS), None)
     assert torch.equal(without.boxes, other.boxes)
     assert not torch.equal(without.boxes, with_steps.boxes)
 
 
 def test_steps_that_lead_nowhere_cost_no_look() -> None:
-    still, without = looks_of(stepping(torch.zeros(4)), 0.0), looks_of(stepping(), None)
+    still, without = trace_of(stepping(torch.zeros(4)), 0.0), trace_of(stepping(), None)
     assert (still.moves < stepping().num_actions).all()
     assert set(map(tuple, still.boxes[0].tolist())) & set(map(tuple, without.boxes[0].tolist()))

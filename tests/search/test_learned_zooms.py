@@ -8,8 +8,8 @@ from objloc.mdp.action import Moves
 from objloc.network.q_network import QNetwork
 from objloc.network.valuer import NUM_STEPS, QUARTERS, STEP_UNIT
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
-from objloc.search.budgeted import search
-from objloc.search.trace import Looks, joined
+from objloc.search.budgeted import Searcher, run_budgeted_search
+from objloc.search.trace import SearchTrace
 from tests.helpers.budgeted_searches import promising_network
 from tests.helpers.stores import make_store
 
@@ -39,43 +39,44 @@ def zooming(quarter: int, chance: float = 0.9) -> QNetwork:
     return network
 
 
-def looks_of(network: QNetwork, **params: float | None) -> Looks:
+def trace_of(network: QNetwork, **params: float | None) -> SearchTrace:
     settings = Search.model_validate({"least_presence": 0.0, **params})
-    return joined(list(search(STORE, network, AGENT.mdp, settings, 30)))
+    searcher = Searcher(network, AGENT.mdp, settings)
+    return SearchTrace.concatenate(run_budgeted_search(STORE, searcher, 30))
 
 
-def by_zooms(network: QNetwork, looks: Looks) -> torch.Tensor:
-    return (looks.moves[..., 0] == network.num_actions + 1) & looks.real()
+def by_zooms(network: QNetwork, trace: SearchTrace) -> torch.Tensor:
+    return (trace.moves[..., 0] == network.num_actions + 1) & trace.visited()
 
 
 @pytest.mark.parametrize("quarter", range(QUARTERS))
 def test_a_search_looks_where_a_zoom_leads(quarter: int) -> None:
     network = zooming(quarter)
-    looks = looks_of(network, learned_zooms=3.0)
-    image, window = by_zooms(network, looks).nonzero(as_tuple=True)
+    trace = trace_of(network, learned_zooms=3.0)
+    image, window = by_zooms(network, trace).nonzero(as_tuple=True)
     assert len(image) > 10
-    parents = looks.boxes[image, looks.parent[image, window]]
+    parents = trace.boxes[image, trace.parent[image, window]]
     begin = quarters(parents)[:, quarter]
     expected = Moves(AGENT.mdp).by(begin, STORE.sizes[image], STEPS.double().expand(len(image), -1))
-    torch.testing.assert_close(looks.boxes[image, window], expected)
+    torch.testing.assert_close(trace.boxes[image, window], expected)
 
 
 def test_a_search_need_not_zoom_by_them() -> None:
     network = zooming(0)
-    assert not by_zooms(network, looks_of(network, learned_zooms=None)).any()
+    assert not by_zooms(network, trace_of(network, learned_zooms=None)).any()
 
 
 def test_unlikely_zooms_are_not_made() -> None:
     network = zooming(0, chance=0.2)
-    looks = looks_of(network, learned_zooms=3.0, least_presence=0.3)
-    assert not by_zooms(network, looks).any()
-    assert by_zooms(network, looks_of(network, learned_zooms=3.0, least_presence=0.1)).any()
+    trace = trace_of(network, learned_zooms=3.0, least_presence=0.3)
+    assert not by_zooms(network, trace).any()
+    assert by_zooms(network, trace_of(network, learned_zooms=3.0, least_presence=0.1)).any()
 
 
 def test_no_zoom_leads_to_where_the_category_was_looked_for() -> None:
     network = zooming(3)
     fewer, more = (
-        by_zooms(network, looks_of(network, learned_zooms=3.0, zoom_inhibition=overlap)).sum()
+        by_zooms(network, trace_of(network, learned_zooms=3.0, zoom_inhibition=overlap)).sum()
         for overlap in (0.05, 0.9)
     )
     assert 0 < fewer < more

@@ -1,3 +1,4 @@
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.network.q_network import build_network
 from objloc.network.valuer import NUM_STEPS, QUARTERS
 from objloc.params import Agent, Encoder, Head, Search
-from objloc.search.localiser import NMS, Localiser, manner_of
+from objloc.search.localiser import NMS, Localiser, search_params_of
 from objloc.search.policy import GreedyPolicy
 from objloc.search.result import Result
-from objloc.search.rollout import rollout, trajectory
+from objloc.search.rollout import rollout
+from objloc.search.trajectory import trajectories_of
 from tests.helpers.runs import make_run
 from tests.helpers.stores import make_samples
 
@@ -70,29 +72,48 @@ def test_without_a_budget_a_search_is_the_rollout_of_the_evaluation(
     tasks = torch.cartesian_prod(torch.arange(6), torch.arange(2))
     policy = GreedyPolicy(checkpoint.network())
     episodes = rollout(store, policy, mdp, tasks, torch.Generator())
+    runs = list(trajectories_of(episodes, store, mdp))
     ends = set()
     for row, image in enumerate(images):
         result = Localiser(checkpoint)(image)
         assert [each.category for each in result.searches] == list(CATEGORIES)
         for column, found in enumerate(result.searches):
-            expected = trajectory(episodes, store, 2 * row + column, mdp)
-            assert [look.box for look in found.looks] == [step.box for step in expected.steps]
-            assert [look.action for look in found.looks] == [step.action for step in expected.steps]
-            values = torch.tensor([look.values for look in found.looks])
+            expected = runs[2 * row + column]
+            values = torch.tensor([step.q_values for step in found.steps])
             wanted = torch.tensor([step.q_values for step in expected.steps])
             # One image at a time sums in another order than six together.
             torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-5)
-            assert found.final_box == expected.final_box
-            assert found.triggered == expected.terminated
+            steps = tuple(
+                replace(step, q_values=other.q_values)
+                for step, other in zip(found.steps, expected.steps, strict=True)
+            )
+            assert replace(found, image_id=str(row), steps=steps) == expected
             ends.add(found.final_box)
     assert len(ends) > 1, "the windows have moved"
+
+
+@pytest.mark.parametrize("budget", [None, 30])
+def test_each_step_is_judged_by_the_ground_truth_if_it_is_known(
+    tmp_path: Path, budget: int | None
+) -> None:
+    agent, image = agent_in(tmp_path), pictures(1)[0]
+    box = (10.0, 10.0, 80.0, 70.0)
+    blind, judged = (agent(image, None, budget, ground_truth=each) for each in (None, box))
+    assert judged.as_json() == blind.as_json(), "the agent does not see it"
+    assert judged.searches
+    truth = torch.tensor(box, dtype=torch.float64)
+    for one, other in zip(judged.searches, blind.searches, strict=True):
+        for step in one.steps:
+            assert step.iou == float(iou(torch.tensor(step.box, dtype=torch.float64), truth))
+        assert one.final_iou == float(iou(torch.tensor(one.final_box, dtype=torch.float64), truth))
+        assert {step.iou for step in other.steps} == {other.final_iou} == {0.0}
 
 
 def test_boxes_are_the_windows_triggered_on_best_first(tmp_path: Path) -> None:
     # It triggers at once for a cat, on each first window: those of 0.75 overlap.
     agent = started(tmp_path, ((1, 1.0), (2, 0.75), (3, 0.3)), trigger=1000.0)
     result = agent(pictures(1)[0], ["cat"], max_windows=60)
-    triggers = [each for each in result.searches if each.triggered]
+    triggers = [each for each in result.searches if each.terminated]
     assert len(triggers) > len(result.found) > 1, "some overlap, and go"
     assert result.scores.tolist() == sorted(result.scores.tolist(), reverse=True)
     for each in triggers:
@@ -140,20 +161,21 @@ def test_with_a_budget_each_search_is_the_way_to_a_trigger(tmp_path: Path) -> No
     pulled = {(each.box, name) for each in result.seen for name in each.triggered}
     assert pulled
     assert {(each.final_box, each.category) for each in result.searches} == pulled
-    after = [each.after for each in result.searches]
+    after = [each.windows_at_trigger for each in result.searches]
     assert after == sorted(after)
     for search in result.searches:
-        assert search.triggered
-        assert search.looks[-1].action == "trigger"
-        assert search.looks[-1].category == search.category
+        assert search.terminated
+        assert search.steps[-1].action == "trigger"
+        assert search.steps[-1].category is None, "the search's own"
+        assert all(math.isnan(step.reward) for step in search.steps)
         place = {each.box: number for number, each in enumerate(result.seen)}
-        numbers = [place[look.box] for look in search.looks]
-        assert numbers[-1] < search.after <= result.windows
+        numbers = [place[step.box] for step in search.steps]
+        assert numbers[-1] < search.windows_at_trigger <= result.windows
         assert result.seen[numbers[0]].parent == -1
-        for here, there, look in zip(numbers, numbers[1:], search.looks, strict=False):
+        for here, there, step in zip(numbers, numbers[1:], search.steps, strict=False):
             assert result.seen[there].parent == here
-            assert result.seen[there].actions == (look.action, *look.further)
-            assert result.seen[there].category == look.category
+            assert result.seen[there].actions == (step.action, *step.further)
+            assert result.seen[there].category == (step.category or search.category)
         score = result.seen[numbers[-1]].scores[CATEGORIES.index(search.category)]
         assert search.score == score
 
@@ -175,9 +197,9 @@ def test_a_move_by_learned_steps_has_a_name_of_its_own(tmp_path: Path) -> None:
     result = searched_by(tmp_path, "learned_steps", torch.full((NUM_STEPS,), 1.0))
     assert any(each.actions == (LEARNED_STEP,) for each in result.seen)
     assert LEARNED_STEP not in result.actions, "it has no value of its own"
-    taken = {look.action for search in result.searches for look in search.looks}
+    taken = {step.action for search in result.searches for step in search.steps}
     assert taken <= {*result.actions, LEARNED_STEP}
-    assert LEARNED_STEP not in {search.looks[-1].action for search in result.searches}
+    assert LEARNED_STEP not in {search.steps[-1].action for search in result.searches}
 
 
 def test_a_learned_zoom_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -198,7 +220,7 @@ def test_with_a_budget_only_the_categories_asked_are_searched(tmp_path: Path) ->
 def test_searches_begin_at_the_agents_own_start_windows(tmp_path: Path) -> None:
     agent, image = started(tmp_path, ((1, 0.5), (2, 0.6))), pictures(1)[0]
     half = (30.0, 22.5, 90.0, 67.5)
-    assert {each.looks[0].box for each in agent(image).searches} == {half}
+    assert {each.steps[0].box for each in agent(image).searches} == {half}
     seen = agent(image, max_windows=9).seen
     assert [each.parent >= 0 for each in seen] == [False] * 5 + [True] * 4
     assert seen[0].box == half
@@ -210,8 +232,8 @@ def test_several_moves_follow_a_look_only_where_values_are_of_one_reward(
 ) -> None:
     agent = Agent()
     learning = agent.learning.model_copy(update={"discount": discount})
-    manner = manner_of(agent.model_copy(update={"learning": learning}))
-    assert manner == Search(moves_per_look=moves)
+    params = search_params_of(agent.model_copy(update={"learning": learning}))
+    assert params == Search(moves_per_look=moves)
 
 
 def test_only_the_categories_asked_are_searched_each_once(tmp_path: Path) -> None:

@@ -9,15 +9,17 @@ from PIL import Image
 
 from objloc.data.sample import Coordinates
 from objloc.errors import ObjlocError
-from objloc.search.result import Found, Look, Result, Search, Seen
+from objloc.search.result import Found, Result
+from objloc.search.trajectory import Step, Trajectory, VisitedWindow
 
 ACTIONS = ("smaller", "trigger")
 
 
-def made(category: str, box: Coordinates, score: float, triggered: bool = True) -> Search:
+def made(category: str, box: Coordinates, score: float, triggered: bool = True) -> Trajectory:
     """A search of two steps."""
-    first = Look((0.0, 0.0, 200.0, 100.0), "smaller", (1.5, 0.5))
-    return Search(category, (first, Look(box, ACTIONS[triggered], (0.25, score))), box, triggered)
+    first = Step((0.0, 0.0, 200.0, 100.0), (1.5, 0.5), "smaller", 0.0, 0.0)
+    last = Step(box, (0.25, score), ACTIONS[triggered], 0.0, 0.0)
+    return Trajectory("photo", category, ACTIONS, (first, last), box, 0.0, triggered)
 
 
 CAT = made("cat", (10.0, 20.0, 50.0, 70.0), 2.0)
@@ -90,8 +92,8 @@ def test_json_has_each_search_once() -> None:
 
 
 def test_json_of_a_search_with_a_budget_has_every_window_seen() -> None:
-    first = Seen((0.0, 0.0, 200.0, 100.0), -1, None, (), (0.25,), ())
-    second = Seen((10.0, 20.0, 50.0, 70.0), 0, "cat", ("smaller",), (2.0,), ("cat",))
+    first = VisitedWindow((0.0, 0.0, 200.0, 100.0), -1, None, (), (0.25,), ())
+    second = VisitedWindow((10.0, 20.0, 50.0, 70.0), 0, "cat", ("smaller",), (2.0,), ("cat",))
     result = replace(RESULT, searched=("cow", "cat"), seen=(first, second))
     assert (result.windows, result.missing) == (2, ["cow"])
     told = result.as_json()

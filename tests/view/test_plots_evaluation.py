@@ -33,7 +33,7 @@ def measured(trigger: float = 0.5, *, fitted: bool = True) -> tuple[Measurement,
         AGENT.mdp,
         PARAMS,
         fixed=FIXED if fitted else None,
-        say=lambda _: None,
+        log=lambda _: None,
     )
     return done, metrics_of(done, PARAMS, "a" * 64)
 
@@ -68,7 +68,7 @@ def test_every_kind_of_agent_can_be_drawn(tmp_path: Path, trigger: float, fitted
 def test_a_category_without_objects_can_be_drawn(tmp_path: Path) -> None:
     done, _ = measured()
     store = replace(done.store, object_category=torch.zeros_like(done.store.object_category))
-    without = measure(store, make_network(), AGENT.mdp, PARAMS, fixed=FIXED, say=lambda _: None)
+    without = measure(store, make_network(), AGENT.mdp, PARAMS, fixed=FIXED, log=lambda _: None)
     metrics = metrics_of(without, PARAMS, "a" * 64)
     assert metrics.success_rate.greedy["dog"] is None
     write_plots(tmp_path, without, metrics)

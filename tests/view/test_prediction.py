@@ -5,7 +5,8 @@ from PIL import Image
 
 from objloc.data.annotation import read_annotation
 from objloc.data.sample import Coordinates
-from objloc.search.result import Found, Look, Result, Search
+from objloc.search.result import Found, Result
+from objloc.search.trajectory import Step, Trajectory
 from objloc.view.prediction import drawn, files_of, to_xml
 
 
@@ -13,8 +14,9 @@ def result(size: tuple[int, int], *boxes: tuple[str, Coordinates, float]) -> Res
     """A result of searches that triggered at once."""
     found = []
     for category, box, score in boxes:
-        looks = (Look(box, "trigger", (score,)),)
-        found.append(Found(category, box, score, Search(category, looks, box, True)))
+        steps = (Step(box, (score,), "trigger", 0.0, 0.0),)
+        run = Trajectory("photo", category, ("trigger",), steps, box, 0.0, True)
+        found.append(Found(category, box, score, run))
     image = Image.new("RGB", size, (90, 90, 90))
     return Result(
         "photo", image, ("cat", "dog"), ("trigger",), tuple(found), tuple(f.search for f in found)

@@ -1,4 +1,5 @@
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,22 @@ from objloc.data.sample import Sample, VocObject
 from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError
 from objloc.params import Animate
+from objloc.search.localiser import Localiser
+from objloc.search.result import Found, Result
+from objloc.search.trajectory import Step, Trajectory
+from objloc.view.frames import frames
 from objloc.view.subject import search_image_set, search_photograph
 from tests.helpers.subjects import make_checkpoint, make_search
 
 CAT = (VocObject("cat", (0.0, 0.0, 10.0, 10.0)),)
+PICTURE = Photograph("photo", Image.linear_gradient("L").resize((200, 100)).convert("RGB"))
+ACTIONS = ("move_right", "smaller", "trigger")
+FOR_DOG, TRIGGERED = (
+    Step(
+        (0.0, 0.0, 200.0, 100.0), (0.5, 1.0, -3.0), "smaller", 0.5, math.nan, ("move_right",), "dog"
+    ),
+    Step((100.0, 0.0, 200.0, 100.0), (-1.0, -1.0, 2.0), "trigger", 1.0, math.nan),
+)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +64,8 @@ def test_the_window_after_the_last_step_counts_when_a_search_gives_up() -> None:
 
 
 def test_success_is_judged_at_one_half_whatever_training_asked_for() -> None:
-    search = make_search((0.55,), objects=CAT)
-    strict = replace(search, trajectory=replace(search.trajectory, success=False))
-    assert strict.success
+    assert not make_search((0.5,), objects=CAT).success
+    assert make_search((0.501,), objects=CAT).success
 
 
 def test_sampled_searches_are_of_different_images_and_categories_take_turns(
@@ -149,7 +161,7 @@ def photo() -> Photograph:
 
 
 def test_any_photograph_can_be_searched(photo: Photograph) -> None:
-    search = search_photograph(photo, make_checkpoint(), "dog", (11.0, 6.0, 50.0, 35.5))
+    search = search_photograph(photo, Localiser(make_checkpoint()), "dog", (11.0, 6.0, 50.0, 35.5))
     assert search.objects == (VocObject("dog", (10.0, 5.0, 50.0, 35.5)),)
     assert search.size == (60.0, 40.0)
     assert (search.trajectory.image_id, search.trajectory.category) == ("holiday", "dog")
@@ -158,7 +170,9 @@ def test_any_photograph_can_be_searched(photo: Photograph) -> None:
 
 
 def test_without_a_truth_there_is_no_judgement(photo: Photograph) -> None:
-    assert search_photograph(photo, make_checkpoint(("cat",)), None, None).objects is None
+    assert (
+        search_photograph(photo, Localiser(make_checkpoint(("cat",))), None, None).objects is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,5 +194,58 @@ def test_mistakes_about_a_photograph_are_told_in_one_line(
     expected: str,
 ) -> None:
     with pytest.raises(ObjlocError, match=expected) as caught:
-        search_photograph(photo, make_checkpoint(), category, truth)
+        search_photograph(photo, Localiser(make_checkpoint()), category, truth)
     assert "\n" not in str(caught.value)
+
+
+def finding(first: Step = FOR_DOG) -> Localiser:
+    """An agent that finds a cat in the right half, on a way made for a dog."""
+    steps = (first, TRIGGERED)
+    way = Trajectory("photo", "cat", ACTIONS, steps, TRIGGERED.box, 1.0, True, windows_at_trigger=5)
+    found = (Found("cat", TRIGGERED.box, 2.0, way),)
+
+    class Finding(Localiser):
+        def __call__(self, *_: object) -> Result:
+            both = ("cat", "dog")
+            return Result("photo", PICTURE.image, both, ACTIONS, found, (way,), both)
+
+    return Finding(make_checkpoint())
+
+
+def test_the_way_to_the_best_box_is_a_search_like_any_other() -> None:
+    truth = (101.0, 1.0, 200.0, 100.0)
+    search = search_photograph(PICTURE, finding(), None, truth, budget=9)
+    assert search.trajectory == finding()(PICTURE).found[0].search
+    assert search.objects == (VocObject("cat", (100.0, 0.0, 200.0, 100.0)),)
+    assert search.max_steps == 2
+    assert search.success
+    assert search.verdict()[0] == "Found the cat"
+    unjudged = search_photograph(PICTURE, finding(), None, None, budget=9)
+    assert unjudged.objects is None
+    assert unjudged.verdict()[0] == "Triggered"
+
+
+def test_a_way_within_a_budget_is_judged_by_the_truth_given() -> None:
+    checkpoint = make_checkpoint()
+    checkpoint.state["values.bias"][8::9] += 50
+    whole = (1.0, 1.0, 200.0, 100.0)
+    search = search_photograph(PICTURE, Localiser(checkpoint), None, whole, budget=9)
+    assert search.trajectory.image_id == "photo"
+    assert search.trajectory.final_iou == 1.0
+    assert search.verdict()[0].startswith("Found the ")
+
+
+def test_a_way_is_drawn_with_all_its_moves() -> None:
+    drawn = frames(search_photograph(PICTURE, finding(), None, None, budget=9), 240, 2.0)
+    assert len(drawn) == 3
+    alone = finding(replace(FOR_DOG, further=(), category=None))
+    plain = frames(search_photograph(PICTURE, alone, None, None, budget=9), 240, 2.0)
+    assert plain[0].image.tobytes() != drawn[0].image.tobytes()
+    assert plain[1].image.tobytes() == drawn[1].image.tobytes()
+
+
+def test_without_a_trigger_there_is_no_way() -> None:
+    checkpoint = make_checkpoint()
+    checkpoint.state["values.bias"][8::9] -= 50
+    with pytest.raises(ObjlocError, match=r"photo: expected a trigger .*; found none in 9 windows"):
+        search_photograph(PICTURE, Localiser(checkpoint), None, None, budget=9)

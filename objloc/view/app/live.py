@@ -1,4 +1,4 @@
-"""What the app answers: a photograph looked at, a search told step by step."""
+"""The app's answers: a photograph, and a search shown step by step."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,12 @@ Shown = tuple[str, str, str]
 
 
 def examples(number: int) -> list[Image.Image]:
-    """Scenes drawn for the app: none of an image set, so none the agent has learned from."""
+    """Scenes drawn for the app, in no image set: the agent has learned from none of them."""
     return [scene(0, "app", index).image for index in range(number)]
 
 
 def opened(path: str | Path) -> Image.Image:
-    """An uploaded file as a picture; messages call it as the visitor does.
+    """Open an uploaded file; messages use the visitor's name for it.
 
     Raises:
         ObjlocError: see ``open_image``.
@@ -37,16 +37,16 @@ def opened(path: str | Path) -> Image.Image:
 
 
 def moments(result: Result) -> Iterator[Moment | Glance]:
-    """All windows looked at; without a budget, one category's search after another's."""
+    """All windows in the order of visiting; without a budget, one search after another."""
     for number in range(len(result.seen)):
         yield Glance(result, number)
     if result.seen:
         return
     windows = 0
     for number, search in enumerate(result.searches):
-        for look in range(search.steps):
+        for step in range(len(search.steps)):
             windows += 1
-            yield Moment(result, number, look, windows)
+            yield Moment(result, number, step, windows)
 
 
 def watch(
@@ -65,7 +65,7 @@ def watch(
         agent: searches.
         image: None: none was chosen yet.
         categories: what to search for.
-        budget: windows that may be looked at.
+        budget: maximum number of windows visited.
         pace: one of ``PACES``.
     """
     if image is None:

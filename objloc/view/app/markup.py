@@ -50,17 +50,17 @@ class Moment:
     def boxes(self) -> str:
         """HTML over the photograph: what was found, the trail, the window."""
         search = self.result.searches[self.search]
-        boxes = [look.box for look in search.looks[: self.look + 1]]
+        boxes = [step.box for step in search.steps[: self.look + 1]]
         return _watched(self.result, self.settled, boxes, search.category)
 
     def thoughts(self) -> str:
         """HTML beside it: place in the search, Q-values, the chosen one marked."""
         result, search = self.result, self.result.searches[self.search]
-        look = search.looks[self.look]
-        values = [value for each in search.looks for value in each.values]
+        step = search.steps[self.look]
+        values = [value for each in search.steps for value in each.q_values]
         rows = [
-            (label_of(action), value, action == look.action)
-            for action, value in zip(result.actions, look.values, strict=True)
+            (label_of(action), value, action == step.action)
+            for action, value in zip(result.actions, step.q_values, strict=True)
         ]
         return _render(
             "search.html.jinja",
@@ -68,7 +68,7 @@ class Moment:
             search=self.search + 1,
             searches=len(result.searches),
             step=self.look + 1,
-            steps=search.steps,
+            steps=len(search.steps),
             windows=self.windows,
             all_windows=result.windows,
             title="Q-values",
@@ -91,7 +91,9 @@ class Glance:
     @property
     def settled(self) -> tuple[Found, ...]:
         """Objects that were found before this window."""
-        return tuple(each for each in self.result.found if each.search.after <= self.number)
+        return tuple(
+            each for each in self.result.found if each.search.windows_at_trigger <= self.number
+        )
 
     def boxes(self) -> str:
         """HTML over the photograph: what was found, the way to the window, the window."""

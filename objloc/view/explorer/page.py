@@ -64,8 +64,8 @@ def write_explorer(
 def jpeg(photograph: Image.Image, max_side: int, quality: int) -> bytes:
     """A photograph as JPEG, scaled down to a longest side in pixels.
 
-    Written anew even if it is small enough: what a camera says of orientation,
-    time and place goes. Boxes count in the pixels as they lie in the file.
+    Encoded again even if it is small enough: this removes what the camera wrote about
+    orientation, time and place. Boxes count in the pixels as they lie in the file.
     """
     scaled = photograph.copy()
     scaled.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)

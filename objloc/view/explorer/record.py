@@ -5,12 +5,13 @@ from typing import Any
 
 from objloc.mdp.action import effects_of, names_of
 from objloc.network.checkpoint import Checkpoint
-from objloc.search.rollout import Step
+from objloc.params import SUCCESS_IOU
+from objloc.search.trajectory import Step
 from objloc.view.explorer.selection import Shown
-from objloc.view.subject import SUCCESS_IOU, Search
+from objloc.view.subject import SearchSubject
 
 FORMAT = 1
-"""Of the file; it grows when a key changes its meaning."""
+"""Version of the file; it grows when a key changes its meaning."""
 
 Json = dict[str, Any]
 
@@ -18,11 +19,11 @@ Json = dict[str, Any]
 def record(
     shown: list[Shown], checkpoint: Checkpoint, model_hash: str, image_set: str, data: Json
 ) -> Json:
-    """All that the page knows but for the pixels.
+    """Everything on the page except the pixels.
 
     Boxes are (xmin, ymin, xmax, ymax) in pixels, zero-based and half-open, in
     full precision; Q-values are rounded to six decimals, None where no network
-    looked.
+    was asked.
 
     Args:
         shown: images and searches.
@@ -68,7 +69,7 @@ def _image(shown: Shown) -> Json:
     }
 
 
-def _search(search: Search, key: str) -> Json:
+def _search(search: SearchSubject, key: str) -> Json:
     """A search; ``key`` names it among those of its image."""
     run = search.trajectory
     headline, sentence = search.verdict()

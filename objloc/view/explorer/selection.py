@@ -1,4 +1,4 @@
-"""Which images the explorer shows: successes and failures of every category."""
+"""Choosing the images of the explorer: successes and failures of every category."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from objloc.data.shard_reader import read_samples
 from objloc.errors import ObjlocError
 from objloc.network.checkpoint import Checkpoint
 from objloc.params import Explore
-from objloc.view.subject import Search, Task, run_searches
+from objloc.view.subject import SearchSubject, Task, run_searches
 
 _CHUNK = 64
 """Images searched at a time: enough for a batch, few enough not to search in vain."""
@@ -25,15 +25,15 @@ class Shown:
     """An image of the explorer and its searches, at least one."""
 
     sample: Sample
-    searches: tuple[Search, ...]
+    searches: tuple[SearchSubject, ...]
 
 
 def choose(shards: Path, checkpoint: Checkpoint, params: Explore) -> list[Shown]:
     """Search images of an image set and choose which to show.
 
     Without ``params.image_ids`` images are tried in an order drawn by the seed,
-    until each category has its share of successes and of failures; what lacks
-    is filled up with images passed over. Successes and failures take turns.
+    until each category has its part of successes and of failures; the rest is filled
+    with images passed over. Successes and failures take turns.
 
     Args:
         shards: folder of shards.
@@ -86,19 +86,19 @@ def _searched(
         yield from _grouped(chunk, _run(checkpoint, chunk, tasks))
 
 
-def _run(checkpoint: Checkpoint, samples: list[Sample], tasks: list[Task]) -> list[Search]:
-    """Greedy searches draw no random numbers: the seed is nobody's."""
+def _run(checkpoint: Checkpoint, samples: list[Sample], tasks: list[Task]) -> list[SearchSubject]:
+    """Run greedy searches; they draw no random numbers, so the seed does not matter."""
     return run_searches(checkpoint, samples, tasks, 0, truth_known=True) if tasks else []
 
 
-def _grouped(samples: list[Sample], searches: list[Search]) -> Iterator[Shown]:
+def _grouped(samples: list[Sample], searches: list[SearchSubject]) -> Iterator[Shown]:
     for sample in samples:
         own = tuple(each for each in searches if each.trajectory.image_id == sample.image_id)
         yield Shown(sample, own)
 
 
 def _balanced(candidates: Iterable[Shown], categories: tuple[str, ...], number: int) -> list[Shown]:
-    """So many images, half of them for a success, half for a failure, by category."""
+    """Choose ``number`` images, half for a success, half for a failure, by category."""
     share = -(-number // (2 * len(categories)))
     left = {(category, success): share for category in categories for success in (True, False)}
     chosen: list[tuple[Shown, Slot]] = []

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from objloc.search.result import Found, Look, Result, Search, Seen
+from objloc.search.result import Found, Result
+from objloc.search.trajectory import Step, Trajectory, VisitedWindow
 from objloc.view.app import markup
 from objloc.view.app.live import moments
 from objloc.view.app.markup import Glance, Moment
@@ -14,15 +15,15 @@ ACTIONS = ("move_right", "smaller", "trigger")
 
 def search(
     category: str, values: list[tuple[float, float, float]], triggered: bool = True
-) -> Search:
-    looks = tuple(
-        Look((10.0 * step, 0.0, 100.0, 50.0), ACTIONS[each.index(max(each))], each)
-        for step, each in enumerate(values)
+) -> Trajectory:
+    steps = tuple(
+        Step((10.0 * number, 0.0, 100.0, 50.0), each, ACTIONS[each.index(max(each))], 0.0, 0.0)
+        for number, each in enumerate(values)
     )
-    return Search(category, looks, looks[-1].box, triggered)
+    return Trajectory("x", category, ACTIONS, steps, steps[-1].box, 0.0, triggered)
 
 
-def result(*searches: Search, found: tuple[int, ...] = ()) -> Result:
+def result(*searches: Trajectory, found: tuple[int, ...] = ()) -> Result:
     """A picture of 200 x 100 pixels; ``found`` are numbers of the searches with a box."""
     boxes = tuple(
         Found(searches[at].category, searches[at].final_box, searches[at].score, searches[at])
@@ -94,7 +95,7 @@ def test_a_name_is_no_markup() -> None:
     found = (Found(name, way.final_box, 2.0, way),)
     picture = Image.new("RGB", (9, 9))
     told = Result("x", picture, (name,), ACTIONS, found, (way, way), (name,))
-    seen = Seen((0.0, 0.0, 9.0, 9.0), -1, name, (), (1.0,), ())
+    seen = VisitedWindow((0.0, 0.0, 9.0, 9.0), -1, name, (), (1.0,), ())
     moment, glance = Moment(told, 1, 0, 1), Glance(replace(told, seen=(seen,)), 0)
     pieces = (
         moment.boxes(), moment.thoughts(), glance.boxes(), glance.thoughts(), markup.ended(told),
@@ -114,15 +115,15 @@ def budgeted() -> Result:
     """Three windows seen for a cat and a dog: the cat is found in the third, from the first."""
     boxes = ((0.0, 0.0, 200.0, 100.0), (50.0, 0.0, 150.0, 100.0), (20.0, 0.0, 60.0, 50.0))
     seen = (
-        Seen(boxes[0], -1, None, (), (-2.0, -3.0), ()),
-        Seen(boxes[1], -1, None, (), (0.5, -1.0), ()),
-        Seen(boxes[2], 0, "dog", ("smaller", "move_right"), (2.0, -2.0), ("cat",)),
+        VisitedWindow(boxes[0], -1, None, (), (-2.0, -3.0), ()),
+        VisitedWindow(boxes[1], -1, None, (), (0.5, -1.0), ()),
+        VisitedWindow(boxes[2], 0, "dog", ("smaller", "move_right"), (2.0, -2.0), ("cat",)),
     )
-    looks = (
-        Look(boxes[0], "smaller", (0.5, 1.0, -3.0), "dog", ("move_right",)),
-        Look(boxes[2], "trigger", (-1.0, -1.0, 2.0), "cat"),
+    steps = (
+        Step(boxes[0], (0.5, 1.0, -3.0), "smaller", 0.0, 0.0, ("move_right",), "dog"),
+        Step(boxes[2], (-1.0, -1.0, 2.0), "trigger", 0.0, 0.0),
     )
-    way = Search("cat", looks, boxes[2], True, after=3)
+    way = Trajectory("x", "cat", ACTIONS, steps, boxes[2], 0.0, True, windows_at_trigger=3)
     found = (Found("cat", boxes[2], 2.0, way),)
     picture = Image.new("RGB", (200, 100))
     return Result("x", picture, ("cat", "dog"), ACTIONS, found, (way,), ("cat", "dog"), seen)
@@ -151,7 +152,7 @@ def test_with_a_budget_every_window_is_a_moment_with_its_way_and_what_it_is_take
 
 def test_what_a_budgeted_search_found_stays_in_sight_from_the_next_look_on() -> None:
     told = budgeted()
-    early = replace(told.searches[0], after=1)
+    early = replace(told.searches[0], windows_at_trigger=1)
     found = (replace(told.found[0], search=early),)
     told = replace(told, found=found, searches=(early,))
     assert [("ob-found" in each.boxes()) for each in moments(told)] == [False, True, True]

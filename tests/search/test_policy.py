@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from objloc.mdp.environment import Environment
+from objloc.search.policy import GreedyPolicy, RandomPolicy, category_values, shares
+from tests.helpers.budgeted_searches import AGENT, MDP, promising_network
+from tests.helpers.stores import make_store
+
+STORE = make_store(3)
+TASKS = torch.tensor([[0, 0], [0, 1], [2, 1]])
+INDEX = torch.tensor([0, 0, 1])
+
+
+def act(epsilon: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    policy = GreedyPolicy(promising_network(AGENT), epsilon)
+    policy.look(STORE.images[torch.tensor([0, 2])])
+    observation = Environment(STORE, MDP, policy.frames, policy.action_history).reset(TASKS)
+    generator = torch.Generator().manual_seed(seed)
+    return policy.act(observation, INDEX, STORE.sizes[TASKS[:, 0]], generator)
+
+
+def test_the_greedy_action_is_that_of_the_highest_value_for_the_category_searched() -> None:
+    actions, values = act(0.0)
+    network = promising_network(AGENT)
+    observation = Environment(STORE, MDP, network.frames).reset(TASKS)
+    with torch.no_grad():
+        views = network.encode(STORE.images[torch.tensor([0, 2])])
+        expected = category_values(network, views, INDEX, observation, STORE.sizes[TASKS[:, 0]])
+    torch.testing.assert_close(values, expected)
+    assert torch.equal(actions, values.argmax(dim=1))
+    assert not torch.equal(values[0], values[1]), "one window, two categories"
+
+
+def test_epsilon_is_the_probability_of_any_action() -> None:
+    greedy, _ = act(0.0)
+    seen = {tuple(act(1.0, seed)[0].tolist()) for seed in range(5)}
+    assert len(seen) > 1
+    assert torch.equal(act(0.0, 1)[0], greedy), "without chance the seed is of no consequence"
+    assert torch.equal(act(1.0, 3)[0], act(1.0, 3)[0])
+
+
+def test_the_random_policy_draws_every_action_and_values_none() -> None:
+    policy = RandomPolicy(4)
+    tasks = torch.zeros(400, 2, dtype=torch.int64)
+    observation = Environment(STORE, MDP).reset(tasks)
+    policy.look(STORE.images[:1])
+    actions, values = policy.act(
+        observation, tasks[:, 0], STORE.sizes[tasks[:, 0]], torch.Generator().manual_seed(0)
+    )
+    assert actions.bincount().tolist() == pytest.approx([100] * 4, abs=30)
+    assert values.shape == (400, 4)
+    assert values.isnan().all()
+
+
+def test_boxes_become_fractions_of_their_own_images_sides() -> None:
+    boxes = torch.tensor([[[10.0, 20, 30, 40]], [[10, 20, 30, 40]]], dtype=torch.float64)
+    sizes = torch.tensor([[100.0, 200.0], [50.0, 40.0]], dtype=torch.float64)
+    found = shares(boxes, sizes)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(
+        found, torch.tensor([[[0.1, 0.1, 0.3, 0.2]], [[0.2, 0.5, 0.6, 1.0]]])
+    )

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import torch
+
+from objloc.data.image_batch import ImageBatch
+from objloc.mdp.environment import Observation
+from objloc.params import Mdp
+from objloc.search.policy import RandomPolicy
+from objloc.search.rollout import Rollout, rollout
+from tests.helpers.stores import make_store
+
+MDP = Mdp(max_steps=5)
+TASKS = torch.tensor([[0, 0], [0, 1], [1, 0], [2, 1]])
+SMALLER, TRIGGER = 6, 8
+
+
+class Planned:
+    """Takes a given action in each step; category 1 triggers at once."""
+
+    frames = 1
+    action_history = 0
+
+    def __init__(self, *actions: int) -> None:
+        self._actions = list(actions)
+        self.looked: list[int] = []
+
+    def look(self, images: ImageBatch) -> None:
+        self.looked.append(len(images))
+        self._step = 0
+
+    def act(
+        self,
+        observation: Observation,
+        index: torch.Tensor,
+        sizes: torch.Tensor,
+        generator: torch.Generator,  # noqa: ARG002 - it draws nothing
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        assert len(index) == len(sizes) == len(observation.image)
+        action = torch.full((len(index),), self._actions[self._step])
+        self._step += 1
+        action[observation.category == 1] = TRIGGER
+        values = torch.zeros(len(index), 9)
+        values[:, TRIGGER] = float(self._step)
+        return action, values
+
+
+def planned(*actions: int) -> Rollout:
+    return rollout(make_store(3), Planned(*actions), MDP, TASKS, torch.Generator())
+
+
+def test_each_episode_ends_by_its_own_trigger_or_the_step_limit() -> None:
+    episodes = planned(*[SMALLER] * 5)
+    assert episodes.steps.tolist() == [5, 1, 5, 1]
+    assert episodes.terminated.tolist() == [False, True, False, True]
+    assert episodes.actions.tolist()[:2] == [[SMALLER] * 5, [TRIGGER, -1, -1, -1, -1]]
+
+
+def test_a_trigger_leaves_the_window_where_it_is() -> None:
+    episodes = planned(SMALLER, SMALLER, TRIGGER)
+    assert episodes.steps.tolist() == [3, 1, 3, 1]
+    assert torch.equal(episodes.final_boxes[0], episodes.boxes[0, 2])
+    assert torch.equal(episodes.boxes[0, 3:], episodes.boxes[0, 2].expand(3, 4))
+    assert torch.equal(episodes.boxes[1], episodes.boxes[1, :1].expand(6, 4))
+    assert torch.equal(episodes.final_iou, episodes.iou[torch.arange(4), episodes.steps])
+
+
+def test_values_are_kept_for_the_steps_taken_alone() -> None:
+    episodes = planned(SMALLER, SMALLER, TRIGGER)
+    assert episodes.q_values[0, :3, TRIGGER].tolist() == [1.0, 2.0, 3.0]
+    assert episodes.q_values[0, 3:].isnan().all()
+    assert episodes.q_values[1, 1:].isnan().all()
+
+
+def test_an_image_is_encoded_once_for_all_its_episodes() -> None:
+    policy = Planned(TRIGGER)
+    rollout(make_store(3), policy, MDP, TASKS, torch.Generator())
+    assert policy.looked == [3]
+
+
+def test_batches_of_episodes_are_the_same_episodes() -> None:
+    together = planned(SMALLER, TRIGGER)
+    apart = rollout(make_store(3), Planned(SMALLER, TRIGGER), MDP, TASKS, torch.Generator(), 2)
+    assert torch.equal(together.boxes, apart.boxes)
+    assert torch.equal(together.steps, apart.steps)
+
+
+def test_without_ground_truth_the_agent_acts_alike_and_every_iou_is_zero() -> None:
+    store = make_store(3)
+    unknown = replace(store, object_category=torch.full_like(store.object_category, -1))
+    known, blind = (
+        rollout(each, RandomPolicy(9), MDP, TASKS, torch.Generator().manual_seed(0))
+        for each in (store, unknown)
+    )
+    assert torch.equal(known.boxes, blind.boxes)
+    assert torch.equal(known.actions, blind.actions)
+    assert known.iou.any()
+    assert not blind.iou.any()
