@@ -43,7 +43,7 @@ def test_the_random_policy_draws_every_action_and_values_none() -> None:
     policy = RandomPolicy(4)
     tasks = torch.zeros(400, 2, dtype=torch.int64)
     observation = Environment(STORE, MDP).reset(tasks)
-    policy.look(STORE.images[:1])
+    policy.look(STORE.images[torch.tensor([0])])
     actions, values = policy.act(
         observation, tasks[:, 0], STORE.sizes[tasks[:, 0]], torch.Generator().manual_seed(0)
     )
