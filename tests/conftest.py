@@ -1,16 +1,19 @@
 """What tests of several rooms share."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-# First: it sets how threads wait, which must be before anything loads PyTorch.
+# First, before anything loads PyTorch: two workers share two cores, and threads wait asleep.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 import stages._command  # noqa: F401
 from objloc import params
 from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
 from tests.helpers.devkits import make_devkit
+from tests.helpers.shared import made_once
 
 
 @pytest.fixture(autouse=True)
@@ -25,15 +28,17 @@ def _no_store_of_the_users(
 @pytest.fixture(scope="session")
 def devkit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A miniature devkit: 12 train, 6 val and 6 test images of cats and dogs. Read only."""
-    return make_devkit(tmp_path_factory.mktemp("devkit"))
+    return made_once(tmp_path_factory, "devkit", make_devkit) / "VOCdevkit"
 
 
 @pytest.fixture(scope="session")
 def shards_folder(devkit_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The miniature devkit as shards, one for each image set. Read only."""
-    folder = tmp_path_factory.mktemp("shards") / "shards"
-    write_shards(open_devkit(devkit_folder), folder, params.Shard())
-    return folder
+
+    def make(folder: Path) -> None:
+        write_shards(open_devkit(devkit_folder), folder / "shards", params.Shard())
+
+    return made_once(tmp_path_factory, "shards", make) / "shards"
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +46,10 @@ def evaluated_run(shards_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     """A run folder: a model that finds a few objects, evaluated on val and test. Read only."""
     from tests.helpers.analyses import make_evaluated_run  # noqa: PLC0415 - slow, and few tests need it
 
-    return make_evaluated_run(tmp_path_factory.mktemp("run") / "run", shards_folder)
+    def make(folder: Path) -> None:
+        make_evaluated_run(folder / "run", shards_folder)
+
+    return made_once(tmp_path_factory, "run", make) / "run"
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +57,10 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new MLflow database without a run: making one takes seconds. To be copied."""
     from mlflow import MlflowClient  # noqa: PLC0415 - slow, and most tests need none
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}")
-    return path
+    def make(folder: Path) -> None:
+        MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+    return made_once(tmp_path_factory, "store", make) / "mlflow.db"
 
 
 @pytest.fixture

@@ -135,7 +135,6 @@ def substituted(command: str, shell: Shell) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_the_commands_of_the_pages_do_their_work(tmp_path: Path, empty_store: Path) -> None:
     shell = prepared(tmp_path, empty_store)
     failed = []

@@ -54,10 +54,10 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) ->
             line = process.stdout.readline()
             address = re.search(r"http://127\.0\.0\.1:\d+/", line)
             assert address, line
-            answer = build_opener(ProxyHandler({})).open(address[0], timeout=20)
+            answer = build_opener(ProxyHandler({})).open(address[0], timeout=300)
             assert "objloc" in answer.read().decode()
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate()
         finally:
             process.kill()
     assert process.returncode == 130

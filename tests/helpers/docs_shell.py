@@ -51,7 +51,6 @@ class Shell:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

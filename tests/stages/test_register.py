@@ -52,7 +52,7 @@ def test_a_registered_model_loads_anywhere_and_answers(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     # -P: not even the working folder is searched for packages.
     done = subprocess.run(
-        [sys.executable, "-P", "-c", ASK], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-P", "-c", ASK], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     answer, package = done.stdout.splitlines()[-2:]

@@ -2,7 +2,6 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -52,9 +51,7 @@ def history(run_id: str, key: str) -> list[tuple[int, float]]:
 @pytest.fixture
 def killed_run(store_root: Path) -> str:
     """A run whose process was killed without a chance to say so."""
-    done = subprocess.run(
-        [sys.executable, "-c", DIES], capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", DIES], capture_output=True, text=True, check=False)
     run_id = done.stdout.strip()
     assert stored(run_id).info.status == "RUNNING"
     assert (store_root / ".objloc" / "runs" / f"{run_id}.lock").exists()
@@ -185,19 +182,20 @@ def test_training_goes_on_without_a_store_and_tells_so_once(
     else:
         (store_root / "mlflow.db").write_text("something else " * 100)
     model = make_run(store_root / "data") / "train" / "checkpoint.pt"
-    began = time.monotonic()
+    asked = Mock(wraps=connect)
+    monkeypatch.setattr(objloc.tracking.run, "connect", asked)
     with caplog.at_level(logging.WARNING, "objloc"), start() as run:
         run.log_metrics({"loss": 0.5}, 1)
         run.log_artifact(model)
         run.log_folder(model.parent)
         run.set_model(model)
     assert run.run_id == ""
+    asked.assert_called_once()  # a store that was not there is not waited for again
     told = [each.message for each in caplog.records if each.name.startswith("objloc")]
     assert len(told) == 1
     assert "training goes on without it" in told[0]
     assert "\n" not in told[0]
     assert log_to_run_of(model, metrics={"a": 1}) is None
-    assert time.monotonic() - began < 10
 
 
 def test_metrics_wait_for_a_store_that_fails_for_a_while(
