@@ -3,24 +3,18 @@
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from ruamel.yaml import YAML
 
 from benchmarks import figures
 from benchmarks.site import present
 from objloc import __version__
-from objloc.mdp.action import Moves
-from objloc.params import Mdp
-from objloc.view.actions import SIZE, WINDOW, actions_figure
 from tests.helpers.imports import ROOT
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
@@ -79,25 +73,6 @@ def test_a_nav_leaves_out_what_is_not_there(tmp_path: Path) -> None:
 def test_the_figures_are_those_of_the_code() -> None:
     old = [path.name for path, text in figures.figures() if path.read_text("utf-8") != text]
     assert old == [], "run: python -m benchmarks.figures"
-
-
-@pytest.mark.parametrize("actions", ["paper", "dissertation"])
-def test_the_figure_of_the_actions_shows_what_the_environment_does(actions: Any) -> None:
-    mdp = Mdp(actions=actions, step_size=0.3)
-    moves = Moves(mdp)
-    root = ET.fromstring(actions_figure(mdp))  # noqa: S314 - our own
-    panels = root.findall(f"{SVG}g")
-    assert len(panels) == len(moves.actions) - 1
-    box = torch.tensor([WINDOW], dtype=torch.float64)
-    size = torch.tensor([SIZE], dtype=torch.float64)
-    for number, panel in enumerate(panels):
-        assert panel.findtext(f"{SVG}text") == moves.actions[number].value.replace("_", " ")
-        (drawn,) = (each for each in panel if each.get("class") == "after")
-        left, top, width, height = (
-            float(drawn.get(key, "")) for key in ("x", "y", "width", "height")
-        )
-        after = moves.apply(box, size, torch.tensor([number]))[0].tolist()
-        assert [left, top, left + width, top + height] == pytest.approx(after, abs=1e-4)
 
 
 def test_the_citation_names_the_dissertation_the_paper_and_the_version() -> None:

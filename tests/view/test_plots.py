@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from objloc.errors import ObjlocError
 from objloc.view import plots
 from objloc.view.plots import histogram_picture, training_curves
-from objloc.view.style import AGENT, BLIND, SERIES, new_figure, save_figure
+from objloc.view.style import AGENT, BLIND, SERIES
 
 HISTORY = [
     {
@@ -177,10 +176,3 @@ def test_losses_over_many_powers_of_ten_are_drawn_on_a_logarithmic_scale(
     histogram_picture([(100, wide), (200, wide)], "loss", tmp_path / "a.png")
     histogram_picture([(100, wide - 1), (200, wide)], "Q-value", tmp_path / "b.png")
     assert [figure.axes[0].get_yscale() for figure in drawn] == ["log", "linear"]
-
-
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    figure, _ = new_figure()
-    with pytest.raises(ObjlocError, match="cannot be written"):
-        save_figure(figure, tmp_path / "file" / "a.png")

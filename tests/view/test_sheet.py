@@ -1,8 +1,6 @@
 import numpy as np
-import pytest
 from PIL import Image
 
-from objloc.view.canvas import plain, shortened, width_of, wrapped
 from objloc.view.sheet import Tile, contact_sheet, png
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
@@ -48,26 +46,3 @@ def test_png_bytes_depend_on_the_pixels_only() -> None:
     noted.info["comment"] = "made today"
     assert png(image) == png(noted)
     assert len(png(Image.new("RGB", (99, 99)), level=9)) <= len(png(Image.new("RGB", (99, 99)), 1))
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [("café", "cafe"), ("Ünïcödé", "Unicode"), ("猫", "?"), ("cat 1", "cat 1")],
-)
-def test_letters_that_the_font_lacks_are_replaced(words: str, expected: str) -> None:
-    assert plain(words) == expected
-
-
-def test_long_words_are_cut_to_their_room() -> None:
-    assert shortened("cat", 12, 100) == "cat"
-    cut = shortened("a very long name indeed", 12, 60)
-    assert cut.endswith("...")
-    assert width_of(cut, 12) <= 60
-
-
-def test_lines_break_between_words_and_lose_none() -> None:
-    text = "Triggered after 12 steps, but there is no cat here."
-    lines = wrapped(text, 14, 120)
-    assert len(lines) > 2
-    assert " ".join(lines) == text
-    assert all(width_of(line, 14) <= 120 for line in lines)

@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from objloc.command import mistakes_told
+from objloc.errors import ObjlocError
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (ObjlocError("a.yaml: expected b; found c"), 1, "error: a.yaml: expected b; found c"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=["mistake", "interrupt"],
+)
+def test_a_mistake_is_one_line_and_a_status(
+    error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as caught, mistakes_told():
+        raise error
+    assert caught.value.exit_code == status
+    assert capsys.readouterr() == ("", f"{line}\n")
+
+
+def test_any_other_error_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), mistakes_told():
+        1 / 0  # noqa: B018
+    with mistakes_told():
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_asleep_unless_the_user_says_otherwise(given: str | None, found: str) -> None:
+    environment = {name: text for name, text in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import os, objloc.command; print(os.environ['OMP_WAIT_POLICY'])"],
+        env=environment | ({"OMP_WAIT_POLICY": given} if given else {}),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == found
