@@ -19,7 +19,7 @@ PARAMS = Evaluate(episodes=2)
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     store = make_store(10)
     measurement = measure(
-        store, make_network(trigger=0.5), AGENT.mdp, PARAMS, fixed=FIXED, say=lambda _: None
+        store, make_network(trigger=0.5), AGENT.mdp, PARAMS, fixed=FIXED, log=lambda _: None
     )
     metrics = metrics_of(measurement, PARAMS, "a" * 64)
     write_outputs(tmp_path, [measurement], {store.image_set: metrics}, PARAMS.iou_threshold)

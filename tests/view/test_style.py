@@ -30,7 +30,7 @@ def test_a_figure_has_its_size_and_axes_in_rows() -> None:
 
 def test_the_same_figure_gives_the_same_bytes_whatever_the_users_settings(tmp_path: Path) -> None:
     for name, settings in (("a", {}), ("b", {"font.size": 30, "axes.facecolor": "black"})):
-        with mpl.rc_context(settings):
+        with mpl.rc_context(settings):  # type: ignore[arg-type]
             figure, axes = new_figure(width=4, height=3)
             axes[0, 0].plot([0, 1], [1, 0], label="a line")
             label(axes[0, 0], "Title", "x", "y")

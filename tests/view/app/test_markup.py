@@ -91,7 +91,7 @@ def test_many_categories_are_counted_not_listed() -> None:
 
 def test_a_name_is_no_markup() -> None:
     name = """<script>'">"""
-    way = replace(search(name, [(1.0, 0.0, 0.0)]), after=0)
+    way = search(name, [(1.0, 0.0, 0.0)])
     found = (Found(name, way.final_box, 2.0, way),)
     picture = Image.new("RGB", (9, 9))
     told = Result("x", picture, (name,), ACTIONS, found, (way, way), (name,))
