@@ -1,7 +1,7 @@
 """``objloc compare``: differences of two runs, evaluations or models, image by image."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,7 @@ from objloc.cli._options import Json
 from objloc.wording import abridged, number, span
 
 if TYPE_CHECKING:
-    from objloc.diagnosis.comparison import Side
+    from objloc.diagnosis.comparison import Comparison, Side
 
 _LISTED = 20
 """Maximum number of gained and of lost images that are printed; --json has all."""
@@ -62,7 +62,7 @@ def command(
                 store = None
         result = compare(sides[0], sides[1], store, seed)
     if as_json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(result.as_json(), indent=2))
     else:
         _print(result)
 
@@ -110,17 +110,17 @@ def _with_parameters(side: "Side", name: str) -> "Side":
     return replace(side, parameters=agent_parameters(load_checkpoint(download_model(name))))
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: "Comparison") -> None:
     from rich.console import Console
     from rich.table import Table
 
     facts = (
-        f"{result['data']['name']}, {result['image_set']}: {result['images']} images, "
-        f"IoU > {result['iou_threshold']:g}"
+        f"{result.data.name}, {result.image_set}: {result.images} images, "
+        f"IoU > {result.iou_threshold:g}"
     )
-    print(result["verdict"])
-    scores = {"success": result["success"]}
-    scores |= {f"AP of {kind} windows": part for kind, part in (result["ap"] or {}).items()}
+    print(result.verdict)
+    scores = {"success": result.success}
+    scores |= {f"AP of {kind} windows": part for kind, part in (result.ap or {}).items()}
     for name, part in scores.items():
         table = Table(title=f"{name} ({facts})", title_justify="left")
         table.add_column("category", no_wrap=True)
@@ -129,16 +129,17 @@ def _print(result: dict[str, Any]) -> None:
         for column, each in part.items():
             table.add_row(
                 column,
-                *(number(each[key]) for key in ("a", "b")),
-                number(each["difference"], "+.3f"),
-                span(each["interval"], lambda end: number(end, "+.3f")),
+                number(each.a),
+                number(each.b),
+                number(each.difference, "+.3f"),
+                span(each.interval, lambda end: number(end, "+.3f")),
                 style="bold" if column == "mean" else None,
             )
         Console(width=100).print(table)
-    print(f"steps of a search: {result['steps']['a']:.1f} A, {result['steps']['b']:.1f} B")
-    for name in ("gained", "lost"):
-        entries = [f"{each['image_id']} {each['category']}" for each in result[name]]
+    print(f"steps of a search: {result.steps.a:.1f} A, {result.steps.b:.1f} B")
+    for name, searches in (("gained", result.gained), ("lost", result.lost)):
+        entries = [f"{each.image_id} {each.category}" for each in searches]
         print(f"{name} by B: {len(entries)} searches: {abridged(entries, _LISTED) or 'none'}")
-    print("parameters that differ:" if result["parameters"] else "no parameter known to differ")
-    for key, (one, other) in result["parameters"].items():
+    print("parameters that differ:" if result.parameters else "no parameter known to differ")
+    for key, (one, other) in result.parameters.items():
         print(f"  {key}: {one} A, {other} B")

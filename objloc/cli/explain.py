@@ -1,7 +1,8 @@
 """``objloc explain``: reasons for missed objects, and costs of each kind of error."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,8 @@ from objloc.wording import number
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from objloc.diagnosis.explanation import ErrorFigures, Explanation, MissFigures
 
 
 def command(
@@ -55,53 +58,54 @@ def command(
     )
     explained = explanation_of(analysis)
     if as_json:
-        print(json.dumps(explained, indent=2))
+        print(json.dumps(explained.as_json(), indent=2))
         return
     console = Console(width=110)
-    tables = [(_misses(explained), explained["misses"])]
-    tables += [
-        (_errors(explained, kind), errors["kinds"]) for kind, errors in explained["errors"].items()
+    bins: list[tuple[Table, Sequence[MissFigures | ErrorFigures]]]
+    bins = [(_misses(explained), [*explained.misses.values()])]
+    bins += [
+        (_errors(explained, kind), [*errors.kinds.values()])
+        for kind, errors in explained.errors.items()
     ]
     explorer = str(run / "explore" / "explorer.html")
-    for table, bins in tables:
+    for table, parts in bins:
         console.print(table)
-        for each in bins.values() if images else ():
-            print(f"\n{each['title']}:")
-            for entry in each["listed"]:
-                print(f"  {entry['image_id']} {entry['category']}  {link(explorer, entry)}")
+        for each in parts if images else ():
+            print(f"\n{each.title}:")
+            for place in each.listed:
+                print(f"  {place.image_id} {place.category}  {link(explorer, place.as_json())}")
 
 
-def _misses(explained: dict[str, Any]) -> "Table":
+def _misses(explained: "Explanation") -> "Table":
     from rich.table import Table
 
     table = Table(
-        title=f"{explained['image_set']}: {explained['failed_searches']} of "
-        f"{explained['searches']} searches failed (IoU > {explained['iou_threshold']:g}), "
-        f"{explained['objects'] - explained['objects_found']} of {explained['objects']} objects "
+        title=f"{explained.image_set}: {explained.failed_searches} of "
+        f"{explained.searches} searches failed (IoU > {explained.iou_threshold:g}), "
+        f"{explained.objects - explained.objects_found} of {explained.objects} objects "
         "were missed; each has the first reason that applies",
         title_justify="left",
     )
     for heading in ("reason", "success it costs", "searches", "objects"):
         table.add_column(heading, justify="left" if heading == "reason" else "right")
-    for each in explained["misses"].values():
-        name = f"{each['title']}: {each['text']}"
-        table.add_row(name, number(each["cost"]), str(each["searches"]), str(each["objects"]))
+    for each in explained.misses.values():
+        name = f"{each.title}: {each.text}"
+        table.add_row(name, number(each.cost), str(each.searches), str(each.objects))
     return table
 
 
-def _errors(explained: dict[str, Any], kind: str) -> "Table":
+def _errors(explained: "Explanation", kind: str) -> "Table":
     from rich.table import Table
 
-    errors = explained["errors"][kind]
-    ap = errors["ap"]
+    errors = explained.errors[kind]
     table = Table(
-        title=f"{explained['image_set']}: errors of {kind} windows; mean AP "
-        f"{number(ap['voc2007'])} (VOC2007), {number(ap['area'])} (area)",
+        title=f"{explained.image_set}: errors of {kind} windows; mean AP "
+        f"{number(errors.ap['voc2007'])} (VOC2007), {number(errors.ap['area'])} (area)",
         title_justify="left",
     )
     for heading in ("error", "VOC2007 AP it costs", "area AP it costs", "number"):
         table.add_column(heading, justify="left" if heading == "error" else "right")
-    for each in errors["kinds"].values():
-        costs = map(number, each["cost"].values())
-        table.add_row(f"{each['title']}: {each['text']}", *costs, str(each["number"]))
+    for each in errors.kinds.values():
+        costs = map(number, each.cost.values())
+        table.add_row(f"{each.title}: {each.text}", *costs, str(each.number))
     return table

@@ -1,6 +1,5 @@
-"""An evaluation taken apart: errors, misses, ceiling, and how sure the figures are."""
+"""Analysis of an evaluation: errors, misses, ceiling, and intervals of the figures."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from objloc.command import Log
 from objloc.data.store import SampleStore
 from objloc.diagnosis.bootstrap import Ranking, replicated_aps
-from objloc.diagnosis.curves_by_windows import budgets, curves_of, mean_recall, spend
+from objloc.diagnosis.curves_by_windows import (
+    Curves,
+    CurvesByWindows,
+    budgets,
+    curves_of,
+    mean_recall,
+    spend,
+)
 from objloc.diagnosis.misses import Misses, continue_past_triggers, explain_misses
 from objloc.diagnosis.oracle import Reach, reach_of
 from objloc.diagnosis.tide import Diagnosis, costs, diagnose
@@ -24,31 +31,29 @@ from objloc.network.checkpoint import Checkpoint
 from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.search.rollout import Rollout, rollout
 
-Say = Callable[[str], None]
-
 _BATCH = 512
-"""Searches side by side."""
+"""Searches that run side by side."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """One image set of an evaluation, taken apart.
+    """Analysis of one image set of an evaluation.
 
     Attributes:
         store: the images, without their pixels; the categories are the model's.
-        evaluation: what was measured.
+        evaluation: the files analysed.
         searches: the greedy searches that count for the success rate, run again.
-        differing: how many of them ended otherwise than in the evaluation: none
-            on the machine that made it.
+        differing: number of these that ended otherwise than in the evaluation: 0 on the
+            machine that made it.
         misses: why objects were missed.
         reach: what the oracle found.
         ceiling: success of the oracle, laid out as the agent's.
-        objects: by category.
-        diagnoses: what is wrong with the detections, by kind, then by category.
-        costs: by kind of detections, definition of AP, kind of error.
-        ap_intervals: 95 % intervals of AP, by kind and definition, of each
+        objects: objects by category.
+        diagnoses: kinds of errors by kind of detections, then by category.
+        costs: AP lost by kind of detections, definition of AP, kind of error.
+        ap_intervals: 95 % intervals of AP by kind and definition, of each
             category and ``mean``.
-        width: of the oracle's beam.
+        width: width of the oracle's beam.
     """
 
     store: SampleStore
@@ -66,7 +71,7 @@ class Analysis:
 
 
 def load_images(shards: Path, checkpoint: Checkpoint, evaluation: EvaluationFiles) -> SampleStore:
-    """The images of an evaluation, as the model sees them.
+    """Load the images of an evaluation as the model sees them.
 
     Raises:
         ObjlocError: other data than were evaluated, or damaged shards.
@@ -88,17 +93,17 @@ def analyse(
     *,
     width: int,
     seed: int,
-    say: Say,
+    log: Log,
 ) -> Analysis:
-    """Take an evaluation apart.
+    """Analyse an evaluation.
 
     Args:
         store: the images, see ``load_images``.
         checkpoint: the model that was evaluated; its counted searches run again.
-        evaluation: what was measured.
-        width: of the oracle's beam.
-        seed: of the intervals.
-        say: takes a line of progress.
+        evaluation: the files of the evaluation.
+        width: width of the oracle's beam.
+        seed: seed for the intervals.
+        log: takes a line of progress.
 
     Raises:
         ObjlocError: the evaluation lists searches that the data cannot have, or
@@ -107,10 +112,10 @@ def analyse(
     mdp, threshold = checkpoint.agent.mdp, evaluation.threshold
     policy = _greedy(checkpoint)
     tasks = _tasks(store, evaluation)
-    say(f"{evaluation.image_set}: {len(tasks)} searches again")
+    log(f"{evaluation.image_set}: {len(tasks)} searches again")
     searches = rollout(store, policy, mdp, tasks, torch.Generator().manual_seed(0), _BATCH)
     continued = continue_past_triggers(store, policy, mdp, searches, threshold)
-    say(f"{evaluation.image_set}: oracle, a beam of {width} windows")
+    log(f"{evaluation.image_set}: oracle, a beam of {width} windows")
     reach = reach_of(store, mdp, width)
     objects = objects_of(store)
     diagnoses = {
@@ -134,44 +139,51 @@ def analyse(
     )
 
 
-def spending_curves(
-    store: SampleStore, checkpoint: Checkpoint, analysis: Analysis, *, seed: int, say: Say
-) -> dict[str, list[float | None]]:
-    """Success, recall and AP by number of windows looked at.
+def curves_by_windows(
+    store: SampleStore, checkpoint: Checkpoint, analysis: Analysis, *, seed: int, log: Log
+) -> CurvesByWindows:
+    """Compute success, recall and AP by number of windows looked at.
 
-    Searches for every category in every image, as AP asks for.
+    Searches run for every category in every image, as AP asks for.
 
-    Returns:
-        See ``objloc.diagnosis.curves_by_windows.curves_of``; also ``success``, the mean success
-        rate of searches that have triggered by then, ``recall_random`` and
-        ``recall_oracle``: recall of the windows of a random agent and of the oracle.
+    Args:
+        store: the images.
+        checkpoint: the model.
+        analysis: its analysis on the same images.
+        seed: seed for the random agent.
+        log: takes a line of progress.
     """
     mdp, nms = checkpoint.agent.mdp, analysis.evaluation.metrics.nms
     windows = budgets(mdp.max_steps)
     every = torch.cartesian_prod(torch.arange(len(store)), torch.arange(len(store.categories)))
 
-    def parts(name: str, policy: Policy) -> Iterable[Rollout]:
-        say(f"{store.image_set}: {name}: {len(every)} searches")
+    def curves(name: str, policy: Policy) -> Curves:
+        log(f"{store.image_set}: {name}: {len(every)} searches")
         generator = torch.Generator().manual_seed(seed)
-        for some in torch.split(every, _BATCH):
-            yield rollout(store, policy, mdp, some, generator, _BATCH)
+        parts = (
+            rollout(store, policy, mdp, some, generator, _BATCH)
+            for some in torch.split(every, _BATCH)
+        )
+        spent = [spend(store, part, windows, nms) for part in parts]
+        return curves_of(store, analysis.objects, spent)
 
-    greedy = [spend(store, each, windows, nms) for each in parts("agent", _greedy(checkpoint))]
-    curves = curves_of(store, analysis.objects, greedy)
+    agent = curves("agent", _greedy(checkpoint))
     blind = RandomPolicy(checkpoint.network().num_actions)
-    wandering = [spend(store, each, windows, nms) for each in parts("random agent", blind)]
-    curves["recall_random"] = curves_of(store, analysis.objects, wandering)["recall"]
     reach = analysis.reach
     hit = torch.zeros(len(windows), *store.object_category.shape, dtype=torch.bool)
     for row, number in enumerate(windows):
         hit[row, reach.image, reach.column] = reach.iou[:, number - 1] >= MATCH_IOU
-    curves["recall_oracle"] = [mean_recall(store, each) for each in hit]
     searches, counted = analysis.searches, analysis.ceiling.counted
-    curves["success"] = [
-        _outcomes(searches, counted, searches.steps <= number).mean(analysis.evaluation.threshold)
-        for number in windows
-    ]
-    return curves
+    threshold = analysis.evaluation.threshold
+    return CurvesByWindows(
+        **dict(agent),
+        recall_random=curves("random agent", blind).recall,
+        recall_oracle=tuple(mean_recall(store, each) for each in hit),
+        success=tuple(
+            _outcomes(searches, counted, searches.steps <= number).mean(threshold)
+            for number in windows
+        ),
+    )
 
 
 def _greedy(checkpoint: Checkpoint) -> GreedyPolicy:
@@ -195,7 +207,7 @@ def _tasks(store: SampleStore, evaluation: EvaluationFiles) -> Tensor:
 
 
 def _differing(store: SampleStore, searches: Rollout, evaluation: EvaluationFiles) -> int:
-    """Searches that end elsewhere now than in the table of episodes, or otherwise."""
+    """Count searches that end elsewhere now than in the table of episodes, or otherwise."""
     number = 0
     for image, category, steps, terminated, box in zip(
         searches.image.tolist(),
@@ -219,7 +231,7 @@ def _ceiling(store: SampleStore, reach: Reach, tasks: Tensor) -> Outcomes:
 
 
 def _outcomes(searches: Rollout, counted: Tensor, which: Tensor) -> Outcomes:
-    """The searches laid out, those outside ``which`` failed."""
+    """Lay out the searches; those outside ``which`` count as failed."""
     quality = torch.zeros(1, *counted.shape, dtype=torch.float64)
     value = torch.where(searches.terminated & which, searches.final_iou, 0.0)
     quality[0, searches.image, searches.category] = value

@@ -22,7 +22,7 @@ class Ranking:
     Attributes:
         image: ``[D]`` int64, image of each ranked detection.
         true: ``[D]`` bool.
-        counted: ``[D]`` bool, not ignored.
+        counted: ``[D]`` bool, True where not ignored.
         positives: ``[N]`` float64, objects in each image that are not difficult.
     """
 

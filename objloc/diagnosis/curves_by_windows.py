@@ -1,6 +1,6 @@
-"""Recall and average precision by the number of windows that a search may look at."""
+"""Curves of success, recall and AP by the number of windows that a search may look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,18 +11,19 @@ from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import mean_ap, mean_known
 from objloc.evaluation.detections import attended, concatenate, triggered
 from objloc.evaluation.matching import MATCH_IOU, Detections, Objects
+from objloc.evaluation.metrics import Part
 from objloc.search.rollout import Rollout
 
 _BUDGETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500)
 
 
 def budgets(limit: int) -> tuple[int, ...]:
-    """Budgets to measure at; the last is the step limit."""
+    """Choose numbers of windows to measure at, the step limit the last."""
     return (*(each for each in _BUDGETS if each < limit), limit)
 
 
 def limited(searches: Rollout, windows: int) -> Rollout:
-    """The same searches, ended after ``windows`` windows if they had not triggered by then."""
+    """The same searches, ended after a number of windows if they had not triggered by then."""
     return replace(
         searches,
         steps=searches.steps.clamp(max=windows),
@@ -47,16 +48,16 @@ class Spending:
 
 
 NEVER = 1 << 40
-"""More windows than any search looks at."""
+"""A number of windows that no search reaches."""
 
 
 def spend(store: SampleStore, searches: Rollout, windows: tuple[int, ...], nms: float) -> Spending:
-    """The finds of one batch of searches within each budget.
+    """Compute what one batch of searches finds with each number of windows.
 
     Args:
         store: the images.
         searches: greedy episodes.
-        windows: the budgets.
+        windows: numbers of windows.
         nms: see ``objloc.evaluation.detections.attended``.
     """
     cut = {number: limited(searches, number) for number in windows}
@@ -75,34 +76,52 @@ def spend(store: SampleStore, searches: Rollout, windows: tuple[int, ...], nms: 
     )
 
 
+class Curves(Part):
+    """Mean figures over the categories by number of windows that a search may look at.
+
+    AP is that of VOC2007. Recall is the fraction of the objects that are not difficult
+    on which a window was.
+    """
+
+    windows: tuple[float, ...]
+    ap_triggered: tuple[float | None, ...]
+    ap_attended: tuple[float | None, ...]
+    recall: tuple[float | None, ...]
+
+
+class CurvesByWindows(Curves):
+    """Curves of the agent beside a random agent's and the oracle's."""
+
+    recall_random: tuple[float | None, ...]
+    recall_oracle: tuple[float | None, ...]
+    success: tuple[float | None, ...]
+    """Mean success rate of searches that have triggered by then."""
+
+
 def curves_of(
-    store: SampleStore, objects: Mapping[str, Objects], parts: list[Spending]
-) -> dict[str, list[float | None]]:
-    """Mean AP and recall by number of windows, over the categories.
+    store: SampleStore, objects: Mapping[str, Objects], parts: Sequence[Spending]
+) -> Curves:
+    """Compute the curves of one searcher.
 
     Args:
         store: the images.
-        objects: by category.
-        parts: of all searches, every category in every image.
-
-    Returns:
-        ``windows``, ``ap_triggered``, ``ap_attended`` (VOC2007) and ``recall``:
-        the fraction of the objects that are not difficult on which a window was.
+        objects: objects by category.
+        parts: batches of all searches, every category in every image.
     """
     windows = list(parts[0].triggered)
     hit = torch.stack([part.first_hit for part in parts]).amin(dim=0)
-    return {
-        "windows": [float(number) for number in windows],
-        "ap_triggered": [
+    return Curves(
+        windows=tuple(float(number) for number in windows),
+        ap_triggered=tuple(
             mean_ap(concatenate(part.triggered[number] for part in parts), objects)
             for number in windows
-        ],
-        "ap_attended": [
+        ),
+        ap_attended=tuple(
             mean_ap(concatenate(part.attended[number] for part in parts), objects)
             for number in windows
-        ],
-        "recall": [mean_recall(store, hit <= number) for number in windows],
-    }
+        ),
+        recall=tuple(mean_recall(store, hit <= number) for number in windows),
+    )
 
 
 def mean_recall(store: SampleStore, hit: Tensor) -> float | None:

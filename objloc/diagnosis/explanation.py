@@ -1,6 +1,7 @@
-"""Errors and misses as plain values: what ``objloc explain`` and the report tell."""
+"""Errors and misses of an analysis, as ``objloc explain`` and the report show them."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
@@ -9,14 +10,14 @@ from objloc.diagnosis.misses import Miss
 from objloc.diagnosis.tide import BACKGROUND_IOU, KINDS, Diagnosis
 from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, mean_known
 from objloc.evaluation.matching import MATCH_IOU
-from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
+from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, DataName, Part
 
 LISTED = 200
-"""Detections listed of each kind of error, the best-scored."""
+"""Maximum number of detections listed of each kind of error, best scores first."""
 
 
 class Words(NamedTuple):
-    """How a kind is called and explained."""
+    """Name and explanation of a kind."""
 
     title: str
     text: str
@@ -49,7 +50,7 @@ MISS_WORDS = {
     ),
     Miss.OUT_OF_STEPS: Words("ran out of steps", "it was still on new ground at the step limit"),
 }
-"""Of the reasons of misses, in the order in which they are asked."""
+"""Words for the reasons of misses, in the order in which they are asked."""
 
 ERROR_WORDS = {
     "class": Words("class", "on an object of another category"),
@@ -59,33 +60,108 @@ ERROR_WORDS = {
     "background": Words("background", "on no object of any category the model knows"),
     "missed": Words("missed", "objects that no detection and no such error is on"),
 }
-"""Of the six kinds of errors."""
+"""Words for the six kinds of errors."""
 
 
-def explanation_of(analysis: Analysis) -> dict[str, Any]:
-    """All errors and misses of an analysis; plain values for JSON."""
-    evaluation = analysis.evaluation
-    return {
-        "image_set": evaluation.image_set,
-        "data": evaluation.metrics.data.as_json(),
-        "model": evaluation.metrics.model.sha256,
-        "images": len(analysis.store),
-        "searches": len(analysis.searches.steps),
-        "failed_searches": int(analysis.misses.search_failed.sum()),
-        "objects": len(analysis.misses.found),
-        "objects_found": int(analysis.misses.found.sum()),
-        "iou_threshold": evaluation.threshold,
-        "match_iou": MATCH_IOU,
-        "background_iou": BACKGROUND_IOU,
-        "beam_width": analysis.width,
-        "differing_searches": analysis.differing,
-        "misses": {miss.name.lower(): _miss(analysis, miss) for miss in Miss},
-        "errors": {kind: _errors(analysis, kind) for kind in KINDS_OF_DETECTIONS},
-    }
+class MissedObject(Part):
+    """An object that was missed, with the IoU of the window that came nearest to it."""
+
+    image_id: str
+    category: str
+    nearest_iou: float
 
 
-def _miss(analysis: Analysis, miss: Miss) -> dict[str, Any]:
-    """One reason: how many, what it costs the success rate, and where."""
+class MissFigures(Part):
+    """One reason of misses."""
+
+    title: str
+    text: str
+    objects: int
+    """Objects missed for this reason."""
+    searches: int
+    """Failed searches for this reason."""
+    cost: float | None
+    """Success rate that they cost, mean over the categories."""
+    listed: tuple[MissedObject, ...]
+    """The objects, nearest first."""
+
+
+class Place(Part):
+    """An image, and a category in it."""
+
+    image_id: str
+    category: str
+
+
+class ScoredPlace(Place):
+    """A detection."""
+
+    score: float
+
+
+class ErrorFigures(Part):
+    """One kind of error."""
+
+    title: str
+    text: str
+    number: int
+    cost: dict[str, float | None]
+    """Mean AP that the errors cost, by definition."""
+    listed: tuple[ScoredPlace | Place, ...]
+    """The detections, best scores first; of ``missed`` the objects."""
+
+
+class DetectionErrors(Part):
+    """Errors of one kind of detections."""
+
+    ap: dict[str, float | None]
+    """Mean AP as it is, by definition."""
+    kinds: dict[str, ErrorFigures]
+
+
+class Explanation(Part):
+    """All errors and misses on an image set."""
+
+    image_set: str
+    data: DataName
+    model: str
+    images: int
+    searches: int
+    failed_searches: int
+    objects: int
+    objects_found: int
+    iou_threshold: float
+    match_iou: float
+    background_iou: float
+    beam_width: int
+    differing_searches: int
+    misses: dict[str, MissFigures]
+    errors: dict[str, DetectionErrors]
+
+
+def explanation_of(analysis: Analysis) -> Explanation:
+    """Collect all errors and misses of an analysis."""
+    evaluation, misses = analysis.evaluation, analysis.misses
+    return Explanation(
+        image_set=evaluation.image_set,
+        data=evaluation.metrics.data,
+        model=evaluation.metrics.model.sha256,
+        images=len(analysis.store),
+        searches=len(analysis.searches.steps),
+        failed_searches=int(misses.search_failed.sum()),
+        objects=len(misses.found),
+        objects_found=int(misses.found.sum()),
+        iou_threshold=evaluation.threshold,
+        match_iou=MATCH_IOU,
+        background_iou=BACKGROUND_IOU,
+        beam_width=analysis.width,
+        differing_searches=analysis.differing,
+        misses={miss.name.lower(): _miss(analysis, miss) for miss in Miss},
+        errors={kind: _errors(analysis, kind) for kind in KINDS_OF_DETECTIONS},
+    )
+
+
+def _miss(analysis: Analysis, miss: Miss) -> MissFigures:
     misses, searches, store = analysis.misses, analysis.searches, analysis.store
     failed = misses.search_failed & (misses.search_reason == miss)
     costs: list[float | None] = []
@@ -95,63 +171,65 @@ def _miss(analysis: Analysis, miss: Miss) -> dict[str, Any]:
     rows = (~misses.found & (misses.reason == miss)).nonzero().flatten()
     # The nearest first: there the least was lacking.
     rows = rows[misses.nearest[rows].argsort(descending=True, stable=True)]
-    return {
-        "title": MISS_WORDS[miss].title,
-        "text": MISS_WORDS[miss].text,
-        "objects": len(rows),
-        "searches": int(failed.sum()),
-        "cost": mean_known(costs),
-        "listed": [
-            {
-                "image_id": store.image_ids[int(searches.image[misses.search[row]])],
-                "category": store.categories[int(searches.category[misses.search[row]])],
-                "nearest_iou": round(float(misses.nearest[row]), 4),
-            }
+    return MissFigures(
+        title=MISS_WORDS[miss].title,
+        text=MISS_WORDS[miss].text,
+        objects=len(rows),
+        searches=int(failed.sum()),
+        cost=mean_known(costs),
+        listed=tuple(
+            MissedObject(
+                image_id=store.image_ids[int(searches.image[misses.search[row]])],
+                category=store.categories[int(searches.category[misses.search[row]])],
+                nearest_iou=round(float(misses.nearest[row]), 4),
+            )
             for row in rows.tolist()
-        ],
-    }
+        ),
+    )
 
 
-def _errors(analysis: Analysis, kind_of_detections: str) -> dict[str, Any]:
-    """The six kinds of errors of one kind of detections."""
+def _errors(analysis: Analysis, kind_of_detections: str) -> DetectionErrors:
     diagnoses, costs = analysis.diagnoses[kind_of_detections], analysis.costs[kind_of_detections]
-    return {
-        "ap": {name: costs[name]["ap"] for name in AVERAGE_PRECISIONS},
-        "kinds": {
-            kind: {
-                "title": ERROR_WORDS[kind].title,
-                "text": ERROR_WORDS[kind].text,
-                "number": sum(each.number(kind) for each in diagnoses.values()),
-                "cost": {name: costs[name][kind] for name in AVERAGE_PRECISIONS},
-                "listed": _listed(analysis, diagnoses, kind),
-            }
+    return DetectionErrors(
+        ap={name: costs[name]["ap"] for name in AVERAGE_PRECISIONS},
+        kinds={
+            kind: ErrorFigures(
+                title=ERROR_WORDS[kind].title,
+                text=ERROR_WORDS[kind].text,
+                number=sum(each.number(kind) for each in diagnoses.values()),
+                cost={name: costs[name][kind] for name in AVERAGE_PRECISIONS},
+                listed=_missed(analysis, diagnoses)
+                if kind == "missed"
+                else _worst_of(diagnoses, kind),
+            )
             for kind in KINDS
         },
-    }
+    )
 
 
-def _listed(analysis: Analysis, diagnoses: dict[str, Diagnosis], kind: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _missed(analysis: Analysis, diagnoses: Mapping[str, Diagnosis]) -> tuple[Place, ...]:
+    places = [
+        Place(image_id=image_id, category=category)
+        for category, each in diagnoses.items()
+        for image_id in analysis.objects[category].image_ids[each.missed].tolist()
+    ]
+    return tuple(places[:LISTED])
+
+
+def _worst_of(diagnoses: Mapping[str, Diagnosis], kind: str) -> tuple[ScoredPlace, ...]:
+    """The best-scored errors of a kind."""
+    places = []
     for category, each in diagnoses.items():
-        if kind == "missed":
-            image_ids = analysis.objects[category].image_ids[each.missed].tolist()
-            rows += [{"image_id": image_id, "category": category} for image_id in image_ids]
-            continue
-        wrong = each.of(kind)
-        rows += [
-            {"image_id": image_id, "category": category, "score": score}
-            for image_id, score in zip(
-                each.detections.image_ids[wrong].tolist(),
-                each.detections.scores[wrong].tolist(),
-                strict=True,
-            )
+        wrong = each.detections[each.of(kind)]
+        places += [
+            ScoredPlace(image_id=image_id, category=category, score=score)
+            for image_id, score in zip(wrong.image_ids.tolist(), wrong.scores.tolist(), strict=True)
         ]
-    rows.sort(key=lambda row: -row.get("score", 0.0))
-    return rows[:LISTED]
+    return tuple(sorted(places, key=lambda place: -place.score)[:LISTED])
 
 
 def best_and_worst(analysis: Analysis, number: int) -> dict[str, list[int]]:
-    """The searches that came nearest, and those that failed worst; each image once.
+    """Choose searches to show, each image once.
 
     Best: right triggers of the highest IoU. Worst: failed searches of the lowest
     final IoU, of equals the one that was surest of its trigger.

@@ -1,4 +1,4 @@
-"""The parameters of a run as one flat table."""
+"""Parameters of a run under dotted keys."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +12,10 @@ from objloc.network.checkpoint import Checkpoint
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
-    """A run folder's ``params.yaml`` under dotted keys.
+    """Read a run folder's ``params.yaml``.
 
     Raises:
-        ObjlocError: no such file, or another one.
+        ObjlocError: there is no such file, or it is another file.
     """
     try:
         tree = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
@@ -27,12 +27,12 @@ def read_parameters(path: Path) -> dict[str, Any]:
 
 
 def agent_parameters(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a checkpoint tells of how it was made, under dotted keys."""
+    """The agent's parameters in a checkpoint, under dotted keys."""
     return flat({"agent": checkpoint.agent.model_dump(mode="json")})
 
 
 def flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested parameters under dotted keys."""
+    """Flatten nested parameters."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
@@ -43,9 +43,9 @@ def flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def comparable(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the agent's under ``agent.``, whatever its name was.
+    """Move the agent's parameters to ``agent.``, whatever its name was.
 
-    So agents of different names show what differs in them.
+    So agents of different names can be compared.
     """
     name = parameters.get("train.agent")
     prefix = f"agents.{name}."

@@ -159,7 +159,7 @@ def _status(matches: Matches, other_iou: Floats) -> Indices:
 def costs(
     diagnoses: Mapping[str, Diagnosis], objects: Mapping[str, Objects]
 ) -> dict[str, dict[str, float | None]]:
-    """What each kind of error costs: mean AP if it alone were put right, minus mean AP.
+    """Cost of each kind of error: mean AP if it alone were put right, minus mean AP.
 
     A class error moves to the category of its object, a localisation error onto
     its object; a detection that this makes a duplicate is dropped, be it the one
@@ -202,7 +202,7 @@ def _averages(
 def _mended(
     kind: str, diagnoses: Mapping[str, Diagnosis], objects: Mapping[str, Objects]
 ) -> tuple[dict[str, Detections], Mapping[str, Objects]]:
-    """Detections and objects with the errors of one kind put right."""
+    """Put the errors of one kind right."""
     detections = {category: each.detections for category, each in diagnoses.items()}
     if kind == "missed":
         left = {category: each[~diagnoses[category].missed] for category, each in objects.items()}
@@ -217,7 +217,7 @@ def _mended(
 
 
 def _relocated(diagnosis: Diagnosis, objects: Objects) -> Detections:
-    """Every localisation error put exactly on its object."""
+    """Put every localisation error exactly on its object."""
     wrong = diagnosis.of("localisation")
     boxes = diagnosis.detections.boxes.copy()
     boxes[wrong] = objects.boxes[diagnosis.matches.object[wrong]]
@@ -228,7 +228,7 @@ def _relocated(diagnosis: Diagnosis, objects: Objects) -> Detections:
 def _reclassified(
     diagnoses: Mapping[str, Diagnosis], objects: Mapping[str, Objects]
 ) -> dict[str, Detections]:
-    """Every class error moved to the category of the object that it is on."""
+    """Move every class error to the category of the object that it is on."""
     mended = {}
     for category, each in diagnoses.items():
         stays = each.detections[~each.of("class")]

@@ -1,4 +1,4 @@
-"""What a success rate is worth, in words."""
+"""Judge a success rate in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,13 @@ class Verdict:
     """A success rate between floor and ceiling.
 
     Attributes:
-        floor_name: the best blind searcher's key; None where no image counts.
-        floor: its success rate.
-        share: how much of the way from floor to ceiling is gone; None where
-            there is no way between them.
-        better: True or False as far as the interval tells; None if it does not.
+        share: fraction of the way from the best blind searcher to the ceiling that is
+            gone; None where there is no way between them.
+        better: better than the best blind searcher, as far as the interval shows; None
+            if it does not.
         text: one or two sentences.
     """
 
-    floor_name: str | None
-    floor: float | None
     share: float | None
     better: bool | None
     text: str
@@ -36,15 +33,15 @@ def verdict_of(
     """Judge a mean success rate.
 
     Args:
-        success: the agent's.
-        baselines: of the blind searchers; None where one could not be measured.
-        gain: 95 % interval of the agent's rate minus the best blind one's.
-        ceiling: what the oracle reaches.
-        images: in the set.
+        success: the agent's rate.
+        baselines: rates of the blind searchers; None where one could not be measured.
+        gain: 95 % interval of the agent's rate minus the best blind searcher's.
+        ceiling: the oracle's rate.
+        images: number of images in the set.
     """
     known = {name: value for name, value in baselines.items() if value is not None}
     if success is None or not known:
-        return Verdict(None, None, None, None, "No image counts, so there is nothing to judge.")
+        return Verdict(None, None, "No image counts, so there is nothing to judge.")
     name = max(known, key=lambda each: known[each])
     floor = known[name]
     better = None if gain is None or gain[0] <= 0 <= gain[1] else gain[0] > 0
@@ -58,7 +55,7 @@ def verdict_of(
         reached = f"the oracle, which reaches {100 * ceiling:.1f} % at least."
         way = f"{100 * share:.0f} % of the way" if share > 0 else "no part of the way"
         text += f" It has gone {way} from {BASELINES[name].name} to {reached}"
-    return Verdict(name, floor, share, better, text)
+    return Verdict(share, better, text)
 
 
 def _sentence(

@@ -1,4 +1,4 @@
-"""The worst of an evaluation's detections: sure and wrong, and large objects overlooked."""
+"""The worst detections of an evaluation: sure but wrong ones, and large objects overlooked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ class Alarm:
     """A false detection.
 
     Attributes:
-        image_id: where.
-        category: what it claims.
-        score: how surely.
+        image_id: its image.
+        category: the category that it claims.
+        score: its score.
         box: its window, pixels.
-        status: what it is; the first that applies.
+        status: its kind; the first that applies.
         on: category of the object that it is on; empty on background.
-        truth: that object's box, pixels; None on background.
-        iou: of window and object; 0 on background.
+        truth: box of that object, pixels; None on background.
+        iou: IoU of window and object; 0 on background.
     """
 
     image_id: str
@@ -41,13 +41,13 @@ class Overlooked:
     """An object that no detection of its category has.
 
     Attributes:
-        image_id: where.
-        category: of the object.
-        box: of the object, pixels.
-        share: of the image that the object covers.
+        image_id: its image.
+        category: category of the object.
+        box: box of the object, pixels.
+        share: fraction of the image that the object covers.
         nearest: window of the detection of its category that overlaps it most,
             pixels; None where none does.
-        iou: of the two; 0 where there is none.
+        iou: IoU of the two; 0 where there is none.
     """
 
     image_id: str
@@ -61,12 +61,12 @@ class Overlooked:
 def surest_alarms(
     diagnoses: Mapping[str, Diagnosis], objects: Mapping[str, Objects], number: int
 ) -> list[Alarm]:
-    """The false detections of the highest scores; of a category in an image the surest.
+    """Choose the false detections of the highest scores, one of a category in an image.
 
     Args:
-        diagnoses: by category.
-        objects: of the same categories and image set.
-        number: at most so many.
+        diagnoses: kinds of errors by category.
+        objects: objects of the same categories and image set.
+        number: maximum number.
     """
     places = [
         (-float(each.detections.scores[row]), str(each.detections.image_ids[row]), category, row)
@@ -109,15 +109,15 @@ def largest_overlooked(
     sizes: Mapping[str, tuple[float, float]],
     number: int,
 ) -> list[Overlooked]:
-    """The objects without a true detection that cover most of their image.
+    """Choose the objects without a true detection that cover most of their image.
 
-    Objects marked difficult are left out; of each image the largest is taken.
+    Objects marked difficult are left out. Each image gives its largest object only.
 
     Args:
-        diagnoses: by category.
-        objects: of the same categories and image set.
+        diagnoses: kinds of errors by category.
+        objects: objects of the same categories and image set.
         sizes: width and height of every image, pixels.
-        number: at most so many.
+        number: maximum number.
     """
     places = []
     for category, each in diagnoses.items():
@@ -144,7 +144,7 @@ def largest_overlooked(
 def _nearest(
     box: Coordinates, image_id: str, detections: Detections
 ) -> tuple[Coordinates | None, float]:
-    """Of an image's detections the one that overlaps a box most, and how much."""
+    """The detection of an image that overlaps a box most, and their IoU."""
     boxes = torch.from_numpy(detections.boxes[detections.image_ids == image_id])
     if not len(boxes):
         return None, 0.0

@@ -5,13 +5,12 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from objloc.data.store import SampleStore
-from objloc.diagnosis.analysis import Analysis, analyse, load_images, spending_curves
-from objloc.diagnosis.explanation import best_and_worst, explanation_of
+from objloc.diagnosis.analysis import Analysis, analyse, curves_by_windows, load_images
+from objloc.diagnosis.explanation import Explanation, best_and_worst, explanation_of
 from objloc.errors import ObjlocError
 from objloc.evaluation.metrics import DataName
 from objloc.evaluation.read import read_evaluation
@@ -22,7 +21,7 @@ def taken_apart(run: Path, evaluate: Path) -> tuple[Analysis, SampleStore, Check
     checkpoint = load_checkpoint(run / "train" / "checkpoint.pt")
     evaluation = read_evaluation(evaluate, "test")
     store = load_images(run / "shards", checkpoint, evaluation)
-    analysis = analyse(store, checkpoint, evaluation, width=8, seed=0, say=lambda _: None)
+    analysis = analyse(store, checkpoint, evaluation, width=8, seed=0, log=lambda _: None)
     return analysis, store, checkpoint
 
 
@@ -32,7 +31,7 @@ def apart(evaluated_run: Path) -> tuple[Analysis, SampleStore, Checkpoint]:
 
 
 @pytest.fixture(scope="module")
-def explained(apart: tuple[Analysis, SampleStore, Checkpoint]) -> dict[str, Any]:
+def explained(apart: tuple[Analysis, SampleStore, Checkpoint]) -> Explanation:
     return explanation_of(apart[0])
 
 
@@ -61,41 +60,48 @@ def test_searches_that_end_otherwise_are_counted(evaluated_run: Path, tmp_path: 
 
 
 def test_what_reasons_cost_adds_up_to_what_is_lacking(
-    apart: tuple[Analysis, SampleStore, Checkpoint], explained: dict[str, Any]
+    apart: tuple[Analysis, SampleStore, Checkpoint], explained: Explanation
 ) -> None:
     metrics = apart[0].evaluation.metrics
-    costs = [each["cost"] for each in explained["misses"].values()]
+    costs = [each.cost or 0.0 for each in explained.misses.values()]
     assert sum(costs) == pytest.approx(1 - (metrics.success_rate.greedy["mean"] or 0))
-    searches = sum(each["searches"] for each in explained["misses"].values())
-    assert searches == explained["failed_searches"] > 0
-    objects = sum(each["objects"] for each in explained["misses"].values())
-    assert objects == explained["objects"] - explained["objects_found"] > 0
+    searches = sum(each.searches for each in explained.misses.values())
+    assert searches == explained.failed_searches > 0
+    objects = sum(each.objects for each in explained.misses.values())
+    assert objects == explained.objects - explained.objects_found > 0
 
 
-def test_every_missed_object_is_listed_once_with_its_search(explained: dict[str, Any]) -> None:
+def test_every_missed_object_is_listed_once_with_its_search(explained: Explanation) -> None:
     listed = [
-        (entry["image_id"], entry["category"])
-        for each in explained["misses"].values()
-        for entry in each["listed"]
+        (entry.image_id, entry.category)
+        for each in explained.misses.values()
+        for entry in each.listed
     ]
-    assert len(listed) == explained["objects"] - explained["objects_found"]
+    assert len(listed) == explained.objects - explained.objects_found
 
 
 def test_the_average_precision_explained_is_the_one_measured(
-    apart: tuple[Analysis, SampleStore, Checkpoint], explained: dict[str, Any]
+    apart: tuple[Analysis, SampleStore, Checkpoint], explained: Explanation
 ) -> None:
     metrics = apart[0].evaluation.metrics
     for kind in ("triggered", "attended"):
         for name in ("voc2007", "area"):
             measured = metrics.figure(f"ap.{kind}.{name}.mean")
             assert measured is not None
-            assert explained["errors"][kind]["ap"][name] == pytest.approx(measured)
+            assert explained.errors[kind].ap[name] == pytest.approx(measured)
             low, high = apart[0].ap_intervals[kind][name]["mean"] or (1.0, 0.0)
             assert low <= measured <= high
 
 
-def test_the_explanation_is_plain_json(explained: dict[str, Any]) -> None:
-    assert json.loads(json.dumps(explained, allow_nan=False)) == explained
+def test_the_explanation_is_plain_json(explained: Explanation) -> None:
+    text = json.dumps(explained.as_json(), allow_nan=False)
+    assert Explanation.model_validate_json(text) == explained
+    kinds = json.loads(text)["errors"]["attended"]["kinds"]
+    for kind, each in kinds.items():
+        keys = ["image_id", "category", *["score"] * (kind != "missed")]
+        assert all(list(place) == keys for place in each["listed"])
+        scores = [-place.get("score", 0.0) for place in each["listed"]]
+        assert scores == sorted(scores)
 
 
 def test_the_oracle_does_at_least_what_the_agent_did(
@@ -110,16 +116,16 @@ def test_all_windows_give_the_figures_of_the_evaluation(
     apart: tuple[Analysis, SampleStore, Checkpoint],
 ) -> None:
     analysis, store, checkpoint = apart
-    curves = spending_curves(store, checkpoint, analysis, seed=0, say=lambda _: None)
+    curves = curves_by_windows(store, checkpoint, analysis, seed=0, log=lambda _: None)
     metrics = analysis.evaluation.metrics
-    assert curves["windows"][-1] == 8
-    assert curves["success"][-1] == pytest.approx(metrics.success_rate.greedy["mean"])
+    assert curves.windows[-1] == 8
+    assert curves.success[-1] == pytest.approx(metrics.success_rate.greedy["mean"])
     for kind in ("triggered", "attended"):
-        assert curves[f"ap_{kind}"][-1] == pytest.approx(metrics.ap[kind].voc2007["mean"])
+        assert getattr(curves, f"ap_{kind}")[-1] == pytest.approx(metrics.ap[kind].voc2007["mean"])
     for name in ("success", "recall", "recall_random", "recall_oracle"):
-        values = [value for value in curves[name] if value is not None]
+        values = [value for value in getattr(curves, name) if value is not None]
         assert values == sorted(values)
-        assert len(values) == len(curves["windows"])
+        assert len(values) == len(curves.windows)
 
 
 def test_best_are_right_and_worst_are_wrong_and_no_image_comes_twice(
@@ -155,8 +161,8 @@ def test_searches_of_unknown_images_are_refused(
     some = next(iter(analysis.evaluation.episodes.values()))
     strange = replace(analysis.evaluation, episodes={("nobody", "cat"): some})
     with pytest.raises(ObjlocError, match="found nobody"):
-        analyse(store, checkpoint, strange, width=2, seed=0, say=lambda _: None)
+        analyse(store, checkpoint, strange, width=2, seed=0, log=lambda _: None)
     with pytest.raises(ObjlocError, match="searches that count; found none"):
         analyse(
-            store, checkpoint, replace(strange, episodes={}), width=2, seed=0, say=lambda _: None
+            store, checkpoint, replace(strange, episodes={}), width=2, seed=0, log=lambda _: None
         )

@@ -39,16 +39,16 @@ def side(
 def test_rates_differences_and_images_won_and_lost_are_those_counted_by_hand() -> None:
     found = compare(side("one", ONE), side("other", OTHER), None, 0)
     # Cats are the even places: 1 0 0 1 and 1 1 1 1; dogs 1 0 0 0 and 0 1 0 1.
-    success = found["success"]
-    assert [success["cat"][key] for key in ("a", "b", "difference")] == [0.5, 1.0, 0.5]
-    assert [success["dog"][key] for key in ("a", "b", "difference")] == [0.25, 0.5, 0.25]
-    assert success["mean"]["difference"] == 0.375
-    assert [tuple(each.values()) for each in found["gained"]] == [
+    cat, dog, mean = (found.success[column] for column in ("cat", "dog", "mean"))
+    assert (cat.a, cat.b, cat.difference) == (0.5, 1.0, 0.5)
+    assert (dog.a, dog.b, dog.difference) == (0.25, 0.5, 0.25)
+    assert mean.difference == 0.375
+    assert [(each.image_id, each.category) for each in found.gained] == [
         ("1", "cat"), ("1", "dog"), ("2", "cat"), ("3", "dog"),
     ]  # fmt: skip
-    assert [tuple(each.values()) for each in found["lost"]] == [("0", "dog")]
-    assert found["steps"] == {"a": 3.375, "b": 3.75}
-    assert found["ap"] is None
+    assert [(each.image_id, each.category) for each in found.lost] == [("0", "dog")]
+    assert (found.steps.a, found.steps.b) == (3.375, 3.75)
+    assert found.ap is None
 
 
 def test_the_interval_is_of_the_difference_in_the_same_drawn_images() -> None:
@@ -65,7 +65,7 @@ def test_the_interval_is_of_the_difference_in_the_same_drawn_images() -> None:
             rates.append((cats + dogs) / 2)
         differences.append(rates[1] - rates[0])
     expected = np.percentile(differences, (2.5, 97.5)).tolist()
-    assert list(found["success"]["mean"]["interval"]) == pytest.approx(expected)
+    assert list(found.success["mean"].interval or ()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -79,22 +79,22 @@ def test_the_interval_is_of_the_difference_in_the_same_drawn_images() -> None:
 def test_the_verdict_follows_the_interval(
     a: tuple[int, ...], b: tuple[int, ...], word: str
 ) -> None:
-    assert word in compare(side("one", a), side("other", b), None, 0)["verdict"]
+    assert word in compare(side("one", a), side("other", b), None, 0).verdict
 
 
 def test_parameters_that_differ_are_told_whatever_the_agents_are_called() -> None:
     one = {"train.agent": "x", "train.seed": 0, "agents.x.mdp.step_size": 0.1, "agents.x.a": 1}
     other = {"train.agent": "y", "train.seed": 0, "agents.y.mdp.step_size": 0.2, "agents.y.b": 1}
-    found = compare(side("one", ONE, one), side("other", ONE, other), None, 0)["parameters"]
+    found = compare(side("one", ONE, one), side("other", ONE, other), None, 0).parameters
     assert found == {
-        "train.agent": ["x", "y"],
-        "agent.mdp.step_size": [0.1, 0.2],
-        "agent.a": [1, None],
-        "agent.b": [None, 1],
+        "train.agent": ("x", "y"),
+        "agent.mdp.step_size": (0.1, 0.2),
+        "agent.a": (1, None),
+        "agent.b": (None, 1),
     }
     bare = {"agent.mdp.step_size": 0.3}
-    found = compare(side("one", ONE, one), side("other", ONE, bare), None, 0)["parameters"]
-    assert found == {"agent.mdp.step_size": [0.1, 0.3]}
+    found = compare(side("one", ONE, one), side("other", ONE, bare), None, 0).parameters
+    assert found == {"agent.mdp.step_size": (0.1, 0.3)}
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

@@ -53,14 +53,14 @@ def test_curves_by_windows_are_those_counted_by_hand() -> None:
         for some in (searches[:2], searches[2:])
     ]
     curves = curves_of(store, objects_of(store), parts)
-    assert curves["windows"] == [1, 2, 3, 4]
+    assert list(curves.windows) == [1, 2, 3, 4]
     # The cat is looked at second, the dog of b third; the dog of a is none, a's cat at
     # the dog's place is difficult.
-    assert curves["recall"] == pytest.approx([0, 0.5, 1, 1])
+    assert list(curves.recall) == pytest.approx([0, 0.5, 1, 1])
     # A trigger on the cat counts with the third window; the one on b's dog is wrong.
-    assert curves["ap_triggered"] == pytest.approx([0, 0, 0.5, 0.5])
+    assert list(curves.ap_triggered) == pytest.approx([0, 0, 0.5, 0.5])
     # b's window on the dog outranks all others of dogs until the fourth, which is wrong.
-    assert curves["ap_attended"] == pytest.approx([0, 0.5, 1, 0.5 + 0.25])
+    assert list(curves.ap_attended) == pytest.approx([0, 0.5, 1, 0.5 + 0.25])
 
 
 def test_the_last_budget_is_the_whole_search() -> None:

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from objloc.command import Log
 from objloc.data.store import SampleStore
-from objloc.diagnosis.analysis import Analysis, analyse, load_images, spending_curves
+from objloc.diagnosis.analysis import Analysis, analyse, curves_by_windows, load_images
 from objloc.diagnosis.explanation import best_and_worst
 from objloc.errors import ObjlocError
 from objloc.evaluation.read import read_evaluation
@@ -25,9 +26,6 @@ from objloc.view.report.texts import EXPLORER
 from objloc.view.report.thumbnails import thumbnails
 from objloc.view.report.worst import draw_worst
 from objloc.view.style import save_figure
-
-Log = Callable[[str], None]
-"""Takes a line of progress."""
 
 VALUES = "report.json"
 """File of the values; every folder of a report holds it."""
@@ -73,7 +71,7 @@ def analyse_run(
             f"found one of another model ({evaluation.metrics.model.sha256[:12]})"
         )
     store = load_images(shards, checkpoint, evaluation)
-    analysis = analyse(store, checkpoint, evaluation, width=beam_width, seed=seed, say=log)
+    analysis = analyse(store, checkpoint, evaluation, width=beam_width, seed=seed, log=log)
     return analysis, store, checkpoint
 
 
@@ -115,7 +113,7 @@ def write_report(
         device=device,
         log=log,
     )
-    curves = spending_curves(store, checkpoint, analysis, seed=params.seed, say=log)
+    curves = curves_by_windows(store, checkpoint, analysis, seed=params.seed, log=log)
     contents = contents_of(analysis, curves, checkpoint, train, params)
     with folder_written_whole(output, VALUES) as folder:
         _draw(folder, contents, evaluate / "plots" / params.image_set)

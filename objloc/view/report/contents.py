@@ -1,13 +1,13 @@
 """The values of a report: all that its page and text show. They are written as ``report.json``."""
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from objloc.diagnosis.analysis import Analysis
+from objloc.diagnosis.curves_by_windows import CurvesByWindows
 from objloc.diagnosis.explanation import explanation_of
 from objloc.diagnosis.oracle import reached_detections
 from objloc.diagnosis.run_parameters import agent_parameters, read_parameters
@@ -27,7 +27,7 @@ from objloc.params import Report
 
 def contents_of(
     analysis: Analysis,
-    curves: Mapping[str, Any],
+    curves: CurvesByWindows,
     checkpoint: Checkpoint,
     train: Path,
     params: Report,
@@ -36,7 +36,7 @@ def contents_of(
 
     Args:
         analysis: of the image set.
-        curves: by number of windows; see ``analysis.spending_curves``.
+        curves: by number of windows.
         checkpoint: the model.
         train: run folder of the training; files that it lacks are left out.
         params: parameters of the report.
@@ -66,8 +66,8 @@ def contents_of(
         "success_by_iou": {"agent": metrics.success_by_iou}
         | {name: metrics.baselines[name].success_by_iou for name in BASELINES}
         | {"oracle": by_iou(analysis.ceiling)},
-        "by_windows": dict(curves),
-        "explanation": explanation_of(analysis),
+        "by_windows": curves.as_json(),
+        "explanation": explanation_of(analysis).as_json(),
         "command": _text(train / "command.txt"),
         "environment": _text(train / "environment.txt"),
         "parameters": _parameters(train / "params.yaml", checkpoint)
