@@ -1,1 +1,1 @@
-"""Pascal VOC: archives, devkits, the drawn dataset, shards."""
+"""Annotated images: archives, devkits, a user's own folders, shards, stores."""

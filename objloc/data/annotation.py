@@ -1,7 +1,7 @@
-"""A devkit's annotation, an XML file, as objects.
+"""Parse a devkit's annotation, an XML file.
 
-The parser fetches nothing and expands nothing, and a document with a DTD is
-refused: an annotation needs none, and entities are how XML does harm.
+The parser fetches nothing and expands no entities. It refuses a document with a
+DTD: an annotation needs none, and entities are how XML does harm.
 """
 
 import math
@@ -15,9 +15,9 @@ from objloc.data.sample import VOC_CATEGORIES, Coordinates, Part, VocObject
 from objloc.errors import ObjlocError
 
 BORDER_TOLERANCE = 1.0
-"""Pixels by which a box may reach beyond the image; it is cut at the border.
+"""Maximum number of pixels by which a box may reach beyond the image; the rest is cut off.
 
-Boxes of scaled images and of tools that count from zero do, by less than that.
+Boxes of scaled images, and of tools that count from zero, exceed the border by less.
 """
 
 CATEGORY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*")
@@ -26,7 +26,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class Annotation:
-    """What an annotation says of its image: size in pixels, and objects."""
+    """Content of an annotation: size of its image in pixels, and objects."""
 
     width: int
     height: int
@@ -36,18 +36,19 @@ class Annotation:
 def read_annotation(content: bytes, place: str, *, official: bool) -> Annotation:
     """Read an annotation.
 
-    Boxes are unrounded; a flag that is missing is False, a pose ``Unspecified``.
-    What detection has no use for (owner, source, segmented, points, actions)
-    is passed over.
+    Boxes are not rounded. A missing flag is False, a missing pose ``Unspecified``.
+    Elements that detection does not need (owner, source, segmented, points,
+    actions) are ignored.
 
     Args:
         content: the file's bytes.
-        place: what messages call it.
-        official: only Pascal VOC's twenty categories are allowed.
+        place: name of the file in error messages.
+        official: whether only Pascal VOC's twenty categories are allowed.
 
     Raises:
-        ObjlocError: not well-formed, a DTD, a missing or impossible value, an
-            unknown category, a box outside the image or without area.
+        ObjlocError: the XML is not well-formed or has a DTD; a value is missing or
+            impossible; a category is unknown; a box lies outside the image or has
+            no area.
     """
     root = parse_annotation(content, place)
     size = root.find("size")
@@ -62,8 +63,8 @@ def read_annotation(content: bytes, place: str, *, official: bool) -> Annotation
 
 
 def parse_annotation(content: bytes, place: str) -> etree._Element:
-    """The root of an annotation, whatever is in it; see ``read_annotation``."""
-    # A parser of its own for each file: one that met an error keeps its log.
+    """Root element of an annotation, without checking its content; see ``read_annotation``."""
+    # A new parser for each file: a parser keeps the log of earlier errors.
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
     )
@@ -104,10 +105,10 @@ def _read_object(
 
 
 def _read_part(element: etree._Element, place: str) -> Part:
-    """A part of an object.
+    """Read a part of an object.
 
-    Nothing is learned from parts or scored on them, so theirs is the box that
-    was written, wherever it lies.
+    Parts are neither learned nor scored, so their boxes are kept as written and may
+    lie outside the image.
     """
     name = _text(element, "name")
     if not name:
@@ -120,7 +121,7 @@ def _text(element: etree._Element, name: str) -> str:
 
 
 def _short(text: str) -> str:
-    """A text of any length, fit for a message."""
+    """The text, cut to a length that fits a message."""
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
@@ -141,7 +142,7 @@ def _side(size: etree._Element, name: str, place: str) -> int:
 
 
 def _corners(element: etree._Element, place: str) -> Coordinates:
-    """A box as written: one-based, inclusive pixels."""
+    """The box as written: one-based, inclusive pixels."""
     box = element.find("bndbox")
     if box is None:
         raise ObjlocError(f"{place}: expected a box; found no <bndbox>")
@@ -160,9 +161,9 @@ def _corners(element: etree._Element, place: str) -> Coordinates:
 
 
 def _clipped(corners: Coordinates, size: tuple[int, int], place: str) -> Coordinates:
-    """The box in zero-based, half-open pixels, within the image.
+    """Convert a box to zero-based, half-open pixels and clip it to the image.
 
-    One pixel is a box too: there ``xmin`` equals ``xmax``.
+    A box may be a single pixel, where the written ``xmin`` equals ``xmax``.
     """
     written = f"({', '.join(f'{number:g}' for number in corners)})"
     if corners[2] < corners[0] or corners[3] < corners[1]:

@@ -1,7 +1,7 @@
-"""The files of a devkit, in an archive or in a folder, safely listed and read.
+"""List and read the files of a devkit, in an archive or in a folder.
 
-Nothing is extracted: only regular members whose name matches a pattern are
-read, straight from the archive, up to a size limit.
+Nothing is extracted. Only regular members whose names match a pattern are read,
+straight from the archive, up to a size limit.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from objloc.errors import ObjlocError
 
 MIB = 2**20
 SIZE_LIMITS = {"Annotations": MIB, "ImageSets/Main": 16 * MIB, "JPEGImages": 64 * MIB}
-"""The folders of a devkit that are read, and the most bytes of a file in each."""
+"""Folders of a devkit that are read, and the maximum size in bytes of a file in each."""
 
 _NAME = re.compile(
     r"(?P<folders>(?:(?!\.\.?/)[^/]+/)*)"
@@ -33,17 +33,17 @@ _MAX_DECOMPRESSED = 64 * 1024 * MIB
 
 @dataclass(frozen=True, slots=True)
 class DevkitFile:
-    """One file of a devkit: where its bytes lie, and what messages call it.
+    """One file of a devkit: where its bytes lie, and its name in error messages.
 
     Attributes:
-        year: the folder that holds ``Annotations`` and ``JPEGImages``, as in
+        year: name of the folder that holds ``Annotations`` and ``JPEGImages``, as in
             ``VOC2007``.
         part: ``Annotations``, ``ImageSets/Main`` or ``JPEGImages``.
-        stem: the name without its ending.
-        place: for messages.
-        path: the file that holds the bytes; for an archive's member the archive.
-        offset: of the first byte.
-        size: in bytes.
+        stem: file name without its extension.
+        place: name in error messages.
+        path: the file that holds the bytes; for a member of an archive, the archive.
+        offset: position of the first byte.
+        size: number of bytes.
     """
 
     year: str
@@ -55,10 +55,10 @@ class DevkitFile:
     size: int
 
     def read(self) -> bytes:
-        """The file's bytes.
+        """Read the file's bytes.
 
         Raises:
-            ObjlocError: it can't be read, or is shorter than when it was listed.
+            ObjlocError: the file can't be read, or is shorter than when it was listed.
         """
         try:
             with self.path.open("rb") as file:
@@ -75,7 +75,7 @@ class Scratch:
     """Temporary files that live as long as this object."""
 
     def new_file(self) -> Path:
-        """An empty file, removed with this object or at the program's end."""
+        """Make an empty file that is removed with this object or at the program's end."""
         handle, name = tempfile.mkstemp(prefix="objloc-", suffix=".tar")
         os.close(handle)
         weakref.finalize(self, Path(name).unlink, missing_ok=True)
@@ -83,7 +83,7 @@ class Scratch:
 
 
 def archives_in(folder: Path) -> list[Path]:
-    """The tar archives that lie in a folder, by name."""
+    """Tar archives in a folder, sorted by name."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -92,13 +92,13 @@ def archives_in(folder: Path) -> list[Path]:
 
 
 def list_folder(folder: Path) -> Iterator[DevkitFile]:
-    """The files of one year folder, by name.
+    """List the files of a year's folder, sorted by name.
 
     Args:
-        folder: holds ``Annotations``, ``ImageSets`` and ``JPEGImages``.
+        folder: the folder of ``Annotations``, ``ImageSets`` and ``JPEGImages``.
 
     Raises:
-        ObjlocError: a file is over its limit, or a folder can't be read.
+        ObjlocError: a file exceeds its limit, or a folder can't be read.
     """
     for part in SIZE_LIMITS:
         if not (folder / part).is_dir():
@@ -123,16 +123,16 @@ def list_folder(folder: Path) -> Iterator[DevkitFile]:
 
 
 def list_archive(archive: Path, scratch: Scratch) -> Iterator[DevkitFile]:
-    """The files of a devkit in a tar archive, in its order.
+    """List the files of a devkit in a tar archive, in the archive's order.
 
     Args:
-        archive: a ``.tar``, or a gzipped one.
-        scratch: where a gzipped one is decompressed to, since its members can't
-            be read one by one.
+        archive: a tar archive, plain or gzipped.
+        scratch: receives the decompressed copy of a gzipped archive, whose members
+            can't be read one by one.
 
     Raises:
-        ObjlocError: no such archive, not an archive, cut short or damaged; a
-            member of the devkit is not a regular file or over its limit.
+        ObjlocError: the archive is missing, cut short, damaged or none; a member of
+            the devkit is not a regular file or exceeds its limit.
     """
     plain = _decompressed(archive, scratch)
     try:
@@ -172,10 +172,10 @@ def _checked(
 
 
 def _check_end(plain: Path, end: int, archive: Path) -> None:
-    """Refuse an archive that doesn't end as archives do.
+    """Refuse an archive without a proper end.
 
-    ``tarfile`` simply stops at a damaged header or at a cut between members.
-    After the last member an archive has two blocks of zeros, and nothing else.
+    ``tarfile`` stops without an error at a damaged header or at a cut between
+    members. A whole archive ends with two or more blocks of zeros.
     """
     zeros = 0
     with plain.open("rb") as file:
@@ -195,7 +195,7 @@ def _check_end(plain: Path, end: int, archive: Path) -> None:
 
 
 def _decompressed(archive: Path, scratch: Scratch) -> Path:
-    """The archive itself, or a decompressed copy of a gzipped one."""
+    """The archive itself, or a decompressed copy if it is gzipped."""
     try:
         with archive.open("rb") as file:
             if file.read(2) != b"\x1f\x8b":

@@ -1,4 +1,4 @@
-"""What ``dataset.name`` and ``dataset.mirror`` stand for, brought into one folder."""
+"""Bring the dataset that ``dataset.name`` and ``dataset.mirror`` name into one folder."""
 
 import hashlib
 import re
@@ -38,9 +38,9 @@ class ManifestArchive(Checked):
     """An official archive.
 
     Attributes:
-        bytes: its size.
-        md5: its checksum.
-        urls: where it is served, best first.
+        bytes: size of the file.
+        md5: checksum of the file.
+        urls: addresses of the file, best first.
     """
 
     bytes: Annotated[int, Field(ge=1)]
@@ -49,7 +49,7 @@ class ManifestArchive(Checked):
 
 
 class Manifest(Checked):
-    """The official archives, and which a dataset consists of."""
+    """The official archives, and the archives of each dataset."""
 
     archives: dict[FileName, ManifestArchive]
     datasets: dict[str, tuple[FileName, ...]]
@@ -60,15 +60,15 @@ def gather(section: params.Dataset, manifest: Path, folder: Path) -> Source:
 
     Args:
         section: the parameters ``dataset``.
-        manifest: the file that says where archives are and what they hash to.
-        folder: written whole or not at all.
+        manifest: file with the addresses and checksums of the archives.
+        folder: folder to write, whole or not at all.
 
     Returns:
-        What ``source.json`` says.
+        The content of ``source.json``.
 
     Raises:
-        ObjlocError: an archive is nowhere to be had or not the one expected; a folder
-            of one's own is not as it should be.
+        ObjlocError: an archive is not available or not the expected one; a user's own
+            folder is not valid.
     """
     if section.name == "scenes":
         return _gather_scenes(section, folder)
@@ -91,12 +91,12 @@ def gather(section: params.Dataset, manifest: Path, folder: Path) -> Source:
 
 
 def local_mirror(mirror: str | None) -> Path | None:
-    """The folder that ``dataset.mirror`` names, or None if it is an address or not given.
+    """The folder that ``dataset.mirror`` names; None if it is an address or not given.
 
-    A relative folder counts from the repository root, in queued runs too.
+    A relative path is relative to the repository root, in queued runs too.
 
     Raises:
-        ObjlocError: an address of another kind.
+        ObjlocError: the address is of another kind.
     """
     if mirror is None:
         return None
@@ -122,7 +122,7 @@ def _gather_scenes(section: params.Dataset, folder: Path) -> Source:
 
 
 def _gather_folder(section: params.Dataset, folder: Path) -> Source:
-    """Convert somebody's own folder; its name is told, so that results can't be mistaken."""
+    """Convert a user's own folder; ``source.json`` states its name, so that results are clear."""
     if not (section.path or "").strip():
         raise ObjlocError(
             f"dataset.path: expected a folder of images, as dataset.name=folder; "
@@ -143,8 +143,8 @@ def _gather_remote(
 ) -> Source:
     """Download from the official addresses, or from a mirror's.
 
-    DVC deletes the stage's folder before each attempt, so what has come so far
-    lies elsewhere and moves on success.
+    DVC deletes the stage's folder before each attempt. Partial downloads therefore lie
+    elsewhere and are moved on success.
     """
     downloads = repository_root() / ".objloc" / "downloads"
     mirror = section.mirror.rstrip("/") if section.mirror else None
@@ -170,10 +170,10 @@ def _gather_remote(
 def _gather_local(
     dataset: str, archives: Mapping[str, ManifestArchive], mirror: Path, folder: Path
 ) -> Source:
-    """Copy from a folder, verifying by its own MD5SUMS if it has them.
+    """Copy from a folder and verify the copies, by the folder's own MD5SUMS if it has them.
 
-    A copy and not a link: DVC makes its outs read-only, which would reach
-    through a hard link to the user's own file.
+    Copies, not links: DVC makes its outs read-only, which through a hard link would
+    affect the user's own file.
     """
     if not mirror.is_dir():
         raise ObjlocError(
@@ -203,10 +203,10 @@ def _gather_local(
 
 
 def read_md5sums(path: Path) -> dict[str, str]:
-    """File name to md5, of a file as ``md5sum`` writes it.
+    """Read a file in the format of ``md5sum``: checksum by file name.
 
     Raises:
-        ObjlocError: a line is something else.
+        ObjlocError: a line has another format.
     """
     sums = {}
     try:
@@ -223,7 +223,7 @@ def read_md5sums(path: Path) -> dict[str, str]:
 
 
 def _copy_verified(original: Path, copy: Path, md5: str, size: int | None) -> FetchedArchive:
-    """Copy a file, computing its checksum on the way."""
+    """Copy a file, verifying its size and checksum on the way."""
     if not original.is_file():
         raise ObjlocError(f"{original}: expected an archive with md5 {md5}; found no such file")
     digest = hashlib.md5(usedforsecurity=False)

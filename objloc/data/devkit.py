@@ -1,4 +1,4 @@
-"""The devkit reader: Pascal VOC's layout, in archives or folders, as samples."""
+"""Read a devkit in Pascal VOC's layout, from archives or folders, as samples."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from objloc.data.source import read_source
 from objloc.errors import ObjlocError
 
 MAX_PIXELS = 50_000_000
-"""An image with more is refused before a pixel is decoded."""
+"""Maximum number of pixels; a larger image is refused before it is decoded."""
 
 # WebDataset ends a sample's name at the first dot.
 _IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -30,14 +30,14 @@ class Devkit:
     """Annotated images and their image sets.
 
     Attributes:
-        name: what the data is called.
-        image_sets: name to image ids in order, from ``ImageSets/Main/<name>.txt``;
-            archives and years are united.
-        image_ids: those of all image sets; of a devkit without any, all that it
-            has. (VOC2012 has images outside its ``Main`` sets, of which only
-            some of the objects are annotated.)
-        images, annotations: the files by image id.
-        scratch: keeps decompressed archives as long as the devkit lives.
+        name: name of the data.
+        image_sets: image ids in order, by name of the set, from
+            ``ImageSets/Main/<name>.txt``, united over archives and years.
+        image_ids: ids in any image set; all ids if the devkit has no image sets.
+            (VOC2012 has images outside its ``Main`` sets; only some of their
+            objects are annotated.)
+        images, annotations: files by image id.
+        scratch: owner of the decompressed archives, which live as long as the devkit.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Devkit:
     scratch: Scratch
 
     def read(self, image_id: str) -> Sample:
-        """Read one annotated image, and check both halves of it.
+        """Read one annotated image and check the image and its annotation.
 
         Raises:
-            ObjlocError: no such image; a malformed annotation or a damaged
-                image; their sizes differ.
+            ObjlocError: there is no such image; the annotation is malformed or the
+                image damaged; their sizes differ.
         """
         if image_id not in self.annotations:
             raise ObjlocError(
@@ -78,11 +78,12 @@ def open_devkit(path: Path) -> Devkit:
 
     Args:
         path: a tar archive, plain or gzipped; a folder of such archives; or a
-            folder: ``VOC<year>``, ``VOCdevkit``, or what holds ``VOCdevkit``.
+            folder: ``VOC<year>``, ``VOCdevkit``, or a folder that holds ``VOCdevkit``.
 
     Raises:
-        ObjlocError: not a devkit; a missing or half archive; an image without
-            annotation or the reverse; an image twice; an empty image set.
+        ObjlocError: the path is no devkit; an archive is missing or cut short; an image
+            has no annotation or the reverse; an image occurs twice; an image set is
+            empty.
     """
     name = _name(path)
     scratch = Scratch()
@@ -108,7 +109,7 @@ def open_devkit(path: Path) -> Devkit:
 
 
 def _files(path: Path, scratch: Scratch) -> Iterator[DevkitFile]:
-    """All files of a devkit, whichever form it has."""
+    """All files of a devkit, in archives or folders."""
     if path.is_file():
         yield from list_archive(path, scratch)
         return
@@ -129,7 +130,7 @@ def _files(path: Path, scratch: Scratch) -> Iterator[DevkitFile]:
 
 
 def _year_folders(path: Path) -> list[Path]:
-    """The folders that hold images: the path itself, or those one or two levels below."""
+    """Folders that hold images: the path itself, or folders one or two levels below."""
     for candidates in ([path], path.glob("*"), path.glob("VOCdevkit/*")):
         found = [
             folder
@@ -142,7 +143,7 @@ def _year_folders(path: Path) -> list[Path]:
 
 
 def _name(path: Path) -> str:
-    """What the data is called: as ``source.json`` says, or by its file, folder or years."""
+    """Name of the data: from ``source.json``, or from its file, folder or years."""
     if not path.is_dir():
         return path.name.split(".")[0]
     if source := read_source(path):
@@ -154,7 +155,7 @@ def _name(path: Path) -> str:
 def _check_pairs(
     path: Path, annotations: Mapping[str, DevkitFile], images: Mapping[str, DevkitFile]
 ) -> None:
-    """Refuse an image without annotation, an annotation without image, and emptiness."""
+    """Refuse an image without annotation, an annotation without image, and an empty devkit."""
     for image_id in sorted(images.keys() - annotations.keys()):
         place = images[image_id].place
         raise ObjlocError(f"{place}: expected an annotation Annotations/{image_id}.xml; found none")
@@ -168,19 +169,19 @@ def _check_pairs(
 def _read_lists(
     lists: Mapping[str, list[DevkitFile]], annotations: Mapping[str, DevkitFile]
 ) -> dict[str, tuple[str, ...]]:
-    """The image sets, each united over archives and years, ids in order."""
+    """Read the image sets, each united over archives and years, ids in order."""
     image_sets: dict[str, tuple[str, ...]] = {}
     for name, files in sorted(lists.items()):
         image_ids: set[str] = set()
         for file in files:
             listed = _read_list(file)
             if not listed and any(name.endswith(f"_{other}") for other in lists):
-                # A category's list of a set that holds none of it.
+                # The list of a category that is not in the set.
                 continue
             if not listed:
                 raise ObjlocError(f"{file.place}: empty image set; expected at least one image id")
             if listed[0][1:]:
-                # A category's list: an id and whether the image holds it.
+                # The list of a category: an id and whether the image holds the category.
                 continue
             image_ids |= _checked_ids(listed, file, annotations)
         if image_ids:
@@ -194,7 +195,7 @@ def _read_lists(
 
 
 def _read_list(file: DevkitFile) -> list[list[str]]:
-    """The lines of a file of ``ImageSets/Main`` that hold something, as columns."""
+    """Columns of the non-empty lines of a file in ``ImageSets/Main``."""
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -229,15 +230,15 @@ def _image_size(jpeg: bytes, place: str) -> tuple[int, int]:
     """Width and height of a JPEG, decoded to its end."""
     try:
         with warnings.catch_warnings():
-            # Warnings on odd metadata are nobody's business here.
+            # Warnings on odd metadata do not matter here.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 size = image.size
                 if size[0] * size[1] > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                # An eighth of the size: the whole file is still gone through,
-                # so half an image is noticed (verify() would pass it).
+                # Decoding at an eighth of the size still goes through the whole file,
+                # so half an image is detected (verify() would pass it).
                 image.draft("L", (1, 1))
                 image.load()
                 return size

@@ -1,4 +1,4 @@
-"""One file over HTTP, resumed, retried and checked."""
+"""Download a file over HTTP: resume, retry, verify."""
 
 import json
 import re
@@ -18,46 +18,46 @@ from objloc.files import file_hash, write_json
 from objloc.progress import progress
 
 CHUNK = 2**14
-"""Bytes taken at a time; of an unfinished one nothing is kept when a connection breaks."""
+"""Bytes per read; an unfinished read is lost when the connection breaks."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try.
+    """Limits on retries.
 
-    All addresses are tried in a round; the wait before the next round doubles,
-    give or take a half by chance, so that many clients don't come back at once.
-    A round that brought new bytes starts the count again.
+    Each round tries all addresses. The wait before the next round doubles, and is
+    changed by up to a half at random, so that many clients don't return at once.
+    A round that brought new bytes resets the count.
 
     Attributes:
-        rounds: without progress before giving up.
-        first_wait, longest_wait: seconds between rounds.
-        connect_timeout, read_timeout: seconds without an answer.
+        rounds: maximum number of rounds without progress.
+        first_wait, max_wait: seconds between rounds.
+        connect_timeout, read_timeout: maximum seconds without an answer.
     """
 
     rounds: int = 4
     first_wait: float = 1.0
-    longest_wait: float = 30.0
+    max_wait: float = 30.0
     connect_timeout: float = 10.0
     read_timeout: float = 20.0
 
     def wait(self, attempt: int) -> float:
-        """Seconds before a round; the second of all has number 1."""
-        usual = min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
+        """Seconds to wait before a round; ``attempt`` is 1 before the second round."""
+        usual = min(self.first_wait * 2.0 ** (attempt - 1), self.max_wait)
         return usual * (0.5 + secrets.randbelow(1000) / 1000)
 
 
 @dataclass(frozen=True)
 class Download:
-    """What is wanted.
+    """A file to download.
 
     Attributes:
-        name: of the file.
-        size: in bytes.
-        md5: hexadecimal.
+        name: name of the file.
+        size: expected number of bytes.
+        md5: expected checksum, hexadecimal.
         urls: addresses, best first.
-        folder: where it is put; partial files wait here too.
-        patience: how long to try.
+        folder: folder of the file and of its partial download.
+        patience: limits on retries.
     """
 
     name: str
@@ -69,47 +69,47 @@ class Download:
 
     @property
     def target(self) -> Path:
-        """The whole file, its checksum in the name: another version is another file."""
+        """The whole file; its name holds the checksum, so that versions are separate files."""
         return self.folder / f"{self.md5[:8]}-{self.name}"
 
     @property
     def part(self) -> Path:
-        """What has come so far."""
+        """The partial download."""
         return self.target.with_name(f"{self.target.name}.part")
 
     @property
     def note(self) -> Path:
-        """From where the part came, and how the server marks that version."""
+        """Record of the partial download: its address and the server's marks of that version."""
         return self.target.with_name(f"{self.target.name}.part.json")
 
     def discard(self) -> None:
-        """Forget what has come so far."""
+        """Delete the partial download."""
         self.part.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
 
-class _AgainError(Exception):
-    """This address may answer better later."""
+class _TransientError(Exception):
+    """The address may succeed later."""
 
 
-class _RefusedError(Exception):
-    """This address has not what is wanted."""
+class _PermanentError(Exception):
+    """The address does not have the file."""
 
 
 class _ChecksumError(Exception):
-    """The bytes are as many as wanted, but others."""
+    """The file has the expected size but another checksum."""
 
 
 def download(wanted: Download) -> Path:
-    """Fetch a file, going on where an earlier attempt stopped.
+    """Fetch a file, resuming an earlier attempt.
 
-    Several processes may want the same file: the others wait for the first.
+    If several processes want the same file, the others wait for the first.
 
     Returns:
-        The file, of the size and checksum wanted.
+        Path of the file, whose size and checksum are as expected.
 
     Raises:
-        ObjlocError: no address gave it; the message lists what was tried.
+        ObjlocError: no address delivered the file; the message lists the attempts.
     """
     try:
         wanted.folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def download(wanted: Download) -> Path:
 
 
 def _try_all(wanted: Download) -> None:
-    """Rounds over the addresses until the file is there."""
+    """Try the addresses in rounds until the file is complete."""
     open_urls = list(dict.fromkeys(wanted.urls))
     failures = dict.fromkeys(open_urls, "not tried")
     suspects: set[str] = set()
@@ -133,7 +133,7 @@ def _try_all(wanted: Download) -> None:
     while open_urls and attempt < wanted.patience.rounds:
         if attempt:
             wait = wanted.patience.wait(attempt)
-            _say(f"{wanted.name}: trying again in {wait:.1f} s")
+            _log(f"{wanted.name}: trying again in {wait:.1f} s")
             time.sleep(wait)
         attempt += 1
         for url in tuple(open_urls):
@@ -144,17 +144,17 @@ def _try_all(wanted: Download) -> None:
                 return
             except _ChecksumError as error:
                 reason = str(error)
-                # Two halves of different versions may have met: once more, from the start.
+                # The part may consist of two versions: try once more from the start.
                 if had == 0 or url in suspects:
                     open_urls.remove(url)
                 suspects.add(url)
-            except _AgainError as error:
+            except _TransientError as error:
                 reason = str(error)
-            except _RefusedError as error:
+            except _PermanentError as error:
                 reason = str(error)
                 open_urls.remove(url)
             if reason != failures[url]:
-                _say(f"{wanted.name}: {url}: {reason}")
+                _log(f"{wanted.name}: {url}: {reason}")
             failures[url] = reason
             if _size(wanted.part) > had:
                 attempt = 0
@@ -166,12 +166,12 @@ def _try_all(wanted: Download) -> None:
     )
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 def _verify(wanted: Download) -> None:
-    """Give the part its final name if its checksum is right."""
+    """Give the partial download its final name if its checksum is right."""
     found = file_hash(wanted.part, "md5")
     if found == wanted.md5:
         wanted.part.replace(wanted.target)
@@ -182,7 +182,7 @@ def _verify(wanted: Download) -> None:
 
 
 def _fetch(url: str, wanted: Download) -> None:
-    """Bring the part to its full size from one address."""
+    """Complete the partial download from one address."""
     had = _size(wanted.part)
     if had > wanted.size:
         wanted.discard()
@@ -208,13 +208,13 @@ def _fetch(url: str, wanted: Download) -> None:
             ):
                 _copy(response, wanted, start, file.write, advance)
     except requests.RequestException as error:
-        raise _AgainError(reason_of(error)) from None
+        raise _TransientError(reason_of(error)) from None
     if (size := _size(wanted.part)) < wanted.size:
-        raise _AgainError(f"connection closed after {size} of {wanted.size} bytes")
+        raise _TransientError(f"connection closed after {size} of {wanted.size} bytes")
 
 
 def _headers(url: str, wanted: Download, had: int) -> dict[str, str]:
-    """Ask for the rest, if the server's file is still the one that was begun."""
+    """Headers that ask for the rest, if the server still has the version that was begun."""
     headers = {"Accept-Encoding": "identity", "User-Agent": "objloc"}
     if had:
         headers["Range"] = f"bytes={had}-"
@@ -231,32 +231,32 @@ def _headers(url: str, wanted: Download, had: int) -> dict[str, str]:
 
 
 def _start(response: requests.Response, wanted: Download, had: int) -> int:
-    """The offset of an answer's first byte: 0 where the server gives the whole file."""
+    """Offset of the response's first byte; 0 if the server sends the whole file."""
     status = response.status_code
     if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        raise _AgainError(f"HTTP {status}")
+        raise _TransientError(f"HTTP {status}")
     if status == requests.codes.requested_range_not_satisfiable:
         wanted.discard()
-        raise _AgainError(f"HTTP {status}: no bytes from {had} on")
+        raise _TransientError(f"HTTP {status}: no bytes from {had} on")
     if status == requests.codes.partial_content:
         found = re.fullmatch(
             r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "")
         )
         if not found or int(found[1]) != had or found[3] not in ("*", str(wanted.size)):
             wanted.discard()
-            raise _AgainError(
+            raise _TransientError(
                 f"expected bytes {had} to {wanted.size}, "
                 f"found {response.headers.get('Content-Range', 'no Content-Range')}"
             )
         return had
     if status != requests.codes.ok:
-        raise _RefusedError(f"HTTP {status}")
+        raise _PermanentError(f"HTTP {status}")
     length = response.headers.get("Content-Length", str(wanted.size))
     if (
         length != str(wanted.size)
         or response.headers.get("Content-Encoding", "identity") != "identity"
     ):
-        raise _RefusedError(f"wrong size: expected {wanted.size} bytes, found {length}")
+        raise _PermanentError(f"wrong size: expected {wanted.size} bytes, found {length}")
     return 0
 
 
@@ -267,12 +267,12 @@ def _copy(
     write: Callable[[bytes], int],
     advance: Callable[[int], None],
 ) -> None:
-    """Write an answer's body, and no more of it than expected."""
+    """Write the response's body, but no more bytes than expected."""
     expected = wanted.size - start
     for chunk in response.iter_content(CHUNK):
         if len(chunk) > expected:
             wanted.discard()
-            raise _RefusedError("wrong size: found more bytes than expected")
+            raise _PermanentError("wrong size: found more bytes than expected")
         expected -= len(chunk)
         write(chunk)
         advance(len(chunk))

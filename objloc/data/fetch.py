@@ -1,4 +1,4 @@
-"""A picture from the web: small, soon, or one line that says why not."""
+"""Download a picture from the web, within limits of size and time."""
 
 import re
 import time
@@ -9,11 +9,11 @@ import requests
 from objloc.errors import ObjlocError
 
 MAX_BYTES = 32 * 2**20
-"""More is not downloaded."""
+"""Maximum size of a download in bytes."""
 PATIENCE = 30.0
-"""Seconds that a picture may take, whatever the server's trickle."""
+"""Maximum seconds for a download, however slowly the server sends."""
 _SILENCE = (5.0, 10.0)
-"""Seconds without a connection, and without a byte, after which it is given up."""
+"""Seconds without a connection, or without a byte, after which the download is given up."""
 _CHUNK = 64 * 2**10
 
 
@@ -23,7 +23,7 @@ def is_url(text: str) -> bool:
 
 
 def name_in(url: str) -> str:
-    """The file's name in an address; empty if it has none."""
+    """File name in an address; empty if there is none."""
     return urlsplit(url).path.rpartition("/")[2]
 
 
@@ -32,11 +32,11 @@ def fetch(url: str, max_bytes: int = MAX_BYTES, patience: float = PATIENCE) -> b
 
     Args:
         url: http or https.
-        max_bytes: that it may have.
-        patience: seconds that it may take.
+        max_bytes: maximum size.
+        patience: maximum seconds.
 
     Raises:
-        ObjlocError: it cannot be had, is too large or too slow.
+        ObjlocError: the file is not available, too large or too slow.
     """
     deadline = time.monotonic() + patience
     silence = (min(_SILENCE[0], patience), min(_SILENCE[1], patience))

@@ -1,4 +1,4 @@
-"""Kinds of images that a store holds and an encoder takes: pixels, or features made of them.
+"""Images as a store holds them and an encoder takes them: pixels, or features made of them.
 
 N images of a store, M of them in a batch, S pixels a side, L numbers in a row of features.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pixels:
-    """Images squashed to a square; both what a store holds and a batch of it.
+    """Images scaled to squares: all images of a store, or a batch of them.
 
     Attributes:
         values: ``[N, 3, S, S]`` uint8.
@@ -29,22 +29,22 @@ class Pixels:
         return Pixels(self.values[rows])
 
     def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> "Pixels":
-        """Batch of some images ``[M]`` int64, turned round where ``mirrored`` ``[M]`` is True."""
+        """Batch of some images ``[M]`` int64, mirrored where ``mirrored`` ``[M]`` is True."""
         batch = self.values[rows]
         return Pixels(torch.where(mirrored.view(-1, 1, 1, 1), batch.flip(-1), batch))
 
     def to(self, device: torch.device) -> "Pixels":
-        """The same on a device."""
+        """Copy the batch to a device."""
         return Pixels(self.values.to(device))
 
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Batch of rows of feature stores, which stand for images.
+    """Batch of features that stand for images.
 
     Attributes:
-        by_backbone: name of a backbone to its rows ``[M, L]`` int8. Networks with different
-            backbones that see the same images each have their own.
+        by_backbone: rows ``[M, L]`` int8 by name of the backbone. Networks with different
+            backbones that see the same images each use their own rows.
     """
 
     by_backbone: Mapping[str, Tensor]
@@ -53,7 +53,7 @@ class FeatureRows:
         return len(next(iter(self.by_backbone.values())))
 
     def to(self, device: torch.device) -> "FeatureRows":
-        """The same on a device."""
+        """Copy the batch to a device."""
         return FeatureRows({name: each.to(device) for name, each in self.by_backbone.items()})
 
 
@@ -71,7 +71,7 @@ class Images(Protocol):
         """Batch of some images ``[M]`` int64, mirrored where ``mirrored`` ``[M]`` is True.
 
         Raises:
-            ObjlocError: no mirrored images are stored.
+            ObjlocError: the store has no mirrored images.
         """
 
 
@@ -79,7 +79,7 @@ class NoImages:
     """The images of a store that was loaded for its annotations alone."""
 
     def __getitem__(self, rows: Tensor) -> ImageBatch:
-        """There are none.
+        """Refuse: there are no images.
 
         Raises:
             ValueError: always.
@@ -92,7 +92,7 @@ class NoImages:
 
 
 def pixels_of(images: ImageBatch) -> Tensor:
-    """``[M, 3, S, S]`` uint8 of a batch, for what looks at nothing else.
+    """Pixels of a batch, ``[M, 3, S, S]`` uint8.
 
     Raises:
         TypeError: the batch holds features.

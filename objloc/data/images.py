@@ -1,4 +1,4 @@
-"""Any image file as 8-bit RGB, or one line that says why not."""
+"""Decode any image file to 8-bit RGB."""
 
 import io
 import struct
@@ -14,19 +14,19 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from objloc.errors import ObjlocError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""What is opened (JPEG takes MPO along). Pillow would open over forty, some by
-starting other programs."""
+"""Image formats that are opened (JPEG includes MPO). Pillow knows over forty; for some
+it starts other programs."""
 
 ENDINGS = (
     ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
-"""By which the images of a folder are known, in small letters."""
+"""File name extensions of the images in a folder, in lower case."""
 
 MAX_PIXELS = 89_000_000
-"""More is refused before a pixel is decoded."""
+"""Maximum number of pixels; a larger image is refused before it is decoded."""
 MAX_BYTES = 512 * 2**20
 
-# What Pillow's readers raise on damaged files besides OSError.
+# Exceptions that Pillow's readers raise on damaged files besides OSError.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -47,34 +47,34 @@ _DAMAGE = (
 def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Image.Image:
     """Decode a whole image to 8-bit RGB.
 
-    Transparency lies on white, 16-bit and floating-point greys are scaled to 8
-    bits, an animation gives its first frame.
+    Transparent pixels are laid on white. 16-bit and floating-point greys are scaled to
+    8 bits. An animation gives its first frame.
 
     Args:
         source: a file, or its bytes.
-        name: what messages call it; a file's path by default.
-        upright: apply the camera's orientation. A devkit's boxes count in the
-            pixels as they lie in the file, whatever the orientation says.
+        name: name of the image in error messages; by default the file's path.
+        upright: whether to apply the camera's orientation. The boxes of a devkit refer
+            to the pixels as stored in the file, without it.
 
     Raises:
-        ObjlocError: no such file, not an image of a known kind, damaged, cut
+        ObjlocError: the file is missing, no image of a known format, damaged, cut
             short, or larger than 89 megapixels.
     """
     name = name or (str(source) if isinstance(source, Path) else "image")
     data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise ObjlocError(f"{name}: expected an image; found an empty file")
-    with _damage_told(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
+    with _damage_reported(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
         return _decoded(file, name, upright)
 
 
 def as_rgb(image: Image.Image, name: str = "image") -> Image.Image:
-    """An image that is open already, as ``open_image`` gives it: upright, 8-bit RGB.
+    """Convert an open image as ``open_image`` does: upright, 8-bit RGB.
 
     Raises:
-        ObjlocError: damaged, cut short, or larger than 89 megapixels.
+        ObjlocError: the image is damaged, cut short, or larger than 89 megapixels.
     """
-    with _damage_told(name):
+    with _damage_reported(name):
         return _decoded(image, name, upright=True)
 
 
@@ -86,11 +86,11 @@ def _decoded(image: Image.Image, name: str, upright: bool) -> Image.Image:
 
 
 @contextmanager
-def _damage_told(name: str) -> Iterator[None]:
-    """Turn whatever Pillow says of an image that is none into one line."""
+def _damage_reported(name: str) -> Iterator[None]:
+    """Turn any complaint of Pillow about an image into one line."""
     try:
         with warnings.catch_warnings():
-            # Warnings on a damaged file's metadata are nobody's business here.
+            # Warnings on a damaged file's metadata do not matter here.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
@@ -108,10 +108,10 @@ def _damage_told(name: str) -> Iterator[None]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The image files of a folder by their names' endings, sorted; hidden ones are left out.
+    """Image files of a folder by extension, sorted; hidden files are left out.
 
     Raises:
-        ObjlocError: there is none, or the folder cannot be read.
+        ObjlocError: there are no images, or the folder cannot be read.
     """
     try:
         found = sorted(
@@ -150,7 +150,7 @@ def _check_size(size: tuple[int, int], name: str) -> None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any of Pillow's modes as RGB."""
+    """Convert any of Pillow's modes to RGB."""
     if image.mode == "RGB":
         return image
     if image.mode == "F" or image.mode.startswith("I"):
@@ -163,7 +163,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Greys of more than 8 bits: Pillow's own conversion would clip them at 255."""
+    """Scale greys of more than 8 bits; Pillow's own conversion would clip them at 255."""
     grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     if image.mode.startswith("I;16"):
         low, high = 0.0, 65535.0

@@ -1,4 +1,4 @@
-"""Whatever a user calls a picture: path, address, bytes, Pillow image or array."""
+"""Read a user's picture: a path, an address, bytes, a Pillow image or an array."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ class Photograph:
     """A decoded picture.
 
     Attributes:
-        name: fit for a file's stem.
+        name: name that is valid as a file name without extension.
         image: upright 8-bit RGB.
     """
 
@@ -34,18 +34,18 @@ class Photograph:
     image: Image.Image
 
     def sample(self) -> Sample:
-        """As a sample without objects: the upright pixels, without loss."""
+        """Convert to a sample without objects; the upright pixels are kept without loss."""
         stream = io.BytesIO()
-        # Hardly packed: it is opened again at once.
+        # Little compression: it is decoded again at once.
         self.image.save(stream, "PNG", compress_level=0)
         return Sample(self.name, stream.getvalue(), *self.image.size, ())
 
 
 def photograph(source: Source) -> Photograph:
-    """Read a picture from wherever it is.
+    """Read a picture from any source.
 
     Raises:
-        ObjlocError: there is none, or it cannot be used; see ``open_image``.
+        ObjlocError: the picture is missing or cannot be used; see ``open_image``.
     """
     if isinstance(source, bytes | bytearray):
         return Photograph("image", open_image(bytes(source), "image"))
@@ -56,7 +56,7 @@ def photograph(source: Source) -> Photograph:
     if isinstance(source, np.ndarray):
         return Photograph("image", as_rgb(_of_array(source)))
     if isinstance(source, str):
-        # Here and not above: a served model needs no HTTP.
+        # Imported here, since a served model needs no HTTP.
         from objloc.data.fetch import fetch, is_url, name_in  # noqa: PLC0415
 
         if is_url(source):
@@ -72,12 +72,12 @@ def photograph(source: Source) -> Photograph:
 
 
 def stem(text: str) -> str:
-    """A text as a file's stem that every system takes."""
+    """Convert a text to a file name (without extension) that every system accepts."""
     return re.sub(r"[^\w .+-]", "_", text).strip(" .")[:100] or "image"
 
 
 def _address_stem(url: str, name: str) -> str:
-    """The name in an address; where a query tells pictures apart, with a few digits of it."""
+    """File name for an address; if it has a query, with a few digits of the address's hash."""
     short = stem(Path(name).stem)
     if "?" not in url:
         return short
@@ -85,10 +85,11 @@ def _address_stem(url: str, name: str) -> str:
 
 
 def _of_array(pixels: NDArray[Any]) -> Image.Image:
-    """An array as a picture of 8 bits.
+    """Convert an array to a picture of 8 bits.
 
     Raises:
-        ObjlocError: another shape or type, no pixels, floats outside 0 to 1.
+        ObjlocError: the shape or type is not supported, there are no pixels, or floats
+            lie outside 0 to 1.
     """
     shape, kind = pixels.shape, pixels.dtype
     if pixels.ndim == 3 and shape[2] == 1:

@@ -1,4 +1,4 @@
-"""One annotated image: what every module after the devkit speaks."""
+"""An annotated image, the form of the data in every module after the devkit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Coordinates = tuple[float, float, float, float]
 
 
 def coordinates(box: Iterable[float]) -> Coordinates:
-    """Four numbers as a box."""
+    """Convert four numbers to a box."""
     xmin, ymin, xmax, ymax = box
     return (xmin, ymin, xmax, ymax)
 
@@ -35,7 +35,7 @@ class Part:
 class VocObject:
     """One object of an annotation.
 
-    ``truncated`` is the object's (it reaches beyond the image), not an episode's.
+    ``truncated`` means that the object reaches beyond the image; it is not about episodes.
     """
 
     category: str
@@ -52,10 +52,10 @@ class Sample:
     """One annotated image.
 
     Attributes:
-        image_id: the bare devkit stem, ``2008_000001``.
-        jpeg: the file's bytes as they are.
-        width, height: of the image as annotated, in pixels.
-        objects: in the annotation's order; may be empty.
+        image_id: file name in the devkit without its extension, such as ``2008_000001``.
+        jpeg: the file's bytes, unchanged.
+        width, height: size of the image as annotated, in pixels.
+        objects: objects in the annotation's order; may be empty.
     """
 
     image_id: str

@@ -1,4 +1,4 @@
-"""``index.json``: what a folder of shards holds, and how to prove it."""
+"""The index of a folder of shards, ``index.json``: content and checksums."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Shard(Checked):
-    """One tar."""
+    """One tar file of samples."""
 
     name: Name
     samples: Count
@@ -29,19 +29,19 @@ class Shard(Checked):
 
 
 class ImageSet(Checked):
-    """The shards of an image set, in order; a set united of others names theirs."""
+    """The shards of an image set, in order; a union of sets refers to the shards of its parts."""
 
     samples: Count
     shards: tuple[Shard, ...]
 
 
 class Counts(Checked):
-    """What a set, or a category in it, holds.
+    """Counts of an image set, or of a category in it.
 
     Attributes:
-        images: that hold an object (of a set: all images).
-        objects: all of them.
-        difficult, truncated: objects so marked.
+        images: images that hold an object; for a set, all images.
+        objects: all objects.
+        difficult, truncated: objects marked so.
     """
 
     images: Count = 0
@@ -57,14 +57,14 @@ class Statistics(Counts):
 
 
 class ShardIndex(Checked):
-    """What ``index.json`` says.
+    """Content of ``index.json``.
 
     Attributes:
-        data: the data's name, for people.
+        data: readable name of the data.
         data_hash: SHA-256 over the sets' names and the shards' names and hashes.
-        categories: those that occur, in Pascal VOC's order, then by name.
-        image_sets: by name.
-        statistics: by image set.
+        categories: categories that occur, in Pascal VOC's order, then by name.
+        image_sets: image sets by name.
+        statistics: counts by image set.
     """
 
     data: str
@@ -74,16 +74,16 @@ class ShardIndex(Checked):
     statistics: dict[Name, Statistics]
 
     def knows(self, name: str) -> bool:
-        """There is such an image set, or every set that ``a+b`` joins."""
+        """Whether the image set exists; for ``a+b``, whether every part exists."""
         return all(part in self.image_sets for part in name.split("+"))
 
     def image_set(self, name: str) -> ImageSet:
         """An image set by name, or the union of those that ``a+b`` joins.
 
-        A shard that several of them hold is there once.
+        A shard that several of them hold occurs once.
 
         Raises:
-            KeyError: no such image set.
+            KeyError: there is no such image set.
         """
         parts = [self.image_sets[part] for part in name.split("+")]
         shards = tuple({shard.name: shard for part in parts for shard in part.shards}.values())
@@ -93,10 +93,10 @@ class ShardIndex(Checked):
 def read_index(folder: Path) -> ShardIndex:
     """Read a folder's ``index.json``.
 
-    The shards themselves are proved when they are read.
+    The shards themselves are verified when they are read.
 
     Raises:
-        ObjlocError: no shards there, or the index is damaged.
+        ObjlocError: the folder has no shards, or the index is damaged.
     """
     path = folder / INDEX_FILE
     if not path.is_file():
@@ -122,7 +122,7 @@ def write_index(
     image_sets: Mapping[str, ImageSet],
     statistics: Mapping[str, Statistics],
 ) -> ShardIndex:
-    """Write a folder's ``index.json``: last, when all shards are there."""
+    """Write a folder's ``index.json``; call it last, when all shards are written."""
     found = {category for counted in statistics.values() for category in counted.categories}
     index = ShardIndex(
         data=data,
@@ -136,14 +136,14 @@ def write_index(
 
 
 def in_order(categories: Iterable[str]) -> tuple[str, ...]:
-    """Pascal VOC's categories in the devkit's order, then others by name."""
+    """Sort categories: Pascal VOC's in the devkit's order, then others by name."""
     found = set(categories)
     official = tuple(category for category in VOC_CATEGORIES if category in found)
     return (*official, *sorted(found.difference(official)))
 
 
 def data_hash(image_sets: Mapping[str, ImageSet]) -> str:
-    """SHA-256 over each set's name and its shards' names and hashes, hexadecimal."""
+    """SHA-256 over the sets' names and their shards' names and hashes, hexadecimal."""
     digest = hashlib.sha256()
     for name in sorted(image_sets):
         for shard in image_sets[name].shards:
@@ -152,7 +152,7 @@ def data_hash(image_sets: Mapping[str, ImageSet]) -> str:
 
 
 def count(samples: Iterable[Sample]) -> Statistics:
-    """Statistics of some samples."""
+    """Count images and objects of samples."""
     total = {"images": 0, "objects": 0, "difficult": 0, "truncated": 0}
     categories: dict[str, dict[str, int]] = {}
     for sample in samples:

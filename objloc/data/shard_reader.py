@@ -1,6 +1,6 @@
-"""Shards read back as samples, with proof that they are the ones that were written.
+"""Read shards as samples and verify their hashes.
 
-Apart from the writing side, so that an edit to how devkits are read retrains nothing.
+This is separate from writing, so that a change in how devkits are read retrains nothing.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from objloc.errors import ObjlocError
 
 
 def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
-    """The samples of an image set, or of several as ``a+b``, in the order of their shards.
+    """Read the samples of an image set, or of several as ``a+b``, in the order of their shards.
 
-    A shard's hash is checked before its first sample is given, its number of
-    samples after the last: a damaged or cut shard never passes for a whole one.
+    A shard's hash is checked before its first sample is yielded, and its number of
+    samples after the last, so that a damaged or shortened shard is never accepted.
 
     Raises:
-        ObjlocError: no such image set (the message names those there are); a
+        ObjlocError: there is no such image set (the message names those there are); a
             shard is missing or not the one that the index describes.
     """
     index = read_index(folder)
@@ -44,13 +44,13 @@ def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
             f"{path}: expected a shard of {shard.samples} samples; found no such file"
         )
     with path.open("rb") as file:
-        # The handle that is proved is the one that is read.
+        # The open file that is verified is the one that is read.
         if (found := hashlib.file_digest(file, "sha256").hexdigest()) != shard.sha256:
             raise ObjlocError(f"{path}: expected sha256 {shard.sha256}; found {found}")
         file.seek(0)
         samples = 0
         try:
-            # An open file, not an address: an address may start other programs.
+            # An open file, not a URL: WebDataset may start other programs for a URL.
             files = tar_file_expander([{"url": shard.name, "stream": file}])
             for sample in group_by_keys(files):
                 yield decode_sample(sample["__key__"], sample["jpg"], sample["json"])
@@ -64,10 +64,12 @@ def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
 
 
 def decode_sample(key: str, jpeg: bytes, annotation: bytes) -> Sample:
-    """The inverse of ``objloc.data.shards.encode_annotation``, with the image's bytes.
+    """Make a sample of an image's bytes and its annotation.
+
+    The inverse of ``objloc.data.shards.encode_annotation``.
 
     Raises:
-        ValueError, KeyError, TypeError: it is not a sample.
+        ValueError, KeyError, TypeError: the bytes are not a sample.
     """
     value = json.loads(annotation)
     if value["image_id"] != key:

@@ -1,7 +1,7 @@
-"""Samples as WebDataset shards, written byte by byte the same.
+"""Write samples as WebDataset shards, reproducible to the byte.
 
-A sample is two files of a tar: ``<image_id>.jpg``, the bytes as they are, and
-``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
+A sample is two files of a tar: ``<image_id>.jpg``, the unchanged bytes of the image,
+and ``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
 ``objloc.data.shard_reader`` reads them back.
 """
 
@@ -32,7 +32,7 @@ from objloc.progress import progress
 
 
 def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIndex:
-    """Write a devkit as shards, each image set on its own, and ``index.json``.
+    """Write the image sets of a devkit as shards, and ``index.json``.
 
     The same devkit and parameters give the same bytes. A set that is the
     disjoint union of others (``trainval``) is not written again: the index names
@@ -40,12 +40,12 @@ def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIn
 
     Args:
         devkit: the images.
-        folder: written whole or not at all.
+        folder: folder to write, whole or not at all.
         section: the parameters ``shard``.
 
     Raises:
         ObjlocError: the devkit has no image sets, a set would be empty, or an
-            image or annotation is not as it should be.
+            image or annotation is not valid.
     """
     years = {image_id: file.year for image_id, file in devkit.images.items()}
     planned = split(devkit.image_ids, devkit.image_sets, section, years)
@@ -89,7 +89,7 @@ def _write_set(
 ) -> tuple[ImageSet, Statistics]:
     """Write an image set's shards, ``<image_set>-000000.tar`` and so on."""
     paths: list[Path] = []
-    # The writer fills the number in with the % operator.
+    # The writer inserts the number with the % operator.
     pattern = f"{str(folder.resolve()).replace('%', '%%')}/{image_set}-%06d.tar"
     with webdataset.ShardWriter(
         pattern,
@@ -125,7 +125,7 @@ def _write_set(
 
 
 def encode_annotation(sample: Sample) -> bytes:
-    """All of a sample but its image, as JSON with sorted keys."""
+    """Encode all of a sample except its image as JSON with sorted keys."""
     value = {
         "image_id": sample.image_id,
         "width": sample.width,

@@ -1,4 +1,4 @@
-"""``source.json``: what a downloaded folder says of itself."""
+"""The origin of a downloaded folder, ``source.json``."""
 
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -24,7 +24,7 @@ class Checked(BaseModel):
 
 
 class FetchedArchive(Checked):
-    """One archive as it lies in the folder."""
+    """An archive in the folder."""
 
     name: FileName
     bytes: Annotated[int, Field(ge=0)]
@@ -32,12 +32,12 @@ class FetchedArchive(Checked):
 
 
 class Source(Checked):
-    """Where a devkit came from.
+    """Origin of a devkit.
 
     Attributes:
-        name: what results call the data: ``voc2007``, or ``voc2007 (mirror
+        name: name of the data in results: ``voc2007``, or ``voc2007 (mirror
             a95bd28b, 6b06333e)`` when a mirror's own checksums were verified.
-        archives: none for data that was drawn.
+        archives: archives in the folder; empty for drawn data.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -50,7 +50,7 @@ def write_source(folder: Path, source: Source) -> None:
 
 
 def read_source(folder: Path) -> Source | None:
-    """What a folder's ``source.json`` says; None if it has none.
+    """Read a folder's ``source.json``; None if it has none.
 
     Raises:
         ObjlocError: the file is damaged, or an archive that it names is missing
@@ -76,10 +76,10 @@ def read_source(folder: Path) -> Source | None:
 
 
 def parse_json(kind: type[Model], path: Path) -> Model:
-    """A JSON file as a validated model.
+    """Read a JSON file as a validated model.
 
     Raises:
-        ObjlocError: no such file, or not what is expected; names the key.
+        ObjlocError: the file is missing or not valid; the message names the key.
     """
     try:
         return kind.model_validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Which image belongs to which image set."""
+"""Assign images to image sets."""
 
 import hashlib
 import itertools
@@ -8,7 +8,7 @@ from objloc import params
 from objloc.errors import ObjlocError
 
 ImageSets = Mapping[str, tuple[str, ...]]
-"""Name of an image set to its image ids, in order."""
+"""Image ids, in order, by name of the image set."""
 
 
 def split(
@@ -17,18 +17,18 @@ def split(
     section: params.Shard,
     years: Mapping[str, str] | None = None,
 ) -> ImageSets:
-    """The image sets that ``shard.split`` asks for.
+    """Make the image sets that ``shard.split`` asks for.
 
     Args:
-        image_ids: all images.
-        image_sets: the devkit's own.
+        image_ids: ids of all images.
+        image_sets: the devkit's own image sets.
         section: the parameters ``shard``.
-        years: the folder of each image's year, such as ``VOC2007``, by image id.
+        years: name of the folder of each image's year, such as ``VOC2007``, by image id.
 
     Raises:
         ObjlocError: the devkit has no image sets, or a seeded set would be empty.
     """
-    fractions = {str(name): share for name, share in section.fractions.items()}
+    fractions = {str(name): fraction for name, fraction in section.fractions.items()}
     if section.split == "seeded":
         return seeded_split(image_ids, fractions, section.seed)
     if section.split == "by_year":
@@ -44,26 +44,27 @@ def split(
 def seeded_split(
     image_ids: Iterable[str], fractions: Mapping[str, float], seed: int
 ) -> dict[str, tuple[str, ...]]:
-    """Share images out by chance, each to one set.
+    """Assign each image to one set at random.
 
-    The images are put in the order of a hash of seed and id and cut at the
-    fractions: the result depends on nothing else, files' order least of all.
+    The images are sorted by a hash of seed and id and cut at the fractions. The
+    result depends on nothing else, in particular not on the order of files.
 
     Args:
-        image_ids: the images.
-        fractions: share of each set; they sum to 1. A set of 0 is left out.
-        seed: another seed, another split.
+        image_ids: ids of the images.
+        fractions: fraction of the images in each set; they sum to 1. A set of 0 is
+            left out.
+        seed: seed of the order.
 
     Raises:
-        ObjlocError: a set with a share would get no image.
+        ObjlocError: a set with a fraction above 0 would get no image.
     """
     shuffled = sorted(
         image_ids, key=lambda image_id: hashlib.sha256(f"{seed}:{image_id}".encode()).digest()
     )
-    # By name: the order of a parameter file's keys means nothing.
+    # Sorted by name: the order of keys in a parameter file has no meaning.
     names = sorted(fractions)
-    shares = itertools.accumulate(fractions[name] for name in names)
-    cuts = [round(share * len(shuffled)) for share in shares]
+    ends = itertools.accumulate(fractions[name] for name in names)
+    cuts = [round(end * len(shuffled)) for end in ends]
     image_sets = {}
     for name, start, end in zip(names, [0, *cuts], cuts, strict=False):
         if fractions[name] == 0:
@@ -84,10 +85,10 @@ def _split_by_year(
     fractions: Mapping[str, float],
     seed: int,
 ) -> dict[str, tuple[str, ...]]:
-    """Each year's image sets, named ``train_2007`` and so on.
+    """Make each year's image sets, named ``train_2007`` and so on.
 
-    A year with a test set keeps its own sets. One without (Pascal VOC published none
-    for 2012) is split by seed, exactly as if it were alone.
+    A year with a test set keeps its own sets. A year without one (Pascal VOC published
+    none for 2012) is split by seed, exactly as if it were the only year.
     """
     found: dict[str, tuple[str, ...]] = {}
     by_year: dict[str, list[str]] = {}
@@ -103,10 +104,10 @@ def _split_by_year(
 
 
 def compose(image_sets: ImageSets) -> dict[str, tuple[str, ...]]:
-    """Which sets each set is the disjoint union of: itself alone if of none.
+    """Find the sets whose disjoint union each set is; itself alone if there are none.
 
-    ``trainval`` of Pascal VOC is ``train`` and ``val``. No set's composition
-    names a set that is itself composed.
+    ``trainval`` of Pascal VOC is ``train`` and ``val``. No composition names a set
+    that is itself a union.
     """
     contents = {name: frozenset(image_ids) for name, image_ids in image_sets.items()}
     composition: dict[str, tuple[str, ...]] = {}
@@ -120,7 +121,7 @@ def compose(image_sets: ImageSets) -> dict[str, tuple[str, ...]]:
 def _exact_cover(
     wanted: frozenset[str], candidates: Mapping[str, frozenset[str]]
 ) -> tuple[str, ...] | None:
-    """Disjoint candidates whose union is ``wanted``, by name; None if there are none."""
+    """Names of disjoint candidates whose union is ``wanted``; None if there are none."""
     if not wanted:
         return ()
     first = min(wanted)
@@ -134,7 +135,7 @@ def _exact_cover(
 
 
 def overlaps(image_sets: ImageSets, composition: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What a reader should know of simple sets that share images, one line for each pair."""
+    """Describe each pair of simple sets that share images, one line for each."""
     simple = [name for name in image_sets if composition[name] == (name,)]
     return [
         f"image sets '{one}' and '{other}' share {len(shared)} images"

@@ -57,10 +57,10 @@ class SampleStore:
     ) -> Self:
         """Read an image set from the shards in a folder.
 
-        With ``image_size`` None no image is decoded: the store has none.
+        If ``image_size`` is None, no image is decoded and the store has none.
 
         Raises:
-            ObjlocError: no such image set, or damaged shards.
+            ObjlocError: there is no such image set, or the shards are damaged.
         """
         index = read_index(folder)
         return cls.from_samples(
@@ -86,16 +86,16 @@ class SampleStore:
         """Decode samples and lay them out as tensors.
 
         Raises:
-            ObjlocError: there is no sample, or an image can't be decoded.
+            ObjlocError: there are no samples, or an image can't be decoded.
         """
         samples = list(samples)
         if not samples:
             raise ObjlocError(f"image set '{image_set}': expected at least one image; found none")
-        most = max(1, *(len(sample.objects) for sample in samples))
+        columns = max(1, *(len(sample.objects) for sample in samples))
         number = len(samples)
-        boxes = torch.zeros(number, most, 4, dtype=torch.float64)
-        object_category = torch.full((number, most), -1, dtype=torch.int64)
-        difficult = torch.zeros(number, most, dtype=torch.bool)
+        boxes = torch.zeros(number, columns, 4, dtype=torch.float64)
+        object_category = torch.full((number, columns), -1, dtype=torch.int64)
+        difficult = torch.zeros(number, columns, dtype=torch.bool)
         side = image_size or 0
         pixels = torch.empty(number, 3, side, side, dtype=torch.uint8)
         for row, sample in enumerate(samples):
@@ -128,7 +128,7 @@ class SampleStore:
         return replace(self, images=NoImages())
 
     def presence(self) -> Tensor:
-        """``[N, C]`` bool: image holds the category (a difficult object counts)."""
+        """``[N, C]`` bool: whether the image holds the category (a difficult object counts)."""
         index = torch.arange(len(self.categories))
         return (self.object_category[:, :, None] == index).any(dim=1)
 
@@ -165,8 +165,8 @@ class SampleStore:
         """
         return self.boxes[image], self.object_category[image] == category[:, None]
 
-    def truth_of(self, image: int, category: int) -> list[tuple[Coordinates, bool]]:
-        """The objects of a category in an image, in pixels, and whether each is difficult."""
+    def ground_truth(self, image: int, category: int) -> list[tuple[Coordinates, bool]]:
+        """Objects of a category in an image: boxes in pixels, and whether each is difficult."""
         mine = self.object_category[image] == category
         boxes, difficult = self.boxes[image][mine].tolist(), self.difficult[image][mine].tolist()
         return [(coordinates(box), hard) for box, hard in zip(boxes, difficult, strict=True)]
@@ -176,7 +176,7 @@ def squash(sample: Sample, image_size: int) -> Tensor:
     """Scale an image to a square, whatever its shape: ``[3, S, S]`` uint8.
 
     Raises:
-        ObjlocError: it can't be decoded.
+        ObjlocError: the image can't be decoded.
     """
     try:
         with Image.open(io.BytesIO(sample.jpeg), formats=["JPEG", "PNG"]) as file:

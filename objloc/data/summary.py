@@ -1,4 +1,4 @@
-"""What shards hold, as a table for people."""
+"""Table of the content of shards."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -7,10 +7,10 @@ from objloc.data.shard_index import Counts, ShardIndex
 
 
 def summary_of(index: ShardIndex) -> RenderableType:
-    """Images and objects of each category in each image set.
+    """Table of images and objects of each category in each image set.
 
-    A cell is ``images / objects (difficult)``, of which the last only where
-    there are any.
+    A cell is ``images / objects (difficult)``; the last part only where there are
+    difficult objects.
     """
     table = Table()
     table.add_column("category", no_wrap=True)

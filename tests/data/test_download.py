@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_made_is_told(server: Files, tmp_path: Path) -> 
 
 
 def test_waits_double_up_to_a_limit_and_differ_by_chance() -> None:
-    patience = Patience(first_wait=2.0, longest_wait=10.0)
+    patience = Patience(first_wait=2.0, max_wait=10.0)
     for attempt, usual in ((1, 2.0), (2, 4.0), (3, 8.0), (4, 10.0), (9, 10.0)):
         waits = [patience.wait(attempt) for _ in range(50)]
         assert usual * 0.5 <= min(waits) < max(waits) <= usual * 1.5

@@ -62,7 +62,7 @@ def test_objects_of_a_category_are_marked(store: SampleStore) -> None:
     boxes, real = store.objects_of(torch.tensor([1, 2]), torch.tensor([0, 0]))
     assert real.tolist() == [[False, False, True], [False] * 3]
     assert boxes[0, 2].tolist() == list(DOG)
-    assert store.truth_of(1, 1) == [(DOG, True)]
+    assert store.ground_truth(1, 1) == [(DOG, True)]
 
 
 def test_an_empty_set_is_refused() -> None:

@@ -1,1 +1,1 @@
-"""A look at a folder of annotated images before anybody trains on it."""
+"""Check a folder of annotated images before training on it."""

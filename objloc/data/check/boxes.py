@@ -1,4 +1,4 @@
-"""Boxes, sizes and categories of each image, held against its pixels."""
+"""Check boxes, sizes and categories against the images."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from objloc.data.check.records import RawObject, Record, as_read
 from objloc.data.own.layout import Kind
 
 TINY = 4.0
-"""Sides in pixels below which a box is hardly an object."""
+"""Side in pixels below which a box is too small to be an object."""
 
 
 def convention_of(kind: Kind, records: Sequence[Record]) -> Convention | None:
-    """How the boxes are written; None without boxes in images of known size."""
+    """Convention in which the boxes are written; None without boxes in images of known size."""
     rows = [
         (each.box, size)
         for record in records
@@ -30,7 +30,7 @@ def convention_of(kind: Kind, records: Sequence[Record]) -> Convention | None:
 
 
 def sizes(records: Sequence[Record]) -> Iterator[Finding]:
-    """Declared sizes that are not the image's, and what a camera's orientation does."""
+    """Find declared sizes that differ from the image's, and effects of the camera's orientation."""
     for record in records:
         if record.labels is None or record.size is None or record.upright_size is None:
             continue
@@ -55,14 +55,14 @@ def sizes(records: Sequence[Record]) -> Iterator[Finding]:
 
 
 def boxes(kind: Kind, records: Sequence[Record], convention: Convention) -> Iterator[Finding]:
-    """Boxes that can't be: one finding for all where the whole convention is another."""
+    """Find impossible boxes; one finding for all of them if the whole convention differs."""
     if not convention.fits:
         expected = "VOC's, from one and inclusive" if kind == "voc" else "COCO's"
         message = (
             f"expected boxes in {'corners as ' if kind == 'voc' else ''}{expected}; found "
             f"{convention.words}: {convention.evidence}"
         )
-        # One pixel to the upper left is a blemish; the others are nonsense.
+        # Counting from zero shifts boxes by one pixel; other conventions make them useless.
         grave = not convention.name.startswith("zero-based")
         yield Finding("error" if grave else "warning", "convention", "", message)
         if grave:
@@ -90,7 +90,7 @@ def _judged(kind: Kind, each: RawObject, size: tuple[int, int]) -> Finding | Non
         message = f"{what}: the far corner comes first (swapped?)"
         return Finding("error", "box", each.place, message)
     if xmax == xmin or ymax == ymin:
-        # The pipeline leaves those of COCO out, which has a few.
+        # The pipeline leaves them out of COCO, which has a few.
         severity = "error" if kind == "voc" else "note"
         return Finding(severity, "box", each.place, f"{what}: no area")  # type: ignore[arg-type]
     if max(-xmin, -ymin, xmax - width, ymax - height) > BORDER_TOLERANCE:
@@ -102,7 +102,7 @@ def _judged(kind: Kind, each: RawObject, size: tuple[int, int]) -> Finding | Non
 
 
 def categories(records: Sequence[Record]) -> Iterator[Finding]:
-    """Names that are refused, and names that differ only in their spelling."""
+    """Find category names that are refused, or that differ only in their spelling."""
     places: dict[str, str] = {}
     for record in records:
         for each in record.labels.objects if record.labels else ():
@@ -123,7 +123,7 @@ def categories(records: Sequence[Record]) -> Iterator[Finding]:
 
 
 def without_objects(records: Sequence[Record]) -> Iterator[Finding]:
-    """How many images are annotated as holding nothing."""
+    """Count the images that are annotated as holding no object."""
     number = sum(each.labels is not None and not each.labels.objects for each in records)
     if number:
         yield Finding("note", "empty", "", f"{number} images are annotated without an object")

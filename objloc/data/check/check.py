@@ -1,4 +1,4 @@
-"""The whole check of a folder."""
+"""Run all checks on a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from objloc.data.own.layout import Kind, find_layout
 
 @dataclass(frozen=True)
 class Checked:
-    """A report, and what it was made of (for pictures)."""
+    """A report, and the records it was made from (for pictures)."""
 
     report: Report
     kind: Kind
@@ -20,10 +20,10 @@ class Checked:
 
 
 def check_folder(folder: Path) -> Checked:
-    """Look at every image and annotation of a folder.
+    """Check every image and annotation of a folder.
 
     Raises:
-        ObjlocError: no such folder, or neither VOC's layout nor COCO's.
+        ObjlocError: there is no such folder, or its layout is neither VOC's nor COCO's.
     """
     layout = find_layout(folder)
     reader = RecordReader(layout)

@@ -1,4 +1,4 @@
-"""In which convention boxes are written, judged from all of them together."""
+"""Infer the convention in which boxes are written, from all of them together."""
 
 from typing import Literal
 
@@ -9,14 +9,14 @@ from objloc.data.check.findings import Convention
 
 Numbers = NDArray[np.float64]
 
-MOST = 0.9
-"""Share of boxes that must make sense in a convention for it to be believed."""
+MIN_FRACTION = 0.9
+"""Minimum fraction of boxes that must be valid in a convention for it to be accepted."""
 TOLERANCE = 1.0
-"""Pixels by which a box may reach beyond its image."""
+"""Maximum number of pixels by which a box may reach beyond its image."""
 
 
 def sniff(kind: Literal["voc", "coco"], boxes: Numbers, sizes: Numbers) -> Convention:
-    """Tell how boxes are written.
+    """Infer how boxes are written.
 
     Args:
         kind: VOC expects corners counted from one, both ends inclusive; COCO expects
@@ -27,18 +27,20 @@ def sniff(kind: Literal["voc", "coco"], boxes: Numbers, sizes: Numbers) -> Conve
     corners, xywh = _corners_fit(boxes, sizes), _xywh_fit(boxes, sizes)
     swapped = _corners_fit(boxes[:, [2, 3, 0, 1]], sizes)
     turned = _corners_fit(boxes[:, [1, 0, 3, 2]], sizes)
-    shares = {
+    fractions = {
         "corners": corners.mean(), "corner and size": xywh.mean(),
         "corners, far one first": swapped.mean(), "corners, y before x": turned.mean(),
     }  # fmt: skip
-    evidence = "; ".join(f"{share:.1%} make sense as {name}" for name, share in shares.items())
+    evidence = "; ".join(
+        f"{fraction:.1%} make sense as {name}" for name, fraction in fractions.items()
+    )
     small = (np.abs(boxes) <= 1 + 1e-6).all(axis=1) & (sizes > 2).all(axis=1)
-    if small.mean() > MOST:
+    if small.mean() > MIN_FRACTION:
         evidence = f"all four numbers are at most 1 in {small.mean():.1%} of {len(boxes)} boxes"
         return Convention("normalised", False, "shares of the image's sides, not pixels", evidence)
     own, other = (corners, xywh) if kind == "voc" else (xywh, corners)
     best = max((swapped, turned, other), key=lambda fit: float(fit.mean()))
-    if own.mean() < MOST < best.mean():
+    if own.mean() < MIN_FRACTION < best.mean():
         if best is swapped:
             words = "corners with the far one first (xmax, ymax, xmin, ymin)"
             return Convention("swapped", False, words, evidence)
@@ -54,14 +56,14 @@ def sniff(kind: Literal["voc", "coco"], boxes: Numbers, sizes: Numbers) -> Conve
 
 
 def _first_pixel(boxes: Numbers, sizes: Numbers) -> Convention:
-    """Whether corners count from zero or one, and their far end: from those at the border."""
+    """Infer from boxes at the border whether corners count from zero or one, and their far end."""
     zeros, ones = ((boxes[:, :2] == number).sum() for number in (0, 1))
     last = (boxes[:, 2:] == sizes).sum()
     before = (boxes[:, 2:] == sizes - 1).sum()
-    least = boxes[:, :2].min() if len(boxes) else np.nan
+    minimum = boxes[:, :2].min() if len(boxes) else np.nan
     evidence = (
         f"at the left and upper border {zeros} corners are 0 and {ones} are 1 (the least is "
-        f"{least:g}); at the right and lower {last} are the image's side and {before} one less"
+        f"{minimum:g}); at the right and lower {last} are the image's side and {before} one less"
     )
     if zeros > ones:
         if last > 0:

@@ -1,4 +1,4 @@
-"""Images that are the same, byte by byte or to the eye."""
+"""Find images that are the same, byte by byte or visually."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-BITS = 5
-"""Of 64 bits of the hash so many may differ."""
+MAX_DISTANCE = 5
+"""Maximum Hamming distance of the hashes (64 bits) of two similar images."""
 BANDS = 4
-"""The hash is cut into so many, of which one must be the same: of two hashes that differ
-in at most 3 bits one always is."""
-ALIKE = 0.98
-"""Least correlation of two thumbnails that are the same to the eye, however bright."""
+"""Number of parts of the hash, one of which must be equal; two hashes that differ in at
+most 3 bits always have an equal part."""
+MIN_CORRELATION = 0.98
+"""Minimum correlation of the thumbnails of two similar images, however bright."""
 _CROWD = 200
 _NEIGHBOURS = 20
-"""Of more images that share a band each is compared with so many only."""
+"""Number of comparisons per image where more than ``_CROWD`` images have an equal part."""
 _THUMBNAIL = 16
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What an image is compared by.
+    """Features by which images are compared.
 
     Attributes:
         digest: SHA-256 of the file.
-        hash: 64 bits: whether each cell of 9 x 8 is brighter than its right neighbour
-            (difference hash).
+        hash: difference hash of 64 bits: whether each cell of a grid of 9 x 8 is brighter
+            than its right neighbour.
         thumbnail: ``[256]``, the grey levels of 16 x 16 cells with mean 0 and length 1;
-            of a flat image all 0.
+            all 0 for an image of one colour.
     """
 
     digest: str
@@ -40,7 +40,7 @@ class Fingerprint:
 
 
 def fingerprint(digest: str, image: Image.Image) -> Fingerprint:
-    """Of an image in RGB."""
+    """Fingerprint of an RGB image whose file has the SHA-256 ``digest``."""
     grey = image.convert("L")
     cells = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = (cells[:, 1:] > cells[:, :-1]).reshape(-1)
@@ -57,7 +57,7 @@ def fingerprint(digest: str, image: Image.Image) -> Fingerprint:
 
 
 def same_bytes(prints: Sequence[Fingerprint]) -> list[tuple[int, ...]]:
-    """Groups of two or more of the same bytes, by number."""
+    """Groups of two or more images with the same bytes, by index."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number, each in enumerate(prints):
         groups[each.digest].append(number)
@@ -65,22 +65,22 @@ def same_bytes(prints: Sequence[Fingerprint]) -> list[tuple[int, ...]]:
 
 
 def same_to_the_eye(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
-    """Pairs of different bytes whose hashes and thumbnails are nearly the same.
+    """Pairs of images with different bytes whose hashes and thumbnails are nearly the same.
 
-    Flat images (all white, say) have nothing to be known by: none is like another.
+    Images of one colour (all white, for example) have no features and match no other.
     """
     found = set()
     for one, other in _candidates(prints):
         first, second = prints[one], prints[other]
-        if first.digest == second.digest or (first.hash ^ second.hash).bit_count() > BITS:
+        if first.digest == second.digest or (first.hash ^ second.hash).bit_count() > MAX_DISTANCE:
             continue
-        if float(first.thumbnail @ second.thumbnail) >= ALIKE:
+        if float(first.thumbnail @ second.thumbnail) >= MIN_CORRELATION:
             found.add((one, other))
     return sorted(found)
 
 
 def _candidates(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Pairs that share a band of their hashes."""
+    """Pairs of images whose hashes have an equal part."""
     width = 64 // BANDS
     for band in range(BANDS):
         groups: dict[int, list[int]] = defaultdict(list)
@@ -90,7 +90,7 @@ def _candidates(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
             if len(group) <= _CROWD:
                 yield from combinations(group, 2)
                 continue
-            # By the whole hash: those nearest to each other.
+            # Compare only neighbours in the order of the whole hash.
             order = sorted(group, key=lambda number: (prints[number].hash, number))
             for place, number in enumerate(order):
                 for other in order[place + 1 : place + _NEIGHBOURS]:

@@ -1,4 +1,4 @@
-"""What a check found: by severity, kind and file."""
+"""Findings of a check, by severity, kind and file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,14 +10,14 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that somebody should know.
+    """One finding about a folder.
 
     Attributes:
-        severity: an error is refused by the pipeline or spoils its figures; a warning
-            may be meant; a note explains.
-        kind: a word for all findings alike, such as ``missing``.
-        place: the file, within the folder checked; empty for all of it.
-        message: what was expected and what was found.
+        severity: ``error`` (the pipeline refuses it, or figures would be wrong), ``warning``
+            (it may be intended) or ``note``.
+        kind: a word for the class of finding, such as ``missing``.
+        place: path of the file within the folder; empty for the whole folder.
+        message: the expected and the found state.
     """
 
     severity: Severity
@@ -28,13 +28,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Convention:
-    """How boxes are written.
+    """Convention in which boxes are written.
 
     Attributes:
         name: ``voc``, ``xywh``, ``zero-based`` … (``objloc.data.check.convention``).
-        fits: it is the one that the layout asks for, as far as can be told.
-        words: the same for people.
-        evidence: the counts that say so.
+        fits: whether it is the one that the layout requires, as far as can be inferred.
+        words: description of the convention.
+        evidence: the counts that support it.
     """
 
     name: str
@@ -45,18 +45,19 @@ class Convention:
 
 @dataclass(frozen=True)
 class Report:
-    """What a folder holds, and what is wrong with it.
+    """Content of a folder, and everything that is wrong with it.
 
     Attributes:
-        folder: as it was given.
+        folder: path as the user gave it.
         layout: ``voc`` or ``coco``.
-        images: image files.
-        annotated: of them, those with an annotation.
-        objects: annotated ones.
-        image_sets: images of each, by name; empty where the folder has none.
-        categories: images of each category in each set (``all`` where there are no sets).
-        convention: of the boxes; None without any.
-        findings: errors first.
+        images: number of image files.
+        annotated: number of images with an annotation.
+        objects: number of annotated objects.
+        image_sets: number of images by image set; empty if the folder has none.
+        categories: number of images by category and image set (``all`` if there are no
+            sets).
+        convention: convention of the boxes; None without boxes.
+        findings: findings, errors first.
     """
 
     folder: str
@@ -70,15 +71,15 @@ class Report:
     findings: tuple[Finding, ...]
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
-        """The findings of one severity."""
+        """Findings of one severity."""
         return tuple(each for each in self.findings if each.severity == severity)
 
     @property
     def passed(self) -> bool:
-        """There is no error."""
+        """Whether there is no error."""
         return not self.of("error")
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert to plain values."""
         return asdict(self) | {"findings": [asdict(each) for each in self.findings],
                                "passed": self.passed}  # fmt: skip

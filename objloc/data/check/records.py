@@ -1,4 +1,4 @@
-"""A folder's images and annotations, read with patience: what is wrong is listed."""
+"""Read a folder's images and annotations; list what is wrong instead of raising."""
 
 import hashlib
 import math
@@ -24,7 +24,7 @@ MAX_XML = 2**20
 
 @dataclass(frozen=True)
 class RawObject:
-    """An object as written: four numbers in whatever convention."""
+    """An object as written: four numbers in an unknown convention."""
 
     category: str
     box: Coordinates
@@ -33,11 +33,11 @@ class RawObject:
 
 @dataclass(frozen=True)
 class Labels:
-    """What an annotation says.
+    """Content of an annotation.
 
     Attributes:
-        declared: width and height; None where there is none that makes sense.
-        objects: those with four numbers.
+        declared: width and height in pixels; None if missing or invalid.
+        objects: objects with four numbers.
     """
 
     declared: tuple[int, int] | None
@@ -49,14 +49,14 @@ class Record:
     """One image.
 
     Attributes:
-        name: path of its file within the folder; of the annotation where it has none.
-        place: what messages about its annotation call it.
-        image: its file; None if missing.
-        labels: None without a readable annotation.
-        image_set: that names of folders or files tell.
-        size: of the pixels in the file; None if they can't be read.
-        upright_size: with the camera's orientation applied.
-        fingerprint: None if the pixels can't be read.
+        name: path of the image's file within the folder; the annotation's if it has none.
+        place: name of the annotation in messages.
+        image: path of the image; None if missing.
+        labels: content of the annotation; None if it can't be read.
+        image_set: image set that names of folders or files state; None if none.
+        size: width and height of the pixels in the file; None if they can't be read.
+        upright_size: width and height with the camera's orientation applied.
+        fingerprint: features to compare images by; None if the pixels can't be read.
     """
 
     name: str
@@ -78,14 +78,14 @@ def as_read(kind: Kind, box: Coordinates) -> Coordinates:
 
 
 class RecordReader:
-    """Reads all of a folder; ``findings`` holds what went wrong on the way."""
+    """Reader of a whole folder; ``findings`` collects the problems."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self.findings: list[Finding] = []
 
     def read(self) -> list[Record]:
-        """Every image, each file looked at once."""
+        """Read every image; each file is read once."""
         items = list(self._voc() if self._layout.kind == "voc" else self._coco())
         records = []
         with progress("check", len(items), "images") as advance:
@@ -99,11 +99,11 @@ class RecordReader:
             place = self._layout.relative(pair.place)
             image_set = set_of(Path(place).parent)
             if pair.annotation is None:
-                self._tell("error", "missing", place, "expected an annotation; found none")
+                self._report("error", "missing", place, "expected an annotation; found none")
                 yield place, pair.image, None, image_set
                 continue
             if pair.image is None:
-                self._tell("error", "missing", place, "expected an image; found none")
+                self._report("error", "missing", place, "expected an image; found none")
             yield place, pair.image, self._xml(pair.annotation, place), image_set
 
     def _coco(self) -> Iterator[tuple[str, Path | None, Labels | None, str | None]]:
@@ -111,16 +111,16 @@ class RecordReader:
         for file in self._layout.coco:
             name = self._layout.relative(file.path)
             for problem in file.problems:
-                self._tell("error", "annotation", name, problem)
+                self._report("error", "annotation", name, problem)
             paths = find_images(self._layout, file)
             for image in file.images:
                 path = paths[image.file_name]
                 if path is None:
                     message = f"expected the image '{image.file_name}'; found none"
-                    self._tell("error", "missing", name, message)
+                    self._report("error", "missing", name, message)
                 elif path in seen:
                     message = f"'{image.file_name}' is also in {seen[path]}"
-                    self._tell("error", "annotation", name, message)
+                    self._report("error", "annotation", name, message)
                 else:
                     seen[path] = name
                 objects = tuple(RawObject(o.category, o.box, o.place) for o in image.objects)
@@ -129,23 +129,23 @@ class RecordReader:
         for path in self._layout.images:
             if path not in seen:
                 name = self._layout.relative(path)
-                self._tell("note", "unused", name, "no JSON file names this image")
+                self._report("note", "unused", name, "no JSON file names this image")
 
     def _xml(self, path: Path, place: str) -> Labels | None:
         try:
             content = path.read_bytes()
         except OSError as error:
-            self._tell("error", "corrupt", place, f"cannot be read: {error.strerror or error}")
+            self._report("error", "corrupt", place, f"cannot be read: {error.strerror or error}")
             return None
         if not content:
-            self._tell("error", "empty", place, "expected an annotation; found an empty file")
+            self._report("error", "empty", place, "expected an annotation; found an empty file")
             return None
         try:
             if len(content) > MAX_XML:
                 raise ObjlocError(f"{place}: expected at most 1 MiB; found {len(content)} bytes")
             root = parse_annotation(content, place)
         except ObjlocError as error:
-            self._tell("error", "corrupt", place, str(error).removeprefix(f"{place}: "))
+            self._report("error", "corrupt", place, str(error).removeprefix(f"{place}: "))
             return None
         objects = (
             self._object(element, f"{place}: object {number}")
@@ -158,11 +158,11 @@ class RecordReader:
         texts = [element.findtext(f"bndbox/{each}") for each in ("xmin", "ymin", "xmax", "ymax")]
         numbers = [_number(text) for text in texts]
         if not category:
-            self._tell("error", "annotation", place, "expected a category; found no <name>")
+            self._report("error", "annotation", place, "expected a category; found no <name>")
             return None
         if not all(map(math.isfinite, numbers)):
             message = f"expected a box of four numbers; found {[t and t.strip() for t in texts]}"
-            self._tell("error", "annotation", place, message)
+            self._report("error", "annotation", place, message)
             return None
         xmin, ymin, xmax, ymax = numbers
         return RawObject(category, (xmin, ymin, xmax, ymax), place)
@@ -175,28 +175,28 @@ class RecordReader:
         name = self._layout.relative(image)
         try:
             if not image.stat().st_size:
-                self._tell("error", "empty", name, "expected an image; found an empty file")
+                self._report("error", "empty", name, "expected an image; found an empty file")
                 return Record(name, place, image, labels, image_set, None, None, None)
             picture = read_picture(image, name)
         except ObjlocError as error:
-            self._tell("error", "corrupt", name, str(error).removeprefix(f"{name}: "))
+            self._report("error", "corrupt", name, str(error).removeprefix(f"{name}: "))
             return Record(name, place, image, labels, image_set, None, None, None)
         if picture.orientation != 1:
-            self._tell("note", "orientation", name, f"EXIF orientation {picture.orientation}")
+            self._report("note", "orientation", name, f"EXIF orientation {picture.orientation}")
         if picture.mode not in ("RGB", "L"):
             message = f"pixels of mode {picture.mode} are made RGB"
-            self._tell("note", "kind", name, message)
+            self._report("note", "kind", name, message)
         wanted = {".JPG": "JPEG", ".JPEG": "JPEG", ".TIF": "TIFF", ".PPM": "PPM"}
         suffix = image.suffix.upper()
         if picture.kind not in (wanted.get(suffix, suffix[1:]), "MPO"):
-            self._tell("note", "kind", name, f"the file is a {picture.kind} in truth")
+            self._report("note", "kind", name, f"the file is a {picture.kind} in truth")
         digest = hashlib.sha256(picture.data).hexdigest()
         return Record(
             name, place, image, labels, image_set, picture.size, picture.upright_size,
             fingerprint(digest, picture.pixels),
         )  # fmt: skip
 
-    def _tell(self, severity: Severity, kind: str, place: str, message: str) -> None:
+    def _report(self, severity: Severity, kind: str, place: str, message: str) -> None:
         self.findings.append(Finding(severity, kind, place, message))
 
 

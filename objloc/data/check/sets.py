@@ -1,4 +1,4 @@
-"""Image sets: which there are, what they share, what is too little."""
+"""Check image sets: which exist, which share images, which are too small."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,26 +12,26 @@ from objloc.data.own.layout import Layout
 from objloc.data.splits import compose
 from objloc.wording import abridged
 
-FEWEST_IN_ALL = 50
-FEWEST_IN_A_SET = 10
-FEWEST_OF_A_CATEGORY = 20
-"""Images below which learning or measuring is in doubt."""
+MIN_IMAGES = 50
+MIN_IMAGES_OF_A_SET = 10
+MIN_IMAGES_OF_A_CATEGORY = 20
+"""Numbers of images below which learning or measuring is doubtful."""
 _SHOWN = 5
 
 Sets = dict[str, list[int]]
-"""Numbers of records by image set."""
+"""Indices of records by image set."""
 
 
 def image_sets(layout: Layout, records: Sequence[Record]) -> tuple[Sets, list[Finding]]:
-    """The sets that ``ImageSets/Main`` lists, or names of folders tell; empty if neither."""
+    """Find the sets in ``ImageSets/Main``, or in names of folders; empty if neither has any."""
     if layout.lists:
         return _listed(layout, records)
     names = {each.image_set for each in records}
     sets: Sets = defaultdict(list)
     if None in names:
-        told = sum(each.image_set is not None for each in records)
-        message = f"names tell the image set of {told} of {len(records)} images: none is used"
-        return {}, [Finding("warning", "sets", "", message)] if told else []
+        named = sum(each.image_set is not None for each in records)
+        message = f"names tell the image set of {named} of {len(records)} images: none is used"
+        return {}, [Finding("warning", "sets", "", message)] if named else []
     if len(names) < 2:
         return {}, []
     for number, each in enumerate(records):
@@ -76,15 +76,15 @@ def _key(path: Path) -> tuple[Path, str]:
 
 
 def simple_sets(sets: Mapping[str, Sequence[int]]) -> Sets:
-    """Those that are not others united, as ``trainval`` is."""
+    """Sets that are not unions of others, as ``trainval`` is."""
     composition = compose({name: tuple(map(str, numbers)) for name, numbers in sets.items()})
     return {name: list(sets[name]) for name in sets if composition[name] == (name,)}
 
 
 def shared_images(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
-    """The same image twice: in two sets it makes figures too good.
+    """Find images that occur twice; in two sets they make figures too good.
 
-    Without sets it is a warning, since a split by chance may part the two.
+    Without sets it is a warning, since a random split may put the two into different sets.
     """
     where: dict[int, set[str]] = defaultdict(set)
     for name, numbers in sets.items():
@@ -107,26 +107,26 @@ def shared_images(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
             if groups is alike and sets and not apart:
                 continue
             others = abridged([records[number].name for number in group[1:]], _SHOWN)
-            told = f" (sets {', '.join(across)})" if apart else ""
+            suffix = f" (sets {', '.join(across)})" if apart else ""
             severity: Severity = "error" if apart and groups is exact else "warning"
             place = records[group[0]].name
-            yield Finding(severity, "duplicate", place, f"{words} {others}{told}")
+            yield Finding(severity, "duplicate", place, f"{words} {others}{suffix}")
 
 
 def too_few(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
-    """Sets and categories with hardly any images, or with none where others have some."""
-    if len(records) < FEWEST_IN_ALL:
-        message = f"{len(records)} images; fewer than {FEWEST_IN_ALL} teach little"
+    """Find sets and categories with too few images, or with none where others have some."""
+    if len(records) < MIN_IMAGES:
+        message = f"{len(records)} images; fewer than {MIN_IMAGES} teach little"
         yield Finding("warning", "few", "", message)
     counts = count_categories(records, sets)
     for name, numbers in sets.items():
-        if len(numbers) < FEWEST_IN_A_SET:
+        if len(numbers) < MIN_IMAGES_OF_A_SET:
             message = f"image set '{name}' has {len(numbers)} images; figures on it mean little"
             yield Finding("warning", "few", "", message)
     for category, by_set in counts.items():
         total = sum(by_set.values())
         learned = by_set.get("train", 0) if "train" in sets else total
-        if learned < FEWEST_OF_A_CATEGORY:
+        if learned < MIN_IMAGES_OF_A_CATEGORY:
             message = f"'{category}' is in {learned} images to learn from"
             yield Finding("warning", "few", "", message)
         empty = [name for name in sets if not by_set.get(name)]
@@ -136,7 +136,7 @@ def too_few(records: Sequence[Record], sets: Sets) -> Iterator[Finding]:
 
 
 def count_categories(records: Sequence[Record], sets: Sets) -> dict[str, dict[str, int]]:
-    """Images that hold each category, by set; ``all`` where there are no sets."""
+    """Count the images that hold each category, by set; ``all`` if there are no sets."""
     counts: dict[str, dict[str, int]] = {}
     for name, numbers in (sets or {"all": list(range(len(records)))}).items():
         for number in numbers:

@@ -1,1 +1,1 @@
-"""Somebody's own folder of images, with VOC's XML files or COCO's JSON, as a devkit."""
+"""Convert a user's own folder, with VOC's XML files or COCO's JSON, to a devkit."""

@@ -1,4 +1,4 @@
-"""COCO's JSON files, read with patience: what is wrong is listed, not raised."""
+"""Read COCO's JSON files; list what is wrong instead of raising."""
 
 import json
 import math
@@ -15,7 +15,7 @@ _HEAD = 4096
 
 @dataclass(frozen=True)
 class CocoObject:
-    """An annotation: the box as written, ``[x, y, width, height]`` from the upper left corner."""
+    """An annotation; its box is ``[x, y, width, height]``, as written, from the upper left."""
 
     place: str
     category: str
@@ -25,7 +25,7 @@ class CocoObject:
 
 @dataclass(frozen=True)
 class CocoImage:
-    """An entry of ``images`` with its annotations; ``size`` is as declared."""
+    """An entry of ``images`` with its annotations; ``size`` is the declared width and height."""
 
     place: str
     file_name: str
@@ -38,10 +38,10 @@ class CocoFile:
     """A JSON file.
 
     Attributes:
-        path: of the file.
-        images: those that make sense.
-        categories: all that are declared.
-        problems: what does not make sense, one line each.
+        path: path of the file.
+        images: valid images.
+        categories: declared categories.
+        problems: descriptions of invalid entries, one line each.
     """
 
     path: Path
@@ -51,9 +51,9 @@ class CocoFile:
 
 
 def read_coco(path: Path) -> CocoFile | None:
-    """Read a JSON file; None if it is of another kind.
+    """Read a JSON file; None if it is not COCO's.
 
-    One so damaged that it can't be parsed is COCO's if its beginning speaks of it.
+    A file too damaged to be parsed counts as COCO's if its beginning looks like it.
     """
     try:
         tree = _load(path)
@@ -91,7 +91,7 @@ def _load(path: Path) -> Any:
 
 
 class _Reader:
-    """Goes through one file and keeps what it found wrong."""
+    """Reader of one file that collects the problems."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -102,9 +102,9 @@ class _Reader:
         for entry, place in self._entries(entries, "categories"):
             name = entry.get("name")
             if not isinstance(name, str) or not name.strip() or not _is_key(entry.get("id")):
-                self._tell(place, f"expected an id and a name; found {_short(entry)}")
+                self._report(place, f"expected an id and a name; found {_short(entry)}")
             elif entry["id"] in found or name.strip() in found.values():
-                self._tell(place, f"expected each id and name once; found '{name}' again")
+                self._report(place, f"expected each id and name once; found '{name}' again")
             else:
                 found[entry["id"]] = name.strip()
         return found
@@ -116,11 +116,11 @@ class _Reader:
             box = entry.get("bbox")
             category = entry.get("category_id")
             if not _is_key(category) or category not in categories:
-                self._tell(place, f"expected a known category_id; found {_short(category)}")
+                self._report(place, f"expected a known category_id; found {_short(category)}")
             elif not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-                self._tell(place, f"expected bbox to be four numbers; found {_short(box)}")
+                self._report(place, f"expected bbox to be four numbers; found {_short(box)}")
             elif not _is_key(entry.get("image_id")):
-                self._tell(place, f"expected an image_id; found {_short(entry.get('image_id'))}")
+                self._report(place, f"expected an image_id; found {_short(entry.get('image_id'))}")
             else:
                 x, y, width, height = (float(each) for each in box)
                 crowd = entry.get("iscrowd") in (1, True)
@@ -134,18 +134,18 @@ class _Reader:
             name, key = entry.get("file_name"), entry.get("id")
             size = (entry.get("width"), entry.get("height"))
             if not isinstance(name, str) or not name or not _is_key(key):
-                self._tell(place, f"expected an id and a file_name; found {_short(entry)}")
+                self._report(place, f"expected an id and a file_name; found {_short(entry)}")
             elif key in found:
-                self._tell(place, f"expected each id once; found {_short(key)} again")
+                self._report(place, f"expected each id once; found {_short(key)} again")
             elif not all(isinstance(side, int) and side > 0 for side in size):
-                self._tell(place, f"'{name}': expected width and height in pixels; found {size}")
+                self._report(place, f"'{name}': expected width and height in pixels; found {size}")
                 objects.pop(key, None)
             else:
                 width, height = (int(side) for side in size if isinstance(side, int))
                 own = tuple(objects.pop(key, ()))
                 found[key] = CocoImage(f"{self._name}: image '{name}'", name, (width, height), own)
         for key, orphans in objects.items():
-            self._tell(
+            self._report(
                 orphans[0].place,
                 f"expected an image_id of the file's images; found {_short(key)} "
                 f"({len(orphans)} annotations)",
@@ -154,7 +154,7 @@ class _Reader:
 
     def _entries(self, entries: Any, key: str) -> list[tuple[dict[str, Any], str]]:
         if not isinstance(entries, list):
-            self._tell(f"{self._name}: {key}", f"expected a list; found {_short(entries)}")
+            self._report(f"{self._name}: {key}", f"expected a list; found {_short(entries)}")
             return []
         good = []
         for number, entry in enumerate(entries):
@@ -162,10 +162,10 @@ class _Reader:
             if isinstance(entry, dict):
                 good.append((entry, place))
             else:
-                self._tell(place, f"expected an object; found {_short(entry)}")
+                self._report(place, f"expected an object; found {_short(entry)}")
         return good
 
-    def _tell(self, place: str, what: str) -> None:
+    def _report(self, place: str, what: str) -> None:
         self.problems.append(f"{place}: {what}")
 
 

@@ -1,4 +1,4 @@
-"""A folder of one's own, written as a devkit in Pascal VOC's layout."""
+"""Write a user's own folder as a devkit in Pascal VOC's layout."""
 
 import csv
 import io
@@ -25,15 +25,15 @@ from objloc.errors import ObjlocError
 from objloc.progress import progress
 
 DEVKIT = "OWN"
-"""The devkit's folder, where Pascal's has VOC2007: its categories are anybody's."""
+"""Name of the devkit's folder (Pascal's is VOC2007); its categories are free."""
 NAMES_FILE = "files.csv"
-"""Which image id is which file."""
+"""Name of the table of image ids and their files."""
 HINT = "objloc data check tells more"
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """An image to write: its file, its annotation as XML, the set it is said to be of."""
+    """An image to write: its file, its annotation as XML, and the set that names state."""
 
     image: Path
     place: str
@@ -42,18 +42,18 @@ class _Entry:
 
 
 def write_own_devkit(source: Path, folder: Path) -> None:
-    """Write ``folder/VOCdevkit/OWN`` from somebody's folder.
+    """Write ``folder/VOCdevkit/OWN`` from a user's folder.
 
-    Image sets are those of ``ImageSets/Main``, or those that names of folders or JSON
-    files tell (train, val or valid, test), if they tell it of every image.
+    Image sets come from ``ImageSets/Main``, or from names of folders or JSON files
+    (train, val or valid, test), if these state the set of every image.
 
     Args:
-        source: images with VOC's XML files, or COCO's JSON.
+        source: folder of images with VOC's XML files, or COCO's JSON.
         folder: receives the devkit.
 
     Raises:
-        ObjlocError: the layout is not known, half of a pair is missing, an image or
-            annotation is not as it should be; nothing to convert COCO with.
+        ObjlocError: the layout is not known, an image or annotation is missing or not
+            valid, or the package that converts COCO is not installed.
     """
     layout = find_layout(source)
     entries = list(_voc_entries(layout) if layout.kind == "voc" else _coco_entries(layout))
@@ -117,7 +117,7 @@ def _coco_entries(layout: Layout) -> Iterator[_Entry]:
 def _supervision() -> ModuleType:
     try:
         with warnings.catch_warnings():
-            # It recommends OpenCV, which nothing here needs.
+            # supervision recommends OpenCV, which is not needed here.
             warnings.simplefilter("ignore")
             import supervision  # noqa: PLC0415 - an extra, and the error names it
     except ModuleNotFoundError:
@@ -131,9 +131,9 @@ def _supervision() -> ModuleType:
 def _converted(
     supervision: ModuleType, layout: Layout, file: CocoFile
 ) -> Iterator[tuple[Path, tuple[int, int], list[VocObject]]]:
-    """Images of one JSON file with their objects, converted by supervision.
+    """Convert the images of one JSON file and their objects with supervision.
 
-    It is given boxes only: of outlines it would make a mask for each object, all of
+    It receives boxes only: from outlines it would make a mask for each object, all of
     them in memory at once.
     """
     paths = find_images(layout, file)
@@ -193,10 +193,10 @@ def _read_with(supervision: ModuleType, layout: Layout, tree: Mapping[str, Any])
 
 
 def find_images(layout: Layout, file: CocoFile) -> dict[str, Path | None]:
-    """Where the images of a JSON file are, by ``file_name``.
+    """Find the images of a JSON file, by ``file_name``.
 
-    It counts from the JSON's folder, from the folder of all, or from a folder of
-    images anywhere below it, if there the name is the only one.
+    A name is relative to the JSON's folder, to the whole folder, or to any folder of
+    images below it, provided that only one file matches.
     """
     by_end: dict[str, list[Path]] = {}
     for path in layout.images:
@@ -206,7 +206,7 @@ def find_images(layout: Layout, file: CocoFile) -> dict[str, Path | None]:
     for image in file.images:
         name = Path(image.file_name)
         if name.is_absolute():
-            # Of the machine where it was written.
+            # The path is of the machine where the JSON was written.
             name = Path(name.name)
         direct = [base / name for base in (file.path.parent, layout.folder)]
         ends = [
@@ -214,7 +214,7 @@ def find_images(layout: Layout, file: CocoFile) -> dict[str, Path | None]:
             for path in by_end.get(name.name, ())
             if path.parts[-len(name.parts) :] == name.parts
         ]
-        # Several of the name: the one whose folders name the same set as the JSON file.
+        # Several match: take the one whose folders name the same set as the JSON file.
         image_set = set_of(file.path.relative_to(layout.folder).with_suffix(""))
         same = [
             path for path in ends if set_of(path.relative_to(layout.folder).parent) == image_set
@@ -227,7 +227,7 @@ def find_images(layout: Layout, file: CocoFile) -> dict[str, Path | None]:
 
 
 def annotation_xml(file_name: str, size: tuple[int, int], objects: Iterable[VocObject]) -> str:
-    """An annotation as a devkit has it: one-based, inclusive pixels."""
+    """Write an annotation in the devkit's format: one-based, inclusive pixels."""
     described = []
     for each in objects:
         corners = zip(("xmin", "ymin", "xmax", "ymax"), to_voc(each.box), strict=True)
@@ -246,7 +246,7 @@ def annotation_xml(file_name: str, size: tuple[int, int], objects: Iterable[VocO
 def _image_sets(
     layout: Layout, entries: Iterable[_Entry], ids: Mapping[Path, str]
 ) -> dict[str, list[str]]:
-    """Image ids by set; empty where nothing tells them."""
+    """Image ids by set; empty if nothing states the sets."""
     entries = list(entries)
     if layout.lists:
         return _listed(layout, entries, ids)
@@ -263,7 +263,7 @@ def _image_sets(
 def _listed(
     layout: Layout, entries: Iterable[_Entry], ids: Mapping[Path, str]
 ) -> dict[str, list[str]]:
-    """The sets of ``ImageSets/Main``; lists of one category say nothing new."""
+    """Read the sets of ``ImageSets/Main``; the lists of single categories add nothing."""
     by_place = {
         (entry.image.parent.parent, entry.image.stem): ids[entry.image.relative_to(layout.folder)]
         for entry in entries

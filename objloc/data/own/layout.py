@@ -1,7 +1,7 @@
-"""What lies in a folder of one's own: its images, its annotations, which belongs to which.
+"""Recognise the layout of a user's own folder: images, annotations and their pairs.
 
-Two layouts are known. VOC: an XML file for each image, beside it or in a folder of
-its own, as a devkit or not. COCO: one JSON file or several, which name the images.
+Two layouts are known. VOC: an XML file for each image, beside it or in another
+folder, as in a devkit or not. COCO: one or more JSON files, which name the images.
 """
 
 import re
@@ -22,7 +22,7 @@ _SETS = {
     "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-"""Names of folders and files that say which image set they are."""
+"""Words in names of folders and files, and the image set that they state."""
 _ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 
 
@@ -31,9 +31,9 @@ class Pair:
     """An image and its annotation (layout VOC); one of the two may be missing.
 
     Attributes:
-        place: the file that messages name.
-        image: its file.
-        annotation: its XML file.
+        place: path of the file that messages name.
+        image: path of the image.
+        annotation: path of the XML file.
     """
 
     place: Path
@@ -46,10 +46,10 @@ class Layout:
     """A folder's files, in order of their names.
 
     Attributes:
-        folder: where they lie.
-        kind: of layout.
+        folder: the folder.
+        kind: kind of layout.
         images: all image files.
-        pairs: each XML file with its image, and what lacks its half (VOC).
+        pairs: XML files with their images, and those without a partner (VOC).
         lists: ``ImageSets/Main/*.txt`` that name images, by their devkit folder (VOC).
         coco: the JSON files (COCO).
     """
@@ -62,18 +62,18 @@ class Layout:
     coco: tuple[CocoFile, ...] = ()
 
     def relative(self, path: Path) -> str:
-        """A file's path within the folder, for people."""
+        """Path of a file within the folder, for messages."""
         return path.relative_to(self.folder).as_posix()
 
 
 def find_layout(folder: Path) -> Layout:
     """Recognise a folder's layout.
 
-    Hidden files are passed over, and in a devkit all but its ``JPEGImages``,
-    ``Annotations`` and ``ImageSets/Main`` (its segmentations are images too).
+    Hidden files are ignored. In a devkit only ``JPEGImages``, ``Annotations`` and
+    ``ImageSets/Main`` count (its segmentations are images too).
 
     Raises:
-        ObjlocError: no such folder; neither layout, or both.
+        ObjlocError: there is no such folder; it has neither layout, or both.
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing there"
@@ -109,14 +109,14 @@ def find_layout(folder: Path) -> Layout:
 
 
 def set_of(path: Path) -> str | None:
-    """The image set that a relative path's folders and words name; None if none or several."""
+    """Image set that the words of a relative path name; None if none or several."""
     words = [word for part in path.parts for word in re.split(r"[^a-z]+", part.lower())]
     found = {_SETS[word] for word in words if word in _SETS}
     return found.pop() if len(found) == 1 else None
 
 
 def _walk(folder: Path, directories: bool = False) -> Iterator[Path]:
-    """Files (or folders) at any depth that are not hidden, by name."""
+    """Files (or folders) at any depth that are not hidden, sorted by name."""
     for path in sorted(folder.rglob("*")):
         hidden = any(
             part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts
@@ -133,7 +133,7 @@ def _devkit_files(devkits: Iterable[Path]) -> Iterator[Path]:
 
 
 def _pairs(folder: Path, images: Iterable[Path], annotations: Iterable[Path]) -> Iterator[Pair]:
-    """Each annotation with the image of its name, the nearest if there are several."""
+    """Pair each annotation with the image of the same name, the nearest if there are several."""
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for path in images:
         by_stem[path.stem].append(path)
@@ -150,6 +150,6 @@ def _pairs(folder: Path, images: Iterable[Path], annotations: Iterable[Path]) ->
 
 
 def _shared(folder: Path, image: Path, annotation: Path) -> int:
-    """How many folders of their paths two files share, their own folder counting most."""
+    """Number of folders that two paths share, counted twice; one more if in the same folder."""
     one, other = (path.parent.relative_to(folder).parts for path in (image, annotation))
     return 2 * len(set(one) & set(other)) + (one == other)

@@ -1,4 +1,4 @@
-"""Image ids, as shards want them, for files of any name."""
+"""Make image ids, as shards require them, for files of any name."""
 
 import hashlib
 import re
@@ -10,13 +10,13 @@ MAX_LENGTH = 80
 
 
 def image_ids(files: Iterable[Path]) -> dict[Path, str]:
-    """An id of letters, digits, ``_`` and ``-`` for each file.
+    """Make an id of letters, digits, ``_`` and ``-`` for each file.
 
-    It is the name without its ending, other signs made ``_``; of files that share
-    their name it is the whole path.
+    The id is the name without its extension, or the whole path if several files have
+    the same name; other characters become ``_``.
 
     Args:
-        files: paths relative to their folder.
+        files: paths relative to the user's folder.
     """
     files = sorted(files)
     names = Counter(_plain(path.stem) for path in files)

@@ -1,4 +1,4 @@
-"""An image file of any kind as the JPEG that a devkit wants."""
+"""Convert an image file of any kind to the JPEG that a devkit requires."""
 
 import io
 import warnings
@@ -12,7 +12,7 @@ from objloc.errors import ObjlocError
 
 _QUALITY = 95
 _ORIENTATION = 274
-"""The EXIF tag that says how a camera was held."""
+"""EXIF tag of the camera's orientation."""
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
@@ -22,10 +22,10 @@ class Picture:
 
     Attributes:
         data: the file's bytes.
-        pixels: RGB, as they lie in the file.
-        kind: Pillow's name of its format.
-        mode: of its pixels, before they were made RGB.
-        orientation: of the camera, 1 where it was held upright or nothing is said.
+        pixels: RGB, as stored in the file.
+        kind: Pillow's name of the file format.
+        mode: Pillow's mode of the pixels before conversion to RGB.
+        orientation: the camera's orientation; 1 if upright or not stated.
     """
 
     data: bytes
@@ -36,7 +36,7 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the pixels as they lie in the file."""
+        """Width and height of the pixels as stored in the file."""
         return self.pixels.size
 
     @property
@@ -49,7 +49,7 @@ def read_picture(path: Path, place: str) -> Picture:
     """Decode a whole image file.
 
     Raises:
-        ObjlocError: it can't be read, or is no whole image; see ``open_image``.
+        ObjlocError: the file can't be read, or is no whole image; see ``open_image``.
     """
     try:
         data = path.read_bytes()
@@ -66,16 +66,16 @@ def read_picture(path: Path, place: str) -> Picture:
 
 
 def jpeg_of(picture: Picture, declared: tuple[int, int], place: str) -> bytes:
-    """The JPEG whose pixels are those that the annotation counts.
+    """Make the JPEG whose pixels the annotation refers to.
 
-    A JPEG in colours or grey stays as it is; another kind is encoded anew. Tools that
-    turn a photograph upright before it is annotated declare the upright size; then the
-    pixels are turned.
+    A JPEG in RGB or grey is not changed; other images are encoded as JPEG. Tools that
+    turn a photograph upright before annotation declare the upright size; in this case
+    the pixels are turned too.
 
     Args:
         picture: the image.
-        declared: width and height that its annotation gives.
-        place: what messages call the annotation.
+        declared: width and height that the annotation states.
+        place: name of the annotation in error messages.
 
     Raises:
         ObjlocError: the sizes differ.

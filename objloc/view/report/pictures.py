@@ -66,7 +66,7 @@ def pictures(
             "said": said,
             "file": f"pictures/{place:04}.jpg",
         }
-        size, truth = (width, height), store.truth_of(image, column)
+        size, truth = (width, height), store.ground_truth(image, column)
         yield entry, thumbnail(store.jpegs[image], size, truth, windows, _SIDE, _QUALITY)
 
 

@@ -76,7 +76,7 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
         windows = [coordinates(box) for box in searches.boxes[row, : steps + 1].tolist()]
         width, height = store.sizes[image].tolist()
         picture = thumbnail(
-            store.jpegs[image], (width, height), store.truth_of(image, category), windows
+            store.jpegs[image], (width, height), store.ground_truth(image, category), windows
         )
         image_id, name = store.image_ids[image], store.categories[category]
         entry = {
