@@ -1,4 +1,4 @@
-"""How much faster training is when freed memory is kept (``objloc.memory``).
+"""How much faster training is when freed memory is kept (``keep_freed_memory``).
 
 Run: ``python -m benchmarks.memory``. It times the same updates of the default agent and of
 the one with a pretrained backbone on random pictures or features, one thread, with and
@@ -28,7 +28,7 @@ def _seconds(agent: str, kept: bool) -> float:
 def main() -> None:
     """Measure pairs in turn and print the median of their ratios."""
     if "--child" in sys.argv:
-        from objloc.memory import keep_freed_memory
+        from objloc.command import keep_freed_memory
 
         if "--kept" in sys.argv:
             keep_freed_memory()

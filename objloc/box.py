@@ -1,9 +1,9 @@
-"""Pure geometry of boxes.
+"""Geometry of boxes.
 
-A box is ``(xmin, ymin, xmax, ymax)`` in pixels, zero-based and half-open: its
-width is ``xmax - xmin``, so IoU equals the devkit's (which counts inclusive
-pixels) with no ``+ 1`` anywhere. Tensors are float64 unless a caller has a
-reason; the last dimension holds the four numbers.
+A box is ``(xmin, ymin, xmax, ymax)`` in pixels, zero-based and half-open. Its width is
+``xmax - xmin``, so that IoU equals the devkit's (which counts inclusive pixels) without
+any ``+ 1``. The last dimension of a tensor holds the four numbers. Tensors are float64
+unless a caller needs another type.
 """
 
 import torch
@@ -39,20 +39,20 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU of every box of ``a`` with every box of ``b``: ``[N, 4]``, ``[M, 4]`` to ``[N, M]``."""
+    """IoU of each box of ``a`` with each box of ``b``: ``[N, 4]``, ``[M, 4]`` to ``[N, M]``."""
     return iou(a[:, None], b[None, :])
 
 
 def best_iou(boxes: Tensor, objects: Tensor, present: Tensor) -> Tensor:
-    """IoU of each box with its best-matching object; 0 where there is none.
+    """IoU of each box with its best-matching object; 0 if there is none.
 
     Args:
-        boxes: ``[..., 4]``.
-        objects: ``[..., K, 4]``, padded.
-        present: ``[..., K]``, False where padded.
+        boxes: boxes, ``[..., 4]``.
+        objects: boxes of the objects, ``[..., K, 4]``, padded.
+        present: bool ``[..., K]``, False where padded.
 
     Returns:
-        ``[...]``.
+        IoU, ``[...]``.
     """
     overlaps = torch.where(present, iou(boxes[..., None, :], objects), 0.0)
     if overlaps.shape[-1] == 0:
@@ -135,7 +135,7 @@ def soft_nms(boxes: Tensor, scores: Tensor, valid: Tensor, width: float) -> Tens
 
 
 def quarters(boxes: Tensor) -> Tensor:
-    """The four quarters of boxes, in the order of reading: ``[..., 4]`` to ``[..., 4, 4]``."""
+    """The four quarters of each box, row by row: ``[..., 4]`` to ``[..., 4, 4]``."""
     low, high = boxes[..., :2], boxes[..., 2:]
     middle = (low + high) / 2
     edges = torch.stack([low, middle, high], dim=-1)
@@ -156,52 +156,52 @@ def quarter(boxes: Tensor, which: Tensor) -> Tensor:
 
 
 def to_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """The devkit's one-based inclusive pixels: what every output file holds."""
+    """Convert a box to the devkit's one-based inclusive pixels, as in all output files."""
     xmin, ymin, xmax, ymax = box
     return (xmin + 1, ymin + 1, xmax, ymax)
 
 
 def from_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """From the devkit's one-based inclusive pixels to zero-based, half-open."""
+    """Convert a box from the devkit's one-based inclusive pixels to zero-based, half-open ones."""
     xmin, ymin, xmax, ymax = box
     return (xmin - 1, ymin - 1, xmax, ymax)
 
 
 def best_iou_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels: int) -> Tensor:
-    """IoU of each box with its best-matching object of every label.
+    """IoU of each box with its best-matching object of each label.
 
     Args:
-        boxes: ``[B, n, 4]``.
-        objects: ``[B, K, 4]``, padded.
-        labels: ``[B, K]`` int64, -1 where padded.
-        num_labels: C.
+        boxes: boxes, ``[B, n, 4]``.
+        objects: boxes of the objects, ``[B, K, 4]``, padded.
+        labels: labels of the objects, ``[B, K]`` int64, -1 where padded.
+        num_labels: number C of labels.
 
     Returns:
-        ``[B, n, C]``; 0 where there is no object of the label.
+        IoU, ``[B, n, C]``; 0 where there is no object of the label.
     """
-    return greatest_by_label(iou(boxes[:, :, None], objects[:, None]), labels, num_labels)
+    return max_by_label(iou(boxes[:, :, None], objects[:, None]), labels, num_labels)
 
 
-def greatest_by_label(values: Tensor, labels: Tensor, num_labels: int) -> Tensor:
-    """The greatest value among the objects of each label.
+def max_by_label(values: Tensor, labels: Tensor, num_labels: int) -> Tensor:
+    """Maximum value among the objects of each label.
 
     Args:
-        values: ``[B, n, K]``, none below 0.
-        labels: ``[B, K]`` int64, -1 where padded.
-        num_labels: C.
+        values: a value for each box and object, ``[B, n, K]``, not negative.
+        labels: labels of the objects, ``[B, K]`` int64, -1 where padded.
+        num_labels: number C of labels.
 
     Returns:
-        ``[B, n, C]``; 0 where there is no object of the label.
+        Maximum, ``[B, n, C]``; 0 where there is no object of the label.
     """
     number, boxes, _ = values.shape
-    # The padding has a place of its own, which is cut off at the end.
-    place = torch.where(labels < 0, num_labels, labels)[:, None].expand_as(values)
-    greatest = values.new_zeros(number, boxes, num_labels + 1)
-    return greatest.scatter_reduce(2, place, values, "amax")[..., :num_labels]
+    # Padding gets an index of its own, which is cut off at the end.
+    index = torch.where(labels < 0, num_labels, labels)[:, None].expand_as(values)
+    maximum = values.new_zeros(number, boxes, num_labels + 1)
+    return maximum.scatter_reduce(2, index, values, "amax")[..., :num_labels]
 
 
 def flip_horizontally(boxes: Tensor, widths: Tensor) -> Tensor:
-    """Boxes of mirrored images: ``[B, ..., 4]`` with ``[B]`` image widths in pixels."""
+    """Mirror boxes ``[B, ..., 4]`` in images of the given widths ``[B]`` in pixels."""
     widths = widths.view(len(widths), *[1] * (boxes.dim() - 2))
     return torch.stack(
         [widths - boxes[..., 2], boxes[..., 1], widths - boxes[..., 0], boxes[..., 3]], dim=-1

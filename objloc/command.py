@@ -1,5 +1,6 @@
-"""What all commands share: how threads wait, and mistakes told in one line."""
+"""Set-up of a process that runs a command, and the report of a user's mistakes."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,18 +10,24 @@ import typer
 
 from objloc.errors import ObjlocError
 
-# Before PyTorch is loaded, which is inside a command: threads that wait for each
-# other sleep instead of spinning. Spinning threads slow training down several times
-# as soon as anything else wants a processor (`python -m benchmarks.threads`).
+# Set before PyTorch is loaded, which happens inside a command: threads that wait for
+# each other sleep instead of spinning. Spinning threads make training several times
+# slower as soon as another process needs a processor (`python -m benchmarks.threads`).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Parameters of glibc's mallopt.
+_TRIM_THRESHOLD = -1
+_MMAP_MAX = -4
+_HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+"""Variable that PyTorch's allocator reads at its first tensor."""
+
 Log = Callable[[str], None]
-"""Takes a line of progress."""
+"""Function that takes a line of progress."""
 
 
 @contextmanager
-def mistakes_told() -> Iterator[None]:
-    """Run a command: a user's mistake is one line on standard error, not a traceback.
+def mistakes_reported() -> Iterator[None]:
+    """Report a user's mistake in the block as one line on standard error, not a traceback.
 
     Raises:
         typer.Exit: status 1 for a mistake, 130 for an interrupt.
@@ -28,8 +35,31 @@ def mistakes_told() -> Iterator[None]:
     try:
         yield
     except ObjlocError as error:
-        print(f"error: {error}", file=sys.stderr)  # a command's own face
+        print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def keep_freed_memory() -> bool:
+    """Make the C library keep freed memory for the next tensors of this process.
+
+    Every update allocates and frees hundreds of megabytes. By default glibc returns them
+    to the system, which clears each page before it is used again. With large tensors on a
+    virtual machine that can take as long as the arithmetic (``python -m
+    benchmarks.memory``). Where the system offers huge pages on request, PyTorch requests
+    them, so that there are fewer pages to clear. No result changes. Call it once, at the
+    start of a process and before its first tensor.
+
+    Returns:
+        Whether the settings were made; only glibc has them.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    os.environ.setdefault(_HUGE_PAGES, "1")
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and their hashes."""
+"""Write files atomically, and hash them."""
 
 import errno
 import hashlib
@@ -18,11 +18,11 @@ from objloc.errors import ObjlocError
 
 
 def repository_root() -> Path:
-    """The main workspace: what relative mirrors and the MLflow store hang from.
+    """Root of the main workspace, to which relative mirrors and the MLflow store belong.
 
-    DVC sets ``DVC_ROOT`` for its stages, and keeps it on the main workspace
-    while a queued experiment runs in a temporary copy. By hand it is the
-    nearest folder above the working one that holds ``dvc.yaml``.
+    DVC sets ``DVC_ROOT`` for its stages, to the main workspace even while a queued
+    experiment runs in a temporary copy. Without DVC the root is the nearest folder at
+    or above the working folder that holds ``dvc.yaml``.
     """
     if root := os.environ.get("DVC_ROOT"):
         return Path(root).resolve()
@@ -42,11 +42,11 @@ def file_hash(path: Path, algorithm: str = "sha256") -> str:
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
-    Temporary file in the same folder, flush, sync, rename, sync of the folder:
-    a rename without sync can lose both after a power cut.
+    A temporary file in the same folder is flushed, synced and renamed, and the folder
+    is synced: a rename without sync can lose both contents in a power cut.
 
     Raises:
-        ObjlocError: the disk is full or the folder not writable.
+        ObjlocError: the disk is full or the folder is not writable.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
@@ -57,7 +57,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            # mkstemp makes files private; the umask decides for ordinary ones.
+            # mkstemp makes files private; give them the permissions of ordinary files.
             umask = os.umask(0)
             os.umask(umask)
             Path(temporary).chmod(0o666 & ~umask)
@@ -75,17 +75,17 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with two spaces of indent, keys in the order given, a line end, no NaN.
+    """Write JSON with an indent of two spaces, unsorted keys and a final line end.
 
     Raises:
         ObjlocError: the file cannot be written.
-        ValueError: a number is not finite (JSON has no word for it).
+        ValueError: a number is not finite, which JSON cannot express.
     """
     write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def write_yaml(path: Path, value: Any) -> None:
-    """Write plain values as YAML, keys in the order given.
+    """Write plain values as YAML with unsorted keys.
 
     Raises:
         ObjlocError: the file cannot be written.
@@ -164,19 +164,18 @@ def _publish(temporary: Path, folder: Path, obsolete: Sequence[str]) -> None:
 
 @contextmanager
 def folder_written_whole(path: Path, marker: str) -> Iterator[Path]:
-    """Give a temporary folder that becomes ``path`` if the block succeeds.
+    """Yield a temporary folder that becomes ``path`` if the block succeeds.
 
     An error inside leaves no partial output: the temporary folder is removed
     and an earlier ``path`` stays as it was.
 
     Args:
-        path: the folder to write.
-        marker: a file that every earlier output holds. A folder that is neither
-            empty nor holds it is somebody else's, and is not replaced.
+        path: folder to write.
+        marker: name of a file that every earlier output holds. A folder that is not
+            empty and lacks it was made by somebody else, and is not replaced.
 
     Raises:
-        ObjlocError: ``path`` is a file or somebody else's folder, or can't be
-            written.
+        ObjlocError: ``path`` is a file, was made by somebody else, or can't be written.
     """
     if path.exists() and not path.is_dir():
         raise ObjlocError(f"{path}: expected a folder to write; found a file")

@@ -31,7 +31,7 @@ class Pace:
         self._began = self._last_line = time.monotonic()
 
     def line_due(self) -> bool:
-        """Whether the last line is ``LINE_EVERY`` seconds old."""
+        """Whether ``LINE_EVERY`` seconds have passed since the last line."""
         return time.monotonic() - self._last_line >= LINE_EVERY
 
     def line_shown(self) -> None:
@@ -39,11 +39,11 @@ class Pace:
         self._last_line = time.monotonic()
 
     def rate(self, done: float) -> float:
-        """Amount per second, of which ``done`` was done since the start."""
+        """Speed, in units per second, if ``done`` units were done since the start."""
         return done / max(1e-3, time.monotonic() - self._began)
 
     def left(self, done: float, rest: float) -> str:
-        """Time that the rest will take as ``minutes:seconds``; ``?`` while nothing is done."""
+        """Estimated time for the rest as ``minutes:seconds``; ``?`` while nothing is done."""
         rate = self.rate(done)
         if rate <= 0:
             return "?"
@@ -59,7 +59,7 @@ def progress(label: str, total: int, unit: Unit, start: int = 0) -> Iterator[Cal
         label: name of the work.
         total: amount of work, in units.
         unit: unit of ``total``.
-        start: amount that is there already; it counts as done, not towards the speed.
+        start: amount done before; it counts as done but not towards the speed.
 
     Yields:
         A function to call with the number of units just done.
@@ -81,7 +81,7 @@ def progress(label: str, total: int, unit: Unit, start: int = 0) -> Iterator[Cal
 
 
 class _Lines:
-    """The same progress as lines of text, for logs."""
+    """Progress as lines of text, for logs."""
 
     def __init__(self, label: str, total: int, unit: Unit, start: int) -> None:
         self._label, self._total, self._unit = label, total, unit

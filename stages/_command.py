@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from objloc.command import mistakes_told
-from objloc.memory import keep_freed_memory
+from objloc.command import keep_freed_memory, mistakes_reported
 
 ParamsFile = Annotated[
     Path, typer.Option("--params", help="The parameter file.", show_default=True)
@@ -31,7 +30,7 @@ def run_command(function: Callable[..., None]) -> None:
     @functools.wraps(function)
     def guarded(*args: object, **kwargs: object) -> None:
         keep_freed_memory()
-        with mistakes_told():
+        with mistakes_reported():
             function(*args, **kwargs)
 
     # Rich markup would swallow the brackets of [cat].

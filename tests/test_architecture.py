@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.imports import ROOT, imported
 
 ROWS = (
-    ("__init__", "params", "box", "command", "errors", "files", "memory", "progress", "templates",
+    ("__init__", "params", "box", "command", "errors", "files", "progress", "templates",
      "tracking", "wording"),
     ("scenes",),
     ("data",),

@@ -5,7 +5,7 @@ import sys
 import pytest
 import typer
 
-from objloc.command import mistakes_told
+from objloc.command import mistakes_reported
 from objloc.errors import ObjlocError
 
 
@@ -20,16 +20,16 @@ from objloc.errors import ObjlocError
 def test_a_mistake_is_one_line_and_a_status(
     error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(typer.Exit) as caught, mistakes_told():
+    with pytest.raises(typer.Exit) as caught, mistakes_reported():
         raise error
     assert caught.value.exit_code == status
     assert capsys.readouterr() == ("", f"{line}\n")
 
 
 def test_any_other_error_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ZeroDivisionError), mistakes_told():
+    with pytest.raises(ZeroDivisionError), mistakes_reported():
         1 / 0  # noqa: B018
-    with mistakes_told():
+    with mistakes_reported():
         pass
     assert capsys.readouterr() == ("", "")
 
@@ -43,3 +43,20 @@ def test_threads_wait_asleep_unless_the_user_says_otherwise(given: str | None, f
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="settings of glibc")
+@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("0", "0")])
+def test_huge_pages_are_requested_unless_the_user_decides(given: str | None, found: str) -> None:
+    name = "THP_MEM_ALLOC_ENABLE"
+    environment = {key: text for key, text in os.environ.items() if key != name}
+    script = (
+        "import os; from objloc.command import keep_freed_memory; keep_freed_memory(); "
+        f"print(os.environ['{name}'])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment | ({name: given} if given else {}),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.strip() == found

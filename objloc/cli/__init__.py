@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from objloc import __version__
-from objloc.command import mistakes_told
+from objloc.command import mistakes_reported
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand
@@ -61,7 +61,7 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; errors are reported in one line."""
-        with mistakes_told():
+        with mistakes_reported():
             return super().invoke(ctx)
 
 

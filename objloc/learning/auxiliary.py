@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objloc.box import area, greatest_by_label, iou, quarter, quarters
+from objloc.box import area, iou, max_by_label, quarter, quarters
 from objloc.learning.batch import Batch
 from objloc.mdp.action import Moves, steps_between
 from objloc.network.q_network import QNetwork
@@ -93,7 +93,7 @@ def coverage_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels
     low = torch.maximum(boxes[:, None, :2], objects[..., :2])
     high = torch.minimum(boxes[:, None, 2:], objects[..., 2:])
     inside = (high - low).clamp(min=0).prod(dim=-1) / area(objects).clamp(min=1e-9)
-    return greatest_by_label(inside[:, None], labels, num_labels)[:, 0]
+    return max_by_label(inside[:, None], labels, num_labels)[:, 0]
 
 
 def step_loss(batch: Batch, pairs: Pairs, steps: Tensor, min_iou: float) -> Tensor:

@@ -1,14 +1,14 @@
-"""Runs and registered models: the only room that knows MLflow.
+"""Runs and registered models: the only room that uses MLflow.
 
-``run`` follows a training and finds its run again by the model's hash;
-``provenance`` tells its commit; ``restore`` fills a run from files; ``registry``
-versions models and moves aliases; ``models`` fetches them back.
+``run`` logs a training and finds its run by the model's hash; ``provenance`` reads
+the commit of a run; ``restore`` fills a run from files; ``registry`` versions models
+and moves aliases; ``models`` fetches registered models.
 """
 
 import os
 
-# Before MLflow is imported: it would report its use over the network, wait for
-# minutes where a server does not answer, and draw bars for local copies.
+# Set before MLflow is imported. By default it reports its use over the network, waits
+# for minutes if a server does not answer, and draws bars for local copies.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")

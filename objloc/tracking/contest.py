@@ -1,4 +1,4 @@
-"""Contests: which models may be compared, by which figure, and for which alias."""
+"""Contests: which models are comparable, by which figure, and for which alias."""
 
 import hashlib
 import json
@@ -10,15 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Contest:
-    """What models must share for one to be called better than another.
+    """Conditions that models must have in common to be compared.
 
     Attributes:
-        data: name of the shards the models learned from and were measured on.
+        data: name of the shards for training and evaluation.
         data_hash: hash of these shards.
-        categories: the categories that the agents know.
-        metric: dotted name of the figure compared.
-        image_set: the set that training validated on; never a test set.
-        conditions: how it was measured, as far as that decides the figure.
+        categories: categories that the agents know.
+        metric: dotted name of the figure that is compared.
+        image_set: image set of validation in training; never a test set.
+        conditions: parameters of the evaluation that affect the figure.
     """
 
     data: str
@@ -30,7 +30,7 @@ class Contest:
 
     @property
     def id(self) -> str:
-        """Eight hexadecimal digits that two contests do not share."""
+        """Eight hexadecimal digits that identify the contest."""
         parts = [
             self.data_hash,
             sorted(self.categories),
@@ -59,7 +59,7 @@ class Entry:
 
     Attributes:
         contest: the contest.
-        sha256: hash of the checkpoint.
+        sha256: SHA-256 of the checkpoint.
         value: the model's figure; None if it could not be measured.
     """
 
@@ -72,7 +72,7 @@ class Entry:
         return f"{self.contest}: {value}"
 
     def summary(self) -> dict[str, Any]:
-        """Plain values for a file; the same model always has the same."""
+        """Plain values for a file; always the same for the same model."""
         contest = self.contest
         return {
             "sha256": self.sha256,

@@ -1,4 +1,4 @@
-"""Parameters, metrics and files as MLflow takes them: flat, in batches."""
+"""Log parameters, metrics and files as MLflow requires: flat, in batches."""
 
 import json
 import math
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
+    """Flatten a nested mapping: ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``."""
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
@@ -29,7 +29,7 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def as_metrics(values: Mapping[str, Any], step: int = 0) -> list[Metric]:
-    """What of a flat mapping is a number, as of now; what is missing or nan is left out."""
+    """Convert the numbers of a flat mapping to metrics, dated now; None and nan are left out."""
     now = int(time.time() * 1000)
     return [
         Metric(key, float(value), now, step)
@@ -39,13 +39,13 @@ def as_metrics(values: Mapping[str, Any], step: int = 0) -> list[Metric]:
 
 
 def log_metrics(client: MlflowClient, run_id: str, metrics: Sequence[Metric]) -> None:
-    """Write any number of metrics in as few turns as MLflow allows."""
+    """Write any number of metrics in as few requests as MLflow allows."""
     for some in _batches(metrics, _METRICS_AT_ONCE):
         client.log_batch(run_id, metrics=some)
 
 
 def log_values(client: MlflowClient, run_id: str, nested: Mapping[str, Any]) -> None:
-    """Write nested final values, unless the run has them already."""
+    """Write nested final values that the run does not have yet."""
     known = client.get_run(run_id).data.metrics
     log_metrics(
         client,
@@ -57,8 +57,8 @@ def log_values(client: MlflowClient, run_id: str, nested: Mapping[str, Any]) -> 
 def log_params(client: MlflowClient, run_id: str, params: Mapping[str, Any]) -> None:
     """Write nested parameters under dotted keys.
 
-    A run keeps the first value of a parameter; one that an extended run changes
-    (the number of passes, a time limit) becomes a tag ``resumed.KEY``.
+    A run keeps the first value of a parameter. A value that an extended run changes
+    (the number of passes, a time limit) becomes the tag ``resumed.KEY``.
     """
     flat = {
         key: (value if isinstance(value, str) else json.dumps(value))[:_LONGEST_PARAM]

@@ -1,4 +1,4 @@
-"""A training's run folder, as a run of MLflow holds it."""
+"""Write the run folder of a training into a run of MLflow."""
 
 import csv
 import json
@@ -13,17 +13,17 @@ from objloc.tracking.entries import as_metrics, log_file, log_metrics, log_param
 _PARAMS, _COMMAND = "params.yaml", "command.txt"
 _HISTORY, _METRICS = "history.csv", "metrics.json"
 _FILES = (_PARAMS, _COMMAND, _HISTORY, _METRICS, "environment.txt", "plots")
-"""What is kept as artifacts: not the models, which registration keeps, nor
-anything else, since a checkpoint may lie in any folder."""
+"""Files that become artifacts. Models are left to registration, and other files are not
+taken, since a checkpoint may lie in any folder."""
 
 
 def complete_run(client: MlflowClient, run_id: str, folder: Path) -> None:
-    """Write what a run lacks of a run folder: parameters, command, metrics, files.
+    """Complete a run from a run folder: parameters, command, metrics, files.
 
     Args:
-        client: of the store.
-        run_id: the run.
-        folder: may lack any of them.
+        client: client of the store.
+        run_id: id of the run.
+        folder: run folder; any of the files may be missing.
     """
     if (folder / _PARAMS).is_file():
         text = (folder / _PARAMS).read_text("utf-8")
@@ -40,7 +40,7 @@ def complete_run(client: MlflowClient, run_id: str, folder: Path) -> None:
 
 
 def _read_history(path: Path) -> list[Metric]:
-    """A table of one row a validation: the first column is the step, all are metrics."""
+    """Read a table with one row per validation: the first column is the step, all are metrics."""
     metrics: list[Metric] = []
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -51,7 +51,7 @@ def _read_history(path: Path) -> list[Metric]:
 
 
 def _missing(client: MlflowClient, run_id: str, metrics: list[Metric]) -> list[Metric]:
-    """Those that the run does not hold for their step."""
+    """Metrics that the run does not have at their step."""
     known = {
         (key, old.step)
         for key in client.get_run(run_id).data.metrics

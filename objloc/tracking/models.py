@@ -1,4 +1,4 @@
-"""Registered models by their address, as files."""
+"""Fetch registered models by their address."""
 
 import re
 from pathlib import Path
@@ -22,24 +22,24 @@ from objloc.tracking.store import (
 )
 
 REMEDY = "`make run` registers one; a checkpoint's path will do as well"
-"""What helps whoever asks for a model where none is registered."""
+"""Advice in the error message when no model is registered."""
 
 CHECKPOINT = "artifacts/checkpoint.pt"
-"""Where the checkpoint lies in a registered model."""
+"""Path of the checkpoint in a registered model."""
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[0-9]+)|@(?P<alias>[\w-]+))")
 
 
 def download_model(model: str) -> Path:
-    """The checkpoint of a model.
+    """Fetch the checkpoint of a model.
 
     Args:
-        model: a path, which is given back as it is, or a registered model:
+        model: a path, which is returned unchanged, or a registered model:
             ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``.
 
     Raises:
-        ObjlocError: no such model, version or alias (what there is is listed);
-            its files are gone or damaged.
+        ObjlocError: there is no such model, version or alias (the message lists those
+            there are); its files are missing or damaged.
     """
     if not model.startswith("models:"):
         return Path(model)
@@ -48,15 +48,15 @@ def download_model(model: str) -> Path:
 
 
 def find_model(name: str) -> Path:
-    """The checkpoint of a registered model by a short name; makes no store.
+    """Fetch the checkpoint of a registered model by a short name; creates no store.
 
     Args:
-        name: an alias or a number of the default model, as ``champion`` or ``3``;
-            or a whole address, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        name: alias or version of the default model, such as ``champion`` or ``3``; or a
+            whole address, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
 
     Raises:
-        ObjlocError: no store or no such model, with what to do; its files are
-            gone or damaged.
+        ObjlocError: there is no store or no such model (the message says what to do);
+            its files are missing or damaged.
     """
     address = name
     if not name.startswith("models:"):
@@ -71,18 +71,18 @@ def find_model(name: str) -> Path:
 
 
 def resolve_init(init_from: str | None, init_sha256: str | None) -> Path | None:
-    """The checkpoint that a warm start begins from, checked by its hash.
+    """Fetch the checkpoint of a warm start and verify its hash.
 
-    A registered model must be named by its number: the parameters decide a run,
-    and an alias may name another model tomorrow.
+    A registered model must be given by its version number: parameters determine a run,
+    but an alias may name another model later.
 
     Args:
         init_from: ``train.init_from``.
         init_sha256: ``train.init_sha256``.
 
     Raises:
-        ObjlocError: an alias, a missing or another hash, each with what to
-            write; no such model or file.
+        ObjlocError: the address is an alias, or the hash is missing or differs (the
+            message says what to write); there is no such model or file.
     """
     if init_from is None:
         return None
@@ -114,10 +114,11 @@ def resolve_init(init_from: str | None, init_sha256: str | None) -> Path | None:
 
 
 def find_version(client: MlflowClient, address: str) -> ModelVersion:
-    """The registered version that an address names.
+    """Find the registered version that an address names.
 
     Raises:
-        ObjlocError: malformed, or there is none; says what there is.
+        ObjlocError: the address is malformed, or there is no such version (the message
+            lists those there are).
     """
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
@@ -147,10 +148,10 @@ def find_version(client: MlflowClient, address: str) -> ModelVersion:
 
 
 def checkpoint_of(client: MlflowClient, version: ModelVersion) -> Path:
-    """The checkpoint of a registered version: in place if the store is on this machine.
+    """Path of a registered version's checkpoint; not copied if the store is on this machine.
 
     Raises:
-        ObjlocError: its files are gone, damaged or not this project's.
+        ObjlocError: the files are missing, damaged or not of this project.
     """
     where = f"models:/{version.name}/{version.version}"
     try:
@@ -173,13 +174,13 @@ def checkpoint_of(client: MlflowClient, version: ModelVersion) -> Path:
 
 
 def files_are_gone(client: MlflowClient, version: ModelVersion) -> bool:
-    """The store is on this machine, and the model's files are no longer in it."""
+    """Whether the store is on this machine and no longer holds the model's files."""
     path = _local_path(client.get_model_version_download_uri(version.name, version.version))
     return path is not None and not path.is_file()
 
 
 def _local_path(source: str) -> Path | None:
-    """Where a model's checkpoint lies on this machine; None if it lies on another."""
+    """Path of a model's checkpoint on this machine; None if it lies on another."""
     if source.startswith("file:"):
         source = unquote(urlparse(source).path)
     return Path(source, CHECKPOINT) if source.startswith("/") else None

@@ -1,4 +1,7 @@
-"""Which commit made a model: what a run of MLflow knows and no file of a stage may hold."""
+"""Find the commit that trained a model.
+
+Only its run of MLflow states it. A file of a stage may not: it would differ with each commit.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +12,15 @@ from objloc.tracking.store import connect, store_uri
 
 
 def commit_of(model: Path) -> str | None:
-    """The commit that trained a model, and whether the code was changed since.
+    """The commit that trained a model, and whether the code differed from it.
 
-    Nothing is created: where there is no store, nobody knows.
+    No store is created if there is none.
 
     Args:
-        model: a checkpoint.
+        model: path of a checkpoint.
 
     Returns:
-        None if no run of this model tells.
+        The commit with remarks; None if no run of this model states it.
     """
     uri = store_uri()
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
@@ -26,14 +29,14 @@ def commit_of(model: Path) -> str | None:
     with harmless("this command"):
         client = connect()
         run_id = newest_run(client, model_sha256=file_hash(model))
-        found.append(None if run_id is None else _told(client.get_run(run_id).data.tags))
+        found.append(None if run_id is None else _described(client.get_run(run_id).data.tags))
     return found[0] if found else None
 
 
-def _told(tags: Mapping[str, str]) -> str | None:
+def _described(tags: Mapping[str, str]) -> str | None:
     if "git_commit" not in tags:
         return None
     changed = " with changes" if tags.get("git_dirty") == "true" else ""
-    # Made anew from files: it tells the commit of that moment.
+    # A run restored from files has the commit of the restoration.
     restored = ", of a run restored from files" if tags.get("restored") == "true" else ""
     return f"{tags['git_commit']}{changed}{restored}"

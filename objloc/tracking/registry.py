@@ -1,4 +1,4 @@
-"""Registered versions of models, and the aliases that move to the best."""
+"""Register versions of models and move aliases to the best."""
 
 import json
 import tempfile
@@ -22,27 +22,27 @@ from objloc.tracking.run import run_tags
 from objloc.tracking.store import connect, experiment_id, global_store, store_error, store_lock
 
 CHAMPION = "champion"
-"""The alias of the first contest there was."""
+"""Alias of the first contest."""
 
 CARD = "model_card.md"
-"""The card's name: in the run's artifacts, and among the model's."""
+"""File name of the model card in the artifacts of the run and of the model."""
 
 REQUIREMENTS = (
     "mlflow", "numpy", "pandas", "pillow", "pydantic", "ruamel.yaml", "torch", "webdataset",
 )  # fmt: skip
-"""Packages that a registered model needs to be loaded and asked."""
+"""Packages that a registered model needs."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """How a model is asked: its code and what goes in and comes out.
+    """Code, signature and documentation of a model to register.
 
     Attributes:
-        code: a file in the ``models from code`` manner of MLflow.
-        folder: the package that the code imports, which goes with the model.
-        signature: of its input and output.
-        example: an input.
-        card: what to know of it, in Markdown.
+        code: path of a script for MLflow's ``models from code``.
+        folder: path of the package that the script imports; kept with the model.
+        signature: signature of input and output.
+        example: example of an input.
+        card: text of the model card, in Markdown.
     """
 
     code: Path
@@ -54,12 +54,12 @@ class Package:
 
 @dataclass(frozen=True)
 class Registration:
-    """What registering did.
+    """Result of a registration.
 
     Attributes:
         version: number of the registered version.
-        created: it is new.
-        aliases: one sentence for each alias the model competes for.
+        created: whether the version is new.
+        aliases: one sentence for each alias that the model competes for.
     """
 
     version: str
@@ -70,17 +70,17 @@ class Registration:
 def register(
     train: Path, evaluate: Path, name: str, entry: Entry, package: Package
 ) -> Registration:
-    """Register a trained model, in the run that made it, with what was measured.
+    """Register a trained model in the run that made it, together with its metrics.
 
-    The run is made from files if training came from the cache or the store was
-    lost; what it lacks is filled in. Registering twice makes one version.
+    If training came from the cache or the store was lost, the run is restored from
+    files; an incomplete run is completed. Registering twice makes one version.
 
     Args:
         train: run folder of the training.
-        evaluate: what was measured of its model.
-        name: of the registered model.
-        entry: what the model scored in which contest.
-        package: how it is asked.
+        evaluate: output folder of the evaluation.
+        name: name of the registered model.
+        entry: contest and figure of the model.
+        package: code, signature and card of the model.
 
     Raises:
         ObjlocError: the store fails.
@@ -97,24 +97,24 @@ def register(
             if path.exists():
                 log_file(client, run_id, path, "evaluate")
         client.log_text(run_id, package.card, CARD)
-        # Two processes take turns: neither decides by what the other is changing.
-        # MLflow looks a version's source up in its global store, not the client's.
+        # Under a lock, so that no process decides on the basis of what another is changing.
+        # MLflow looks up a version's source in its global store, not in the client's.
         with store_lock("registry", patience=600.0), global_store():
             registry = _Registry(client, name, entry)
             version, created = registry.version(run_id, checkpoint, package)
-            told = registry.compete(version)
+            aliases = registry.compete(version)
     except (MlflowException, OSError) as error:
         raise store_error(error) from error
-    return Registration(version, created, told)
+    return Registration(version, created, aliases)
 
 
 class _Registry:
-    """One registered model, and one entry to it.
+    """A registered model, and an entry that competes in it.
 
     Args:
-        client: of the store.
-        name: of the registered model.
-        entry: what a model scored in which contest.
+        client: client of the store.
+        name: name of the registered model.
+        entry: contest and figure of the model that competes.
     """
 
     def __init__(self, client: MlflowClient, name: str, entry: Entry) -> None:
@@ -124,7 +124,7 @@ class _Registry:
         self._contest = entry.contest
 
     def version(self, run_id: str, checkpoint: Path, package: Package) -> tuple[str, bool]:
-        """Number of the version that holds this very model, and whether it is new."""
+        """Find or create the version of this model: its number, and whether it is new."""
         client, name, sha256 = self._client, self._name, self._entry.sha256
         if not any(model.name == name for model in client.search_registered_models()):
             client.create_registered_model(
@@ -148,7 +148,7 @@ class _Registry:
         return number, not whole
 
     def compete(self, number: str) -> tuple[str, ...]:
-        """Let a version compete for its contest's alias and for ``champion``."""
+        """Let a version compete for its contest's alias and ``champion``; report the results."""
         value = self._entry.value
         if value is None:
             return (f"{self._entry}: no alias moves",)
@@ -158,7 +158,7 @@ class _Registry:
         )
 
     def _move(self, alias: str, number: str, value: float) -> str:
-        """Move an alias to a better model of the same contest; say what was done and why."""
+        """Move an alias to a better model of the same contest; report what was done and why."""
         holder = self._client.get_registered_model(self._name).aliases.get(alias)
         if holder is not None and str(holder) == number:
             return f"version {number}, as before"
@@ -182,7 +182,7 @@ class _Registry:
         return f"version {number} ({reason})"
 
     def _tags(self, run_id: str) -> dict[str, str]:
-        """What a version is known by."""
+        """Tags that describe a version."""
         contest, value = self._contest, self._entry.value
         tags = {
             "data": contest.data,

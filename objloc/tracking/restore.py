@@ -1,4 +1,4 @@
-"""What later stages write into a training's run, which is made again if it is lost."""
+"""Write results of later stages into a training's run, which is restored if it was lost."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,20 +23,19 @@ def log_to_run_of(
     data_hash: str = "",
     categories: Sequence[str] = (),
 ) -> str | None:
-    """Write into the run that made a model; a store that fails is told of in one line.
+    """Write into the run that made a model; a failing store is logged in one line.
 
-    If there is no such run (its training came from the cache, the store was
-    lost, or the model from elsewhere), one is made from the files that lie
-    beside the model.
+    If there is no such run (training came from the cache, the store was lost, or the
+    model is from elsewhere), it is restored from the files beside the model.
 
     Args:
-        model: a checkpoint.
+        model: path of a checkpoint.
         metrics: nested numbers, written under dotted keys.
         artifacts: files, and folders that keep their names.
-        folder: where in the run's artifacts.
-        data: name of the shards the model learned from, for a run that must be made.
-        data_hash: their hash.
-        categories: of the model.
+        folder: folder among the run's artifacts.
+        data: name of the shards of training, for a run that is restored.
+        data_hash: hash of these shards.
+        categories: categories of the model.
 
     Returns:
         The run's id; None if the store fails.
@@ -53,7 +52,7 @@ def log_to_run_of(
 
 
 def run_of(client: MlflowClient, model: Path, sha256: str, tags: Mapping[str, str]) -> str:
-    """Id of the run that made a model; made from files, and tagged so, if there is none."""
+    """Id of the run that made a model; if there is none, it is restored from files and tagged."""
     with store_lock():
         run_id = newest_run(client, model_sha256=sha256)
         if run_id is not None:

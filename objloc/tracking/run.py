@@ -1,4 +1,4 @@
-"""The run of a training: opened by it, found again by its model's hash."""
+"""The run of a training: opened by the training, found later by the model's hash."""
 
 import getpass
 import logging
@@ -23,7 +23,7 @@ from objloc.tracking.store import connect, experiment_id, shown_uri, state_folde
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 
 RETRY_SECONDS = 60.0
-"""How long a store that failed in the midst of a run is left alone."""
+"""Seconds until a store that failed during a run is tried again."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,15 +31,14 @@ _LOGGER = logging.getLogger(__name__)
 class TrainingRun:
     """One run of MLflow for one training.
 
-    It never breaks the training: a store that fails is told of once, in one
-    line. What could not be written is kept and tried again; where there was no
-    store from the start, ``register`` restores the run from files.
+    It never breaks the training: a failing store is logged once, in one line. Metrics
+    that could not be written are kept and tried again. If there was no store from the
+    start, ``register`` restores the run from files.
 
-    As a context manager it ends the run: finished, killed by an interrupt, or
-    failed.
+    As a context manager it ends the run: finished, failed, or killed by an interrupt.
 
     Attributes:
-        run_id: MLflow's id; empty where there is no store.
+        run_id: MLflow's id; empty if there is no store.
     """
 
     def __init__(self) -> None:
@@ -48,7 +47,7 @@ class TrainingRun:
         self._life: filelock.BaseFileLock | None = None
         self._pending: list[Metric] = []
         self._retry_at = 0.0
-        self._told = False
+        self._logged = False
 
     @classmethod
     def start(
@@ -61,15 +60,15 @@ class TrainingRun:
         run_key: str,
         command: str,
     ) -> Self:
-        """Open a run, or go on with the one that an interrupted training left.
+        """Open a run, or continue the run of an interrupted training.
 
         Args:
             params: all parameters, nested; logged under dotted keys.
             data: name of the shards.
-            data_hash: their hash.
-            categories: of the agent.
-            run_key: hash of data and parameters, by which an interrupted
-                training is known again.
+            data_hash: hash of the shards.
+            categories: categories of the agent.
+            run_key: hash of data and parameters, which identifies an interrupted
+                training.
             command: the exact command.
         """
         run = cls()
@@ -88,14 +87,14 @@ class TrainingRun:
                     client.update_run(run_id, status="RUNNING")
                     for key, value in tags.items():
                         client.set_tag(run_id, key, value)
-                run._life = _sign_of_life(run_id)
+                run._life = _life_lock(run_id)
                 run._life.acquire(timeout=0)
             run._client, run.run_id = client, run_id
             log_params(client, run_id, params)
         return run
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Write values of one step; nan, for what was not measured, is left out."""
+        """Write values of one step; nan (not measured) is left out."""
         if self._client is None:
             return
         self._pending += as_metrics(metrics, step)
@@ -109,26 +108,26 @@ class TrainingRun:
                 log_file(self._client, self.run_id, path, folder)
 
     def log_folder(self, folder: Path) -> None:
-        """Keep what a run folder holds beside its models, and what the run lacks of it."""
+        """Complete the run from a run folder, without its models."""
         if self._client is not None:
             with self._harmless():
                 complete_run(self._client, self.run_id, folder)
 
     def set_model(self, path: Path) -> None:
-        """Tie the run to the model it made, by which later stages find it."""
+        """Tag the run with the hash of its model, by which later stages find it."""
         if self._client is not None:
             with self._harmless():
                 self._client.set_tag(self.run_id, "model_sha256", file_hash(path))
 
     def finish(self, status: Status = "FINISHED") -> None:
-        """End the run; a second time does nothing."""
+        """End the run; a second call does nothing."""
         if self._client is not None:
             self._flush()
             with self._harmless():
                 self._client.set_terminated(self.run_id, status)
         self._client = None
         if self._life is not None:
-            # Gone before it is let go: nobody may take the run for a dead one.
+            # Delete the lock before releasing it, so that nobody takes the run for a dead one.
             Path(self._life.lock_file).unlink(missing_ok=True)
             self._life.release()
             self._life = None
@@ -158,40 +157,40 @@ class TrainingRun:
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:
-        """Tell of the first failure in one line; let training go on."""
-        with harmless("training", silent=self._told) as failed:
+        """Log the first failure in one line; let training go on."""
+        with harmless("training", silent=self._logged) as failures:
             yield
-        self._told = self._told or bool(failed)
+        self._logged = self._logged or bool(failures)
 
 
 @contextmanager
 def harmless(what: str, *, silent: bool = False) -> Iterator[list[str]]:
-    """Turn any failure of the store in the block into one line on the log.
+    """Turn any failure of the store in the block into one line in the log.
 
     Args:
-        what: goes on without it.
-        silent: it was told before.
+        what: the process that continues without the store, for the message.
+        silent: whether the failure is not logged.
 
     Yields:
-        A list that holds the line after a failure.
+        A list that holds the message after a failure.
     """
-    told: list[str] = []
+    failures: list[str] = []
     try:
-        yield told
-    # Whatever MLflow, its database or the network come up with: results matter
-    # more than their log.
+        yield failures
+    # Any error of MLflow, its database or the network: results matter more than
+    # their log.
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        told.append(f"MLflow at {shown_uri()} fails, {what} goes on without it: {reason}")
+        failures.append(f"MLflow at {shown_uri()} fails, {what} goes on without it: {reason}")
         if not silent:
-            _LOGGER.warning(told[0])
+            _LOGGER.warning(failures[0])
 
 
 def run_tags(data: str, data_hash: str, categories: Sequence[str]) -> dict[str, str]:
-    """Where a model comes from: commit, experiment, data."""
+    """Tags that state the origin of a model: commit, experiment, data."""
     commit = _git("rev-parse", "HEAD")
-    # Parameters are logged, dvc.lock says what was run, and DVC removes outs that git
-    # holds before it makes them anew: the rest is code.
+    # Only code counts: parameters are logged, dvc.lock records what was run, and DVC
+    # removes outs that git holds before it makes them again.
     changed = _git(
         "status", "--porcelain", "--untracked-files=no", "--",
         ":/", ":(top,exclude)dvc.lock", ":(top,exclude)params.yaml",
@@ -206,7 +205,7 @@ def run_tags(data: str, data_hash: str, categories: Sequence[str]) -> dict[str, 
         "git_dirty": str(bool(changed)).lower() if commit else "",
         "dvc_exp_name": os.environ.get("DVC_EXP_NAME", ""),
         "dvc_exp_baseline_rev": os.environ.get("DVC_EXP_BASELINE_REV", ""),
-        # The names under which MLflow's pages show them.
+        # MLflow's pages show these tags.
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": "stages.train",
         "mlflow.user": _user(),
@@ -215,7 +214,7 @@ def run_tags(data: str, data_hash: str, categories: Sequence[str]) -> dict[str, 
 
 
 def create_run(client: MlflowClient, tags: Mapping[str, str]) -> str:
-    """Open a run, named after its DVC experiment or its data and categories."""
+    """Open a run, named after its DVC experiment, or after its data and categories."""
     categories = [name for name in tags.get("categories", "").split(",") if name]
     listed = ", ".join(categories) if len(categories) < 4 else f"{len(categories)} categories"
     name = tags.get("dvc_exp_name") or f"{tags.get('data', '')} {listed}".strip()
@@ -224,7 +223,7 @@ def create_run(client: MlflowClient, tags: Mapping[str, str]) -> str:
 
 
 def find_run(*, model_sha256: str | None = None, run_key: str | None = None) -> str | None:
-    """Id of the newest run with this model or key; None if there is none.
+    """Find the id of the newest run with this model or key; None if there is none.
 
     Raises:
         ObjlocError: the store cannot be reached.
@@ -233,7 +232,7 @@ def find_run(*, model_sha256: str | None = None, run_key: str | None = None) -> 
 
 
 def newest_run(client: MlflowClient, *, condition: str = "", **tags: str | None) -> str | None:
-    """Id of the newest run that has all these tags and meets MLflow's ``condition``."""
+    """Find the id of the newest run that has all these tags and meets MLflow's ``condition``."""
     wanted = [f"tags.{key} = '{value}'" for key, value in tags.items() if value is not None]
     found = client.search_runs(
         [experiment_id(client)],
@@ -245,16 +244,16 @@ def newest_run(client: MlflowClient, *, condition: str = "", **tags: str | None)
 
 
 def _interrupted_run(client: MlflowClient, run_key: str) -> str | None:
-    """A run of this training that ended too early."""
+    """Find the run of an earlier, interrupted attempt at this training."""
     ended = "attributes.status != 'FINISHED' and attributes.status != 'RUNNING'"
     return newest_run(client, condition=ended, run_key=run_key)
 
 
-def _sign_of_life(run_id: str) -> filelock.BaseFileLock:
-    """A lock that its process holds while it lives.
+def _life_lock(run_id: str) -> filelock.BaseFileLock:
+    """Lock that the process of a run holds while it lives.
 
-    The operating system lets go of it when the process ends, however it ends;
-    unlike a process number it is never given to another.
+    The operating system releases it when the process ends, however it ends. Unlike a
+    process id it is never reused.
     """
     folder = state_folder() / "runs"
     folder.mkdir(exist_ok=True)
@@ -264,11 +263,11 @@ def _sign_of_life(run_id: str) -> filelock.BaseFileLock:
 def _close_dead_runs(client: MlflowClient) -> None:
     """Mark as killed the runs whose process is gone.
 
-    Only runs started in this repository have a sign of life in it: those of
-    others on the same server are left alone.
+    Only runs started in this repository have a lock in it; runs of others on the same
+    server are not touched.
     """
     for path in (state_folder() / "runs").glob("*.lock"):
-        life = _sign_of_life(path.stem)
+        life = _life_lock(path.stem)
         try:
             life.acquire(timeout=0)
         except filelock.Timeout:
@@ -290,9 +289,9 @@ def _user() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the working folder; empty without git or outside a repository."""
+    """Output of git in the working folder; empty without git or outside a repository."""
     try:
-        told = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+        result = subprocess.run(  # noqa: S603 - fixed arguments, no shell
             ["git", *arguments],  # noqa: S607 - wherever the user's git is
             capture_output=True,
             text=True,
@@ -301,4 +300,4 @@ def _git(*arguments: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return told.stdout.strip() if told.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,8 +1,8 @@
-"""Where runs and models are kept, and how a process meets the store.
+"""The store of runs and models, and connections to it.
 
-The store is one SQLite file and one folder of artifacts at the root of the
-main workspace, whatever folder a queued experiment runs in;
-``MLFLOW_TRACKING_URI`` wins when it is set.
+The store is one SQLite file and one folder of artifacts at the root of the main
+workspace, even if a queued experiment runs in another folder.
+``MLFLOW_TRACKING_URI`` has precedence.
 """
 
 import logging
@@ -25,7 +25,7 @@ from objloc.files import repository_root
 
 EXPERIMENT = "objloc"
 """Name of the experiment that holds all runs."""
-# It tells on standard error what it creates and upgrades; its warnings stay.
+# MLflow logs on standard error what it creates and upgrades; keep only its warnings.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 
@@ -34,7 +34,7 @@ def store_uri() -> str:
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return uri
     database = str(repository_root() / "mlflow.db")
-    # SQLAlchemy splits an address at the question mark and undoes percent signs.
+    # SQLAlchemy splits an address at the question mark and decodes percent signs.
     return "sqlite:///" + database.replace("%", "%25").replace("?", "%3F")
 
 
@@ -44,7 +44,7 @@ def shown_uri() -> str:
 
 
 def state_folder() -> Path:
-    """The ignored folder of the main workspace that holds locks."""
+    """Folder of the main workspace for locks, ignored by git."""
     folder = repository_root() / ".objloc"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -55,11 +55,11 @@ def store_lock(name: str = "mlflow", patience: float = 120.0) -> Iterator[None]:
     """Hold a lock that all processes of this repository share.
 
     Args:
-        name: which one.
-        patience: seconds to wait for one's turn.
+        name: name of the lock.
+        patience: maximum seconds to wait.
 
     Raises:
-        ObjlocError: another process holds it for longer.
+        ObjlocError: another process holds the lock for longer.
     """
     path = state_folder() / f"{name}.lock"
     lock = filelock.FileLock(path)
@@ -74,10 +74,10 @@ def store_lock(name: str = "mlflow", patience: float = 120.0) -> Iterator[None]:
 
 
 def connect() -> MlflowClient:
-    """A client of the store, which is created if it does not exist.
+    """Connect to the store, which is created if it does not exist.
 
-    Two processes that create one SQLite store at once destroy it, so the first
-    contact of each process is made under a lock.
+    Two processes that create one SQLite store at the same time destroy it. Therefore
+    each process connects under a lock.
 
     Raises:
         ObjlocError: the store cannot be reached, opened or created.
@@ -86,7 +86,7 @@ def connect() -> MlflowClient:
         with store_lock():
             _probe(store_uri())
             client = MlflowClient(store_uri())
-            # Its registry opens the file by itself, as late as it can.
+            # The client's registry opens the file separately, at its first use.
             client.search_registered_models(max_results=1)
             _experiment(client)
         return client
@@ -95,13 +95,13 @@ def connect() -> MlflowClient:
 
 
 def visit() -> MlflowClient:
-    """A client of a store that exists, to read from: nothing is created or mended.
+    """Connect to an existing store to read from it; nothing is created or repaired.
 
     Raises:
         ObjlocError: there is no store, or it cannot be opened.
     """
     path = _database(store_uri())
-    # SQLite would make an empty file.
+    # SQLite would create an empty file.
     if path is not None and not path.is_file():
         raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found none")
     try:
@@ -112,25 +112,25 @@ def visit() -> MlflowClient:
 
 
 def store_error(error: Exception) -> ObjlocError:
-    """Whatever the store complains of, in one line."""
+    """Convert an error of the store to one line."""
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return ObjlocError(f"{shown_uri()}: MLflow's store fails: {reason or type(error).__name__}")
 
 
 def experiment_id(client: MlflowClient) -> str:
-    """Id of the project's experiment."""
+    """Id of the project's experiment in MLflow."""
     return str(_experiment(client).experiment_id)
 
 
 def _experiment(client: MlflowClient) -> Experiment:
-    """The project's experiment, created or brought back from the bin if need be."""
+    """The project's experiment, created or restored if necessary."""
     root, location = repository_root(), None
     if store_uri().startswith("sqlite:"):
-        # Absolute: a relative one would count from each process's own folder.
+        # Absolute, since a relative path depends on the folder of each process.
         location = (root / "mlruns" / EXPERIMENT).as_uri()
     found = client.get_experiment_by_name(EXPERIMENT)
     if found and "MLFLOW_TRACKING_URI" not in os.environ and found.artifact_location != location:
-        # The repository was moved or copied: what is kept from now on belongs here.
+        # The repository was moved or copied: new artifacts belong here.
         client.rename_experiment(found.experiment_id, f"{EXPERIMENT} before it came to {root}")
         found = None
     if found is None:
@@ -141,7 +141,7 @@ def _experiment(client: MlflowClient) -> Experiment:
 
 
 def _probe(uri: str) -> None:
-    """Open a SQLite file once: MLflow retries for 100 seconds what cannot be opened."""
+    """Open a SQLite file once, since MLflow retries for 100 seconds if it cannot be opened."""
     path = _database(uri)
     if path is None:
         return
@@ -151,7 +151,7 @@ def _probe(uri: str) -> None:
 
 
 def _database(uri: str) -> Path | None:
-    """The file of a SQLite store; None for other stores."""
+    """Path of a SQLite store; None for other stores."""
     if not uri.startswith("sqlite:///"):
         return None
     return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
@@ -159,12 +159,12 @@ def _database(uri: str) -> Path | None:
 
 @contextmanager
 def global_store() -> Iterator[None]:
-    """Make the store MLflow's global one within the block, as registering a model wants it."""
+    """Make the store MLflow's global one within the block, as registering a model requires."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(store_uri())
     try:
         yield
     finally:
-        # None takes the environment variable away as well, which a child
-        # process or a later call would take for the user's.
+        # None also removes the environment variable, which a child process or a later
+        # call would take for the user's.
         mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
