@@ -1,6 +1,6 @@
-"""A figure of the actions: what each does to a window, computed by the environment itself.
+"""Figure of the actions and their effect on a window, computed by the environment itself.
 
-SVG, since it is text: the same on every machine, sharp at any size.
+The figure is SVG, which is the same on every machine and sharp at any size.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from objloc.params import Mdp
 SIZE = (120, 90)
 """Width and height of the image in each panel, in pixels."""
 WINDOW = (36.0, 27.0, 84.0, 63.0)
-"""The window before each action."""
+"""Window before each action."""
 COLUMNS = 4
 _GAP, _CAPTION = 24, 22
 _STYLE = (
@@ -25,10 +25,10 @@ _STYLE = (
 
 
 def actions_figure(mdp: Mdp) -> str:
-    """A panel for each action but the trigger: the window before, dashed, and after.
+    """Draw a panel for each action but the trigger: the window before (dashed) and after it.
 
     Args:
-        mdp: whose actions and step size.
+        mdp: section with the actions and step size.
 
     Returns:
         The text of an SVG file.
@@ -44,7 +44,7 @@ def actions_figure(mdp: Mdp) -> str:
         f'width="{width}" height="{height}" role="img">',
         f"<title>What each action does to the window (step size {mdp.step_size:g})</title>",
         f"<style>{_STYLE}</style>",
-        # Opaque, so that it reads on a dark page too.
+        # Opaque, so that it is readable on a dark page too.
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for number, name in enumerate(names):

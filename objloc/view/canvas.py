@@ -13,30 +13,30 @@ Rectangle = tuple[float, float, float, float]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 CARD: Colour = (22, 26, 32)
-"""Background: dark and opaque, so that a card looks the same on any page."""
+"""Background colour: dark and opaque, so that a card looks the same on any page."""
 TRACK: Colour = (45, 52, 62)
 INK: Colour = (244, 246, 249)
 MUTED: Colour = (157, 167, 180)
 FAINT: Colour = (126, 137, 152)
 QUIET: Colour = (98, 108, 122)
-"""Bars of the actions not taken: never text."""
+"""Colour of the bars of actions not taken; never of text."""
 AGENT: Colour = (255, 176, 0)
-"""The agent's window: amber, from a palette for colour-blind readers (IBM)."""
+"""Colour of the agent's window: amber, from IBM's palette for colour-blind readers."""
 TRUTH: Colour = (94, 205, 250)
-"""The ground truth: sky blue, at the other end of the axis that most readers distinguish."""
+"""Colour of the ground truth: sky blue, which most readers distinguish from amber."""
 SHADOW: Colour = (12, 14, 18)
 BLACK: Colour = (4, 5, 7)
-"""Darker than the card: what is empty is seen to be a picture."""
+"""Colour of empty pictures: darker than the card, so that they are visible."""
 
 
 @cache
 def font(size: int) -> Font:
-    """Pillow's own font: no font file to carry, the same on every machine."""
+    """Pillow's built-in font, which is the same on every machine."""
     return ImageFont.load_default(size)
 
 
 def plain(words: str) -> str:
-    """Words in letters that the font has: accents are dropped, the rest is '?'."""
+    """Convert words to characters of the font: accents are dropped, others become '?'."""
     letters = unicodedata.normalize("NFKD", words)
     letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return letters.encode("ascii", "replace").decode("ascii")
@@ -55,13 +55,13 @@ def write(
     """Write one line of text.
 
     Args:
-        draw: on what.
-        place: of the anchor, in pixels.
-        words: see ``plain``.
-        size: of the font, in pixels.
-        colour: of the letters.
+        draw: canvas.
+        place: position of the anchor, in pixels.
+        words: text; see ``plain``.
+        size: size of the font, in pixels.
+        colour: colour of the text.
         anchor: Pillow's two letters; "ls" is left on the baseline.
-        bold: the font has no bold face; a thin outline stands for it.
+        bold: whether to outline the letters, since the font has no bold face.
     """
     stroke = size / 55 if bold else 0
     draw.text(place, plain(words), colour, font(size), anchor, stroke_width=stroke)
@@ -73,7 +73,7 @@ def width_of(words: str, size: int) -> float:
 
 
 def shortened(words: str, size: int, width: float) -> str:
-    """Words cut with dots where they are wider than a width in pixels."""
+    """Shorten words with dots to a maximum width in pixels."""
     if width_of(words, size) <= width:
         return words
     while words and width_of(words + "...", size) > width:
@@ -82,7 +82,7 @@ def shortened(words: str, size: int, width: float) -> str:
 
 
 def wrapped(words: str, size: int, width: float) -> list[str]:
-    """Words broken into lines of at most a width in pixels."""
+    """Break words into lines of a maximum width in pixels."""
     lines = [""]
     for word in words.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -94,7 +94,7 @@ def wrapped(words: str, size: int, width: float) -> list[str]:
 
 
 def bar(draw: ImageDraw.ImageDraw, area: Rectangle, colour: Colour) -> None:
-    """A filled rectangle, at least a pixel wide and high; ends are exclusive."""
+    """Draw a filled rectangle, at least a pixel wide and high; its ends are exclusive."""
     left, top, right, bottom = (round(number) for number in area)
     draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), colour)
 
@@ -102,7 +102,7 @@ def bar(draw: ImageDraw.ImageDraw, area: Rectangle, colour: Colour) -> None:
 def curve(
     image: Image.Image, points: list[tuple[float, float]], colour: Colour, width: int
 ) -> None:
-    """A smooth-edged line through points, with round ends; one point is a dot."""
+    """Draw an antialiased line through points, with round ends; a single point is a dot."""
     left, top = (math.floor(min(axis)) - width for axis in zip(*points, strict=True))
     right, bottom = (math.ceil(max(axis)) + width for axis in zip(*points, strict=True))
     finer = 4
@@ -125,17 +125,17 @@ def outline(
     dashed: bool = False,
     opacity: float = 1.0,
 ) -> None:
-    """Draw a box on an image, its line inside the box's edges.
+    """Draw a box on an image; the line lies inside the box's edges.
 
     A dark casing on both sides keeps the line visible on any photograph.
 
     Args:
-        image: RGB; changed.
-        box: in the image's pixels; drawn where it lies inside the image.
-        colour: of the line.
-        width: of the line in pixels, casing not counted.
-        dashed: draw dashes.
-        opacity: 0 to 1.
+        image: RGB image, changed in place.
+        box: box in the image's pixels; only the part inside the image is drawn.
+        colour: colour of the line.
+        width: width of the line in pixels, without the casing.
+        dashed: whether the line is dashed.
+        opacity: opacity of the line, 0 to 1.
     """
     pieces = _pieces(box, image.size, width, dashed)
     for left, top, right, bottom in pieces:
@@ -154,7 +154,7 @@ def _blend(
 def _pieces(
     box: Coordinates, size: tuple[int, int], width: int, dashed: bool
 ) -> list[tuple[int, int, int, int]]:
-    """A box's line as filled rectangles; undivided ones do not overlap at the corners."""
+    """Split a box's line into filled rectangles; solid ones do not overlap at the corners."""
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(size[0], round(box[2])), min(size[1], round(box[3]))
     right, bottom = max(right, left + 2 * width), max(bottom, top + 2 * width)
@@ -169,7 +169,7 @@ def _pieces(
 
 
 def _dashes(start: int, end: int, width: int) -> list[tuple[int, int]]:
-    """Dashes that begin and end a line with a full dash, so that corners close."""
+    """Start and end of each dash; the first and the last are whole, so that corners close."""
     dash = 3 * width
     if end - start < 3 * dash:
         return [(start, end)]

@@ -1,4 +1,4 @@
-"""What the network's convolutions answer to an image, and what the first one looks for."""
+"""Pictures of the network's convolutions: activations for an image, and the first filters."""
 
 from pathlib import Path
 
@@ -21,18 +21,18 @@ from objloc.view.canvas import AGENT, BLACK, CARD
 from objloc.view.sheet import Tile, contact_sheet, png
 
 _HEIGHT = 96
-"""Of a filter's picture on the contact sheet, in pixels."""
+"""Height of a filter's picture on the contact sheet, in pixels."""
 _ENLARGED = 240
-"""Height of a filter's own file, in pixels."""
+"""Height of a filter's picture in a file of its own, in pixels."""
 _ROW = 1000
-"""Contact sheets are about so many pixels wide."""
+"""Approximate width of a contact sheet, in pixels."""
 
 
 def pick_layer(layers: dict[str, nn.Module], asked: str | int) -> str:
-    """The name of a layer asked for by name or by number from 1.
+    """Find the name of a layer, given by name or by number from 1.
 
     Raises:
-        ObjlocError: no such layer; lists them all.
+        ObjlocError: there is no such layer; the message lists all layers.
     """
     names = list(layers)
     text = str(asked).strip()
@@ -46,18 +46,17 @@ def pick_layer(layers: dict[str, nn.Module], asked: str | int) -> str:
 
 @torch.no_grad()
 def activations(network: Valuer, image: ImageBatch, name: str) -> Tensor:
-    """What a convolution's filters answer to a whole image, after normalisation and ReLU.
+    """Activations of a convolution for a whole image, after normalisation and ReLU.
 
-    An encoder that cuts windows out of the image is given the window of the
-    whole image.
+    An encoder that crops windows from the image gets the window of the whole image.
 
     Args:
-        network: in evaluation mode.
-        image: one.
-        name: of the layer, one of ``network.layers()``.
+        network: network in evaluation mode.
+        image: batch of one image.
+        name: name of the layer, one of ``network.layers()``.
 
     Returns:
-        ``[filters, h, w]`` float32, zero or more.
+        ``[filters, h, w]`` float32, not negative.
     """
     seen: dict[str, Tensor] = {}
 
@@ -65,7 +64,7 @@ def activations(network: Valuer, image: ImageBatch, name: str) -> Tensor:
         seen["answer"] = output
 
     def keep_normalised(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # Only the normalisation that takes the layer's own output belongs to it.
+        # Only the normalisation of the layer's own output counts.
         if inputs[0] is seen.get("answer"):
             seen["answer"] = output
 
@@ -89,7 +88,7 @@ def activations(network: Valuer, image: ImageBatch, name: str) -> Tensor:
 
 
 def glow(values: NDArray[np.float32]) -> Image.Image:
-    """Values from 0 to 1 as colours from black, over amber, to near white.
+    """Map values from 0 to 1 to colours from black, through amber, to near white.
 
     Args:
         values: ``[h, w]``.
@@ -101,21 +100,21 @@ def glow(values: NDArray[np.float32]) -> Image.Image:
 
 
 def activation_pictures(maps: Tensor) -> list[Image.Image]:
-    """Each filter's answers as a picture of their own size, scaled by its own largest."""
+    """Pictures of the filters' activations, each scaled by its own maximum."""
     largest = maps.amax(dim=(1, 2), keepdim=True)
     scaled = torch.where(largest > 0, maps / largest.clamp(min=1e-12), 0.0)
     return [glow(each.numpy()) for each in scaled]
 
 
 def kernel_pictures(weights: Tensor, colour: bool) -> list[Image.Image]:
-    """Each filter's weights as a picture: mid-grey is zero, one scale for each filter.
+    """Pictures of the filters' weights; mid-grey is zero, each filter has its own scale.
 
-    Weights for the windows of several steps stand side by side, oldest left, with
-    a gap as wide as one weight.
+    Weights for the windows of several steps are side by side, the oldest on the left,
+    with a gap as wide as one weight.
 
     Args:
         weights: ``[filters, channels, kh, kw]``.
-        colour: each window has three channels, to be shown as red, green and blue.
+        colour: whether each window has three channels, shown as red, green and blue.
     """
     number, channels, high, wide = weights.shape
     depth = 3 if colour and channels % 3 == 0 else 1
@@ -133,7 +132,7 @@ def kernel_pictures(weights: Tensor, colour: bool) -> list[Image.Image]:
 
 
 def enlarged(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A picture in another size, every one of its pixels a visible cell."""
+    """Enlarge a picture so that each of its pixels is a visible cell."""
     return picture.resize(size, Image.Resampling.NEAREST)
 
 
@@ -145,16 +144,16 @@ def layer_pictures(
     Args:
         checkpoint: the agent.
         sample: the image.
-        photograph: the same, decoded.
+        photograph: the same image, decoded.
         asked: name of a layer, or its number from 1.
 
     Returns:
-        Relative path to PNG bytes: ``activations_<layer>.png`` and
-        ``filters_<layer>.png`` are contact sheets, folders of the same names hold
-        a file for each filter.
+        PNG bytes by relative path: ``activations_<layer>.png`` and
+        ``filters_<layer>.png`` are contact sheets; folders of the same names hold a
+        file for each filter.
 
     Raises:
-        ObjlocError: no such layer.
+        ObjlocError: there is no such layer.
     """
     network = checkpoint.network()
     name = pick_layer(network.layers(), asked)
@@ -174,7 +173,7 @@ def layer_pictures(
 def _activation_files(
     name: str, maps: Tensor, photograph: Image.Image, image_id: str
 ) -> dict[str, bytes]:
-    # The network saw a square; the pictures have the photograph's shape again.
+    # The network saw a square; restore the photograph's aspect ratio.
     ratio = min(3.0, max(1 / 3, photograph.width / photograph.height))
     tile = (round(_HEIGHT * ratio), _HEIGHT)
     own = (round(_ENLARGED * ratio), _ENLARGED)
@@ -226,10 +225,10 @@ def _kernel_files(name: str, pictures: list[Image.Image]) -> dict[str, bytes]:
 
 
 def one_sample(shards: Path, image_set: str, image_id: str | None) -> Sample:
-    """An image of an image set, the first one unless it is named.
+    """Read one image of an image set: the named one, or the first.
 
     Raises:
-        ObjlocError: no such image set or image; an empty set.
+        ObjlocError: there is no such image set or image, or the set is empty.
     """
     first = None
     for sample in read_samples(shards, image_set):

@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures on one card, each with its caption."""
+"""Contact sheets: many small pictures with captions on one card."""
 
 import io
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ _NOTE = 12
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture of a contact sheet.
+    """A picture on a contact sheet.
 
     Attributes:
-        image: RGB; scaled down to fit where it is larger than the tile.
-        title: below it, bold; may be empty.
-        note: below the title; may be empty.
-        colour: of the title.
+        image: RGB image, scaled down if it is larger than the tile.
+        title: bold text below the image; may be empty.
+        note: text below the title; may be empty.
+        colour: colour of the title.
     """
 
     image: Image.Image
@@ -33,14 +33,14 @@ class Tile:
 def contact_sheet(
     tiles: list[Tile], columns: int, tile: tuple[int, int], title: str = "", note: str = ""
 ) -> Image.Image:
-    """Tiles in rows on a dark card.
+    """Arrange tiles in rows on a dark card.
 
     Args:
-        tiles: at least one.
-        columns: tiles in a row, at most.
-        tile: width and height in pixels that a tile's picture may have.
-        title: of the sheet, above the tiles.
-        note: below the title.
+        tiles: one or more tiles.
+        columns: maximum number of tiles in a row.
+        tile: maximum width and height of a tile's picture, in pixels.
+        title: title of the sheet, above the tiles.
+        note: text below the title.
     """
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
@@ -97,11 +97,11 @@ def _place(
 
 
 def png(image: Image.Image, level: int = 9) -> bytes:
-    """A picture's PNG bytes; the same for the same picture.
+    """Encode a picture as PNG; the same picture gives the same bytes.
 
     Args:
-        image: RGB or grey.
-        level: of compression, 1 (fast) to 9 (small).
+        image: RGB or grey image.
+        level: level of compression, 1 (fast) to 9 (small).
     """
     stream = io.BytesIO()
     image.save(stream, "PNG", compress_level=level)

@@ -1,8 +1,8 @@
-"""The common style of all plots: colours, figures, deterministic PNG files.
+"""Common style of all plots: colours, figures, deterministic PNG files.
 
-The colours are distinguishable with every common kind of colour blindness (Okabe &
-Ito 2008, "Color Universal Design"); the two that lie side by side on photographs, the
-agent's window and the ground truth, also differ in lightness.
+The colours can be distinguished with every common kind of colour blindness (Okabe &
+Ito 2008, "Color Universal Design"). The two that occur together on photographs, for
+the agent's window and the ground truth, also differ in lightness.
 """
 
 import io
@@ -28,32 +28,32 @@ YELLOW = "#F0E442"
 BLACK = "#1F2328"
 
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
-"""Colours of series, in the order to use them."""
+"""Colours of series, in order of use."""
 
 AGENT = BLUE
 """Colour of the trained agent in every plot."""
 BLIND = VERMILION
-"""Colour of guesses that look at nothing (best fixed box, whole image)."""
+"""Colour of baselines that do not look at the image (best fixed box, whole image)."""
 RANDOM = "#8A8F98"
 """Colour of the random agent."""
 
 INK = "#1F2328"
 """Colour of text."""
 MUTED = "#5F6771"
-"""Colour of text of lesser weight: captions, tick labels."""
+"""Colour of secondary text: captions, tick labels."""
 GRID = "#E4E7EB"
 PAPER = "#FFFFFF"
-"""Background, opaque: a plot is as legible on dark pages as on light ones."""
+"""Background colour: opaque, so that a plot is readable on dark and light pages."""
 
 DENSITY = LinearSegmentedColormap.from_list(
     "density", [PAPER, "#CFE3F2", "#7DB8DE", "#2E86C1", "#0B4F7D", "#08263F"]
 )
-"""Colour map of fractions, white at 0; lightness falls steadily."""
+"""Colour map of fractions: white at 0, lightness falls steadily."""
 
 DOTS_PER_INCH = 144
-"""A figure 8 inches wide is 1152 pixels: sharp at a README's width."""
+"""Resolution; a figure 8 inches wide has 1152 pixels, which is sharp in a README."""
 
-# Over matplotlib's own defaults: a user's matplotlibrc must not change bytes.
+# Based on matplotlib's own defaults, so that a user's matplotlibrc changes no bytes.
 _SETTINGS: dict[Any, Any] = {
     **mpl.rcParamsDefault,
     "backend": "agg",
@@ -83,18 +83,18 @@ _SETTINGS: dict[Any, Any] = {
 def new_figure(
     rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 4.5, **keywords: Any
 ) -> tuple[Figure, np.ndarray]:
-    """Make a figure of axes in the common style, apart from matplotlib's global state.
+    """Make a figure with axes in the common style, without matplotlib's global state.
 
     Args:
         rows: number of rows of axes.
         columns: number of columns of axes.
-        width: width of the figure in inches of 144 pixels.
+        width: width of the figure in inches (144 pixels each).
         height: height of the figure in inches.
-        keywords: passed to ``Figure.subplots`` (``sharex``, ``gridspec_kw``, …).
+        keywords: keywords of ``Figure.subplots`` (``sharex``, ``gridspec_kw``, …).
 
     Returns:
-        The figure and its axes, an object array ``[rows, columns]``. The colours of
-        series cycle through ``SERIES``.
+        The figure and its axes, an object array ``[rows, columns]``. Colours of series
+        cycle through ``SERIES``; the axes have a light grid.
     """
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -106,21 +106,21 @@ def new_figure(
 
 
 def label(axes: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Set the title of axes (bold, left) and the names of their quantities, with units."""
+    """Give axes a title (bold, left) and axis labels with units."""
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK, pad=8)
     axes.set_xlabel(x, fontsize=8.5, color=MUTED)
     axes.set_ylabel(y, fontsize=8.5, color=MUTED)
 
 
 def caption(figure: Figure, title: str, text: str = "") -> None:
-    """Set the title of a figure and, below its axes, a line or two that explain it."""
+    """Give a figure a title and, below the axes, one or two lines of explanation."""
     figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
     if text:
         figure.supxlabel(text, x=0.012, ha="left", fontsize=8.5, color=MUTED)
 
 
 def legend(axes: Axes, **keywords: Any) -> None:
-    """Add a small legend to axes where it hides least, on a translucent ground."""
+    """Add a small legend where it hides little, on a translucent background."""
     settings: dict[str, Any] = {
         "fontsize": 8.0,
         "loc": "best",
@@ -135,13 +135,13 @@ def legend(axes: Axes, **keywords: Any) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG file, whole or not at all; the same figure gives the same bytes.
+    """Write a figure as PNG, atomically; the same figure gives the same bytes.
 
     Raises:
         ObjlocError: the file cannot be written.
     """
     stream = io.BytesIO()
     with mpl.rc_context(_SETTINGS):
-        # The version of matplotlib would be in the file else.
+        # Otherwise the file would contain the version of matplotlib.
         figure.savefig(stream, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     write_atomically(path, stream.getvalue())
