@@ -1,1 +1,1 @@
-"""Measurements that are published, and the tables made of them."""
+"""Published measurements, and the tables made from them."""

@@ -1,12 +1,12 @@
-"""What each part of the agent with a pretrained backbone is worth, on VOC2007 val.
+"""Ablation of the agent with a pretrained backbone, on VOC2007 val.
 
-``python -m benchmarks.ablation`` trains the agent once for every row with one thing
-changed, all with the same number of updates, seed and images, far fewer than the
-headline's, and measures each by the search that the headline uses. It reads the shards
-and features of ``make benchmark-voc2007`` (below ``.objloc/benchmarks/voc2007``), learns
-from the images of ``trainval`` that are not in ``val``, and measures on the first images
-of ``val``. A row that is there already is not run again; ``--rows`` names some, so that
-several processes can share the work. The result is what ``docs/results.md`` shows.
+``python -m benchmarks.ablation`` trains the agent once for each row, with one thing
+changed. All rows have the same number of updates, seed and images, far fewer than the
+headline result, and are measured by the same search as the headline result. The shards
+and features are those of ``make benchmark-voc2007`` (below ``.objloc/benchmarks/voc2007``).
+Training uses the images of ``trainval`` that are not in ``val``; evaluation uses the first
+images of ``val``. An existing row is not run again; ``--rows`` selects rows, so that
+several processes can divide the work. ``docs/results.md`` shows the result.
 """
 
 import time
@@ -41,15 +41,15 @@ _COUNTED = (31, LOOKS)
 
 @dataclass(frozen=True)
 class Row:
-    """One agent.
+    """One agent of the ablation.
 
     Attributes:
-        what: what is changed.
-        source: where the part comes from.
-        settings: of the agent, below ``agents.pretrained``; empty: the network is that
-            of the first row of this seed, and only the search is another.
-        search: below ``evaluate.search``.
-        seed: of training.
+        what: description of the change.
+        source: publication of the part.
+        settings: parameters below ``agents.pretrained``; empty: the network is that of
+            the first row with this seed, and only the search differs.
+        search: parameters below ``evaluate.search``.
+        seed: seed of training.
     """
 
     what: str
@@ -141,11 +141,11 @@ ROWS: dict[str, Row] = {
     "inhibited": Row("a found object ends searches above IoU .5", "Caicedo & Lazebnik 2015",
                      (), ("inhibition=0.5",)),
 }  # fmt: skip
-"""The rows, by the name that ``--rows`` knows them by."""
+"""Rows by their name in ``--rows``."""
 
 
 def params_of(row: Row) -> Params:
-    """The parameters of a row."""
+    """Load the parameters of a row."""
     settings = [
         "train.agent=pretrained",
         f"train.seed={row.seed}",
@@ -158,8 +158,8 @@ def params_of(row: Row) -> Params:
 
 
 def _short() -> tuple[str, ...]:
-    # The agent that most rows were measured with: since then it learns steps too and has
-    # one head.
+    # The agent with which most rows were measured. Since then the preset also learns step
+    # sizes and has one head.
     return (
         "head.joint=[512,512]",
         "head.learned_steps=false",
@@ -178,9 +178,9 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
     """Train and measure one row.
 
     Args:
-        name: which.
-        folder: of ``shards`` and ``features``.
-        kept: where the weights of rows without settings are.
+        name: name of the row.
+        folder: folder that holds ``shards`` and ``features``.
+        kept: folder for the weights that rows without settings use.
     """
     row = ROWS[name]
     params = params_of(row)
@@ -210,7 +210,7 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
 
 
 def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:
-    """Training images, the searches trained on them, and the images measured."""
+    """Images of training, its searches ``[M, 2]`` (image, category), and images of evaluation."""
     shards = folder / "shards"
     categories = tuple(read_index(shards).categories)
     both, val = (
@@ -227,7 +227,7 @@ def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, Sa
 
 
 def _first(store: SampleStore, number: int) -> SampleStore:
-    """The first images of a store."""
+    """Select the first images of a store."""
     return replace(
         store,
         image_ids=store.image_ids[:number],
@@ -240,7 +240,7 @@ def _first(store: SampleStore, number: int) -> SampleStore:
 
 
 def ablation_table(found: Mapping[str, AblationRow]) -> str:
-    """The rows in their order, each beside what it does to the first, where that was run."""
+    """Table of the rows in order, each with its difference from the first row if that was run."""
     rows = []
     base = _points(found["base"])[LOOKS].ap_attended if "base" in found else None
     for name, row in ROWS.items():
@@ -272,13 +272,13 @@ def _points(row: AblationRow) -> dict[int, BudgetPoint]:
 
 
 def main(
-    rows: Annotated[str, typer.Option(help="Names with commas; all where empty.")] = "",
-    folder: Annotated[Path, typer.Option(help="With shards and features.")] = ROOT
+    rows: Annotated[str, typer.Option(help="Names separated by commas; empty: all.")] = "",
+    folder: Annotated[Path, typer.Option(help="Folder with shards and features.")] = ROOT
     / ".objloc/benchmarks/voc2007",
-    threads: Annotated[int, typer.Option(help="Of each process.")] = 1,
-    publish_only: Annotated[bool, typer.Option(help="Run nothing.")] = False,
+    threads: Annotated[int, typer.Option(help="Number of threads.")] = 1,
+    publish_only: Annotated[bool, typer.Option(help="Do not run anything.")] = False,
 ) -> None:
-    """Run rows that are not there yet, and publish all that are."""
+    """Run the rows that do not exist yet, and publish all rows."""
     torch.set_num_threads(threads)
     kept = folder / "ablation"
     kept.mkdir(parents=True, exist_ok=True)

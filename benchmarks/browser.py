@@ -1,4 +1,4 @@
-"""A headless Chromium without a network, for screenshots and for tests of pages."""
+"""Headless Chromium without a network, for screenshots and for tests of pages."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ _FLAGS = (
 
 
 def missing() -> str | None:
-    """What is not installed here and would be needed; None if all is there."""
+    """Names of required programs and packages that are not installed; None if all are."""
     try:
         import selenium  # noqa: F401
     except ImportError:
@@ -40,16 +40,16 @@ def browser(
     dark: bool = False,
     calm: bool = False,
 ) -> Iterator["Chrome"]:
-    """A browser window, closed at the end.
+    """Open a browser window that is closed at the end.
 
     Args:
-        width: of the page, in CSS pixels.
-        height: of the page, in CSS pixels.
-        scale: pixels of a screenshot to one of CSS.
-        touch: a phone's: touched, not pointed at.
-        online: False: every request to a network fails.
-        dark: what the reader's machine prefers.
-        calm: the reader prefers reduced motion.
+        width: width of the page, in CSS pixels.
+        height: height of the page, in CSS pixels.
+        scale: pixels of a screenshot per CSS pixel.
+        touch: whether the browser is a phone's, with touch events.
+        online: whether requests to the network can succeed.
+        dark: whether the reader prefers a dark colour scheme.
+        calm: whether the reader prefers reduced motion.
     """
     from selenium.webdriver import Chrome, ChromeOptions
     from selenium.webdriver.chrome.service import Service
@@ -60,7 +60,7 @@ def browser(
         for flag in (*_FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         if not online:
-            # No name resolves and no address is reached, but for this machine's own.
+            # No name resolves and no address is reached, except those of this machine.
             options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
@@ -91,11 +91,11 @@ def requested(driver: "Chrome") -> list[str]:
 
 
 def complaints(driver: "Chrome") -> list[str]:
-    """Errors and warnings that the page made in the browser's console."""
+    """Errors and warnings of the page in the browser's console."""
     return [entry["message"] for entry in _log(driver, "browser")]
 
 
 def _log(driver: "Chrome", kind: str) -> list[dict[str, Any]]:
-    """Entries of one of the browser's logs since it was last read."""
+    """New entries of one of the browser's logs since the last call."""
     entries: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]
     return entries

@@ -1,4 +1,4 @@
-"""What looks are worth on VOC2007: ``python -m benchmarks.budget``.
+"""Precision and recall on VOC2007 by the number of windows: ``python -m benchmarks.budget``.
 
 Draws ``docs/images/voc2007_budget.png`` from the figures in ``benchmarks/results``.
 """
@@ -14,7 +14,7 @@ from objloc.evaluation.metrics import BudgetPoint
 
 PICTURE = ROOT / "docs" / "images" / "voc2007_budget.png"
 TREE_RL = {31: (0.681, 0.587, 0.438), 63: (0.748, 0.670, 0.528)}
-"""Jie et al. (2016), table 1: recall at IoU .5, .6 and .7 with so many windows an image."""
+"""Jie et al. (2016), table 1: recall at IoU .5, .6 and .7 by number of windows per image."""
 _RECALLS = (("recall_50", ".5", "-"), ("recall_60", ".6", "--"), ("recall_70", ".7", ":"))
 _PRECISIONS = (
     ("ap_attended", "attended", "-", PAPER_ATTENDED),
@@ -23,7 +23,7 @@ _PRECISIONS = (
 
 
 def agents() -> dict[str, Runs]:
-    """The runs that were measured, by what their agent is called."""
+    """Measured runs by the name of their agent."""
     single = parse(Detector, (RESULTS / f"{NAME}.json").read_text("utf-8")).seeds
     found: dict[str, Runs] = {}
     combined = RESULTS / f"{COMBINED}.json"
@@ -33,7 +33,7 @@ def agents() -> dict[str, Runs]:
 
 
 def draw(runs: Mapping[str, Runs], path: Path) -> None:
-    """Draw mean average precision and recall against the looks, means over seeds."""
+    """Draw mean average precision and recall over the number of windows, as means over seeds."""
     from objloc.view.style import (
         AGENT,
         BLIND,
@@ -85,7 +85,7 @@ def draw(runs: Mapping[str, Runs], path: Path) -> None:
 
 
 def main() -> None:
-    """Draw what was measured."""
+    """Draw the figure from the published measurements."""
     draw(agents(), PICTURE)
 
 

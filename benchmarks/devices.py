@@ -1,8 +1,8 @@
-"""How much faster training is on a GPU, and what training the backbone too costs there.
+"""Speed of training on a GPU and on the processor, with and without a trained backbone.
 
-Run: ``python -m benchmarks.devices`` where there is a GPU. It times updates of the agents
-on random pictures or features, in turn on the processor (all its threads) and on the GPU,
-and writes ``benchmarks/results/devices.json``.
+Run ``python -m benchmarks.devices`` on a machine with a GPU. It times updates of the agents
+on random pictures or features, alternately on the processor (all its threads) and on the
+GPU, and writes ``benchmarks/results/devices.json``.
 """
 
 import statistics
@@ -22,7 +22,7 @@ from objloc.files import write_json
 NAME = "devices"
 PAIRS = 3
 _UPDATES = {"cpu": 3, "cuda": 25}
-"""Timed at once on each device."""
+"""Number of updates timed in one go, by device."""
 ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "scenes": ("scenes", ()),
     "scratch": ("scratch", ()),
@@ -32,11 +32,11 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("encoder.fine_tune=all", "learning.crop=0.25", "learning.jitter=0.2"),
     ),
 }
-"""By label: the entry of ``agents``, and what it has otherwise."""
+"""Entry of ``agents`` and departures from it, by label of the row."""
 
 
 def device_table(result: Mapping[str, Any]) -> str:
-    """Seconds of an update on either device, and their ratio."""
+    """Table of the seconds per update on both devices, and their ratio."""
     rows = []
     for label, row in result["rows"].items():
         cpu, gpu = (f"{statistics.median(row[kind]):.3f} s" for kind in _UPDATES)
@@ -47,7 +47,7 @@ def device_table(result: Mapping[str, Any]) -> str:
 
 
 def measure() -> Iterator[dict[str, Any]]:
-    """Time one row after another; all figures so far after each.
+    """Time one row after another; yield all figures so far after each.
 
     Raises:
         ObjlocError: there is no GPU.
@@ -76,7 +76,7 @@ def measure() -> Iterator[dict[str, Any]]:
 
 
 def main(
-    output: Annotated[Path, typer.Option(help="Where the figures go.")] = ROOT
+    output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
     """Measure, write and print."""

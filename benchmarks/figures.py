@@ -1,4 +1,4 @@
-"""The figures of the docs that the code draws: python -m benchmarks.figures."""
+"""Write the figures of the docs that code draws: ``python -m benchmarks.figures``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def figures() -> Iterator[tuple[Path, str]]:
-    """Each figure's file and what it holds."""
+    """Content of each figure by its file."""
     folder = ROOT / "docs" / "images"
     yield folder / "actions_paper.svg", actions_figure(Mdp(actions="paper"))
     yield folder / "actions_dissertation.svg", actions_figure(Mdp(actions="dissertation"))
 
 
 def main() -> None:
-    """Write them."""
+    """Write the figures."""
     for path, text in figures():
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))

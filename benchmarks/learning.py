@@ -1,4 +1,4 @@
-"""The learning curves of the agents from scratch: skill beyond a blind guess.
+"""Learning curves of the agents from scratch: success beyond the best fixed box.
 
 ``python -m benchmarks.learning`` draws ``docs/images/voc_scratch_learning.png`` from the
 ``history.csv`` of runs, kept as ``benchmarks/results/voc_scratch_learning.json``.
@@ -19,7 +19,7 @@ _COLUMNS = ("update", "val_gain", "train_gain")
 
 
 def collect(folder: Path) -> dict[str, list[dict[str, float]]]:
-    """The curves of all headline runs in the benchmark's folder, by seed; longer ones too."""
+    """Read the curves of all headline runs, and of longer ones, in the benchmark's folder."""
     found = {}
     for path in (*sorted(folder.glob("seed*/*.csv")), *sorted(folder.glob("longer_*/*.csv"))):
         rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
@@ -64,7 +64,9 @@ def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
 
 
 def main(
-    folder: Annotated[Path | None, typer.Option(help="The benchmark's; none: as kept.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of the benchmark; none: draw the kept curves.")
+    ] = None,
 ) -> None:
     """Keep the curves of a folder's runs, and draw them."""
     if folder is not None:

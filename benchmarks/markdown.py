@@ -9,12 +9,12 @@ _ALIGNED = {"left": "---", "right": "--:", "centre": ":-:"}
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], **alignment: Sequence[int]
 ) -> str:
-    """A table: the first column to the left, the others to the right.
+    """Write a table; the first column is aligned to the left, the others to the right.
 
     Args:
-        headings: one for each column.
-        rows: their cells.
-        alignment: columns that are aligned otherwise, as ``left=[1], centre=[3]``.
+        headings: heading of each column.
+        rows: cells of each row.
+        alignment: columns with another alignment, such as ``left=[1], centre=[3]``.
     """
     aligned = ["left", *["right"] * (len(headings) - 1)]
     for how, columns in alignment.items():
@@ -28,7 +28,7 @@ def table(
 
 
 def spread(values: Iterable[float], form: str = "{:.1f}", deviation: str = ".1f") -> str:
-    """The mean; of several values the standard deviation too."""
+    """Mean of the values, with the standard deviation if there are several."""
     values = list(values)
     mean = form.format(statistics.mean(values))
     return f"{mean} ± {statistics.stdev(values):{deviation}}" if len(values) > 1 else mean

@@ -1,8 +1,8 @@
-"""How much faster training is when freed memory is kept (``keep_freed_memory``).
+"""Speed of training with and without kept memory (``objloc.command.keep_freed_memory``).
 
-Run: ``python -m benchmarks.memory``. It times the same updates of the default agent and of
-the one with a pretrained backbone on random pictures or features, one thread, with and
-without, in turn, and prints the median of the ratios.
+Run ``python -m benchmarks.memory``. It times the same updates of the default agent, and of
+the agent with a pretrained backbone, on random pictures or features with one thread,
+alternately with and without, and prints the median of the ratios.
 """
 
 import os
@@ -26,7 +26,7 @@ def _seconds(agent: str, kept: bool) -> float:
 
 
 def main() -> None:
-    """Measure pairs in turn and print the median of their ratios."""
+    """Measure pairs one after the other and print the median of their ratios."""
     if "--child" in sys.argv:
         from objloc.command import keep_freed_memory
 

@@ -1,4 +1,4 @@
-"""Metrics of an image set in Markdown."""
+"""Tables of the metrics of an image set, in Markdown."""
 
 from benchmarks.markdown import table
 from objloc.evaluation.baselines import BASELINES
@@ -13,11 +13,11 @@ _MIRRORS = {
     "320 px: not the official archives but a mirror's, shrunk and re-encoded; of VOC2012 only the "
     "1,697 images of its training set that hold a cat, dog, cow, horse or sheep",
 }
-"""Mirrors that figures here were measured on, by the data's name."""
+"""Descriptions of known mirrors, by the data's name."""
 
 
 def success_table(metrics: ImageSetMetrics) -> str:
-    """The agent's greedy success beside the baselines' by category."""
+    """Table of the agent's greedy success and the baselines', by category."""
     rows = []
     for column, rate in metrics.success_rate.greedy.items():
         rows.append(
@@ -38,7 +38,7 @@ def success_table(metrics: ImageSetMetrics) -> str:
 
 
 def precision_table(metrics: ImageSetMetrics) -> str:
-    """Stochastic success, average precision and its blind counterparts by category."""
+    """Table of stochastic success and average precision, of agent and baselines, by category."""
     triggered, attended = (metrics.ap[kind] for kind in KINDS_OF_DETECTIONS)
     columns = (
         metrics.success_rate.episodes15,
@@ -60,13 +60,13 @@ def precision_table(metrics: ImageSetMetrics) -> str:
 
 
 def data_name(data: DataName) -> str:
-    """The data's name, and what it is if it is a mirror known here."""
+    """Name of the data, with a description if it is a known mirror."""
     mirror = f"; {_MIRRORS[data.name]}" if data.name in _MIRRORS else ""
     return f"`{data.name}`, hash `{data.hash[:12]}`{mirror}"
 
 
 def measured_on(metrics: ImageSetMetrics, image_set: str) -> str:
-    """A sentence on the figures of an image set."""
+    """Sentence that describes the figures of an image set."""
     return (
         f"Image set `{image_set}`, {metrics.images} images; success is a trigger with "
         f"IoU > {metrics.iou_threshold:g}; {metrics.steps.mean:.1f} steps in the mean, median "

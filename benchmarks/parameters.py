@@ -1,4 +1,4 @@
-"""The reference of all parameters, made from the models that validate them."""
+"""Reference of all parameters, made from the models that validate them."""
 
 import json
 import re
@@ -22,10 +22,10 @@ _BOUNDS = (
 
 
 def parameter_tables(read: Callable[[str], str | None]) -> str:
-    """A table for each section: key, what is allowed, value, meaning.
+    """Write a table for each section: key, allowed values, value, meaning.
 
     Args:
-        read: gives the text of a file by its path below the root.
+        read: function that returns the text of a file, given its path below the root.
     """
     text = read("params.yaml")
     if text is None:
@@ -50,7 +50,7 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
 
 
 def undescribed() -> Iterator[str]:
-    """Parameters without a description: section and key."""
+    """Section and key of each parameter without a description."""
     schema = Params.model_json_schema()
     for name, section in {**schema["$defs"], "Params": schema}.items():
         for key, field in section["properties"].items():
@@ -59,7 +59,7 @@ def undescribed() -> Iterator[str]:
 
 
 def seldom_changed(agents: Mapping[str, Agent]) -> dict[str, set[str]]:
-    """The keys of each part of an agent that have one value in all agents."""
+    """Keys of each part of an agent that have the same value in all agents."""
     first, *others = agents.values()
     return {
         part: {
@@ -74,9 +74,9 @@ def seldom_changed(agents: Mapping[str, Agent]) -> dict[str, set[str]]:
 def _agents(
     definitions: Mapping[str, Schema], agents: Mapping[str, Any], seldom: Mapping[str, set[str]]
 ) -> Iterator[str]:
-    """The sections of an agent, with a column for each agent of ``params.yaml``.
+    """Write the sections of an agent, with a column for each agent of ``params.yaml``.
 
-    Keys with one value in all agents have a table of their own, with one column for it.
+    Keys with the same value in all agents have a separate table with one column for it.
     """
     for part, field in definitions["Agent"]["properties"].items():
         section = definitions[_referred(field)]
@@ -98,7 +98,7 @@ def _table(
     keys: Collection[str] | None = None,
     default: bool = False,
 ) -> str:
-    """A row for each key of a section, or for each of some."""
+    """Write a row for each key of a section, or for each selected key."""
     headings = ["key", "allowed", *(["default"] if default else []), *columns, "meaning"]
     rows = [headings, ["---"] * len(headings)]
     for key, field in section["properties"].items():
@@ -115,7 +115,7 @@ def _table(
 
 
 def _allowed(field: Schema) -> str:
-    """What a value may be, in words."""
+    """Describe the allowed values."""
     if "anyOf" in field:
         return " or ".join(_allowed(each) for each in field["anyOf"])
     if "const" in field:
@@ -135,16 +135,16 @@ def _allowed(field: Schema) -> str:
 
 
 def _value(value: Any) -> str:
-    """As one would write it in ``params.yaml``."""
+    """Format a value as in ``params.yaml``."""
     text = json.dumps(value).replace('"', "")
     return f"`{text}`"
 
 
 def _referred(field: Schema) -> str:
-    """The name of the section that a field is."""
+    """Name of the section to which a field refers."""
     return str(field["$ref"]).rsplit("/", 1)[-1]
 
 
 def _prose(text: str) -> str:
-    """A docstring as one line of Markdown."""
+    """Convert a docstring to one line of Markdown."""
     return re.sub(r"``([^`]*)``", r"`\1`", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The figures kept in ``benchmarks/results``, written and read by the same classes."""
+"""Figures kept in ``benchmarks/results``; the same classes write and read them."""
 
 from typing import TypeVar
 
@@ -51,7 +51,7 @@ class AblationRow(Part):
     settings: tuple[str, ...]
     images: int
     minutes: float | None = None
-    """Minutes of training; without it where the row has the first row's network."""
+    """Minutes of training; None if the row uses the first row's network."""
     updates: int | None = None
     curve: tuple[BudgetPoint, ...]
     triggers_per_image: float
@@ -82,17 +82,17 @@ class ScratchRun(Part):
 
 
 ScratchRuns = dict[str, dict[str, ScratchRun]]
-"""By seed, then by image set."""
+"""Figures by seed, then by image set."""
 
 
 class Unseen(Part):
-    """Success of an agent sent after a category that it never saw."""
+    """Success of an agent that searches for a category that it never saw."""
 
     fixed_box: float | None
     whole_image: float | None
     images: int
     answer: dict[str, float | None]
-    """By the category that the agent was asked for."""
+    """Success rate by the category that the agent was asked for."""
 
 
 class Questions(Part):
@@ -103,24 +103,24 @@ class Questions(Part):
 
 
 def parse(kind: type[T], text: str) -> T:
-    """A file of results.
+    """Parse a file of results.
 
     Raises:
-        pydantic.ValidationError: the file holds something else.
+        pydantic.ValidationError: the file is of another kind.
     """
     return TypeAdapter(kind).validate_json(text)
 
 
 def as_json(results: object) -> object:
-    """Plain values of results; keys that were not given stay away."""
+    """Convert results to plain values, without keys that were not given."""
     return TypeAdapter(type(results)).dump_python(results, by_alias=True, exclude_unset=True)
 
 
 def known(figures: Figures, column: str) -> float:
-    """A figure of a column.
+    """Get the figure of a column.
 
     Raises:
-        ValueError: it is not defined.
+        ValueError: the figure is not defined.
     """
     value = figures[column]
     if value is None:

@@ -1,4 +1,4 @@
-"""Stages run one after another outside of DVC, each once."""
+"""Run stages one after another outside of DVC, each once."""
 
 import os
 import subprocess
@@ -10,24 +10,24 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 Stage = tuple[str, Sequence[Path | str], Path]
-"""A stage's name, its arguments, and what it writes."""
+"""Name of a stage, its arguments, and its output."""
 
 
 def run_stages(
     stages: Sequence[Stage], settings: Sequence[str], threads: int | None = None
 ) -> dict[str, float]:
-    """Run those whose output is not there yet.
+    """Run the stages whose output does not exist yet.
 
     Args:
-        stages: in order.
+        stages: stages, in order.
         settings: parameters to override, ``KEY=VALUE``.
-        threads: of each; None: as many as PyTorch takes.
+        threads: number of threads of each stage; None: PyTorch's default.
 
     Returns:
-        Minutes by the names of those that ran.
+        Minutes by name of the stages that ran.
 
     Raises:
-        subprocess.CalledProcessError: a stage failed; it said why.
+        subprocess.CalledProcessError: a stage failed; it has printed the reason.
     """
     minutes = {}
     options = [part for each in settings for part in ("--set", each)]

@@ -1,11 +1,12 @@
 """The agent that learns photographs from scratch: from the archives to figures.
 
-``make benchmark-scratch`` downloads (or takes ``MIRROR``), shards by year, trains the
-headline row with each seed and measures it, below ``.objloc/benchmarks``; a stage whose
-output is there is not run again. ``python -m benchmarks.scratch --rows questions`` does
-the same for the questions of the 2018 dissertation, with a shorter training, and
-``--rows dqn2018`` for its agent, which learns cats alone. What is
-done is written to ``benchmarks/results``, which ``docs/results.md`` shows.
+``make benchmark-scratch`` downloads the archives (or takes them from ``MIRROR``), shards
+them by year, trains the headline row with each seed and measures it, below
+``.objloc/benchmarks``; a stage whose output exists is not run again.
+``python -m benchmarks.scratch --rows questions`` does the same for the questions of the
+2018 dissertation, with a shorter training, and ``--rows dqn2018`` for its agent, which
+learns only cats. The results are written to ``benchmarks/results``, and
+``docs/results.md`` shows them.
 """
 
 import statistics
@@ -35,7 +36,7 @@ from objloc.wording import fraction, span
 
 RESULTS = ROOT / "benchmarks" / "results"
 FIVE = ("cat", "dog", "cow", "horse", "person")
-"""The categories of the dissertation."""
+"""Categories of the dissertation."""
 ANIMALS = FIVE[:4]
 UNSEEN = "sheep"
 _DATA = ("dataset.name=voc2007+2012", "shard.split=by_year")
@@ -47,7 +48,7 @@ _LEARNED = (
 )
 _SHORT = (
     "agents.scratch.encoder.image_size=96",
-    # As the agent was when these rows were chosen.
+    # The agent at the time when these rows were chosen.
     "agents.scratch.mdp.trigger_cost=3.0",
     "agents.scratch.learning.absent_reward=-3.0",
     "agents.scratch.schedule.max_updates=800",
@@ -63,7 +64,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "curriculum": (
         *_FIVE,
         f"train.curriculum=[{','.join(FIVE)}]",
-        # As many updates over all phases as the others have.
+        # All phases together have as many updates as the other rows.
         "agents.scratch.schedule.max_updates=160",
         "agents.scratch.learning.learning_rate_decay_updates=160",
     ),
@@ -72,12 +73,12 @@ ROWS: dict[str, tuple[str, ...]] = {
     "with2007": (*_FIVE, "train.image_set=trainval_2007+train_2012"),
     "four": (*_FIVE, f"train.categories=[{','.join(ANIMALS)}]",
              f"train.val_categories=[{','.join(ANIMALS)}]"),
-    # The network and the preset of 2018, which learned one category at a time.
+    # Network and preset of 2018, which learned one category at a time.
     "dqn2018": ("train.agent=dqn2018", "train.image_set=train_2012", "train.categories=[cat]",
                 "train.val_categories=[cat]", "train.keep=best",
                 "agents.dqn2018.schedule.evaluations=5"),
 }  # fmt: skip
-"""Settings of each row, beside those that all have."""
+"""Settings of each row, in addition to those of all rows."""
 QUESTIONS = {
     "five": "all five at once, VOC2012 alone, colour, no dropout",
     "curriculum": "one category after another: cat, dog, cow, horse, person",
@@ -90,7 +91,7 @@ LOOKS = 50
 
 
 def settings_of(row: str, mirror: str, seed: int) -> list[str]:
-    """Everything that a row sets."""
+    """All settings of a row."""
     headline = row == "headline"
     return [
         *_DATA,
@@ -108,7 +109,7 @@ def settings_of(row: str, mirror: str, seed: int) -> list[str]:
 
 
 def run_row(row: str, mirror: str, seed: int, folder: Path) -> dict[str, float]:
-    """Run the stages of one row; minutes of those that ran."""
+    """Run the stages of one row; return the minutes of those that ran."""
     run = folder / (f"seed{seed}" if row == "headline" else f"{row}_seed{seed}")
     shards, checkpoint = folder / "shards", run / "checkpoint.pt"
     stages: list[Stage] = [
@@ -121,7 +122,7 @@ def run_row(row: str, mirror: str, seed: int, folder: Path) -> dict[str, float]:
 
 
 def collect(row: str, folder: Path) -> ScratchRuns | None:
-    """The figures of all seeds of a row that were measured; None if none was."""
+    """Collect the figures of all measured seeds of a row; None if there are none."""
     prefix = "seed" if row == "headline" else f"{row}_seed"
     runs = {
         path.parent.parent.name.removeprefix(prefix): read_metrics(path)
@@ -136,7 +137,7 @@ def collect(row: str, folder: Path) -> ScratchRuns | None:
 
 
 def _kept(metrics: ImageSetMetrics) -> ScratchRun:
-    """The figures of one run on one image set that are published."""
+    """Published figures of one run on one image set."""
     if metrics.answer is None:
         raise ObjlocError("expected an evaluation with evaluate.answer_windows; found one without")
     return ScratchRun(
@@ -158,7 +159,7 @@ def _kept(metrics: ImageSetMetrics) -> ScratchRun:
 
 
 def headline_table(runs: ScratchRuns) -> str:
-    """Both rules beside the blind searchers, category by category, over seeds."""
+    """Table of both rules and the baselines, by category, over seeds."""
     parts = []
     headings = (
         "category", "images", "random", "whole image", "best fixed box", "first trigger",
@@ -186,7 +187,7 @@ def headline_table(runs: ScratchRuns) -> str:
         f"{100 * known(sets[0].ap.fixed_box, 'mean'):.1f}. Success of the twenty in the mean: "
         f"first trigger {mean(each.first_trigger for each in sets)}, answer "
         f"{mean(each.answer.success_rate for each in sets)}, best fixed box "
-        f"{_share(known(sets[0].blind['fixed_box'], 'mean'))}."
+        f"{_rate(known(sets[0].blind['fixed_box'], 'mean'))}."
     )
     return "\n\n".join(parts)
 
@@ -199,10 +200,10 @@ def _category_row(sets: Sequence[ScratchRun], category: str) -> list[str]:
     return [
         category,
         str(first.images_by_category[category]),
-        *(_share(value) for value in blind),
+        *(_rate(value) for value in blind),
         _spread(known(each.first_trigger, category) for each in sets),
         f"**{_spread(answers)}**",
-        span(reach, _share),
+        span(reach, _rate),
         f"{statistics.mean(answers) - max(blind):+.2f}",
     ]
 
@@ -213,7 +214,7 @@ def _mean_row(sets: Sequence[ScratchRun], categories: Sequence[str]) -> list[str
     return [
         "mean",
         "",
-        *(_share(value) for value in blind),
+        *(_rate(value) for value in blind),
         _spread(_mean(each.first_trigger, categories) for each in sets),
         f"**{_spread(answers)}**",
         "",
@@ -226,7 +227,7 @@ def _mean(figures: Figures, categories: Sequence[str]) -> float:
 
 
 def baseline_table(runs: ScratchRuns) -> str:
-    """The agent of 2018, which knows one category, beside the blind searchers."""
+    """Table of the agent of 2018, which knows one category, and the baselines."""
     sets = {name: [run[name] for run in runs.values()] for name in next(iter(runs.values()))}
     rows = []
     for name, each in sets.items():
@@ -235,7 +236,7 @@ def baseline_table(runs: ScratchRuns) -> str:
             [
                 f"`{name}`, {category}",
                 str(images),
-                *(_share(known(each[0].blind[searcher], category)) for searcher in BASELINES),
+                *(_rate(known(each[0].blind[searcher], category)) for searcher in BASELINES),
                 _spread(known(one.first_trigger, category) for one in each),
                 _spread(known(one.answer.success_rate, category) for one in each),
             ]
@@ -248,7 +249,7 @@ def baseline_table(runs: ScratchRuns) -> str:
 
 
 def questions_table(found: Questions) -> str:
-    """The answers' success of each variant on ``test_2007``, over seeds."""
+    """Table of the success of each variant's answers on ``test_2007``, over seeds."""
     rows = []
     blind = next(iter(found.rows["five"].values()))["test_2007"].blind["fixed_box"]
     for row, runs in found.rows.items():
@@ -260,8 +261,8 @@ def questions_table(found: Questions) -> str:
         ]
         means = _spread(_mean(each, learned) for each in sets)
         rows.append([QUESTIONS[row], str(len(sets)), *cells, means])
-    cells = [_share(known(blind, category)) for category in FIVE]
-    rows.append(["*best fixed box*", "-", *cells, _share(_mean(blind, FIVE))])
+    cells = [_rate(known(blind, category)) for category in FIVE]
+    rows.append(["*best fixed box*", "-", *cells, _rate(_mean(blind, FIVE))])
     parts = [table(("what was learned", "seeds", *FIVE, "mean of those learned"), rows)]
     if found.unseen:
         some = next(iter(found.unseen.values()))
@@ -273,32 +274,32 @@ def questions_table(found: Questions) -> str:
             f"An agent that learned the four animals, sent to find a {UNSEEN}, which it never saw, "
             f"in the {some.images} images of `test_2007` that hold one, as if it were a "
             f"{', '.join(searched)}. Best fixed box of {UNSEEN} (which knows what a {UNSEEN} "
-            f"looks like on average) {_share(some.fixed_box)}, whole image "
-            f"{_share(some.whole_image)}."
+            f"looks like on average) {_rate(some.fixed_box)}, whole image "
+            f"{_rate(some.whole_image)}."
         )
     return "\n\n".join(parts)
 
 
-def _share(value: float | None) -> str:
+def _rate(value: float | None) -> str:
     return fraction(value, ".2f")
 
 
 def _spread(values: Iterable[float]) -> str:
-    """Mean success, and the standard deviation over seeds where there are several."""
+    """Mean success, with the standard deviation over seeds if there are several."""
     return spread(values, "{:.2f}", ".2f").replace("0.", ".")
 
 
 def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
     rows: Annotated[
-        Literal["headline", "questions", "dqn2018"], typer.Option(help="Which to run.")
+        Literal["headline", "questions", "dqn2018"], typer.Option(help="Rows to run.")
     ] = "headline",
-    seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
-    folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
+    seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "0,1,2",
+    folder: Annotated[Path, typer.Option(help="Folder for outputs.")] = ROOT
     / ".objloc/benchmarks/scratch",
-    publish_only: Annotated[bool, typer.Option(help="Run nothing.")] = False,
+    publish_only: Annotated[bool, typer.Option(help="Do not run anything.")] = False,
 ) -> None:
-    """Reproduce rows of results, or publish them where all is there already."""
+    """Reproduce rows of results, or publish existing ones."""
     names = list(QUESTIONS) if rows == "questions" else [rows]
     for seed in [] if publish_only else [int(each) for each in seeds.split(",")]:
         for row in names:

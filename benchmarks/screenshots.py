@@ -1,8 +1,8 @@
-"""Screenshots of explorer and app for README and docs, taken by a real Chromium.
+"""Screenshots of explorer and app for README and docs, taken with Chromium.
 
-``python -m benchmarks.screenshots`` reads ``data/explore``, which must be of the
-drawn scenes: photographs of others are not ours to publish. The app is served
-with ``data/train/checkpoint.pt``; without its extra its picture stays as it is.
+``python -m benchmarks.screenshots`` reads ``data/explore``, which must show the drawn
+scenes, since other people's photographs may not be published. The app is served with
+``data/train/checkpoint.pt``; if its extra is not installed, its picture is not changed.
 """
 
 import json
@@ -27,30 +27,31 @@ MOMENT = "window 24 of"
 
 
 def main() -> None:
-    """Write the pictures into ``docs/images``."""
+    """Write the screenshots into ``docs/images``."""
     try:
         for path in screenshots(ROOT / "data" / "explore", IMAGES):
             print(path.relative_to(ROOT))
         if find_spec("gradio"):
             print(app_screenshot(ROOT / "data" / "train" / "checkpoint.pt").relative_to(ROOT))
         else:
-            print("docs/images/app.png is not taken anew: the extra app is not installed")
+            print("docs/images/app.png is not taken again: the extra app is not installed")
     except ObjlocError as error:
         sys.exit(f"error: {error}")
 
 
 def screenshots(explored: Path, output: Path) -> Iterator[Path]:
-    """Take all pictures.
+    """Take all screenshots of the explorer.
 
     Args:
-        explored: what the stage ``explore`` wrote.
+        explored: output folder of the stage ``explore``.
         output: folder to write to.
 
     Yields:
-        Each picture's file.
+        Path of each screenshot.
 
     Raises:
-        ObjlocError: no Chromium, nothing explored, or not of the drawn scenes.
+        ObjlocError: Chromium is not installed, or the folder is missing or not of the
+            drawn scenes.
     """
     if lacking := missing():
         raise ObjlocError(f"screenshots: expected a browser; not installed: {lacking}")
@@ -61,19 +62,19 @@ def screenshots(explored: Path, output: Path) -> Iterator[Path]:
     if known["data"]["name"] != "scenes":
         raise ObjlocError(f"{explored}: expected the drawn scenes; found {known['data']['name']}")
     page = (explored / PAGE).as_uri()
-    image, search = telling(known)
+    image, search = instructive(known)
     place = f"image={image['id']}&search={search['key']}&step={len(search['steps']) * 3 // 4}"
     for name, mode, dark in (("explorer", "watch", False), ("explorer_together", "together", True)):
         with browser(1280, 800, dark=dark) as driver:
             yield take(driver, f"{page}#{place}&mode={mode}", output / f"{name}.png")
     with browser(390, 844, scale=2, touch=True) as driver:
-        # A visitor who has begun as the agent did.
+        # A visitor who has begun with the same actions as the agent.
         acts = [step["action"] for step in search["steps"][:-1]]
         yield take(driver, f"{page}#{place}&mode=turn", output / "explorer_phone.png", acts)
 
 
-def telling(known: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An image and a search that show much: some steps, a good end, others beside it."""
+def instructive(known: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Pick an instructive image and search: several steps, success, other searches beside it."""
     return max(
         (
             (image, search)
@@ -90,7 +91,7 @@ def telling(known: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def take(driver: "Chrome", address: str, path: Path, acts: Sequence[str] = ()) -> Path:
-    """Open an address, act in "your turn", let it come to rest, write what is seen."""
+    """Open an address, act in "your turn", wait for the animation, write a screenshot."""
     driver.get("about:blank")
     driver.get(address)
     driver.execute_async_script(
@@ -98,14 +99,14 @@ def take(driver: "Chrome", address: str, path: Path, acts: Sequence[str] = ()) -
     )
     for action in acts:
         driver.find_element("css selector", f"#pad [data-action={action}]").click()
-    time.sleep(0.6)  # the gliding of the window
+    time.sleep(0.6)  # until the window has stopped moving
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(driver.get_screenshot_as_png())
     return path
 
 
 def app_screenshot(checkpoint: Path) -> Path:
-    """Let the app search one of its drawn scenes, and take its picture on the way."""
+    """Let the app search one of its drawn scenes, and take a screenshot during the search."""
     from objloc.search.localiser import Localiser
     from objloc.view.app.server import served
 
@@ -113,7 +114,7 @@ def app_screenshot(checkpoint: Path) -> Path:
     with served(Localiser.load(checkpoint)) as address, browser(1280, 860) as driver:
         driver.implicitly_wait(30)
         driver.get(address)
-        # A scene and a step that show much: chosen by looking.
+        # An instructive scene and step, chosen by hand.
         driver.find_elements("css selector", "#ob-examples button")[SCENE].click()
         driver.find_element("xpath", "//*[@id='ob-told'][contains(., 'Ready')]")
         driver.find_element("id", "ob-start").click()

@@ -1,17 +1,17 @@
-"""What MkDocs runs while it builds the site."""
+"""Hooks that MkDocs runs while it builds the site."""
 
 from pathlib import Path
 from typing import Any
 
 
 def on_config(config: Any) -> Any:
-    """Leave out entries of the nav whose page is not there."""
+    """Remove the entries of the nav whose page does not exist."""
     config.nav = present(config.nav, Path(config.docs_dir))
     return config
 
 
 def present(nav: list[Any], folder: Path) -> list[Any]:
-    """The entries of a nav whose page exists; sections that would be empty go too."""
+    """Entries of a nav whose page exists, without empty sections."""
     kept: list[Any] = []
     for entry in nav:
         if isinstance(entry, str):

@@ -1,12 +1,12 @@
-"""The tables of README and docs, written from files so that no figure is typed.
+"""Write the tables of README and docs from files, so that no figure is typed by hand.
 
-A page marks where a table stands::
+A page marks the place of a table::
 
     <!-- table:NAME -->
     <!-- /table:NAME -->
 
-``python -m benchmarks.tables`` fills all of them in; ``--check`` only tells which
-are not up to date, with exit status 1.
+``python -m benchmarks.tables`` fills in all of them; ``--check`` only lists the
+pages that are not up to date, with exit status 1.
 """
 
 import json
@@ -42,13 +42,13 @@ ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
 
 Read = Callable[[str], str | None]
-"""Gives a file's text by its path below the root; None if there is none."""
+"""Function that returns a file's text, given its path below the root; None if it is missing."""
 
 METRICS = "data/evaluate/metrics.json"
 TRAINED = "data/train/params.yaml"
 RESULTS = "benchmarks/results"
 EMBEDDED = "scenes"
-"""What the embedded data calls itself in ``metrics.json``."""
+"""Name of the embedded data in ``metrics.json``."""
 _BLOCK = re.compile(
     r"(<!-- table:(?P<name>[a-z0-9_-]+) -->\n)(?P<body>.*?)(<!-- /table:(?P=name) -->)", re.DOTALL
 )
@@ -56,13 +56,13 @@ _NOT_YET = "*No figures yet: `make run` measures them, `python -m benchmarks.tab
 
 
 def working_tree(path: str) -> str | None:
-    """A file as it lies in the working tree."""
+    """Read a file in the working tree."""
     file = ROOT / path
     return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def last_commit(path: str) -> str | None:
-    """A file as the last commit has it; None outside git."""
+    """Read a file in the last commit; None outside git."""
     shown = subprocess.run(
         ["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -70,7 +70,7 @@ def last_commit(path: str) -> str | None:
 
 
 def embedded_success(read: Read) -> str | None:
-    """The README's table; None if the metrics are of other data."""
+    """Table of the README; None if the metrics are of other data."""
     metrics = _embedded(read)
     if metrics is None:
         return _NOT_YET
@@ -97,13 +97,13 @@ def embedded_all(read: Read) -> str | None:
 def kept(
     name: str, kind: type[T], show: Callable[[T, list[str]], list[str]]
 ) -> Callable[[Read], str]:
-    """A table of figures that were kept in ``benchmarks/results``.
+    """Make a table from figures kept in ``benchmarks/results``.
 
     Args:
         name: name of the file.
-        kind: type of what the file holds.
-        show: makes the parts of the text from what the file holds, and from how it was
-            made.
+        kind: type of the file's content.
+        show: function that makes the parts of the text from the content and from the
+            description of its origin.
     """
 
     def text_of(read: Read) -> str:
@@ -124,12 +124,12 @@ def all_figures(metrics: Metrics, how: list[str]) -> list[str]:
 
 
 def _over(seeds: int) -> str:
-    """Of how many seeds a table's figures are."""
+    """Number of seeds, in words for a table."""
     return "One seed" if seeds == 1 else f"Means over {seeds} seeds, with standard deviations"
 
 
 def detector(found: Detector, how: list[str]) -> list[str]:
-    """Average precision of the pretrained agent beside the paper's."""
+    """Average precision of the pretrained agent and the paper's."""
     test, seeds = found.test, found.seeds
     return [
         *_over_seeds(seeds, test.data, test.images, how),
@@ -139,7 +139,7 @@ def detector(found: Detector, how: list[str]) -> list[str]:
 
 
 def combined(runs: dict[str, CombinedRun], how: list[str]) -> list[str]:
-    """Agents of two networks each, over seeds."""
+    """Figures of agents of two networks each, over seeds."""
     first = next(iter(runs.values()))
     return _over_seeds(runs, first.data, first.images, how)
 
@@ -160,7 +160,7 @@ def _over_seeds(
 
 
 def headline(read: Read) -> str:
-    """The README's figures of photographs."""
+    """Figures of photographs for the README."""
     text = read(f"{RESULTS}/{voc2007.NAME}.json")
     if text is None:
         return "*Not measured yet.*"
@@ -206,7 +206,7 @@ def _embedded(read: Read) -> Metrics | None:
 
 
 def _how(read: Read, name: str) -> list[str]:
-    """How a result was made, from the file beside it: command, machine, commit, minutes."""
+    """Origin of a result, from the file beside it: command, machine, commit, minutes."""
     text = read(f"{RESULTS}/{name}.run.json")
     if text is None:
         return []
@@ -244,15 +244,15 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
 
 
 def pages() -> list[Path]:
-    """The pages that may hold tables."""
+    """Pages that may hold tables."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def filled_in(page: str, read: Read) -> str:
-    """A page with its tables written anew.
+    """Fill in the tables of a page.
 
     Raises:
-        KeyError: it asks for a table that does not exist.
+        KeyError: the page has a table that does not exist.
     """
 
     def block(match: re.Match[str]) -> str:
@@ -263,7 +263,7 @@ def filled_in(page: str, read: Read) -> str:
 
 
 def stale(read: Read) -> Iterator[tuple[Path, str]]:
-    """Pages whose tables differ from what the files say, with what they should be."""
+    """Pages whose tables differ from the files, with their expected text."""
     for path in pages():
         page = path.read_text(encoding="utf-8")
         if (wanted := filled_in(page, read)) != page:
@@ -272,10 +272,10 @@ def stale(read: Read) -> Iterator[tuple[Path, str]]:
 
 def main(
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing, tell what is old.")
+        bool, typer.Option("--check", help="Write nothing; list pages that are out of date.")
     ] = False,
 ) -> None:
-    """Write the tables of README and docs from the files they are made of."""
+    """Write the tables of README and docs."""
     old = list(stale(working_tree))
     for path, wanted in old:
         print(f"{path.relative_to(ROOT)}: {'out of date' if check else 'written'}")

@@ -1,8 +1,8 @@
-"""How fast training is when something else wants the processors too.
+"""Speed of training when another process uses the processors too.
 
-Run: ``python -m benchmarks.threads``. For both ways in which threads of OpenMP can
-wait for each other it times the same updates of the default agent on random
-pictures, alone and beside one busy process, and prints the ratios.
+Run ``python -m benchmarks.threads``. For both ways in which threads of OpenMP can wait for
+each other it times the same updates of the default agent on random pictures, alone and
+beside one busy process, and prints the ratios.
 """
 
 import os
@@ -25,10 +25,13 @@ def seconds_of_an_update(
     """Time updates of an agent on random pictures, or on random features of pictures.
 
     Args:
-        name: which entry of ``agents``.
-        settings: what it has otherwise, such as ``encoder.fine_tune=all``.
-        device: where its network is.
-        updates: timed, after three that are not.
+        name: name of the entry of ``agents``.
+        settings: departures from the entry, such as ``encoder.fine_tune=all``.
+        device: device of the network.
+        updates: number of timed updates, after three that are not timed.
+
+    Returns:
+        Seconds per update.
     """
     import torch
 
@@ -97,7 +100,7 @@ def _seconds(policy: str, busy: bool) -> float:
 
 
 def main() -> None:
-    """Measure in turn, three times, and print the medians of the ratios."""
+    """Measure all cases three times and print the medians of the ratios."""
     if "--child" in sys.argv:
         print(seconds_of_an_update())
         return

@@ -1,4 +1,4 @@
-"""Does an agent find a category that it never saw?"""
+"""Measure whether agents find a category that they never saw."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,14 +27,14 @@ def find_unseen(
     image_set: str = "test_2007",
     fitted_on: str = "train_2012",
 ) -> dict[str, Unseen]:
-    """Send agents that learned other categories to find one, as if it were each of theirs.
+    """Let agents search for a category they never saw, as if it were each of their own.
 
     Args:
-        folder: of the benchmark; the agents are its runs ``four_seed*``.
-        unseen: the category none of them knows.
-        looks: budget of each search.
-        params: how the searches go on.
-        image_set: where it is searched for.
+        folder: folder of the benchmark; the agents are its runs ``four_seed*``.
+        unseen: category that no agent knows.
+        looks: maximum number of windows of each search.
+        params: section with the options of the search.
+        image_set: image set of the searches.
         fitted_on: image set on which the best fixed box is fitted.
 
     Returns:
@@ -58,7 +58,7 @@ def find_unseen(
         answered = {}
         network = checkpoint.network()
         for index, category in enumerate(checkpoint.categories):
-            # The truth under another name: what the agent is asked for is one of its own.
+            # The objects under the name of a category that the agent knows.
             named = replace(
                 store,
                 categories=checkpoint.categories,

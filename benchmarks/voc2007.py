@@ -1,9 +1,10 @@
 """The agent with a pretrained backbone on Pascal VOC 2007: from the archives to figures.
 
-``make benchmark-voc2007`` downloads (or takes ``MIRROR``), shards, encodes, trains on
-``trainval`` with each seed and measures on ``test``, below ``.objloc/benchmarks``; a stage
-whose output is there is not run again. It does so with agents of one network, and with
-agents of two, each with a backbone of its own. Then it writes what ``docs/results.md`` shows.
+``make benchmark-voc2007`` downloads the archives (or takes them from ``MIRROR``), shards,
+encodes, trains on ``trainval`` with each seed and measures on ``test``, below
+``.objloc/benchmarks``; a stage whose output exists is not run again. It does so with agents
+of one network, and with agents of two networks with different backbones. Then it writes
+the results that ``docs/results.md`` shows.
 """
 
 import statistics
@@ -32,7 +33,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
 COMBINED = "voc2007_combined"
 BACKBONES = ("efficientnet-lite0", "efficientnet-lite2")
-"""Of the networks of a combined agent; the first is measured alone too."""
+"""Backbones of the networks of a combined agent; the first is also measured alone."""
 _SETTINGS = (
     "dataset.name=voc2007",
     "train.agent=pretrained",
@@ -49,12 +50,12 @@ PAPER_TRIGGERED = (
     57.9, 56.7, 38.4, 33.0, 17.5, 51.1, 52.7, 53.0, 17.8, 39.1, 47.1, 52.2, 58.0, 57.0, 45.2,
     19.3, 42.2, 35.5, 54.8, 49.0,
 )  # fmt: skip
-"""Caicedo & Lazebnik (2015), table 1, TR; in Pascal VOC's order of categories."""
+"""AP of Caicedo & Lazebnik (2015), table 1, TR, in Pascal VOC's order of categories."""
 PAPER_ATTENDED = (
     55.5, 61.9, 38.4, 36.5, 21.4, 56.5, 58.8, 55.9, 21.4, 40.4, 46.3, 54.2, 56.9, 55.9, 45.7,
     21.1, 47.1, 41.5, 54.7, 51.4,
 )  # fmt: skip
-"""The same, AAR."""
+"""AP from the same table, AAR."""
 
 
 Runs = Mapping[str, DetectorRun]
@@ -62,7 +63,7 @@ Runs = Mapping[str, DetectorRun]
 
 
 def detection_table(runs: Runs) -> str:
-    """Average precision by category beside the paper's: means over seeds, and deviations."""
+    """Table of average precision by category and the paper's: means and deviations over seeds."""
     found = [run.ap for run in runs.values()]
     columns = list(found[0]["triggered"].voc2007)
     papers = [
@@ -80,7 +81,7 @@ def detection_table(runs: Runs) -> str:
 
 
 def curve_table(runs: Runs) -> str:
-    """Recall and mean average precision against the budget: means over seeds."""
+    """Table of recall and mean average precision by number of windows: means over seeds."""
     rows = []
     for points in zip(*(run.search.curve for run in runs.values()), strict=True):
         windows = statistics.mean(each.windows for each in points)
@@ -105,7 +106,7 @@ _CURVE: tuple[Callable[[BudgetPoint], float], ...] = (
 
 
 def seeds_table(runs: Runs) -> str:
-    """The figures that have a goal, by seed; of several, mean and standard deviation too."""
+    """Table of the figures that have a goal, by seed, with mean and deviation if several."""
     heads = ["", *(f"seed {name}" for name in runs), *["mean"] * (len(runs) > 1)]
     figures = [_figures(run) for run in runs.values()]
     rows = []
@@ -117,11 +118,11 @@ def seeds_table(runs: Runs) -> str:
 
 
 def headline_table(test: ImageSetMetrics, agents: Mapping[str, Runs]) -> str:
-    """Mean average precision of agents beside the paper's, and of searchers that look at nothing.
+    """Table of mean average precision of agents, the paper and the baselines.
 
     Args:
-        test: figures that have the baselines.
-        agents: runs by seed, by what the agent is called.
+        test: figures that include the baselines.
+        agents: runs by name of the agent, then by seed.
     """
     rows = [
         [label, f"{100 * (test.baselines[name].ap.voc2007['mean'] or 0):.1f}", ""]
@@ -148,7 +149,7 @@ _DETECTORS = {
     "R-CNN (Girshick et al. 2014): AlexNet, some 2,000 windows in an image": 54.2,
     "Fast R-CNN (Girshick 2015): VGG-16, some 2,000 windows in an image": 66.9,
 }
-"""Not agents, and of images as they are; the first as Caicedo & Lazebnik (2015) give it."""
+"""Detectors that are not agents; the first figure is quoted by Caicedo & Lazebnik (2015)."""
 _BLIND = {
     "random": "random searcher",
     "whole_image": "the whole image",
@@ -158,14 +159,14 @@ _BLIND = {
 
 def _figures(run: DetectorRun) -> dict[str, float]:
     curve, steps = run.search.by_budget, run.search.steps_to_trigger
-    most = max(curve)
+    largest = max(curve)
     figures = {
-        f"mAP triggered, {most} looks": 100 * (curve[most].ap_triggered or 0),
-        f"mAP attended, {most} looks": 100 * (curve[most].ap_attended or 0),
+        f"mAP triggered, {largest} looks": 100 * (curve[largest].ap_triggered or 0),
+        f"mAP attended, {largest} looks": 100 * (curve[largest].ap_attended or 0),
     }
     if 100 in curve:
         figures["mAP attended, 100 looks"] = 100 * (curve[100].ap_attended or 0)
-    for looks in (31, 63, most):
+    for looks in (31, 63, largest):
         if looks in curve:
             point = curve[looks]
             recalls = {"0.5": point.recall_50, "0.6": point.recall_60, "0.7": point.recall_70}
@@ -184,14 +185,14 @@ def run_seed(
     """Run the stages of one seed.
 
     Args:
-        mirror: of the archives.
-        seed: of training.
-        folder: where outputs go.
-        combined: train a network for each backbone, side by side, and measure them as one
-            agent too.
+        mirror: folder or address of the archives.
+        seed: seed of training.
+        folder: folder for outputs.
+        combined: whether to train a network for each backbone in parallel, and to measure
+            them also as one agent.
 
     Returns:
-        Minutes of the stages that ran: by backbone, and of the agent of both.
+        Minutes of the stages that ran, by backbone and for the combined agent.
     """
     backbones = BACKBONES if combined else BACKBONES[:1]
     settings = {each: _settings(mirror, seed, each) for each in backbones}
@@ -213,7 +214,7 @@ def run_seed(
 
 
 def _combined(folder: Path, seed: int) -> Path:
-    """The run folder of one agent made of those of both backbones; makes it."""
+    """Make the run folder of the agent that combines the networks of both backbones."""
     run = folder / f"combined{seed}"
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
@@ -224,7 +225,7 @@ def _combined(folder: Path, seed: int) -> Path:
 
 
 def _settings(mirror: str, seed: int, backbone: str) -> list[str]:
-    """All that a stage is told."""
+    """All settings of a stage."""
     return [
         *_SETTINGS,
         f"dataset.mirror={mirror}",
@@ -265,12 +266,12 @@ def _run(folder: Path, seed: int, backbone: str) -> Path:
 
 
 def _named(name: str, backbone: str) -> str:
-    """The first backbone's outputs have plain names: they are measured alone too."""
+    """Name of an output; plain for the first backbone, which is also measured alone."""
     return name if backbone == BACKBONES[0] else f"{backbone}-{name}"
 
 
 def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, CombinedRun]:
-    """Figures of the combined agents, by seed."""
+    """Collect the figures of the combined agents, by seed."""
     found = {}
     for seed in seeds:
         test = read_metrics(folder / f"combined{seed}" / "evaluate/metrics.json")["test"]
@@ -281,7 +282,7 @@ def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, CombinedRu
 
 
 def collect(folder: Path) -> Detector:
-    """All figures of the first seed that was measured; detections and searches of all."""
+    """Collect all figures of the first measured seed, and detections and searches of all seeds."""
     runs = {
         path.parent.parent.name.removeprefix("seed"): read_metrics(path)["test"]
         for path in sorted(folder.glob("seed*/evaluate/metrics.json"))
@@ -301,14 +302,14 @@ def _search(test: ImageSetMetrics) -> SearchMetrics:
 
 def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
-    seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "0,1,2",
+    seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "0,1,2",
     combined: Annotated[
-        bool, typer.Option(help="Measure agents of two networks too, one for each seed.")
+        bool, typer.Option(help="Also measure agents of two networks, one for each seed.")
     ] = True,
-    folder: Annotated[Path, typer.Option(help="Where outputs go.")] = ROOT
+    folder: Annotated[Path, typer.Option(help="Folder for outputs.")] = ROOT
     / ".objloc/benchmarks/voc2007",
 ) -> None:
-    """Reproduce the headline rows, or publish them where all is there already."""
+    """Reproduce the headline rows, or publish existing ones."""
     wanted = [int(seed) for seed in seeds.split(",")]
     for seed in wanted:
         print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder, combined=combined)}")

@@ -1,8 +1,8 @@
-"""Stable-Baselines3's DQN on the search: python examples/sb3_dqn.py [STEPS].
+"""Train Stable-Baselines3's DQN on the search: python examples/sb3_dqn.py [STEPS].
 
-Needs the extra `sb3`. It shows how the two fit together and is no good agent: after
-14,000 steps (a minute) it found nothing yet. This project's own learner is taught the
-reward of every action in every step.
+The example needs the extra `sb3`. It shows how the two fit together, but does not give a
+good agent: after 14,000 steps (a minute) it has found nothing yet. This project's own
+learner, in contrast, learns the reward of every action in every step.
 """
 
 import sys
