@@ -21,7 +21,7 @@ def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def written(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its shards, of at most four samples. Read only."""
+    """Shards of the devkit, of at most four samples each. Read only."""
     folder = tmp_path_factory.mktemp("shards") / "out"
     write_shards(open_devkit(devkit), folder, params.Shard(samples_per_shard=4))
     return folder
@@ -29,5 +29,5 @@ def written(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shards(written: Path, tmp_path: Path) -> Path:
-    """The same, to be damaged."""
+    """Copy of the shards, to be damaged."""
     return Path(shutil.copytree(written, tmp_path / "copy"))

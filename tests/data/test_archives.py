@@ -170,16 +170,16 @@ def test_bytes_after_the_end_mark_are_refused(archive: Path, tmp_path: Path) -> 
         listed(longer)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_half_a_gzipped_archive_is_refused(archive: Path, tmp_path: Path, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
+def test_half_a_gzipped_archive_is_refused(archive: Path, tmp_path: Path, fraction: float) -> None:
     packed_bytes = gzip.compress(archive.read_bytes())
     half = tmp_path / "half.tar.gz"
-    half.write_bytes(packed_bytes[: int(len(packed_bytes) * share)])
+    half.write_bytes(packed_bytes[: int(len(packed_bytes) * fraction)])
     with pytest.raises(ObjlocError, match=r"half.tar.gz: expected a whole gzipped archive; found"):
         listed(half)
 
 
-def test_a_missing_archive_is_told(tmp_path: Path) -> None:
+def test_a_missing_archive_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ObjlocError, match=r"none.tar: cannot be read: No such file"):
         listed(tmp_path / "none.tar")
 
@@ -190,7 +190,7 @@ def test_archives_of_a_folder_come_by_name(tmp_path: Path) -> None:
     assert [path.name for path in archives_in(tmp_path)] == ["a.tar.gz", "b.tar", "c.tgz"]
 
 
-def test_a_file_that_shrank_since_it_was_listed_is_told(tmp_path: Path) -> None:
+def test_a_file_that_shrank_since_it_was_listed_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "VOC" / "Annotations" / "1.xml"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"12345")

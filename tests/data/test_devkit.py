@@ -246,8 +246,8 @@ def test_half_an_image_is_refused(devkit: Path) -> None:
     whole = (devkit / "VOC2007" / "JPEGImages" / "000001.jpg").read_bytes()
     opened = open_devkit(devkit)
     assert opened.read("000001").jpeg == whole
-    for share in (0.1, 0.5, 0.95):
-        replace_image(devkit, whole[: int(len(whole) * share)])
+    for fraction in (0.1, 0.5, 0.95):
+        replace_image(devkit, whole[: int(len(whole) * fraction)])
         with pytest.raises(
             ObjlocError,
             match=r"000001.jpg: expected a whole JPEG image; found: |"
@@ -284,7 +284,7 @@ def test_an_image_of_too_many_pixels_is_refused_undecoded(
 
 
 @pytest.mark.parametrize("pixels", [96 * 72 - 1, (96 * 72 - 1) // 2])
-def test_pillows_own_limit_is_told_too(
+def test_pillows_own_limit_is_reported_too(
     devkit: Path, monkeypatch: pytest.MonkeyPatch, pixels: int
 ) -> None:
     opened = open_devkit(devkit)

@@ -155,18 +155,20 @@ def test_new_bytes_renew_the_patience(server: Files, tmp_path: Path) -> None:
     assert len(server.log) == 10 > QUICK.rounds
 
 
-def test_other_addresses_are_tried_in_turn_and_all_are_told(server: Files, tmp_path: Path) -> None:
+def test_other_addresses_are_tried_in_turn_and_all_are_reported(
+    server: Files, tmp_path: Path
+) -> None:
     dead = f"{unused_address()}/a.tar"
     missing = f"{server.url}/b.tar"
     assert fetch(tmp_path / "a", dead, missing, f"{server.url}/a.tar") == CONTENT
     assert [path for path, _, _ in server.log] == ["/b.tar", "/a.tar"]
     message = failure(tmp_path / "b", dead, missing)
     assert f"tried {dead} (connection refused); {missing} (HTTP 404);" in message
-    # What is not there is not asked for again.
+    # A missing file is not requested again.
     assert [path for path, _, _ in server.log][2:] == ["/b.tar"]
 
 
-def test_an_address_without_a_host_is_told_shortly(tmp_path: Path) -> None:
+def test_an_address_without_a_host_is_reported_shortly(tmp_path: Path) -> None:
     message = failure(tmp_path, "http://objloc.invalid/a.tar")
     assert "http://objloc.invalid/a.tar (" in message
     assert "\n" not in message
@@ -178,13 +180,13 @@ def test_a_part_is_completed_from_another_address(server: Files, tmp_path: Path)
     dead = f"{unused_address()}/a.tar"
     left_behind(tmp_path, CONTENT[:500_000], url=dead, ETag='"zero"')
     assert fetch(tmp_path, dead, f"{server.url}/a.tar") == CONTENT
-    # The other server's tag says nothing here: size and checksum decide.
+    # The other server's tag does not matter here: size and checksum decide.
     assert server.log == [("/a.tar", "bytes=500000-", None)]
 
 
 @pytest.mark.parametrize(
     ("cuts", "requests"),
-    # At once; or, of pieces that may not have fitted, after a second time in four pieces.
+    # At once; or, if the pieces may not have fitted, after a second attempt in four pieces.
     [([], 1), ([CUT] * 50, 8)],
 )
 def test_a_wrong_checksum_is_refused_and_nothing_kept(
@@ -233,7 +235,7 @@ def test_two_that_want_the_same_file_fetch_it_once(server: Files, tmp_path: Path
     assert len(server.log) == 2
 
 
-def test_a_folder_that_cannot_be_made_is_told(server: Files, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(server: Files, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ObjlocError, match="file/x: cannot be written: Not a directory"):
         download(wanted(tmp_path / "file" / "x", f"{server.url}/a.tar"))

@@ -67,10 +67,14 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
             fetch(address, patience=0.2)
 
 
-def test_other_failures_are_told_in_one_line() -> None:
+def test_other_failures_are_reported_in_one_line() -> None:
     with serving(Files({"/cut": bytes(100)}, failures=[500], cuts=[50])) as files:
-        for path, told in (("cut", "HTTP 500"), ("none", "HTTP 404"), ("cut", "connection broken")):
-            with pytest.raises(ObjlocError, match=told):
+        for path, reason in (
+            ("cut", "HTTP 500"),
+            ("none", "HTTP 404"),
+            ("cut", "connection broken"),
+        ):
+            with pytest.raises(ObjlocError, match=reason):
                 fetch(f"{files.url}/{path}")
     with pytest.raises(ObjlocError, match="cannot be fetched: connection refused"):
         fetch(f"{unused_address()}/photo.jpg")
@@ -80,7 +84,7 @@ def test_other_failures_are_told_in_one_line() -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_an_address_is_told_from_a_path() -> None:
+def test_an_address_is_distinguished_from_a_path() -> None:
     assert all(map(is_url, ("http://a/b", "HTTPS://a")))
     assert not any(map(is_url, ("http.jpg", "/http://a", "c:/x", "ftp://a/b")))
     assert name_in("http://a/b/photo.jpg?size=3#top") == "photo.jpg"
@@ -104,5 +108,5 @@ def test_an_address_is_told_from_a_path() -> None:
         (requests.exceptions.ChunkedEncodingError("IncompleteRead"), "connection broken"),
     ],
 )
-def test_a_failure_is_told_in_a_few_words(error: Exception, reason: str) -> None:
+def test_a_failure_is_reported_in_a_few_words(error: Exception, reason: str) -> None:
     assert reason_of(error) == reason

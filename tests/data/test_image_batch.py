@@ -28,7 +28,7 @@ def test_batches_move_to_a_device() -> None:
     assert len(rows) == 2
 
 
-def test_pixels_are_told_from_features() -> None:
+def test_pixels_are_distinguished_from_features() -> None:
     assert pixels_of(IMAGES) is IMAGES.values
     with pytest.raises(TypeError, match="expected images as pixels; found rows"):
         pixels_of(FeatureRows({"one": torch.zeros(1, 5, dtype=torch.int8)}))

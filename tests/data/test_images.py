@@ -18,7 +18,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def halves() -> Image.Image:
-    """8 x 4 pixels, red left, blue right."""
+    """Picture of 8 x 4 pixels, red on the left, blue on the right."""
     image = Image.new("RGB", (8, 4), (255, 0, 0))
     image.paste((0, 0, 255), (4, 0, 8, 4))
     return image
@@ -143,11 +143,11 @@ def test_flipped_bytes_give_an_image_or_one_line() -> None:
         whole = saved(Image.fromarray(noise), kind)
         for place in range(0, len(whole), 7):
             broken = whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :]
-            assert "\n" not in opened_or_told(broken)
+            assert "\n" not in complaint_about(broken)
 
 
-def opened_or_told(content: bytes) -> str:
-    """The complaint about some bytes, empty if they are an image."""
+def complaint_about(content: bytes) -> str:
+    """Error message about some bytes; empty if they are an image."""
     try:
         image = open_image(content)
     except ObjlocError as error:

@@ -59,7 +59,7 @@ def test_a_transparent_array_lies_on_white() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         (np.zeros((2, 3, 2), dtype=np.uint8), r"expected \[h, w\].*found \[2, 3, 2\]"),
         (np.zeros((0, 3, 3), dtype=np.uint8), r"found \[0, 3, 3\]"),
@@ -72,8 +72,8 @@ def test_a_transparent_array_lies_on_white() -> None:
         ("nothing.jpg", "nothing.jpg: cannot be read"),
     ],
 )
-def test_what_is_no_picture_is_refused_in_one_line(source: Any, told: str) -> None:
-    with pytest.raises(ObjlocError, match=told) as caught:
+def test_what_is_no_picture_is_refused_in_one_line(source: Any, message: str) -> None:
+    with pytest.raises(ObjlocError, match=message) as caught:
         photograph(source)
     assert "\n" not in str(caught.value)
 

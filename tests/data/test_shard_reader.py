@@ -52,7 +52,7 @@ def test_an_unknown_image_set_is_refused_by_name(written: Path) -> None:
     )
 
 
-def test_a_missing_shard_is_told(shards: Path) -> None:
+def test_a_missing_shard_is_reported(shards: Path) -> None:
     (shards / "train-000001.tar").unlink()
     samples = read_samples(shards, "train")
     for _ in range(4):

@@ -178,7 +178,7 @@ def test_an_earlier_output_stays_when_writing_fails(devkit: Path, shards: Path) 
     assert len(contents(shards)) == 4
 
 
-def test_sets_that_share_images_are_told(
+def test_sets_that_share_images_are_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     devkit = make_devkit(tmp_path, {"train": 2, "test": 2})

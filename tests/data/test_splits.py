@@ -16,7 +16,7 @@ THOUSAND = [f"{number:06}" for number in range(1000)]
 FRACTIONS = {"train": 0.65, "val": 0.15, "test": 0.20}
 
 
-def test_every_image_is_in_exactly_one_set_and_the_shares_are_right() -> None:
+def test_every_image_is_in_exactly_one_set_and_the_fractions_are_right() -> None:
     sets = seeded_split(THOUSAND, FRACTIONS, 0)
     assert {name: len(ids) for name, ids in sets.items()} == {"test": 200, "train": 650, "val": 150}
     assert sorted(itertools.chain(*sets.values())) == THOUSAND
@@ -27,7 +27,7 @@ def test_the_split_depends_on_ids_and_seed_alone() -> None:
     random.Random(1).shuffle(shuffled)
     reordered = dict(reversed(FRACTIONS.items()))
     assert seeded_split(shuffled, reordered, 0) == seeded_split(THOUSAND, FRACTIONS, 0)
-    # Written down once: a change would silently change everybody's split.
+    # Fixed values: a change would silently change every user's split.
     assert seeded_split(THOUSAND[:10], FRACTIONS, 0)["test"] == ("000002", "000007")
 
 
@@ -37,7 +37,7 @@ def test_another_seed_gives_another_split() -> None:
     assert 20 < len(one & other) < 60
 
 
-def test_shares_of_odd_numbers_are_rounded_and_nothing_is_lost() -> None:
+def test_fractions_of_odd_numbers_are_rounded_and_nothing_is_lost() -> None:
     for number in range(7, 60):
         sets = seeded_split(THOUSAND[:number], FRACTIONS, 3)
         assert sum(map(len, sets.values())) == number
@@ -45,12 +45,12 @@ def test_shares_of_odd_numbers_are_rounded_and_nothing_is_lost() -> None:
             assert abs(len(ids) - FRACTIONS[name] * number) <= 1
 
 
-def test_a_set_without_a_share_is_left_out() -> None:
+def test_a_set_of_fraction_0_is_left_out() -> None:
     sets = seeded_split(THOUSAND, {"train": 0.8, "val": 0.2, "test": 0.0}, 0)
     assert sorted(sets) == ["train", "val"]
 
 
-def test_a_share_too_small_for_an_image_is_refused() -> None:
+def test_a_fraction_too_small_for_an_image_is_refused() -> None:
     with pytest.raises(ObjlocError, match=r"shard.fractions.test: .*; found 0.2 of 2 images"):
         seeded_split(THOUSAND[:2], FRACTIONS, 0)
 
@@ -75,7 +75,7 @@ def test_the_devkits_own_sets_are_taken_unless_seeded_ones_are_asked_for() -> No
         ),
         # Overlapping sets are no disjoint union.
         ({"one": "ab", "two": "bc", "both": "abc"}, {}),
-        # The first candidate leads nowhere, another does.
+        # The first candidate leads nowhere, another one leads to a cover.
         ({"a": "x", "b": "xy", "c": "z", "d": "xyz"}, {"d": ("b", "c")}),
         # Two names for one set.
         ({"mini": "ab", "again": "ab"}, {"mini": ("again",)}),
@@ -89,7 +89,7 @@ def test_disjoint_unions_are_found(
     assert compose(contents) == {name: expected.get(name, (name,)) for name in sets}
 
 
-def test_sets_that_share_images_are_told() -> None:
+def test_sets_that_share_images_are_reported() -> None:
     sets = {"train": ("a", "b"), "test": ("b", "c"), "val": ("d",), "trainval": ("a", "b", "d")}
     assert overlaps(sets, compose(sets)) == ["image sets 'train' and 'test' share 1 images"]
 
@@ -108,7 +108,7 @@ def test_by_year_a_year_with_a_test_set_keeps_its_sets_and_another_is_split_by_s
         "val_2007": tuple(old[10:20]),
         "test_2007": tuple(old[20:]),
     }
-    # As if the year were alone: figures measured on either agree.
+    # As if the year were the only one, so that figures of both agree.
     alone = seeded_split(new, FRACTIONS, 0)
     assert {name: ids for name, ids in found.items() if name.endswith("2012")} == {
         f"{name}_2012": ids for name, ids in alone.items()

@@ -1,4 +1,4 @@
-"""Samples laid out as tensors."""
+"""Samples as tensors."""
 
 import pytest
 import torch

@@ -150,7 +150,7 @@ def test_what_is_seen_of_two_objects_is_never_the_same_pixel(scenes: list[Scene]
         assert np.stack(drawn.visible).sum(axis=0).max() == 1
 
 
-def test_flags_tell_what_happened(scenes: list[Scene]) -> None:
+def test_flags_state_what_happened(scenes: list[Scene]) -> None:
     objects = [one for drawn in scenes for one in drawn.objects]
     sizes = [drawn.image.size for drawn in scenes for _ in drawn.objects]
     for (width, height), one in zip(sizes, objects, strict=True):
@@ -225,7 +225,7 @@ def _iou(boxes: Boxes, box: Boxes) -> Boxes:
 
 
 def _successes(samples: list[Sample], category: str, boxes: Boxes) -> Boxes:
-    """Share of the images holding the category where each box (shares of the sides) succeeds."""
+    """Fraction of the category's images in which each box (fractions of the sides) succeeds."""
 
     def hits() -> Iterator[NDArray[np.bool_]]:
         for sample in samples:

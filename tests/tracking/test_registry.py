@@ -79,9 +79,9 @@ def aliases() -> list[tuple[str, str]]:
 
 
 def test_the_champion_moves_only_to_a_better_model(light_models: Path) -> None:
-    told = [enter(light_models, seed, value) for seed, value in enumerate((0.5, 0.4, 0.5, 0.6))]
-    assert [each.version for each in told] == ["1", "2", "3", "4"]
-    assert [each.aliases[1] for each in told] == [
+    entered = [enter(light_models, seed, value) for seed, value in enumerate((0.5, 0.4, 0.5, 0.6))]
+    assert [each.version for each in entered] == ["1", "2", "3", "4"]
+    assert [each.aliases[1] for each in entered] == [
         "champion: version 1 (the first)",
         "champion: stays with version 1: 0.5000 against 0.4000",
         "champion: stays with version 1: 0.5000 against 0.5000",
@@ -105,7 +105,7 @@ def test_models_of_other_contests_have_an_alias_of_their_own(light_models: Path)
         ("champion-scenes-cat-dog", "4"),  # by another metric
     ]
     assert aliases() == [("champion", "1"), *own, ("champion-voc2007-cat-dog", "2")]
-    # And each moves among its own.
+    # Each alias moves among the models of its own contest.
     enter(light_models, 4, 0.95, data="voc2007", data_hash="cd" * 32)
     assert aliases() == [("champion", "1"), *own, ("champion-voc2007-cat-dog", "5")]
 
@@ -119,15 +119,15 @@ def test_a_model_is_registered_once(light_models: Path) -> None:
 
 
 def test_a_model_that_could_not_be_measured_moves_no_alias(light_models: Path) -> None:
-    told = enter(light_models, 0, None)
-    assert told.created
-    assert told.aliases == (
+    entered = enter(light_models, 0, None)
+    assert entered.created
+    assert entered.aliases == (
         "val success_rate.greedy.mean on scenes (cat, dog): not measured: no alias moves",
     )
     assert aliases() == []
 
 
-def test_a_version_tells_what_it_is(light_models: Path) -> None:
+def test_a_version_states_what_it_is(light_models: Path) -> None:
     enter(light_models, 0, 0.1 + 0.2)
     version = connect().get_model_version("objloc", "1")
     contest = version.tags["contest"]
@@ -151,9 +151,9 @@ def test_a_version_tells_what_it_is(light_models: Path) -> None:
 def test_an_alias_whose_model_is_lost_goes_to_one_that_is_there(light_models: Path) -> None:
     enter(light_models, 0, 0.9)
     shutil.rmtree(light_models / "models")
-    told = enter(light_models, 1, 0.5)
-    assert told.aliases[1] == "champion: version 2 (the files of version 1 are gone)"
-    # The better one, registered again, is a new version and takes it back.
+    entered = enter(light_models, 1, 0.5)
+    assert entered.aliases[1] == "champion: version 2 (the files of version 1 are gone)"
+    # The better model, registered again, becomes a new version and regains the alias.
     again = enter(light_models, 0, 0.9)
     assert (again.version, again.created) == ("3", True)
     assert ("champion", "3") in aliases()
@@ -187,7 +187,7 @@ def test_a_model_is_fetched_by_version_or_alias(light_models: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         (
             "models:/other/1",
@@ -199,9 +199,11 @@ def test_a_model_is_fetched_by_version_or_alias(light_models: Path) -> None:
         ("models:/objloc/latest", r"expected models:/NAME/VERSION"),
     ],
 )
-def test_a_model_that_is_not_there_is_refused(light_models: Path, address: str, told: str) -> None:
+def test_a_model_that_is_not_there_is_refused(
+    light_models: Path, address: str, message: str
+) -> None:
     enter(light_models, 0, 0.5)
-    with pytest.raises(ObjlocError, match=told) as caught:
+    with pytest.raises(ObjlocError, match=message) as caught:
         download_model(address)
     assert "\n" not in str(caught.value)
 

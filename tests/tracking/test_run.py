@@ -50,7 +50,7 @@ def history(run_id: str, key: str) -> list[tuple[int, float]]:
 
 @pytest.fixture
 def killed_run(store_root: Path) -> str:
-    """A run whose process was killed without a chance to say so."""
+    """Id of a run whose process was killed before it could end the run."""
     done = subprocess.run([sys.executable, "-c", DIES], capture_output=True, text=True, check=False)
     run_id = done.stdout.strip()
     assert stored(run_id).info.status == "RUNNING"
@@ -58,7 +58,7 @@ def killed_run(store_root: Path) -> str:
     return run_id
 
 
-def test_a_run_tells_where_its_model_comes_from(
+def test_a_run_states_the_origin_of_its_model(
     store_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "solid-gold")
@@ -109,7 +109,7 @@ def test_a_run_tells_where_its_model_comes_from(
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ValueError, "FAILED")]
 )
-def test_a_run_that_does_not_end_well_says_so(
+def test_a_run_that_does_not_end_well_has_that_status(
     store_root: Path, error: type[BaseException], status: str
 ) -> None:
     with pytest.raises(error), start() as run:
@@ -173,7 +173,7 @@ def test_a_finished_training_that_is_repeated_has_a_run_of_its_own(store_root: P
 
 
 @pytest.mark.parametrize("kind", ["no database", "no server"])
-def test_training_goes_on_without_a_store_and_tells_so_once(
+def test_training_goes_on_without_a_store_and_logs_it_once(
     kind: str, store_root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     if kind == "no server":
@@ -190,11 +190,11 @@ def test_training_goes_on_without_a_store_and_tells_so_once(
         run.log_folder(model.parent)
         run.set_model(model)
     assert run.run_id == ""
-    asked.assert_called_once()  # a store that was not there is not waited for again
-    told = [each.message for each in caplog.records if each.name.startswith("objloc")]
-    assert len(told) == 1
-    assert "training goes on without it" in told[0]
-    assert "\n" not in told[0]
+    asked.assert_called_once()  # a missing store is not waited for again
+    lines = [each.message for each in caplog.records if each.name.startswith("objloc")]
+    assert len(lines) == 1
+    assert "training goes on without it" in lines[0]
+    assert "\n" not in lines[0]
     assert log_to_run_of(model, metrics={"a": 1}) is None
 
 
@@ -227,7 +227,7 @@ def test_logging_a_period_is_one_call_to_the_store(store_root: Path) -> None:
         run._client = client = Mock(wraps=run._client)
         for step in range(3):
             run.log_metrics({f"metric {number}": 0.5 for number in range(20)}, step)
-        # However long a call takes, training waits for this one alone.
+        # However long a call takes, training waits for this call only.
         assert [call[0] for call in client.method_calls] == ["log_batch"] * 3
         assert [len(call.kwargs["metrics"]) for call in client.method_calls] == [20] * 3
     assert (store_root / "mlflow.db").exists()
@@ -288,7 +288,7 @@ def test_what_a_run_lacks_of_its_history_is_filled_in(store_root: Path) -> None:
 
 
 def test_read_only_files_can_be_logged_twice(store_root: Path) -> None:
-    # What DVC links out of its cache is read-only.
+    # Files that DVC links from its cache are read-only.
     folder = make_run(store_root / "data") / "train"
     for path in folder.rglob("*"):
         if path.is_file():

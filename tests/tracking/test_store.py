@@ -68,7 +68,7 @@ def test_the_store_is_the_main_workspaces_wherever_a_process_runs(
     assert not list(elsewhere.iterdir())
 
 
-def test_mlflow_finds_the_store_without_being_told(store_root: Path) -> None:
+def test_mlflow_finds_the_store_without_configuration(store_root: Path) -> None:
     connect()
     experiment = MlflowClient().get_experiment_by_name("objloc")
     assert experiment is not None
@@ -136,7 +136,7 @@ def test_a_store_that_cannot_be_opened_is_reported_in_one_line_before_mlflow_ret
     client.assert_not_called()
 
 
-def test_a_store_that_is_no_database_is_told_in_one_line(store_root: Path) -> None:
+def test_a_store_that_is_no_database_is_reported_in_one_line(store_root: Path) -> None:
     (store_root / "mlflow.db").write_text("something else " * 100)
     with pytest.raises(ObjlocError, match=r"mlflow\.db: .*not a database") as caught:
         connect()
@@ -154,7 +154,7 @@ def test_the_global_store_is_put_back(store_root: Path) -> None:
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
-def test_a_lock_that_is_never_let_go_is_told(store_root: Path) -> None:
+def test_a_lock_that_is_never_let_go_is_reported(store_root: Path) -> None:
     path = store_root / ".objloc" / "mlflow.lock"
     with (
         store_lock(),

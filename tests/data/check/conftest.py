@@ -14,5 +14,5 @@ def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(pets: Path, tmp_path: Path) -> Path:
-    """A copy to be damaged."""
+    """Copy of the folder, to be damaged."""
     return shutil.copytree(pets, tmp_path / "pets")

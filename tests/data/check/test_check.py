@@ -28,7 +28,7 @@ def test_a_folder_in_order_passes(pets: Path) -> None:
     assert report.objects == written
 
 
-def test_a_devkit_is_told_by_image_set_and_category(tmp_path: Path) -> None:
+def test_a_devkit_is_reported_by_image_set_and_category(tmp_path: Path) -> None:
     folder = make_devkit(tmp_path, {"train": 40, "val": 12, "test": 12}, trainval=True)
     report = report_of(folder)
     assert report.passed
@@ -145,7 +145,7 @@ def damage_category(folder: Path) -> None:
         (damage_category, "category", "000003.xml", "category 'rob/ot': expected letters"),
     ],
 )
-def test_damage_is_told_by_file(
+def test_damage_is_reported_by_file(
     folder: Path, damage: Callable[[Path], None], kind: str, file: str, message: str
 ) -> None:
     damage(folder)
@@ -169,34 +169,34 @@ def test_what_the_check_passes_is_what_the_download_stage_takes(folder: Path) ->
         write_own_devkit(folder, folder.parent / "out2")
 
 
-def test_a_cameras_orientation_is_told(folder: Path) -> None:
+def test_a_cameras_orientation_is_reported(folder: Path) -> None:
     turned(folder / "000001.jpg", 6)
     turned(folder / "000002.jpg", 3)
     report = report_of(folder)
     assert report.passed
-    told = [(each.severity, each.place) for each in about(report, "orientation")]
-    assert told == [("warning", "000001.xml"), ("note", "000001.jpg"), ("note", "000002.jpg")]
+    findings = [(each.severity, each.place) for each in about(report, "orientation")]
+    assert findings == [("warning", "000001.xml"), ("note", "000001.jpg"), ("note", "000002.jpg")]
 
 
-def test_names_that_differ_only_in_spelling_are_told(folder: Path) -> None:
+def test_names_that_differ_only_in_spelling_are_reported(folder: Path) -> None:
     path = folder / "000001.xml"
     path.write_text(re.sub("<name>[^<]*", "<name>Traffic-Light", path.read_text(), count=1))
-    (told,) = about(report_of(folder), "category")
-    assert told.severity == "warning"
-    assert "'Traffic-Light', 'traffic light'" in told.message
+    (finding,) = about(report_of(folder), "category")
+    assert finding.severity == "warning"
+    assert "'Traffic-Light', 'traffic light'" in finding.message
 
 
-def test_a_box_annotated_twice_is_told(folder: Path) -> None:
+def test_a_box_annotated_twice_is_reported(folder: Path) -> None:
     path = folder / "000001.xml"
     (first,) = re.findall(r"<object>.*?</object>", path.read_text(), flags=re.DOTALL)[:1]
     path.write_text(path.read_text().replace(first, first + first, 1))
-    (told,) = about(report_of(folder), "box")
-    assert (told.severity, told.place) == ("warning", "000001.xml")
-    assert "is annotated 2 times" in told.message
+    (finding,) = about(report_of(folder), "box")
+    assert (finding.severity, finding.place) == ("warning", "000001.xml")
+    assert "is annotated 2 times" in finding.message
 
 
 def spread(flat: Path, folder: Path) -> Path:
-    """Images and XML files into folders named after image sets."""
+    """Copy images and XML files into folders named after image sets."""
     for number, path in enumerate(sorted(flat.glob("*.jpg"))):
         part = folder / ("train", "val", "test")[number % 3]
         part.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def spread(flat: Path, folder: Path) -> Path:
     return folder
 
 
-def test_the_same_image_in_two_sets_is_told(pets: Path, tmp_path: Path) -> None:
+def test_the_same_image_in_two_sets_is_reported(pets: Path, tmp_path: Path) -> None:
     folder = spread(pets, tmp_path / "sets")
     assert about(report_of(folder), "duplicate") == []
     for suffix in (".jpg", ".xml"):
@@ -215,19 +215,19 @@ def test_the_same_image_in_two_sets_is_told(pets: Path, tmp_path: Path) -> None:
             folder / "val" / "brighter.jpg", quality=60
         )
     shutil.copy(folder / "train" / "000004.xml", folder / "val" / "brighter.xml")
-    told = about(report_of(folder), "duplicate")
-    assert [(each.severity, each.place) for each in told] == [
+    findings = about(report_of(folder), "duplicate")
+    assert [(each.severity, each.place) for each in findings] == [
         ("error", "test/again.jpg"), ("warning", "train/000004.jpg"),
     ]  # fmt: skip
-    assert "the same bytes as train/000001.jpg (sets test, train)" in told[0].message
-    assert "looks like val/brighter.jpg (sets train, val)" in told[1].message
+    assert "the same bytes as train/000001.jpg (sets test, train)" in findings[0].message
+    assert "looks like val/brighter.jpg (sets train, val)" in findings[1].message
 
 
 def test_without_sets_the_same_image_twice_is_a_warning(folder: Path) -> None:
     for suffix in (".jpg", ".xml"):
         shutil.copy(folder / f"000001{suffix}", folder / f"again{suffix}")
-    (told,) = about(report_of(folder), "duplicate")
-    assert told.severity == "warning"
+    (finding,) = about(report_of(folder), "duplicate")
+    assert finding.severity == "warning"
 
 
 def test_lists_are_held_against_the_images(tmp_path: Path) -> None:
@@ -236,25 +236,25 @@ def test_lists_are_held_against_the_images(tmp_path: Path) -> None:
     (main / "val.txt").write_text((main / "val.txt").read_text() + "000001\n000001\nnowhere\n")
     (main / "none.txt").write_text("\n")
     report = report_of(folder)
-    told = {(each.kind, each.message) for each in report.of("error")}
-    assert ("missing", "lists 1 images that are not there: nowhere") in told
-    assert ("sets", "lists twice: 000001") in told
-    assert ("empty", "expected image ids; found none") in told
-    shared = [message for kind, message in told if kind == "duplicate"]
+    findings = {(each.kind, each.message) for each in report.of("error")}
+    assert ("missing", "lists 1 images that are not there: nowhere") in findings
+    assert ("sets", "lists twice: 000001") in findings
+    assert ("empty", "expected image ids; found none") in findings
+    shared = [message for kind, message in findings if kind == "duplicate"]
     assert shared == ["image sets train and val share 1 images, "
                       "VOC2007/JPEGImages/000001.jpg first"]  # fmt: skip
 
 
-def test_too_few_images_are_told(tmp_path: Path) -> None:
+def test_too_few_images_are_reported(tmp_path: Path) -> None:
     folder = make_devkit(tmp_path, {"train": 6, "test": 2}, VOC_CATEGORIES[:8])
-    told = {each.message for each in about(report_of(folder), "few")}
-    assert "8 images; fewer than 50 teach little" in told
-    assert "image set 'test' has 2 images; figures on it mean little" in told
-    assert any("is in no image of test" in each for each in told)
-    assert any(re.fullmatch(r"'bird' is in \d images to learn from", each) for each in told)
+    findings = {each.message for each in about(report_of(folder), "few")}
+    assert "8 images; fewer than 50 teach little" in findings
+    assert "image set 'test' has 2 images; figures on it mean little" in findings
+    assert any("is in no image of test" in each for each in findings)
+    assert any(re.fullmatch(r"'bird' is in \d images to learn from", each) for each in findings)
 
 
-def test_broken_coco_is_told_by_entry(tmp_path: Path) -> None:
+def test_broken_coco_is_reported_by_entry(tmp_path: Path) -> None:
     folder = make_coco(tmp_path / "coco")
     (folder / "train" / "000001.jpg").unlink()
     path = folder / "valid" / "_annotations.coco.json"
@@ -264,7 +264,9 @@ def test_broken_coco_is_told_by_entry(tmp_path: Path) -> None:
     change_json(path, {"annotations": annotations})
     Image.new("RGB", (9, 9)).save(folder / "test" / "unlisted.png")
     report = report_of(folder)
-    told = [f"{each.severity} {each.kind} {each.place} {each.message}" for each in report.findings]
+    findings = [
+        f"{each.severity} {each.kind} {each.place} {each.message}" for each in report.findings
+    ]
     wanted = (
         "error missing train/_annotations.coco.json expected the image '000001.jpg'; found none",
         "error annotation valid/_annotations.coco.json _annotations.coco.json: annotation 0: "
@@ -273,7 +275,7 @@ def test_broken_coco_is_told_by_entry(tmp_path: Path) -> None:
         "note unused test/unlisted.png no JSON file names this image",
     )
     for line in wanted:
-        assert any(each.startswith(line) for each in told), line
+        assert any(each.startswith(line) for each in findings), line
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,7 @@ def test_what_is_no_folder_of_annotated_images_is_refused(
     assert message in str(error.value)
 
 
-def test_a_folder_of_archives_is_told_to_be_unpacked(tmp_path: Path) -> None:
+def test_a_folder_of_archives_is_reported_as_to_be_unpacked(tmp_path: Path) -> None:
     (tmp_path / "VOCtest.tar").write_bytes(b"")
     with pytest.raises(ObjlocError, match=r"unpack the archives first"):
         check_folder(tmp_path)

@@ -27,7 +27,7 @@ from tests.helpers.own_data import make_coco
         (lambda a, b, c, d, _w, _h: (b, a, d, c), "yxyx", "error"),
     ],
 )
-def test_the_convention_of_boxes_is_told_with_its_evidence(
+def test_the_convention_of_boxes_is_reported_with_its_evidence(
     folder: Path, rewrite: Callable[..., tuple[float, ...]], name: str, severity: str | None
 ) -> None:
     # Two boxes that touch the border on all sides, as real ones do.
@@ -41,14 +41,14 @@ def test_the_convention_of_boxes_is_told_with_its_evidence(
     report = report_of(folder)
     assert report.convention is not None
     assert report.convention.name == name
-    told = about(report, "convention")
-    assert [each.severity for each in told] == ([severity] if severity else [])
-    assert all(report.convention.evidence in each.message for each in told)
+    findings = about(report, "convention")
+    assert [each.severity for each in findings] == ([severity] if severity else [])
+    assert all(report.convention.evidence in each.message for each in findings)
     if severity == "error":
         assert about(report, "box") == [], "one finding for all, not one for each box"
 
 
-def test_coco_boxes_that_are_corners_are_told(tmp_path: Path) -> None:
+def test_coco_boxes_that_are_corners_are_reported(tmp_path: Path) -> None:
     folder = make_coco(tmp_path / "coco", ("all",))
     path = folder / "all" / "_annotations.coco.json"
     tree = json.loads(path.read_text())
@@ -62,7 +62,7 @@ def test_coco_boxes_that_are_corners_are_told(tmp_path: Path) -> None:
     assert not report.passed
 
 
-def test_boxes_far_from_the_border_do_not_tell_where_counting_begins() -> None:
+def test_boxes_far_from_the_border_do_not_show_where_counting_begins() -> None:
     boxes = np.array([[10.5, 12, 40, 50], [20, 22.25, 60, 60]])
     found = sniff("voc", boxes, np.array([[100.0, 80.0]] * 2))
     assert (found.name, found.fits) == ("corners", True)

@@ -18,7 +18,7 @@ from tests.helpers.own_data import CATEGORIES, change_json, make_coco, make_flat
 
 
 def converted(folder: Path) -> Path:
-    """The folder of the download stage."""
+    """Convert a folder as the download stage does."""
     out = folder.parent / "out"
     gather(Dataset(name="folder", path=str(folder)), Path("no manifest"), out)
     return out
@@ -300,7 +300,7 @@ def test_without_the_package_that_converts_coco_the_extra_is_named(
     assert "install the extra `coco`" in refused(make_coco(tmp_path / "coco"))
 
 
-def test_a_folder_that_is_not_there_is_told_by_its_parameter(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported_by_its_parameter(tmp_path: Path) -> None:
     for path, message in (
         ("nowhere", "dataset.path: expected a folder of images; found no folder"),
         (None, "dataset.path: expected a folder of images, as dataset.name=folder; found None"),

@@ -1,4 +1,4 @@
-"""A folder of one's own through the whole pipeline, by the commands of its page."""
+"""A user's own folder through the whole pipeline, by the commands of its page."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from tests.helpers.projects import Project, edit
 COMMANDS = commands_of(ROOT / "docs" / "own-data.md")
 VARIANTS = [each for each in COMMANDS if each.startswith(("dvc exp run -n my-val",
                                                           "dvc exp run -n my-robots"))]  # fmt: skip
-"""The pipeline again with other parameters: minutes, so in the slow test."""
+"""Commands that run the pipeline again with other parameters; they take minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Shell:
 
 
 def placed(command: str, shell: Shell) -> str:
-    """A command whose scratch folder is the test's own."""
+    """Replace the scratch folder of a command by the test's own."""
     return command.replace("/tmp/mine", str(shell.project.folder.parent / "mine"))  # noqa: S108
 
 
@@ -39,8 +39,8 @@ def test_the_page_leads_from_a_folder_to_a_trained_agent(shell: Shell) -> None:
     for command in COMMANDS:
         if command not in VARIANTS:
             shell(placed(command, shell))
-    told = json.loads((folder / "my-photos.json").read_text())
-    assert told["passed"]
+    report = json.loads((folder / "my-photos.json").read_text())
+    assert report["passed"]
     assert (folder / "my-photos.png").is_file()
     metrics = json.loads((folder / "data" / "evaluate" / "metrics.json").read_text())
     assert set(metrics) == {"val", "test"}
