@@ -113,7 +113,7 @@ def soft_nms(boxes: Tensor, scores: Tensor, valid: Tensor, width: float) -> Tens
         boxes: ``[B, W, 4]`` float64.
         scores: ``[B, C, W]`` float32, 0 to 1, for each of C categories.
         valid: bool, of the same shape; the others count as absent.
-        width: of the Gaussian.
+        width: denominator of the exponent; a larger one lowers scores less.
 
     Returns:
         Scores ``[B, C, W]``; those of absent boxes are 0.

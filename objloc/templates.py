@@ -1,8 +1,8 @@
-"""HTML and Markdown from jinja templates, which lie in a package's folder ``templates``.
+"""Render HTML and Markdown from jinja templates in the folder ``templates`` of a package.
 
-What a template is given is text, never markup: HTML is escaped by jinja's autoescape,
-Markdown by ``escape_markdown``. The filters of Markdown and whatever else is ``Markup``
-are taken as they are.
+Values of a template are text, never markup. HTML is escaped by jinja's autoescape,
+Markdown by ``escape_markdown``. Values of type ``Markup``, such as results of the filters
+for Markdown, are not escaped.
 """
 
 import re
@@ -17,7 +17,7 @@ from objloc.wording import counted, fraction, number, span
 _HTML = "html.jinja"
 _LINE_BREAK = re.compile(r"\s*[\r\n]\s*")
 _MARKS = re.compile(r"[\\`*\[\]|]|_(?![^\W_])|(?<![^\W_])_")
-"""What Markdown takes for markup; an underscore between letters or digits is none."""
+"""Characters that are markup in Markdown; an underscore between letters or digits is not."""
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
@@ -25,10 +25,11 @@ def render(package: str, name: str, **values: Any) -> str:
     """Fill a template.
 
     Args:
-        package: whose folder ``templates`` holds it, such as ``objloc.serving``.
-        name: the template's file; its ending, ``.html.jinja`` or ``.md.jinja``, decides how
-            values are escaped.
-        values: of the template's variables.
+        package: package whose folder ``templates`` holds the template, such as
+            ``objloc.serving``.
+        name: file name of the template; its ending, ``.html.jinja`` or ``.md.jinja``,
+            determines how values are escaped.
+        values: values of the template's variables.
 
     Raises:
         jinja2.UndefinedError: the template uses a variable that has no value.

@@ -97,8 +97,8 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed.
 
     Args:
-        path: of the file.
-        device: where its network will compute.
+        path: path of the file.
+        device: device on which its network will compute.
 
     Raises:
         ObjlocError: no such file, damaged, not a checkpoint of this program, or

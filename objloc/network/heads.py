@@ -19,7 +19,7 @@ def dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Seque
     """Dense layers with ReLU, each behind its dropout, and the width of the last.
 
     Args:
-        width: of their input.
+        width: width of the input.
         layers: widths of their outputs.
         dropout: fraction of the inputs of each that is dropped in training.
     """
@@ -49,7 +49,7 @@ class Recurrent(nn.Module):
     Args:
         features: length of the feature vector of all windows together.
         frames: F, windows of ``features / F`` each.
-        width: of the unit's state.
+        width: width of the unit's state.
     """
 
     def __init__(self, features: int, frames: int, width: int) -> None:
@@ -115,7 +115,7 @@ def apply_dense(
     Args:
         hidden: layers but the last.
         last: layer without activation.
-        features: of B windows.
+        features: features of B windows.
         pairs: the rows of ``features.own``; None: they are ``[B, R, own]``.
     """
     if features.shared is None:

@@ -228,7 +228,7 @@ class PretrainedPyramid(nn.Module):
 
     @property
     def reads_rows(self) -> bool:
-        """It sees images by way of ``rows``, whether they are stored or computed anew."""
+        """Whether it sees images through ``rows``, stored or computed when needed."""
         return self._params.reads_store
 
     def rows(self, images: Tensor) -> Tensor:

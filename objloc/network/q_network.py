@@ -110,9 +110,9 @@ class QNetwork(Valuer):
         """Numbers of the first head: ``[B, R, ...]`` or ``[P, num_rows]`` float32.
 
         Args:
-            features: of B windows.
+            features: features of B windows.
             past: ``[..., H]`` int64, past actions, for each row of ``features.own``.
-            pairs: whose rows ``features.own`` has; None: those of all.
+            pairs: pairs of window and category whose rows ``features.own`` holds; None: all.
         """
         if self.action_history:
             own = torch.cat([features.own, one_hot(past, self.num_actions)], dim=-1)

@@ -2,12 +2,11 @@
 
 MLflow runs this file to make the model ("models from code"). ``predict`` takes a
 table with a column ``image``, base64 of an image file, and an optional column
-``categories``, separated by commas (empty: all the agent knows); for all images
-the parameter ``max_windows`` (0: one search for each category; else one for all
-of them within so many windows). It answers one
+``categories``, separated by commas (empty: all that the agent knows). The parameter
+``max_windows`` applies to all images: 0 means one search for each category, a larger
+number one search for all categories within that number of windows. The result is one
 mapping for each image: ``objloc.search.result.Result.as_json``, or ``error``, a
-sentence, where the image could not be searched. The others are answered all the
-same.
+sentence, if the image could not be searched.
 """
 
 import base64
@@ -90,7 +89,7 @@ SIGNATURE = ModelSignature(
     ),
     params=ParamSchema([ParamSpec("max_windows", DataType.long, 0)]),
 )
-"""What goes in and what comes out."""
+"""Input, output and parameters of the model."""
 
 
 def example() -> pd.DataFrame:

@@ -14,7 +14,7 @@ def model_card(checkpoint: Checkpoint, sha256: str, metrics: Metrics, command: s
     Args:
         checkpoint: the model.
         sha256: hash of its file.
-        metrics: of its evaluation, by image set.
+        metrics: metrics of its evaluation, by image set.
         command: line that started its training; empty if it is not known.
     """
     agent = checkpoint.agent

@@ -30,10 +30,10 @@ from objloc.network.windows import Windows
 from objloc.params import Agent
 
 OPSET = 17
-"""Of ONNX operators: one that runtimes of the last years know."""
+"""Version of the ONNX operators, supported by the runtimes of recent years."""
 
 TOLERANCE = 1e-4
-"""Largest difference of a Q-value from PyTorch's, as a share of the largest Q-value."""
+"""Largest difference of a Q-value from PyTorch's, as a fraction of the largest Q-value."""
 
 
 class _Encode(nn.Module):
@@ -65,7 +65,7 @@ def onnx_files(checkpoint: Checkpoint, sha256: str) -> dict[str, bytes]:
 
     Args:
         checkpoint: the agent.
-        sha256: of its file.
+        sha256: hash of its file.
 
     Raises:
         ObjlocError: the packages are not installed; the files answer otherwise
