@@ -5,7 +5,7 @@ Each function draws one figure about one unit high that stands on y = 0.
 
 import numpy as np
 
-from objloc.scenes.figure import Colour, Figure, ellipse, limb, smooth
+from objloc.scenes.figures.polygons import Colour, Figure, ellipse, limb, smooth
 from objloc.scenes.palette import WHITE, chance, dark, light, mix, pick, varied
 
 _TRUNK: Colour = (118, 84, 62)

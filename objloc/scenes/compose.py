@@ -15,15 +15,15 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from objloc.scenes.backdrops import paint_backdrop
 from objloc.scenes.camera import photograph
-from objloc.scenes.cat import draw_cat
-from objloc.scenes.cow import draw_cow
-from objloc.scenes.dog import draw_dog
-from objloc.scenes.figure import Figure, Placement, ellipse, outlines, paint, silhouette
-from objloc.scenes.horse import draw_horse
+from objloc.scenes.figures.cat import draw_cat
+from objloc.scenes.figures.cow import draw_cow
+from objloc.scenes.figures.dog import draw_dog
+from objloc.scenes.figures.horse import draw_horse
+from objloc.scenes.figures.person import draw_person
+from objloc.scenes.figures.polygons import Figure, Placement, ellipse, outlines, paint, silhouette
+from objloc.scenes.figures.sheep import draw_sheep
 from objloc.scenes.palette import between, chance, pick
-from objloc.scenes.person import draw_person
 from objloc.scenes.setting import ZOOM, Backdrop
-from objloc.scenes.sheep import draw_sheep
 
 DRAWERS: dict[str, Callable[[np.random.Generator], Figure]] = {
     "cat": draw_cat,

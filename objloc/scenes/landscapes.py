@@ -3,7 +3,7 @@
 import numpy as np
 
 from objloc.scenes import clutter, nature
-from objloc.scenes.figure import Colour, Figure
+from objloc.scenes.figures.polygons import Colour, Figure
 from objloc.scenes.palette import WHITE, between, chance, dark, light, mix, pick, varied
 from objloc.scenes.setting import Backdrop, ridge, sky, speckle
 

@@ -5,7 +5,7 @@ Each function draws one figure about one unit high that stands on y = 0.
 
 import numpy as np
 
-from objloc.scenes.figure import Colour, Figure, ellipse, limb, smooth
+from objloc.scenes.figures.polygons import Colour, Figure, ellipse, limb, smooth
 from objloc.scenes.palette import WHITE, between, chance, dark, light, mix, pick, varied
 
 _GREENS: tuple[Colour, ...] = ((92, 142, 78), (116, 160, 84), (70, 122, 88), (136, 156, 70))

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from objloc.scenes.figure import Colour
+from objloc.scenes.figures.polygons import Colour
 
 T = TypeVar("T")
 

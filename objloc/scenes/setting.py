@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
-from objloc.scenes.figure import Colour, Figure, Placement, PointLike, ellipse, paint
+from objloc.scenes.figures.polygons import Colour, Figure, Placement, PointLike, ellipse, paint
 from objloc.scenes.palette import WHITE, between, chance, pick, varied
 
 ZOOM = 3

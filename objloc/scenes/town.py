@@ -3,8 +3,8 @@
 import numpy as np
 
 from objloc.scenes import clutter, furniture, nature
-from objloc.scenes.figure import Colour, Figure, ellipse
-from objloc.scenes.horse import horse_statue
+from objloc.scenes.figures.horse import horse_statue
+from objloc.scenes.figures.polygons import Colour, Figure, ellipse
 from objloc.scenes.palette import WHITE, between, chance, dark, light, mix, pick, varied
 from objloc.scenes.setting import Backdrop, sky
 

@@ -14,7 +14,7 @@ from objloc.data.sample import VOC_CATEGORIES, Sample
 from objloc.errors import ObjlocError
 from objloc.scenes import draw_devkit
 from objloc.scenes.compose import DRAWERS, Scene
-from objloc.scenes.figure import Figure, Placement, ellipse, limb, silhouette, smooth
+from objloc.scenes.figures.polygons import Figure, Placement, ellipse, limb, silhouette, smooth
 from objloc.scenes.write import _kinds, annotation_xml, scene
 
 SETS = {"train": 180, "test": 80}

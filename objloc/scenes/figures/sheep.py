@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objloc.scenes.figure import Colour, Figure, ellipse, limb, smooth
+from objloc.scenes.figures.polygons import Colour, Figure, ellipse, limb, smooth
 from objloc.scenes.palette import (
     BLACK,
     PINK,
