@@ -26,8 +26,8 @@ def main(
 
     from objloc.data.devkit import open_devkit
     from objloc.data.shards import write_shards
-    from objloc.data.summary import summary_of
     from objloc.params import load_params
+    from objloc.view.shard_summary import summary_of
 
     params = load_params(params_file, overrides)
     index = write_shards(open_devkit(devkit), output, params.shard)

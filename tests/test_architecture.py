@@ -1,6 +1,7 @@
 """Who may import whom, and what must wait until a stage runs."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,8 @@ def test_a_stages_heavy_imports_wait_inside_the_command(file: Path) -> None:
     ]
     assert all((ROOT / each).is_file() for each in ours)
     assert not heavy(file).union(*map(heavy, ours))
+
+
+def test_no_room_holds_more_modules_than_one_can_survey() -> None:
+    modules = Counter(file.parent for file in FILES if file.name != "__init__.py")
+    assert {room: number for room, number in modules.items() if number > 16} == {}

@@ -35,7 +35,7 @@ WITHOUT_EFFECT = {
     "objloc/tracking": "it writes to MLflow only, and a model it fetches is known by its hash",
     "objloc/view/training_progress.py": "it is shown while waiting",
     "objloc/progress.py": "it is shown while waiting",
-    "objloc/data/summary.py": "it is printed",
+    "objloc/view/shard_summary.py": "it is printed",
     "stages/_command.py": "it reads the command line and reports mistakes",
 }
 """What stages import but do not depend on, and why an edit cannot change their outs."""

@@ -1,7 +1,7 @@
 from rich.console import Console
 
 from objloc.data.shard_index import Counts, ImageSet, ShardIndex, Statistics
-from objloc.data.summary import summary_of
+from objloc.view.shard_summary import summary_of
 
 
 def test_a_cell_counts_images_objects_and_difficult_ones_where_there_are_any() -> None:
