@@ -87,7 +87,7 @@ def reached_detections(store: SampleStore, reach: Reach, *, one: bool) -> dict[s
     Args:
         store: the images.
         reach: what the oracle found.
-        one: of each image and category only the object that it came nearest to,
+        one: keep only the object of each image and category that it came nearest to,
             since a search triggers once; else all. Difficult ones are left out.
     """
     counted = (reach.best >= MATCH_IOU) & ~store.difficult[reach.image, reach.column]

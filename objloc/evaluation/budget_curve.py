@@ -40,7 +40,7 @@ class DetectionRules:
         per_image: maximum number of detections of an image, the best over all categories.
         soft_width: windows that were not triggered on get lower scores instead, see
             ``soft_nms``; None: they are dropped too.
-        trigger_range: of the scores.
+        trigger_range: range of the scores.
     """
 
     nms: float
@@ -54,7 +54,7 @@ class DetectionRules:
 
         Args:
             params: the evaluation's.
-            trigger_range: of the model that is evaluated.
+            trigger_range: range of the model's trigger values.
         """
         search = params.search
         return cls(params.nms, search.detections_per_image, search.soft_nms, trigger_range)
@@ -72,7 +72,7 @@ def detections_of(
     Every visited window is scored for every category by the trigger's Q-value.
 
     Args:
-        trace: of N images.
+        trace: visited windows of N images.
         store: all images.
         images: ``[N]`` int64, the images searched.
         rules: which windows are kept.
@@ -132,7 +132,7 @@ class BudgetCurve:
     Args:
         store: the images.
         rules: which windows become detections.
-        budget: of the search: the last point of the curve.
+        budget: the search's own: the last point of the curve.
     """
 
     def __init__(self, store: SampleStore, rules: DetectionRules, budget: int) -> None:

@@ -61,7 +61,7 @@ class Measurement:
             category in every image, by category.
         outcomes: success of ``greedy``, ``episodes15``, of ``answer`` where it is
             measured, and of each baseline.
-        baseline_detections: of each baseline, by category.
+        baseline_detections: detections of each baseline, by category.
         fixed: the fixed boxes in fractions of the image's sides; None if there was
             no training image to fit them on.
         search: figures of the search with a budget, see ``BudgetCurve.summary``; None
@@ -107,7 +107,7 @@ def measure(
         store: the images; its categories are the network's.
         network: in evaluation mode, on its device.
         mdp: the decision process that the model was trained in.
-        params: of the measurement.
+        params: parameters of the measurement.
         fixed: each category's fixed box in fractions of the image's sides.
         log: takes a line of progress.
 
@@ -239,7 +239,7 @@ def measure_sets(
     Args:
         shards: folder of shards.
         checkpoint: the model.
-        params: of the measurement; ``image_sets`` are measured.
+        params: parameters of the measurement; ``image_sets`` are measured.
         train_image_set: the fixed boxes are fitted on it; without it in the
             shards there are none.
         log: takes a line of progress.

@@ -22,7 +22,7 @@ def is_success(
 
     Args:
         triggered: whether the episode ended in a trigger; bool or ``[...]``.
-        iou: of the final window with the best-matching object of the category, difficult
+        iou: IoU of the final window with the best-matching object of the category, difficult
             ones included; number or ``[...]``.
         threshold: IoU to be above; at the threshold is no success.
     """

@@ -145,7 +145,7 @@ def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
 
     Args:
         text: the file's.
-        name: of the file, for messages.
+        name: the file's name, for messages.
         overrides: ``KEY=VALUE`` pairs that win over the file.
 
     Raises:

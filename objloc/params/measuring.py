@@ -1,4 +1,4 @@
-"""What is measured, and how: ``encode``, ``evaluate``, ``register``, ``report``."""
+"""Parameters of measurement: ``encode``, ``evaluate``, ``register``, ``report``."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What is trained on which images: ``train``."""
+"""Parameters of training: ``train``."""
 
 import re
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from objloc.params.section import Categories, Names, Section
 
 
 class Train(Section):
-    """What is trained on which images; the ``train`` stage."""
+    """Agent, categories and images of training; the ``train`` stage."""
 
     agent: str = "scenes"
     """Name of the entry of ``agents`` that is trained."""

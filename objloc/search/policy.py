@@ -28,7 +28,7 @@ class Policy(Protocol):
         """Choose an action for each episode.
 
         Args:
-            observation: of B episodes.
+            observation: the state of B episodes.
             index: ``[B]`` int64, row of its image among those passed to ``look``.
             sizes: ``[B, 2]`` float64, width and height in pixels of their images.
             generator: for the random choices.

@@ -23,7 +23,7 @@ class Found:
     """A box in which the agent has found an object.
 
     Attributes:
-        category: of the object.
+        category: the object's category.
         box: ``(xmin, ymin, xmax, ymax)`` in pixels, zero-based and half-open.
         score: see ``Trajectory.score``.
         search: the search that ended on it.
@@ -40,7 +40,7 @@ class Result:
     """The boxes found in a picture, and how. All boxes are in pixels of the upright picture.
 
     Attributes:
-        name: of the picture.
+        name: the picture's name.
         image: upright 8-bit RGB.
         categories: those the agent knows.
         actions: the agent's, in the order of the Q-values; the last is the trigger.

@@ -31,7 +31,7 @@ class Step:
         action: name of the action taken. In a search with a budget it may also be
             ``learned_step``, as far as the agent has learned to go, or ``learned_zoom``, to a
             presumed object in a quarter of the window.
-        iou: of ``box`` with the best-matching object of the trajectory's category; 0 where
+        iou: IoU of ``box`` with the best-matching object of the trajectory's category; 0 where
             none is known.
         reward: what the action earned; nan in a search with a budget.
         further: moves made after the same look along other axes, in a search with a budget.
@@ -145,7 +145,7 @@ class TraceReader:
     """Reads one image of a trace as records.
 
     Args:
-        trace: of the store's images, in their order.
+        trace: visited windows of the store's images, in their order.
         store: the images searched.
         mdp: the decision process of the search.
         image: row of the image.

@@ -84,7 +84,7 @@ def frames(search: SearchSubject, height: int, frames_per_second: float) -> list
 
     Args:
         search: the episode.
-        height: of the photograph, in pixels.
+        height: the photograph's height, in pixels.
         frames_per_second: steps shown a second.
     """
     layout = _layout(search.photograph, height)

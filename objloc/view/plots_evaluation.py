@@ -34,8 +34,8 @@ def write_plots(folder: Path, measurement: Measurement, metrics: ImageSetMetrics
 
     Args:
         folder: in which a folder of the image set's name is made.
-        measurement: of the image set.
-        metrics: of the same set.
+        measurement: the image set's measurement.
+        metrics: the same set's metrics.
     """
     own = folder / measurement.store.image_set
     save_figure(success_by_iou(measurement, metrics), own / "success_by_iou.png")

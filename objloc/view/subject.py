@@ -34,7 +34,7 @@ class SearchSubject:
         photograph: RGB, in any size.
         size: width and height of the image as annotated, in pixels: the frame of
             all boxes.
-        objects: of the category searched; empty if the image holds none, None if
+        objects: objects of the category searched; empty if the image holds none, None if
             the ground truth is unknown.
         max_steps: at which an episode is truncated.
     """

@@ -30,7 +30,7 @@ class Moment:
     """A step of a search for one category.
 
     Attributes:
-        result: of all searches in the photograph.
+        result: all searches in the photograph.
         search: index of the search.
         look: index of the step in it.
         windows: number of windows visited so far, this one included.
@@ -81,7 +81,7 @@ class Glance:
     """A window that a search with a budget visits for all categories.
 
     Attributes:
-        result: of the search.
+        result: the search's outcome.
         number: index of the window.
     """
 
@@ -243,7 +243,7 @@ def _bars(rows: Iterable[tuple[str, float, bool]], values: Sequence[float]) -> d
 
     Args:
         rows: name, value and whether it was chosen.
-        values: of all steps, which have one scale; it holds zero.
+        values: Q-values of all steps, which have one scale; it holds zero.
     """
     low = min(0.0, *values)
     reach = max(max(0.0, *values) - low, 1e-9)

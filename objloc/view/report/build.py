@@ -179,7 +179,7 @@ def copy_with_commit(folder: Path, to: Path, commit: str | None, explorer: str =
     Args:
         folder: folder of the report.
         to: folder to write.
-        commit: of the run; None if it is not known.
+        commit: the run's commit; None if it is not known.
         explorer: address of the explorer, seen from the copy.
 
     Returns:

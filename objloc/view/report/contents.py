@@ -35,7 +35,7 @@ def contents_of(
     """Collect the values of a report.
 
     Args:
-        analysis: of the image set.
+        analysis: the image set's analysis.
         curves: by number of windows.
         checkpoint: the model.
         train: run folder of the training; files that it lacks are left out.

@@ -33,9 +33,9 @@ def page_of(
     """Text of ``report.html``, which carries its pictures inside.
 
     Args:
-        contents: of ``report.json``.
+        contents: the values of ``report.json``.
         folder: holds the report's pictures.
-        commit: of the run; None in what a stage writes.
+        commit: the run's commit; None in files that a stage writes.
         explorer: address of the explorer's page.
     """
     places = {

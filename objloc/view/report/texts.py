@@ -13,7 +13,7 @@ class Caption(NamedTuple):
 
     Attributes:
         file: name of the figure's file.
-        title: of the figure.
+        title: the figure's title.
         how: how to read it.
         wide: whether a phone shows it in part, to be moved sideways.
     """

@@ -29,7 +29,7 @@ def thumbnail(
         size: its width and height in pixels as annotated.
         truth: boxes of the category's objects in pixels, and whether each is difficult;
             difficult ones are dashed.
-        windows: of the search, in pixels and in their order; may be empty.
+        windows: the search's windows, in pixels and in their order; may be empty.
         side: longer side of the picture, in pixels.
         quality: quality of the JPEG file, 95 at most.
 
@@ -63,7 +63,7 @@ def thumbnails(analysis: Analysis, rows: Sequence[int]) -> list[tuple[dict[str, 
 
     Args:
         analysis: holds the searches and their photographs.
-        rows: of ``analysis.searches``.
+        rows: row numbers of ``analysis.searches``.
 
     Returns:
         For each search its entry in ``report.json`` and the bytes of its file.

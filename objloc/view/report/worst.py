@@ -65,7 +65,7 @@ def draw_worst(
     Args:
         store: holds the photographs.
         evaluation: files of the evaluation.
-        diagnoses: of the triggered windows, by category.
+        diagnoses: diagnoses of the triggered windows, by category.
         objects: ground truth by category.
         output: folder to write into.
     """
