@@ -2,72 +2,13 @@ import multiprocessing
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import pandas as pd
 import pytest
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
 
 from objloc.errors import ObjlocError
-from objloc.evaluation.read import read_metrics
 from objloc.files import file_hash
-from objloc.serving.entry import entry_of
-from objloc.tracking import (
-    Package,
-    Registration,
-    download_model,
-    register,
-    registry,
-    resolve_init,
-)
-from objloc.tracking.models import find_model
 from objloc.tracking.store import connect
-from tests.helpers.runs import make_run
-
-ANYTHING = Package(
-    Path("served.py"),
-    Path("objloc"),
-    ModelSignature(inputs=Schema([ColSpec("string", "image")])),
-    pd.DataFrame(),
-    "# A card\n",
-)
-
-
-@pytest.fixture
-def light_models(store_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Models are kept as bare checkpoints: packing a real one takes seconds."""
-
-    def keep(_client: Any, _run_id: str, checkpoint: Path, _package: Package) -> SimpleNamespace:
-        folder = store_root / "models" / file_hash(checkpoint)
-        (folder / "artifacts").mkdir(parents=True, exist_ok=True)
-        shutil.copy(checkpoint, folder / "artifacts" / "checkpoint.pt")
-        return SimpleNamespace(model_uri=str(folder), model_id=None)
-
-    monkeypatch.setattr(registry, "_log_model", keep)
-    return store_root
-
-
-def enter(
-    root: Path,
-    seed: int,
-    value: float | None,
-    metric: str = "success_rate.greedy.mean",
-    **model: Any,
-) -> Registration:
-    """Register the model of a seed."""
-    folder = make_run(root / f"data {seed}", value, seed=seed, **model)
-    measured = folder / "evaluate" / "metrics.json"
-    entry = entry_of(
-        read_metrics(measured),
-        measured,
-        sha256=file_hash(folder / "train" / "checkpoint.pt"),
-        data_hash=model.get("data_hash", "ab" * 32),
-        image_set="val",
-        metric=metric,
-    )
-    return register(folder / "train", folder / "evaluate", "objloc", entry, ANYTHING)
+from tests.helpers.registrations import enter
 
 
 def aliases() -> list[tuple[str, str]]:
@@ -169,84 +110,11 @@ def test_processes_that_register_at_once_leave_the_best_as_champion(light_models
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     champion = connect().get_model_version_by_alias("objloc", "champion")
     assert champion.tags["value"] == "0.9"
     assert len(connect().search_model_versions("name = 'objloc'")) == 3
-
-
-def test_a_model_is_fetched_by_version_or_alias(light_models: Path) -> None:
-    for seed, value in ((0, 0.5), (1, 0.6)):
-        enter(light_models, seed, value)
-    first, second = (light_models / f"data {seed}" / "train" / "checkpoint.pt" for seed in (0, 1))
-    assert file_hash(download_model("models:/objloc/1")) == file_hash(first)
-    assert file_hash(download_model("models:/objloc/2")) == file_hash(second)
-    assert file_hash(download_model("models:/objloc@champion")) == file_hash(second)
-    assert download_model("some/path.pt") == Path("some/path.pt")
-
-
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        (
-            "models:/other/1",
-            r"models:/other/1: expected a registered model; found objloc in sqlite",
-        ),
-        ("models:/objloc/7", r"expected one of the versions and aliases of objloc; found 1, @cha"),
-        ("models:/objloc@best", r"models:/objloc@best: expected one of .* found 1, @champion, @"),
-        ("models:/objloc", r"models:/objloc: expected models:/NAME/VERSION or models:/NAME@ALIAS"),
-        ("models:/objloc/latest", r"expected models:/NAME/VERSION"),
-    ],
-)
-def test_a_model_that_is_not_there_is_refused(
-    light_models: Path, address: str, message: str
-) -> None:
-    enter(light_models, 0, 0.5)
-    with pytest.raises(ObjlocError, match=message) as caught:
-        download_model(address)
-    assert "\n" not in str(caught.value)
-
-
-def test_lost_and_damaged_models_are_refused(light_models: Path) -> None:
-    enter(light_models, 0, 0.5)
-    path = download_model("models:/objloc/1")
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(ObjlocError, match="models:/objloc/1: damaged: expected SHA-256 "):
-        download_model("models:/objloc/1")
-    path.unlink()
-    with pytest.raises(ObjlocError, match=r"models:/objloc/1: its artifacts/checkpoint\.pt cannot"):
-        download_model("models:/objloc/1")
-
-
-def test_a_warm_start_is_checked_by_its_hash(light_models: Path) -> None:
-    enter(light_models, 0, 0.5)
-    path = light_models / "data 0" / "train" / "checkpoint.pt"
-    right = file_hash(path)
-    assert resolve_init(None, None) is None
-    assert resolve_init(str(path), right) == path
-    found = resolve_init("models:/objloc/1", right)
-    assert found is not None
-    assert file_hash(found) == right
-    for source in (str(path), "models:/objloc/1"):
-        with pytest.raises(ObjlocError, match=rf"init_sha256: required .*{source}; write {right}$"):
-            resolve_init(source, None)
-        with pytest.raises(ObjlocError, match=rf"expected {'0' * 64}; found {right} in {source}$"):
-            resolve_init(source, "0" * 64)
-    with pytest.raises(ObjlocError, match=r"train\.init_from: none\.pt: cannot be read: No such"):
-        resolve_init("none.pt", right)
-
-
-def test_a_warm_start_from_an_alias_is_refused_with_what_to_write(light_models: Path) -> None:
-    enter(light_models, 0, 0.5)
-    right = file_hash(light_models / "data 0" / "train" / "checkpoint.pt")
-    for given in (None, right):
-        with pytest.raises(ObjlocError) as caught:
-            resolve_init("models:/objloc@champion", given)
-        assert str(caught.value) == (
-            "train.init_from: expected a version, which does not move; found "
-            f"models:/objloc@champion: write models:/objloc/1 and train.init_sha256={right}"
-        )
 
 
 def test_registering_without_a_store_is_refused_in_one_line(light_models: Path) -> None:
@@ -254,24 +122,3 @@ def test_registering_without_a_store_is_refused_in_one_line(light_models: Path) 
     with pytest.raises(ObjlocError, match=r"mlflow\.db: MLflow's store fails: ") as caught:
         enter(light_models, 0, 0.5)
     assert "\n" not in str(caught.value)
-
-
-def test_a_short_name_means_an_alias_or_a_number_of_the_default_model(light_models: Path) -> None:
-    enter(light_models, 0, 0.5)
-    expected = download_model("models:/objloc/1")
-    for name in ("champion", "1", "models:/objloc@champion", "models:/objloc/1"):
-        assert find_model(name) == expected
-    with pytest.raises(ObjlocError, match=r"model 'victor': models:/objloc@victor: expected one"):
-        find_model("victor")
-
-
-def test_looking_for_a_model_makes_no_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    with pytest.raises(ObjlocError, match=r"expected MLflow's store; found none .*make run"):
-        find_model("champion")
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "mlflow.db").write_bytes(b"not a database, whatever its name says" * 20)
-    with pytest.raises(ObjlocError, match="store fails: file is not a database"):
-        find_model("champion")

@@ -1,5 +1,4 @@
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +7,13 @@ from unittest.mock import Mock
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 import objloc.tracking.run
-from objloc.files import file_hash
-from objloc.tracking import TrainingRun, find_run, log_to_run_of
+from objloc.tracking import find_run, log_to_run_of
 from objloc.tracking.store import connect, experiment_id
 from tests.helpers.runs import make_run
+from tests.helpers.tracked import history, start, stored
 
 DIES = """
 import os, signal
@@ -27,25 +25,6 @@ run.log_metrics({"loss": 1.0}, 1)
 print(run.run_id, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def start(run_key: str = "a", **changes: Any) -> TrainingRun:
-    given: dict[str, Any] = {
-        "params": {"train": {"seed": 0, "categories": ["cat"], "init_from": None}},
-        "data": "scenes",
-        "data_hash": "ab" * 32,
-        "categories": ("cat",),
-        "command": "python -m stages.train data/shards data/train",
-    }
-    return TrainingRun.start(run_key=run_key, **{**given, **changes})
-
-
-def stored(run_id: str) -> Run:
-    return connect().get_run(run_id)
-
-
-def history(run_id: str, key: str) -> list[tuple[int, float]]:
-    return [(each.step, each.value) for each in connect().get_metric_history(run_id, key)]
 
 
 @pytest.fixture
@@ -231,70 +210,3 @@ def test_logging_a_period_is_one_call_to_the_store(store_root: Path) -> None:
         assert [call[0] for call in client.method_calls] == ["log_batch"] * 3
         assert [len(call.kwargs["metrics"]) for call in client.method_calls] == [20] * 3
     assert (store_root / "mlflow.db").exists()
-
-
-def test_later_stages_write_into_the_run_that_made_the_model(store_root: Path) -> None:
-    folder = make_run(store_root / "data")
-    model = folder / "train" / "checkpoint.pt"
-    with start() as run:
-        run.log_folder(folder / "train")
-        run.set_model(model)
-    figures = {"val": {"success_rate": {"mean": 0.5}, "data": {"name": "scenes"}, "none": None}}
-    for _ in range(2):
-        found = log_to_run_of(
-            model, metrics=figures, artifacts=[folder / "evaluate"], folder="measured"
-        )
-        assert found == run.run_id == find_run(model_sha256=file_hash(model))
-    assert history(run.run_id, "val.success_rate.mean") == [(0, 0.5)]
-    kept = {
-        str(path.relative_to(store_root / "mlruns/objloc" / run.run_id / "artifacts"))
-        for path in (store_root / "mlruns").rglob("*")
-        if path.is_file()
-    }
-    assert kept == {
-        "train/params.yaml", "train/command.txt", "train/history.csv", "train/metrics.json",
-        "train/plots/curve.png", "measured/evaluate/metrics.json",
-        "measured/evaluate/plots/curve.png",
-    }  # fmt: skip
-
-
-def test_a_model_without_a_run_gets_one_from_the_files_beside_it(store_root: Path) -> None:
-    model = make_run(store_root / "data") / "train" / "checkpoint.pt"
-    (model.parent / "diary.txt").write_text("nobody's business")
-    run_id = log_to_run_of(model, data="scenes", data_hash="ab", categories=("cat", "dog"))
-    assert run_id is not None
-    assert run_id == log_to_run_of(model)
-    found = stored(run_id)
-    assert found.info.status == "FINISHED"
-    assert found.info.run_name == "scenes cat, dog"
-    assert found.data.tags["restored"] == "true"
-    assert found.data.tags["data_hash"] == "ab"
-    assert found.data.params == {"train.seed": "0", "train.categories": '["cat", "dog"]'}
-    assert history(run_id, "loss") == [(10, 0.5), (30, 0.25)]
-    assert history(run_id, "score") == [(10, 0.1), (20, 0.4), (30, 0.3)]
-    assert found.data.metrics["best.score"] == 0.4
-    assert not list((store_root / "mlruns").rglob("diary.txt"))
-    assert not list((store_root / "mlruns").rglob("*.pt"))
-
-
-def test_what_a_run_lacks_of_its_history_is_filled_in(store_root: Path) -> None:
-    folder = make_run(store_root / "data") / "train"
-    with start() as run:
-        run.log_metrics({"loss": 0.75}, 10)
-        run.log_folder(folder)
-        run.log_folder(folder)
-    assert history(run.run_id, "loss") == [(10, 0.75), (30, 0.25)]
-    assert history(run.run_id, "score") == [(10, 0.1), (20, 0.4), (30, 0.3)]
-
-
-def test_read_only_files_can_be_logged_twice(store_root: Path) -> None:
-    # Files that DVC links from its cache are read-only.
-    folder = make_run(store_root / "data") / "train"
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(0o444)
-    with start() as run:
-        run.log_folder(folder)
-        run.log_folder(folder)
-    assert (store_root / "mlruns/objloc" / run.run_id / "artifacts/train/params.yaml").is_file()
-    assert os.environ["DVC_ROOT"] == str(store_root)
