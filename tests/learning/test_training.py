@@ -1,5 +1,7 @@
 import copy
 import math
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -97,6 +99,43 @@ def finish(training: Training) -> list[ValidationReport]:
     return [tick.report for tick in training.run() if tick.report is not None]
 
 
+@dataclass(frozen=True)
+class Straight:
+    """A training of ``AGENTS`` from its beginning to its end. Read only.
+
+    Attributes:
+        training: finished.
+        reports: with the number of the tick that each came with.
+        states: by the number of the tick after which it was copied.
+    """
+
+    training: Training
+    reports: tuple[tuple[int, ValidationReport], ...]
+    states: dict[int, dict[str, Any]]
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        """Of each report."""
+        return [report.metrics for _, report in self.reports]
+
+
+STOPS = (3, 31)
+
+
+@cache
+def straight(name: str) -> Straight:
+    """The training that several tests compare with: run once."""
+    training = make_training(AGENTS[name])
+    reports, states = [], {}
+    for count, tick in enumerate(training.run(), 1):
+        if tick.report is not None:
+            reports.append((count, tick.report))
+        if count in STOPS:
+            assert not training.finished
+            states[count] = copy.deepcopy(training.state_dict())
+    return Straight(training, tuple(reports), states)
+
+
 def equal(first: Any, second: Any) -> bool:
     if isinstance(first, torch.Tensor):
         return torch.equal(first, second)
@@ -108,24 +147,23 @@ def equal(first: Any, second: Any) -> bool:
     return bool(first == second or both_nan)
 
 
-@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
-def test_the_same_seed_gives_the_same_run(agent: Agent) -> None:
-    first, second = make_training(agent), make_training(agent)
-    reports = finish(first), finish(second)
-    assert equal([r.metrics for r in reports[0]], [r.metrics for r in reports[1]])
-    assert equal(first.state_dict(), second.state_dict())
-    other = make_training(agent, seed=1)
-    finish(other)
-    assert not equal(first.best_weights, other.best_weights)
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_same_seed_gives_the_same_run(name: str) -> None:
+    first, second = straight(name), make_training(AGENTS[name])
+    assert equal(first.metrics, [report.metrics for report in finish(second)])
+    assert equal(first.training.state_dict(), second.state_dict())
+    other = make_training(AGENTS[name], seed=1)
+    report = next(tick.report for tick in other.run() if tick.report is not None)
+    assert not equal(first.metrics[0], report.metrics)
+    assert not equal(first.training.best_weights, other.best_weights)
 
 
 def test_images_replayed_by_priority_teach_otherwise() -> None:
-    plain, prioritised = make_training(SMALL), make_training(PRIORITISED)
-    reports = finish(plain), finish(prioritised)
-    assert not equal([r.metrics for r in reports[0]], [r.metrics for r in reports[1]])
-    assert "priorities" not in plain.state_dict()["memory"]
+    plain, prioritised = straight("all_actions"), straight("prioritised images")
+    assert not equal(plain.metrics, prioritised.metrics)
+    assert "priorities" not in plain.training.state_dict()["memory"]
     # Every image was taught, and has an error of its own.
-    assert len(set(prioritised.state_dict()["memory"]["priorities"].tolist())) == 12
+    assert len(set(prioritised.training.state_dict()["memory"]["priorities"].tolist())) == 12
 
 
 def test_the_target_network_is_validated_and_kept_where_asked() -> None:
@@ -166,65 +204,51 @@ def test_training_stops_early_when_validation_grows_no_better() -> None:
     assert resumed.finished
 
 
-@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
-@pytest.mark.parametrize("ticks", [3, 31])
-def test_stopping_and_going_on_equals_not_stopping(agent: Agent, ticks: int) -> None:
-    straight = make_training(agent)
-    reports = finish(straight)
-
-    stopped = make_training(agent)
-    before = []
-    for count, tick in enumerate(stopped.run(), 1):
-        if tick.report is not None:
-            before.append(tick.report)
-        if count == ticks:
-            break
-    assert not stopped.finished
-    state = copy.deepcopy(stopped.state_dict())
-    resumed = make_training(agent)
-    resumed.load_state_dict(state)
+@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("ticks", STOPS)
+def test_stopping_and_going_on_equals_not_stopping(name: str, ticks: int) -> None:
+    expected = straight(name)
+    resumed = make_training(AGENTS[name])
+    resumed.load_state_dict(copy.deepcopy(expected.states[ticks]))
+    before = [report for count, report in expected.reports if count <= ticks]
     after = before + finish(resumed)
-
-    assert equal([r.metrics for r in after], [r.metrics for r in reports])
-    assert equal(resumed.state_dict(), straight.state_dict())
+    assert len(after) > len(before)
+    assert equal([report.metrics for report in after], expected.metrics)
+    assert equal(resumed.state_dict(), expected.training.state_dict())
 
 
 def test_a_finished_run_can_be_extended_and_plays_what_a_longer_one_would() -> None:
     longer = SMALL.model_copy(update={"schedule": SMALL.schedule.model_copy(update={"passes": 3})})
-    straight = make_training(longer)
-    finish(straight)
-    short = make_training(SMALL)
-    finish(short)
+    whole = make_training(longer)
+    finish(whole)
+    short = straight("all_actions").training
     extended = make_training(longer)
     extended.load_state_dict(copy.deepcopy(short.state_dict()))
     finish(extended)
     # The shorter run's last slots idle at its end, so only the schedule is the same.
     assert extended.finished
     assert extended.learner.updates > short.learner.updates
-    assert torch.equal(extended.state_dict()["queue"], straight.state_dict()["queue"])
+    assert torch.equal(extended.state_dict()["queue"], whole.state_dict()["queue"])
 
 
 def test_every_episode_of_the_schedule_is_played_and_none_more() -> None:
-    training = make_training(SMALL)
-    reports = finish(training)
+    found = straight("all_actions")
     expected = len(STORE.tasks()) * 2 * 2
-    assert training.finished
-    assert len(reports) == 3
-    assert reports[-1].metrics["episode"] == expected
-    assert reports[-1].metrics["step"] <= expected * 12
+    assert found.training.finished
+    assert len(found.metrics) == 3
+    assert found.metrics[-1]["episode"] == expected
+    assert found.metrics[-1]["step"] <= expected * 12
 
 
 def test_the_best_weights_are_those_of_the_best_score() -> None:
-    training = make_training(SMALL)
-    best = max(report.metrics["score"] for report in finish(training))
+    found = straight("all_actions")
+    training, best = found.training, max(metrics["score"] for metrics in found.metrics)
     assert training.best_score == best
     assert float(training.best_weights["values.weight"].sum()) == pytest.approx(best, rel=1e-6)
 
 
 def test_the_sampled_agent_makes_one_update_a_step_once_the_memory_is_filled() -> None:
-    training = make_training(DQN)
-    finish(training)
-    metrics = training.report().metrics
+    metrics = straight("dqn2018").training.report().metrics
     assert metrics["update"] == metrics["step"] - 10 + 1
 
 
