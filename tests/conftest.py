@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
 from tests.helpers.devkits import make_devkit
 from tests.helpers.shared import made_once
+from tests.helpers.warm import warm_python
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +52,13 @@ def evaluated_run(shards_folder: Path, tmp_path_factory: pytest.TempPathFactory)
         make_evaluated_run(folder / "run", shards_folder)
 
     return made_once(tmp_path_factory, "run", make) / "run"
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """Folder of a ``python`` that starts at once, for the stages of miniature projects."""
+    with warm_python() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -107,9 +107,9 @@ def test_a_page_with_a_test_of_its_own_is_named_there(page: str, file: str) -> N
     assert page.removesuffix(".md") in (ROOT / file).read_text(encoding="utf-8")
 
 
-def prepared(folder: Path, empty_store: Path) -> Shell:
+def prepared(folder: Path, empty_store: Path, warm: Path) -> Shell:
     """A small project after ``make run``, with the files that pages name."""
-    project = Project(folder)
+    project = Project(folder, warm)
     edit(project.folder, SMALL)
     project.commit("small")
     shutil.copy(empty_store, project.folder / "mlflow.db")
@@ -135,8 +135,10 @@ def substituted(command: str, shell: Shell) -> str:
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_pages_do_their_work(tmp_path: Path, empty_store: Path) -> None:
-    shell = prepared(tmp_path, empty_store)
+def test_the_commands_of_the_pages_do_their_work(
+    tmp_path: Path, empty_store: Path, warm: Path
+) -> None:
+    shell = prepared(tmp_path, empty_store, warm)
     failed = []
     for page, command in run_here():
         if command.startswith("dvc exp run"):

@@ -1,6 +1,7 @@
 """``dvc.yaml`` and ``params.yaml``: that nothing goes stale, and nothing is done twice."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,9 +46,9 @@ EXCEPT = {"register": ("objloc/tracking",)}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Project:
     """The project after a whole ``dvc repro``."""
-    project = Project(tmp_path_factory.mktemp("pipeline"))
+    project = Project(tmp_path_factory.mktemp("pipeline"), warm)
     project.dvc("repro")
     return project
 
@@ -282,8 +283,13 @@ def test_a_parameter_reruns_the_stages_it_concerns(
         (project.folder / "params.yaml").write_bytes(before)
 
 
-def test_training_again_makes_the_same_bytes(project: Project) -> None:
+def test_training_again_makes_the_same_bytes(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = project.outs()
+    # This time by an interpreter of its own, without the folder of the quick one.
+    _, _, path = project.environment["PATH"].partition(os.pathsep)
+    monkeypatch.setitem(project.environment, "PATH", path)
     told = project.dvc("repro", "--force", "--no-run-cache", "--single-item", "train")
     assert "Running stage 'train'" in told
     assert project.outs() == before

@@ -51,14 +51,25 @@ def edit(folder: Path, changes: dict[str, Any]) -> None:
 
 
 class Project:
-    """A copy of the project under git, with parameters so small that it runs in seconds."""
+    """A copy of the project under git, with parameters so small that it runs in seconds.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where; the project is below it.
+        tools: folder whose programs come first on the path.
+    """
+
+    def __init__(self, folder: Path, tools: Path | None = None) -> None:
         self.folder = folder / "project"
         drop = ("DVC_", "MLFLOW_", "PYTHONPATH", "GIT_")
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(drop)} | {
             # `python` of dvc.yaml is the one that runs the tests.
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(
+                [
+                    *([str(tools)] if tools else []),
+                    str(Path(sys.executable).parent),
+                    os.environ["PATH"],
+                ]
+            ),
             "DVC_SITE_CACHE_DIR": str(folder / "site"),
             "OMP_NUM_THREADS": "1",
             **{

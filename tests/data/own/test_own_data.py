@@ -18,10 +18,10 @@ VARIANTS = [each for each in COMMANDS if each.startswith(("dvc exp run -n my-val
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Shell:
+def shell(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Path) -> Shell:
     """A small project with a folder of photographs; /tmp/mine is below it."""
     folder = tmp_path_factory.mktemp("own")
-    project = Project(folder)
+    project = Project(folder, warm)
     edit(project.folder, {"train": {"categories": "all"}})
     project.commit("all categories")
     shutil.copy(empty_store, project.folder / "mlflow.db")
