@@ -1,7 +1,6 @@
 """What tests of several rooms share."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from objloc.data.shards import write_shards
 from tests.helpers.devkits import make_devkit
 from tests.helpers.shared import made_once
 from tests.helpers.warm import warm_python
+from tests.helpers.workplaces import working_in
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +73,9 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store_root(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def store_root(empty_store: Path, tmp_path: Path) -> Iterator[Path]:
     """A repository root and working folder with an MLflow store of its own."""
     root = tmp_path / "root"
     root.mkdir()
-    shutil.copy(empty_store, root / "mlflow.db")
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("DVC_ROOT", str(root))
-    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
-        monkeypatch.delenv(name, raising=False)
-    return root
+    with working_in(root, empty_store):
+        yield root

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from tests.helpers.imports import ROOT
 from tests.helpers.runs import make_run
 from tests.helpers.servers import Files, serving
 from tests.helpers.stores import make_samples
+from tests.helpers.workplaces import working_in
 
 PAGES = ("cli", "python", "serving")
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -66,7 +66,6 @@ def project(
 ) -> Path:
     """The outputs of `make run` that commands read, and a photograph."""
     root = tmp_path_factory.mktemp("project")
-    shutil.copy(empty_store, root / "mlflow.db")
     make_run(root / "data", trigger=1000.0)
     make_run(root / "other", seed=1)
     (root / "data" / "shards").symlink_to(shards_folder)
@@ -74,9 +73,7 @@ def project(
     (root / "photos").mkdir()
     for path in (root / "photo.jpg", root / "photos" / "one.jpg"):
         path.write_bytes(jpeg)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_ROOT", str(root))
-        patch.chdir(root)
+    with working_in(root, empty_store):
         params = write_params(root)
         data = root / "data"
         done = run_stage(
@@ -163,26 +160,26 @@ def test_the_documented_files_are_written(inside: Path) -> None:
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-def test_the_programs_of_the_python_page_run(inside: Path) -> None:
+def test_the_programs_of_the_python_page_run(inside: Path, warm: Path) -> None:
     program = "\n".join(blocks("python", "python"))
     needed(program)
     checks = "assert result.labels == ['cat']\nassert annotation.startswith('<annotation>')\n"
-    run_program(program + checks, inside)
+    run_program(program + checks, inside, warm)
     assert (inside / "found.png").is_file()
 
 
-def test_the_programs_of_the_serving_page_run(inside: Path, service: str) -> None:
+def test_the_programs_of_the_serving_page_run(inside: Path, service: str, warm: Path) -> None:
     program = "\n".join(blocks("serving", "python")).replace("http://localhost:5001", service)
     checks = "ours, theirs = answers[0]['boxes'], answer['predictions'][0]['boxes']\n"
     checks += "assert {box['category'] for box in ours} == {'cat'}\n"
     checks += "assert ours == theirs\n"
-    output = run_program(program + checks, inside)
+    output = run_program(program + checks, inside, warm)
     assert output.startswith("cat ")
 
 
-def run_program(program: str, folder: Path) -> str:
+def run_program(program: str, folder: Path, tools: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [tools / "python", "-c", program],
         cwd=folder, env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ from objloc.tracking.store import connect
 from tests.helpers.analyses import make_evaluated_run
 from tests.helpers.commands import Result, run_objloc, run_stage, write_params
 from tests.helpers.imports import ROOT
+from tests.helpers.workplaces import working_in
 
 
 @pytest.fixture(scope="module")
@@ -164,13 +165,10 @@ def project(
 ) -> Path:
     """What the pipeline leaves, another run, and the model registered."""
     root = tmp_path_factory.mktemp("project")
-    shutil.copy(empty_store, root / "mlflow.db")
     for name, run in (("data", evaluated_run), ("other", other_run)):
         shutil.copytree(run, root / name, ignore=shutil.ignore_patterns("shards"))
         (root / name / "shards").symlink_to((run / "shards").resolve())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_ROOT", str(root))
-        patch.chdir(root)
+    with working_in(root, empty_store):
         params = write_params(root)
         folders = [root / "data" / name for name in ("train", "evaluate", "register")]
         succeeded(run_stage("register", *folders, "--params", params))

@@ -25,7 +25,9 @@ AGENT = Agent(
     mdp=Mdp(max_steps=6),
     encoder=Encoder(image_size=32, widths=(4, 8), pool=3, cell_width=2),
     head=Head(hidden=(8,)),
-    learning=Learning(images_per_batch=4, windows_per_image=4, object_windows=0.5),
+    learning=Learning(
+        images_per_batch=4, windows_per_image=4, object_windows=0.5, updates_per_step=0.25
+    ),
     replay=Replay(size=200, init_size=10),
     schedule=Schedule(environments=4, passes=1, evaluations=2),
 )

@@ -17,7 +17,7 @@ from objloc.scenes.compose import DRAWERS, Scene
 from objloc.scenes.figures.polygons import Figure, Placement, ellipse, limb, silhouette, smooth
 from objloc.scenes.write import _kinds, annotation_xml, scene
 
-SETS = {"train": 180, "test": 80}
+SETS = {"train": 120, "test": 60}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 from objloc.network.feature_store import load_store, open_features, read_feature_index
 from objloc.network.pyramid import PretrainedPyramid
 from objloc.params import Encoder, load_params
-from tests.helpers.commands import run_stage
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.workplaces import working_in
 
 PARAMS = """
 train: {agent: tiny}
@@ -45,12 +46,24 @@ def params_file(store_root: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def encoded(
+    shards_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with a store of features, and the run of a training from it. Read only."""
+    with working_in(tmp_path_factory.mktemp("encoded"), empty_store) as root:
+        options = ("--params", write_params(root, PARAMS))
+        result = run_stage("encode", shards_folder, root / "features", *options)
+        assert result.status == 0, result.err
+        options = ("--features", root / "features", *options)
+        result = run_stage("train", shards_folder, root / "run", *options)
+        assert result.status == 0, result.err
+    return root
+
+
 @pytest.fixture
-def features(shards_folder: Path, params_file: Path) -> Path:
-    out = params_file.parent / "features"
-    result = run_stage("encode", shards_folder, out, "--params", params_file)
-    assert result.status == 0, result.err
-    return out
+def features(encoded: Path) -> Path:
+    return encoded / "features"
 
 
 def rows_of(images: ImageBatch, backbone: str) -> torch.Tensor:
@@ -94,18 +107,17 @@ def test_a_large_store_is_mapped_and_reads_the_same(params_file: Path, features:
 
 
 def test_networks_of_two_backbones_are_measured_from_two_stores(
-    shards_folder: Path, params_file: Path, features: Path
+    shards_folder: Path, params_file: Path, encoded: Path, features: Path
 ) -> None:
     root = params_file.parent
-    larger = ("--set", "agents.tiny.encoder.backbone=efficientnet-lite2")
-    assert run_stage("encode", shards_folder, root / "two", "--params", params_file, *larger)
-    parts = {}
-    for name, store, others in (("one", features, ()), ("two", root / "two", larger)):
-        out = root / f"run-{name}"
-        options = ("--features", store, "--params", params_file, *others)
-        trained = run_stage("train", shards_folder, out, *options)
-        assert trained.status == 0, trained.err
-        parts[name] = load_checkpoint(out / "checkpoint.pt")
+    larger = ("--params", params_file, "--set", "agents.tiny.encoder.backbone=efficientnet-lite2")
+    assert run_stage("encode", shards_folder, root / "two", *larger).status == 0
+    trained = run_stage("train", shards_folder, root / "run", "--features", root / "two", *larger)
+    assert trained.status == 0, trained.err
+    parts = {
+        name: load_checkpoint(folder / "run" / "checkpoint.pt")
+        for name, folder in (("one", encoded), ("two", root))
+    }
     save_checkpoint(root / "both.pt", combine(parts))
     measure = ("evaluate", shards_folder, root / "both.pt")
     found = {}
@@ -136,12 +148,10 @@ def test_an_image_of_two_sets_is_computed_once(shards_folder: Path, params_file:
 
 
 def test_training_and_evaluation_work_from_features(
-    shards_folder: Path, params_file: Path, features: Path
+    shards_folder: Path, params_file: Path, encoded: Path, features: Path
 ) -> None:
-    run = params_file.parent / "run"
+    run = encoded / "run"
     options = ("--features", features, "--params", params_file)
-    trained = run_stage("train", shards_folder, run, *options)
-    assert trained.status == 0, trained.err
     checkpoint = load_checkpoint(run / "checkpoint.pt")
     assert not any("backbone" in name for name in checkpoint.state)
     out = params_file.parent / "evaluated"
@@ -175,6 +185,7 @@ def test_a_backbone_is_trained_on_crops_drawn_anew(
         "--set", "agents.tiny.encoder.stored=false",
         "--set", "agents.tiny.encoder.fine_tune=last_two",
         "--set", "agents.tiny.learning.crop=0.4",
+        "--set", "agents.tiny.schedule.passes=1",
         "--set", "agents.tiny.learning.jitter=0.2",
     )  # fmt: skip
     assert trained.status == 0, trained.err

@@ -113,13 +113,14 @@ def test_registering_again_changes_nothing_and_restores_what_is_lost(store_root:
 
 
 def test_a_lost_store_is_restored_from_files(
-    store_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_store: Path
 ) -> None:
     make_run(store_root / "data")
     assert register(store_root).status == 0
     written = (store_root / "data/register/model.json").read_bytes()
     fresh = tmp_path / "fresh"
     shutil.copytree(store_root / "data", fresh / "data")
+    shutil.copy(empty_store, fresh / "mlflow.db")
     monkeypatch.setenv("DVC_ROOT", str(fresh))
     again = register(fresh)
     assert again.err == ""

@@ -9,7 +9,8 @@ import torch
 from objloc.files import file_hash
 from objloc.learning.training import Training
 from objloc.network.checkpoint import load_checkpoint
-from tests.helpers.commands import run_stage
+from tests.helpers.commands import run_stage, write_params
+from tests.helpers.workplaces import working_in
 
 PARAMS = """
 train: {agent: tiny}
@@ -18,7 +19,8 @@ agents:
     mdp: {max_steps: 6}
     encoder: {image_size: 32, widths: [4, 8], pool: 3, cell_width: 2, category_channels: 2}
     head: {hidden: [8], dropout: 0.2}
-    learning: {images_per_batch: 4, windows_per_image: 4, object_windows: 0.5, crop: 0.2}
+    learning: {images_per_batch: 4, windows_per_image: 4, object_windows: 0.5, crop: 0.2,
+               updates_per_step: 0.5}
     replay: {size: 200, init_size: 10}
     schedule: {environments: 4, episodes_per_image: 2, passes: 2, evaluations: 3}
   other:
@@ -35,10 +37,21 @@ def params_file(store_root: Path) -> Path:
     return path
 
 
-def test_a_run_folder_holds_all_that_is_promised(shards_folder: Path, params_file: Path) -> None:
-    out = params_file.parent / "out"
-    result = run_stage("train", shards_folder, out, "--params", params_file)
-    assert result.status == 0, result.err
+@pytest.fixture(scope="module")
+def straight(
+    shards_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a run from its beginning to its end. Read only."""
+    with working_in(tmp_path_factory.mktemp("straight"), empty_store) as root:
+        result = run_stage(
+            "train", shards_folder, root / "out", "--params", write_params(root, PARAMS)
+        )
+        assert result.status == 0, result.err
+        return root / "out"
+
+
+def test_a_run_folder_holds_all_that_is_promised(straight: Path) -> None:
+    out = straight
     assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
         "checkpoint.pt", "final.pt", "history.csv", "metrics.json", "params.yaml", "command.txt",
         "environment.txt", "plots/training.png", "plots/losses.png", "plots/q_values.png",
@@ -51,24 +64,24 @@ def test_a_run_folder_holds_all_that_is_promised(shards_folder: Path, params_fil
 
 
 def test_the_same_seed_gives_the_same_checkpoint_bytes(
-    shards_folder: Path, params_file: Path
+    shards_folder: Path, params_file: Path, straight: Path
 ) -> None:
-    hashes = set()
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        out = params_file.parent / name
+    names = ("checkpoint.pt", "final.pt")
+    expected = {name: file_hash(straight / name) for name in names}
+    for seed, same in ((0, True), (1, False)):
+        out = params_file.parent / str(seed)
         args = ("train", shards_folder, out, "--params", params_file)
         assert run_stage(*args, "--set", f"train.seed={seed}").status == 0
-        hashes.add((seed, file_hash(out / "checkpoint.pt"), file_hash(out / "final.pt")))
-    assert len(hashes) == 2
+        for name in names:
+            assert (file_hash(out / name) == expected[name]) == same
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_one_never_interrupted(
-    shards_folder: Path, params_file: Path, monkeypatch: pytest.MonkeyPatch
+    shards_folder: Path, params_file: Path, straight: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = params_file.parent
     args = ("train", shards_folder)
     tail = ("--params", params_file)
-    assert run_stage(*args, root / "straight", *tail).status == 0
 
     ticks = 0
     learn = Training._learn
@@ -86,7 +99,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_one_never_interrupted(
     assert not (root / "stopped" / "checkpoint.pt").exists()
     assert run_stage(*args, root / "stopped", *tail).status == 0
     for name in ("checkpoint.pt", "final.pt", "history.csv"):
-        assert file_hash(root / "stopped" / name) == file_hash(root / "straight" / name)
+        assert file_hash(root / "stopped" / name) == file_hash(straight / name)
 
 
 def test_a_curriculum_trains_one_phase_for_each_category(
@@ -111,12 +124,11 @@ def test_a_run_cut_by_its_time_limit_is_marked(shards_folder: Path, params_file:
 
 
 def test_a_warm_start_begins_with_the_earlier_weights(
-    shards_folder: Path, params_file: Path
+    shards_folder: Path, params_file: Path, straight: Path
 ) -> None:
     root = params_file.parent
     base = ("--params", params_file)
-    assert run_stage("train", shards_folder, root / "first", *base).status == 0
-    path = root / "first" / "checkpoint.pt"
+    path = straight / "checkpoint.pt"
     warm = (
         "--set", f"train.init_from={path}", "--set", f"train.init_sha256={file_hash(path)}",
         "--set", "train.max_minutes=0.000001", "--set", "agents.tiny.replay.init_size=200",
@@ -145,11 +157,12 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert not out.exists()
 
 
-def test_a_model_of_another_encoder_is_refused(shards_folder: Path, params_file: Path) -> None:
+def test_a_model_of_another_encoder_is_refused(
+    shards_folder: Path, params_file: Path, straight: Path
+) -> None:
     root = params_file.parent
     base = ("--params", params_file)
-    assert run_stage("train", shards_folder, root / "first", *base).status == 0
-    path = root / "first" / "checkpoint.pt"
+    path = straight / "checkpoint.pt"
     result = run_stage(
         "train", shards_folder, root / "second", *base, "--set", "train.agent=other",
         "--set", f"train.init_from={path}", "--set", f"train.init_sha256={file_hash(path)}",

@@ -75,15 +75,20 @@ def test_mlflow_finds_the_store_without_configuration(store_root: Path) -> None:
     assert experiment.artifact_location == f"file://{store_root}/mlruns/objloc"
 
 
-def test_a_root_of_any_name_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_root_of_any_name_will_do(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "50%20 of ä # what?"
     root.mkdir()
+    shutil.copy(empty_store, root / "mlflow.db")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("DVC_ROOT", str(root))
     client = connect()
     run = client.create_run(experiment_id(client))
     client.log_text(run.info.run_id, "kept", "note.txt")
-    assert (root / "mlflow.db").is_file()
+    # No other file was taken for the store.
+    assert list(tmp_path.iterdir()) == [root]
+    assert {path.name for path in root.iterdir()} == {"mlflow.db", "mlruns", ".objloc"}
     assert list(root.glob("mlruns/objloc/*/artifacts/note.txt"))
     assert experiment_id(connect()) == experiment_id(client)
 
