@@ -52,11 +52,11 @@ def encoded(
 ) -> Path:
     """A folder with a store of features, and the run of a training from it. Read only."""
     with working_in(tmp_path_factory.mktemp("encoded"), empty_store) as root:
-        options = ("--params", write_params(root, PARAMS))
-        result = run_stage("encode", shards_folder, root / "features", *options)
+        params = ("--params", write_params(root, PARAMS))
+        result = run_stage("encode", shards_folder, root / "features", *params)
         assert result.status == 0, result.err
-        options = ("--features", root / "features", *options)
-        result = run_stage("train", shards_folder, root / "run", *options)
+        features = ("--features", root / "features")
+        result = run_stage("train", shards_folder, root / "run", *features, *params)
         assert result.status == 0, result.err
     return root
 
