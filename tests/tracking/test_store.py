@@ -87,7 +87,7 @@ def test_a_root_of_any_name_will_do(
     run = client.create_run(experiment_id(client))
     client.log_text(run.info.run_id, "kept", "note.txt")
     # No other file was taken for the store.
-    assert list(tmp_path.iterdir()) == [root]
+    assert list(tmp_path.rglob("*.db")) == [root / "mlflow.db"]
     assert {path.name for path in root.iterdir()} == {"mlflow.db", "mlruns", ".objloc"}
     assert list(root.glob("mlruns/objloc/*/artifacts/note.txt"))
     assert experiment_id(connect()) == experiment_id(client)
