@@ -65,19 +65,31 @@ def browser(
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
         try:
-            metrics = {
-                "width": width, "height": height, "deviceScaleFactor": scale, "mobile": touch,
-            }  # fmt: skip
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
-            features = [
-                {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-                {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
-            ]
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            emulate(driver, width, height, scale=scale, touch=touch, dark=dark, calm=calm)
             yield driver
         finally:
             driver.quit()
+
+
+def emulate(
+    driver: "Chrome",
+    width: int,
+    height: int,
+    *,
+    scale: float = 1,
+    touch: bool = False,
+    dark: bool = False,
+    calm: bool = False,
+) -> None:
+    """Give the current tab another window, device or reader; arguments as for ``browser``."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": touch}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+    features = [
+        {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+        {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
+    ]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def requested(driver: "Chrome") -> list[str]:

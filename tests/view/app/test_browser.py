@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as ec
 from selenium.webdriver.support.ui import WebDriverWait
 
-from benchmarks.browser import browser, requested
+from benchmarks.browser import emulate, requested
 from objloc.errors import ObjlocError
 from objloc.search.localiser import Localiser
 from objloc.view.app.live import PACES
@@ -38,15 +38,22 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Chrome]:
+def page(chromium: Chrome, address: str) -> Iterator[Chrome]:
     """The app's page, and after the test: nothing was asked of another machine."""
-    with browser(1280, 860) as driver:
-        requested(driver)
-        visit(driver, address)
-        yield driver
-        asked_for = requested(driver)
-        assert asked_for
-        assert {urlsplit(url).hostname for url in asked_for} <= {"127.0.0.1"}
+    emulate(chromium, 1280, 860)
+    requested(chromium)
+    first = chromium.current_window_handle
+    visit(chromium, address)
+    yield chromium
+    asked_for = requested(chromium)
+    for window in chromium.window_handles:
+        if window != first:
+            chromium.switch_to.window(window)
+            chromium.close()
+    chromium.switch_to.window(first)
+    chromium.get("about:blank")
+    assert asked_for
+    assert {urlsplit(url).hostname for url in asked_for} <= {"127.0.0.1"}
 
 
 def free_port() -> int:

@@ -8,12 +8,11 @@ import torch
 from selenium.webdriver import Chrome
 from torch import Tensor
 
-from benchmarks.browser import browser, complaints, requested
+from benchmarks.browser import complaints, emulate, requested
 from objloc.mdp.environment import Observation
 from objloc.params import Explore
 from objloc.search.policy import GreedyPolicy
 from objloc.view.explorer.page import PAGE, write_explorer
-from tests.helpers.browsers import require_browser
 from tests.helpers.explorer_pages import CATEGORIES, SETS, mdp_of
 from tests.helpers.subjects import AGENT, make_checkpoint
 
@@ -44,19 +43,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory, shards_folder: Path) -> dict
     return folders
 
 
-@pytest.fixture(scope="session")
-def shared_chrome() -> Iterator[Chrome]:
-    require_browser()
-    with browser(1280, 800) as driver:
-        yield driver
-
-
 @pytest.fixture
-def chrome(shared_chrome: Chrome, pages: dict[str, Path]) -> Iterator[Chrome]:
+def chrome(chromium: Chrome, pages: dict[str, Path]) -> Iterator[Chrome]:
     """The browser; the page makes no complaint and asks for nothing but itself."""
-    requested(shared_chrome), complaints(shared_chrome)
-    yield shared_chrome
-    assert complaints(shared_chrome) == []
+    emulate(chromium, 1280, 800)
+    requested(chromium), complaints(chromium)
+    yield chromium
+    assert complaints(chromium) == []
     ours = {(folder / PAGE).as_uri() for folder in pages.values()}
-    asked_for = {url.partition("#")[0] for url in requested(shared_chrome)}
+    asked_for = {url.partition("#")[0] for url in requested(chromium)}
     assert asked_for <= ours | {"about:blank"}

@@ -9,9 +9,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from benchmarks.browser import browser
+from benchmarks.browser import emulate
 from objloc.view.explorer.page import PAGE
-from tests.helpers.browsers import asked, open_page, press, require_browser
+from tests.helpers.browsers import asked, open_page, press
 from tests.helpers.explorer_pages import SETS, known, present_search, shown, window
 
 pytestmark = pytest.mark.browser
@@ -223,18 +223,17 @@ def test_every_control_has_a_name_and_texts_have_contrast(
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_colours_of_text_stand_out(pages: dict[str, Path], dark: bool) -> None:
+def test_colours_of_text_stand_out(chrome: Chrome, pages: dict[str, Path], dark: bool) -> None:
     texts = dict.fromkeys(("ink", "muted", "good", "bad", "you", "agent"), 4.5)
     names = texts | dict.fromkeys(("agent-fill", "truth", "focus"), 3.0)
-    require_browser()
-    with browser(600, 400, dark=dark) as driver:
-        open_page(driver, pages["paper"] / PAGE)
-        style = "getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
-        for ground in ("surface", "bg"):
-            paper = asked(driver, style, f"--{ground}")
-            for name, least in names.items():
-                found = contrast(asked(driver, style, f"--{name}"), paper)
-                assert found >= least, (name, ground, found)
+    emulate(chrome, 600, 400, dark=dark)
+    open_page(chrome, pages["paper"] / PAGE)
+    style = "getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
+    for ground in ("surface", "bg"):
+        paper = asked(chrome, style, f"--{ground}")
+        for name, least in names.items():
+            found = contrast(asked(chrome, style, f"--{name}"), paper)
+            assert found >= least, (name, ground, found)
 
 
 def contrast(one: str, other: str) -> float:

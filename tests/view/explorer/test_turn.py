@@ -12,13 +12,13 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from benchmarks.browser import browser
+from benchmarks.browser import emulate
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
 from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
 from objloc.view.explorer.page import PAGE
-from tests.helpers.browsers import asked, open_page, press, require_browser
+from tests.helpers.browsers import asked, open_page, press
 from tests.helpers.explorer_pages import (
     CATEGORIES,
     SETS,
@@ -179,26 +179,25 @@ def test_the_step_limit_ends_a_turn(chrome: Chrome, pages: dict[str, Path]) -> N
     ("actions", "swiped"), [("paper", "move_right"), ("strides", "move_right_0.3")]
 )
 def test_a_phone_shows_all_of_your_turn_at_once_and_is_steered_by_touch(
-    pages: dict[str, Path], actions: str, swiped: str
+    chrome: Chrome, pages: dict[str, Path], actions: str, swiped: str
 ) -> None:
     image_id, category = present_search(pages[actions])
-    require_browser()
-    with browser(390, 844, touch=True, calm=True) as driver:
-        open_page(driver, pages[actions] / PAGE, f"#image={image_id}&search={category}&mode=turn")
-        bottom = "document.getElementById('pad').getBoundingClientRect().bottom"
-        assert asked(driver, bottom) <= 844
-        for mode in ("watch", "together", "turn"):
-            chosen = driver.find_element(By.CSS_SELECTOR, f".modes [data-mode={mode}]")
-            chosen.click()
-            assert asked(driver, "document.documentElement.scrollWidth") <= 390
-        assert asked(driver, "getComputedStyle(layer.firstChild).transitionDuration") == "0s"
-        for button in driver.find_elements(By.CSS_SELECTOR, "#pad .strides button")[-1:]:
-            button.click()  # fingers move by the step size that the buttons have
-        swipe(driver, 0.3, 0.5, 0.6, 0.5)
-        assert asked(driver, "explorer.turn().actions") == [swiped]
-        pinch(driver)
-        smaller = swiped.replace("move_right", "smaller")
-        assert asked(driver, "explorer.turn().actions") == [swiped, smaller]
+    emulate(chrome, 390, 844, touch=True, calm=True)
+    open_page(chrome, pages[actions] / PAGE, f"#image={image_id}&search={category}&mode=turn")
+    bottom = "document.getElementById('pad').getBoundingClientRect().bottom"
+    assert asked(chrome, bottom) <= 844
+    for mode in ("watch", "together", "turn"):
+        chosen = chrome.find_element(By.CSS_SELECTOR, f".modes [data-mode={mode}]")
+        chosen.click()
+        assert asked(chrome, "document.documentElement.scrollWidth") <= 390
+    assert asked(chrome, "getComputedStyle(layer.firstChild).transitionDuration") == "0s"
+    for button in chrome.find_elements(By.CSS_SELECTOR, "#pad .strides button")[-1:]:
+        button.click()  # fingers move by the step size that the buttons have
+    swipe(chrome, 0.3, 0.5, 0.6, 0.5)
+    assert asked(chrome, "explorer.turn().actions") == [swiped]
+    pinch(chrome)
+    smaller = swiped.replace("move_right", "smaller")
+    assert asked(chrome, "explorer.turn().actions") == [swiped, smaller]
 
 
 def touch(driver: Chrome, kind: str, *places: tuple[float, float]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from benchmarks.browser import browser, complaints, requested
+from benchmarks.browser import complaints, emulate, requested
 from objloc.network.checkpoint import load_checkpoint
 from objloc.network.device import CPU
 from objloc.params import Explore, Report
@@ -39,12 +38,11 @@ def run(evaluated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=[1200, 390], ids=["desk", "phone"])
-def chrome(request: pytest.FixtureRequest, run: Path) -> Iterator[Chrome]:
-    with browser(request.param, 800, calm=True) as driver:
-        # Chromium's own first page asks for parts of itself.
-        requested(driver), complaints(driver)
-        open_page(driver, run / "report" / "report.html")
-        yield driver
+def chrome(request: pytest.FixtureRequest, chromium: Chrome, run: Path) -> Chrome:
+    emulate(chromium, request.param, 800, calm=True)
+    requested(chromium), complaints(chromium)
+    open_page(chromium, run / "report" / "report.html")
+    return chromium
 
 
 def test_the_page_fits_its_window_and_asks_for_nothing_but_itself(
