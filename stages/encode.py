@@ -22,8 +22,8 @@ def main(
 
     from objloc.files import folder_written_whole
     from objloc.network.device import device_of
-    from objloc.network.encode import encode_sets
     from objloc.network.feature_store import INDEX_FILE
+    from objloc.network.write_features import encode_sets
     from objloc.params import load_params
 
     params = load_params(params_file, overrides)

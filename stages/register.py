@@ -25,7 +25,7 @@ def main(
     from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.serving import mlflow_model
-    from objloc.serving.entry import entry_of
+    from objloc.serving.contest_entry import entry_of
     from objloc.serving.model_card import model_card
     from objloc.tracking import Package, register
 

@@ -52,7 +52,7 @@ def check(
     if sheet is not None:
         from objloc.files import write_atomically
         from objloc.view.check_sheet import sheet_of
-        from objloc.view.sheet import png
+        from objloc.view.contact_sheet import png
 
         write_atomically(sheet, png(sheet_of(checked)))
     if as_json:

@@ -26,7 +26,7 @@ from objloc.evaluation.detections import objects_of
 from objloc.evaluation.matching import MATCH_IOU, Objects
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, Interval
 from objloc.evaluation.read import EvaluationFiles
-from objloc.evaluation.success import Outcomes, drawn_weights, interval
+from objloc.evaluation.success_rate import Outcomes, drawn_weights, interval
 from objloc.network.checkpoint import Checkpoint
 from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.search.rollout import Rollout, rollout

@@ -60,7 +60,7 @@ def replicated_aps(rankings: Sequence[Ranking], weights: Floats) -> dict[str, Fl
     Args:
         rankings: one for each of C categories.
         weights: ``[R, N]``, how often each image was drawn; see
-            ``objloc.evaluation.success.drawn_weights``.
+            ``objloc.evaluation.success_rate.drawn_weights``.
 
     Returns:
         ``[R, C + 1]`` by definition (``voc2007``, ``area``): the categories, then

@@ -15,7 +15,7 @@ from objloc.evaluation.detections import objects_of
 from objloc.evaluation.matching import Floats, match
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, DataName, Interval, Part
 from objloc.evaluation.read import EvaluationFiles, SearchKey, read_evaluation, read_metrics
-from objloc.evaluation.success import drawn_weights, interval, replicated_rates
+from objloc.evaluation.success_rate import drawn_weights, interval, replicated_rates
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from objloc.box import best_iou
 from objloc.data.store import SampleStore
-from objloc.evaluation.success import Outcomes
+from objloc.evaluation.success_rate import Outcomes
 from objloc.search.budgeted import Searcher, run_budgeted_search
 from objloc.search.trace import SearchTasks
 

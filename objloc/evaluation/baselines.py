@@ -18,7 +18,7 @@ from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.evaluation.detections import as_written
 from objloc.evaluation.matching import Detections, Floats
-from objloc.evaluation.success import Outcomes
+from objloc.evaluation.success_rate import Outcomes
 
 
 class Baseline(NamedTuple):

@@ -22,7 +22,7 @@ from objloc.evaluation.metrics import (
     Steps,
     SuccessRates,
 )
-from objloc.evaluation.success import by_iou, interval, replicated_rates
+from objloc.evaluation.success_rate import by_iou, interval, replicated_rates
 from objloc.params import Evaluate
 
 

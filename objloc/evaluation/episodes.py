@@ -14,7 +14,7 @@ from objloc.box import best_iou, to_voc
 from objloc.command import Log
 from objloc.data.store import SampleStore
 from objloc.evaluation.detections import as_written
-from objloc.evaluation.success import Outcomes
+from objloc.evaluation.success_rate import Outcomes
 from objloc.mdp.success import is_success
 from objloc.params import Mdp
 from objloc.search.policy import Policy

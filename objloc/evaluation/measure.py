@@ -36,7 +36,7 @@ from objloc.evaluation.episodes import (
 )
 from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import SearchMetrics
-from objloc.evaluation.success import Outcomes, counted_images
+from objloc.evaluation.success_rate import Outcomes, counted_images
 from objloc.network.checkpoint import Checkpoint
 from objloc.network.feature_store import load_store
 from objloc.network.valuer import Valuer

@@ -20,7 +20,7 @@ from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import repository_root, write_atomically
-from objloc.learning.progress import TrainingStatus, ValidationReport
+from objloc.learning.status import TrainingStatus, ValidationReport
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
 from objloc.network.checkpoint import (

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
+from objloc.learning.action_outcomes import bootstrap_values
 from objloc.learning.batch import make_batch
 from objloc.learning.replay import ReplayBuffer, Transition
-from objloc.learning.targets import bootstrap_values
 from objloc.learning.td_targets import TargetBatch, online_outputs
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
+from objloc.learning.action_outcomes import ActionOutcomes
 from objloc.learning.auxiliary import LearnedMoves, auxiliary_losses
 from objloc.learning.batch import Batch, make_batch
 from objloc.learning.extra_windows import ExtraWindows
 from objloc.learning.replay import ReplayBuffer
-from objloc.learning.targets import ActionOutcomes
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp

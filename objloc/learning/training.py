@@ -13,8 +13,8 @@ from torch import Tensor
 from objloc.data.store import SampleStore
 from objloc.learning.learner import Learner
 from objloc.learning.n_step import EpisodeStep
-from objloc.learning.progress import Period, TrainingStatus, ValidationReport
 from objloc.learning.replay import Transition, build_replay
+from objloc.learning.status import Period, TrainingStatus, ValidationReport
 from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork

@@ -6,7 +6,7 @@ from torch import Tensor
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.evaluation.baselines import WHOLE_IMAGE, fit_fixed_boxes, fixed_boxes, fixed_outcomes
-from objloc.evaluation.success import counted_images
+from objloc.evaluation.success_rate import counted_images
 from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from ruamel.yaml import YAML
 
-from objloc.tracking.entries import as_metrics, log_file, log_metrics, log_params, log_values
+from objloc.tracking.log_values import as_metrics, log_file, log_metrics, log_params, log_values
 
 _PARAMS, _COMMAND = "params.yaml", "command.txt"
 _HISTORY, _METRICS = "history.csv", "metrics.json"

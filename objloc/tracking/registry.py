@@ -14,8 +14,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 
 from objloc.tracking.contest import Entry
-from objloc.tracking.entries import log_file, log_values
 from objloc.tracking.folder import complete_run
+from objloc.tracking.log_values import log_file, log_values
 from objloc.tracking.models import files_are_gone
 from objloc.tracking.restore import run_of
 from objloc.tracking.run import run_tags

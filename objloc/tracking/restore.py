@@ -7,8 +7,8 @@ from typing import Any
 from mlflow import MlflowClient
 
 from objloc.files import file_hash
-from objloc.tracking.entries import log_file, log_values
 from objloc.tracking.folder import complete_run
+from objloc.tracking.log_values import log_file, log_values
 from objloc.tracking.run import create_run, harmless, newest_run, run_tags
 from objloc.tracking.store import connect, store_lock
 

@@ -16,8 +16,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from objloc.files import file_hash
-from objloc.tracking.entries import as_metrics, log_file, log_metrics, log_params
 from objloc.tracking.folder import complete_run
+from objloc.tracking.log_values import as_metrics, log_file, log_metrics, log_params
 from objloc.tracking.store import connect, experiment_id, shown_uri, state_folder, store_lock
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]

@@ -10,8 +10,8 @@ from PIL import Image
 from objloc.errors import ObjlocError
 from objloc.files import write_files
 from objloc.params import Animate
+from objloc.view.contact_sheet import png
 from objloc.view.frames import Frame, frames, summary
-from objloc.view.sheet import png
 from objloc.view.subject import SearchSubject
 
 MAX_BYTES = 600_000

@@ -8,7 +8,7 @@ from objloc.data.images import open_image
 from objloc.data.sample import Coordinates
 from objloc.errors import ObjlocError
 from objloc.view.canvas import AGENT, INK, TRUTH, Colour, outline
-from objloc.view.sheet import Tile, contact_sheet
+from objloc.view.contact_sheet import Tile, contact_sheet
 
 TILES = 24
 COLUMNS = 6

@@ -25,7 +25,7 @@ from objloc.view.canvas import (
     wrapped,
     write,
 )
-from objloc.view.sheet import Tile, contact_sheet
+from objloc.view.contact_sheet import Tile, contact_sheet
 from objloc.view.subject import SearchSubject
 from objloc.wording import counted
 

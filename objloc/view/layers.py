@@ -18,7 +18,7 @@ from objloc.network.checkpoint import Checkpoint
 from objloc.network.valuer import Valuer
 from objloc.network.windows import Windows
 from objloc.view.canvas import AGENT, BLACK, CARD
-from objloc.view.sheet import Tile, contact_sheet, png
+from objloc.view.contact_sheet import Tile, contact_sheet, png
 
 _HEIGHT = 96
 """Height of a filter's picture on the contact sheet, in pixels."""

@@ -13,8 +13,8 @@ from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.measure import Measurement
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, ImageSetMetrics, SearchMetrics
 from objloc.mdp.success import is_success
-from objloc.view import plotting
-from objloc.view.plotting import BASELINE_LINES, categories_text, wrapped_caption
+from objloc.view import plot_parts as plotting
+from objloc.view.plot_parts import BASELINE_LINES, categories_text, wrapped_caption
 from objloc.view.style import (
     AGENT,
     BLIND,

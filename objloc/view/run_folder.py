@@ -9,7 +9,7 @@ from platform import python_version
 from objloc.files import write_atomically, write_json, write_yaml
 from objloc.learning.experiment import Experiment
 from objloc.network.checkpoint import Checkpoint, save_checkpoint
-from objloc.view.plots import histogram_picture, training_curves
+from objloc.view.plots_training import histogram_picture, training_curves
 
 _PACKAGES = ("torch", "numpy", "pillow", "lxml", "webdataset", "mlflow", "dvc")
 

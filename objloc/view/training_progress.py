@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from objloc.learning.progress import TrainingStatus
+from objloc.learning.status import TrainingStatus
 from objloc.progress import Pace
 
 

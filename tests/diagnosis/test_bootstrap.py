@@ -4,7 +4,7 @@ import pytest
 from objloc.diagnosis.bootstrap import Ranking, replicated_aps
 from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, precision_recall
 from objloc.evaluation.matching import Detections, Floats, Objects, match
-from objloc.evaluation.success import drawn_weights
+from objloc.evaluation.success_rate import drawn_weights
 
 IMAGES = [f"{number:02d}" for number in range(8)]
 

@@ -9,7 +9,7 @@ from mlflow.types import ColSpec, Schema
 
 from objloc.evaluation.read import read_metrics
 from objloc.files import file_hash
-from objloc.serving.entry import entry_of
+from objloc.serving.contest_entry import entry_of
 from objloc.tracking import (
     Package,
     Registration,

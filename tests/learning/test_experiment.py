@@ -8,7 +8,7 @@ import torch
 
 from objloc.errors import ObjlocError
 from objloc.learning.experiment import Experiment, Record
-from objloc.learning.progress import TrainingStatus, ValidationReport
+from objloc.learning.status import TrainingStatus, ValidationReport
 from objloc.params import (
     Agent,
     Encoder,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from objloc.learning.progress import ValidationReport
+from objloc.learning.status import ValidationReport
 from objloc.learning.training import Training, epsilon_at
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import (

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from objloc import progress as progress_module
-from objloc.learning.progress import TrainingStatus, ValidationReport
+from objloc.learning.status import TrainingStatus, ValidationReport
 from objloc.progress import LINE_EVERY
 from objloc.view.training_progress import TrainingProgress
 from tests.test_progress import Clock

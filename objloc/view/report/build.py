@@ -17,7 +17,7 @@ from objloc.evaluation.read import read_evaluation
 from objloc.files import file_hash, folder_written_whole, write_atomically, write_json
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.params import Report
-from objloc.view.plots import training_curves
+from objloc.view.plots_training import training_curves
 from objloc.view.report import figures
 from objloc.view.report.contents import contents_of
 from objloc.view.report.pictures import pictures

@@ -20,7 +20,7 @@ from objloc.evaluation.average_precision import (
 )
 from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, Figures, ImageSetMetrics
-from objloc.evaluation.success import by_iou, interval, replicated_rates
+from objloc.evaluation.success_rate import by_iou, interval, replicated_rates
 from objloc.network.checkpoint import Checkpoint
 from objloc.params import Report
 

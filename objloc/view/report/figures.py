@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from objloc.diagnosis.tide import KINDS
 from objloc.evaluation.baselines import BASELINES
-from objloc.view import plotting
-from objloc.view.plotting import CEILING, categories_text, draw_line, wrapped_caption
+from objloc.view import plot_parts as plotting
+from objloc.view.plot_parts import CEILING, categories_text, draw_line, wrapped_caption
 from objloc.view.report.texts import best_blind, facts
 from objloc.view.style import (
     AGENT,

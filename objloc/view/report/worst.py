@@ -15,9 +15,9 @@ from objloc.evaluation.detections import objects_of
 from objloc.evaluation.matching import MATCH_IOU, Objects
 from objloc.evaluation.read import EvaluationFiles, read_evaluation
 from objloc.files import write_atomically
+from objloc.view.contact_sheet import Tile, contact_sheet
 from objloc.view.report.texts import ALARMS, OVERLOOKED
 from objloc.view.report.thumbnails import thumbnail
-from objloc.view.sheet import Tile, contact_sheet
 from objloc.wording import fraction
 
 NUMBER = 20

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from objloc.view import plots
-from objloc.view.plots import histogram_picture, training_curves
+from objloc.view import plots_training as plots
+from objloc.view.plots_training import histogram_picture, training_curves
 from objloc.view.style import AGENT, BLIND, SERIES
 
 HISTORY = [

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from objloc.view.sheet import Tile, contact_sheet, png
+from objloc.view.contact_sheet import Tile, contact_sheet, png
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from objloc.evaluation.success import (
+from objloc.evaluation.success_rate import (
     IOU_THRESHOLDS,
     REPLICATES,
     Outcomes,

@@ -2,7 +2,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from objloc.evaluation.baselines import BASELINES
-from objloc.view.plotting import (
+from objloc.view.plot_parts import (
     BASELINE_LINES,
     categories_text,
     draw_line,

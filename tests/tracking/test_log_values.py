@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from objloc.tracking.entries import (
+from objloc.tracking.log_values import (
     as_metrics,
     flatten,
     log_file,

@@ -10,11 +10,11 @@ from torch import Tensor
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import squash
-from objloc.network import encode
+from objloc.network import write_features as encode
 from objloc.network.backbones.catalogue import info_of
 from objloc.network.device import CPU
-from objloc.network.encode import encode_sets
 from objloc.network.feature_store import FEATURES_FILE, MIRRORED_FILE, read_feature_index
+from objloc.network.write_features import encode_sets
 from objloc.params import Encoder
 
 ENCODER = Encoder(kind="pretrained", image_size=32)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from objloc.learning.learner import Update
-from objloc.learning.progress import Period
+from objloc.learning.status import Period
 
 
 def update(loss: float, *values: float) -> Update:
