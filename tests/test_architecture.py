@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.imports import ROOT, imported
+from tests.helpers.imports import ROOT, imported, is_blank
 
 ROWS = (
     ("__init__", "params", "box", "command", "errors", "files", "progress", "templates",
@@ -28,6 +28,46 @@ ROWS = (
 
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "objloc").rglob("*.py"))
 STAGES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").glob("*.py"))
+TESTED_BY = {
+    # A command is tested with those that read the same run, or write from it.
+    "objloc/cli/compare.py": "cli/test_analysing.py",
+    "objloc/cli/explain.py": "cli/test_analysing.py",
+    "objloc/cli/report.py": "cli/test_analysing.py",
+    "objloc/cli/combine.py": "cli/test_viewing.py",
+    "objloc/cli/export.py": "serving/test_onnx.py",
+    "objloc/cli/layers.py": "cli/test_viewing.py",
+    "objloc/cli/watch.py": "cli/test_viewing.py",
+    # One folder, damaged in every way, shows all that is examined.
+    "objloc/data/check/boxes.py": "data/check/test_check.py",
+    "objloc/data/check/duplicates.py": "data/check/test_check.py",
+    "objloc/data/check/records.py": "data/check/test_check.py",
+    "objloc/data/check/sets.py": "data/check/test_check.py",
+    "objloc/view/check_sheet.py": "cli/test_data.py",
+    "objloc/data/own/coco.py": "data/own/test_convert.py",
+    "objloc/data/own/layout.py": "data/own/test_convert.py",
+    "objloc/diagnosis/explanation.py": "diagnosis/test_analysis.py",
+    # Parts of one environment.
+    "objloc/gym/observation.py": "gym/test_environment.py",
+    "objloc/gym/picture.py": "gym/test_environment.py",
+    "objloc/gym/stores.py": "gym/test_environment.py",
+    "objloc/localiser.py": "search/test_localiser.py",
+    # Sections of one file.
+    "objloc/params/data.py": "test_params.py",
+    "objloc/params/learning.py": "test_params.py",
+    "objloc/params/measuring.py": "test_params.py",
+    "objloc/params/section.py": "test_params.py",
+    "objloc/params/training.py": "test_params.py",
+    "objloc/params/viewing.py": "test_params.py",
+    # What is drawn is judged as whole scenes.
+    "objloc/scenes": "scenes/test_scenes.py",
+    # In a browser, and the numbers behind the page by a test of the page.
+    "objloc/view/app/blocks.py": "view/app/test_browser.py",
+    "objloc/view/app/server.py": "view/app/test_browser.py",
+    "objloc/view/explorer/record.py": "view/explorer/test_page.py",
+    "objloc/view/report/figures.py": "view/report/test_build.py",
+    "objloc/view/run_folder.py": "stages/test_train.py",
+}
+"""Modules, or folders of them, without a test file of their name, and the one that tests them."""
 HEAVY = ("dvc", "lxml", "matplotlib", "mlflow", "numpy", "PIL", "rich", "torch", "webdataset")
 
 
@@ -95,3 +135,16 @@ def test_a_stages_heavy_imports_wait_inside_the_command(file: Path) -> None:
 def test_no_room_holds_more_modules_than_one_can_survey() -> None:
     modules = Counter(file.parent for file in FILES if file.name != "__init__.py")
     assert {room: number for room, number in modules.items() if number > 16} == {}
+
+
+def test_every_module_has_a_test_file_of_its_name_or_is_named_with_another() -> None:
+    def mirrored(file: Path) -> bool:
+        name = f"test_{file.name.lstrip('_')}"
+        return (ROOT / "tests" / Path(*file.parts[1:-1]) / name).is_file()
+
+    modules = {file for file in FILES if file.name != "__init__.py" and not is_blank(file)}
+    without = {file for file in modules if not mirrored(file)}
+    excepted = {path: {file for file in without if file.is_relative_to(path)} for path in TESTED_BY}
+    assert without - set().union(*excepted.values()) == set()
+    assert [path for path, files in excepted.items() if not files] == [], "has its own by now"
+    assert [test for test in TESTED_BY.values() if not (ROOT / "tests" / test).is_file()] == []

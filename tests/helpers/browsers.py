@@ -9,6 +9,9 @@ from selenium.webdriver import ActionChains, Chrome
 
 from benchmarks.browser import missing
 
+PATIENCE = 300
+"""Seconds to wait for what a page shows next: against hanging, not a measure of speed."""
+
 
 def require_browser() -> None:
     """Skip, or with ``OBJLOC_REQUIRE_BROWSER=1`` fail, where Chromium is not installed."""

@@ -20,12 +20,10 @@ from objloc.search.localiser import Localiser
 from objloc.view.app.live import PACES
 from objloc.view.app.markup import summary
 from objloc.view.app.server import served
-from tests.helpers.browsers import asked, require_browser
+from tests.helpers.browsers import PATIENCE, asked, require_browser
 from tests.helpers.subjects import make_checkpoint
 
 AGENT = Localiser(make_checkpoint())
-PATIENCE = 90
-"""Seconds: a machine that serves the page for the first time, and much else, is slow."""
 pytestmark = pytest.mark.browser
 
 
@@ -106,7 +104,7 @@ def test_an_uploaded_photograph_is_searched_before_ones_eyes(page: Chrome, tmp_p
         )
         return "It looked at" in told(driver)
 
-    WebDriverWait(page, 60, poll_frequency=0.02, ignored_exceptions=(Exception,)).until(ended)
+    WebDriverWait(page, PATIENCE, poll_frequency=0.02, ignored_exceptions=(Exception,)).until(ended)
     assert len(seen) >= 3
     expected = AGENT(path, None, 100)
     assert told(page) == summary(expected)
@@ -137,7 +135,7 @@ def test_a_file_above_the_limit_is_refused(page: Chrome, tmp_path: Path) -> None
     large.write_bytes(random.Random(0).randbytes(2_000_000))
     upload(page, large)
     body = "document.body.textContent.includes('exceed the maximum allowed size of 1.0')"
-    WebDriverWait(page, 20).until(lambda driver: asked(driver, body))
+    WebDriverWait(page, PATIENCE).until(lambda driver: asked(driver, body))
     assert "Drop a photograph" in told(page)
 
 

@@ -11,7 +11,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.browser import emulate
 from objloc.view.explorer.page import PAGE
-from tests.helpers.browsers import asked, open_page, press
+from tests.helpers.browsers import PATIENCE, asked, open_page, press
 from tests.helpers.explorer_pages import SETS, known, present_search, shown, window
 
 pytestmark = pytest.mark.browser
@@ -93,14 +93,14 @@ def test_it_plays_to_the_end_and_again(chrome: Chrome, pages: dict[str, Path]) -
     play.click()
     assert play.get_attribute("aria-label") == "Pause"
     ended = f"explorer.state.position === {len(search['steps'])}"
-    WebDriverWait(chrome, 60).until(lambda driver: asked(driver, ended))
+    WebDriverWait(chrome, PATIENCE).until(lambda driver: asked(driver, ended))
     last = len(search["steps"])
     steps = [*(f"{number} of {last}" for number in range(1, last + 1)), f"{last}, the end"]
     assert asked(chrome, "written") == [steps[0], *steps]
     assert_shows(chrome, search, len(search["steps"]))
     assert play.get_attribute("aria-label") == "Play again"
     place = f"step={len(search['steps']) + 1}"
-    WebDriverWait(chrome, 5).until(lambda driver: place in asked(driver, "location.hash"))
+    WebDriverWait(chrome, PATIENCE).until(lambda driver: place in asked(driver, "location.hash"))
 
 
 def test_it_is_scrubbed_by_slider_keys_and_buttons(chrome: Chrome, pages: dict[str, Path]) -> None:

@@ -15,7 +15,7 @@ from objloc.network.device import CPU
 from objloc.params import Explore, Report
 from objloc.view.explorer.page import write_explorer
 from objloc.view.report.build import write_report
-from tests.helpers.browsers import asked, open_page, require_browser
+from tests.helpers.browsers import PATIENCE, asked, open_page, require_browser
 
 pytestmark = pytest.mark.browser
 
@@ -91,4 +91,4 @@ def test_a_bin_opens_to_pictures_of_its_searches_and_these_to_the_explorer(chrom
     assert f"image={image_id}&search={category}" in chrome.current_url
     # The explorer writes into its address what it shows, the step as a number.
     shown = rf"#image={image_id}&search={category}&step=\d+$"
-    WebDriverWait(chrome, 10).until(lambda driver: re.search(shown, driver.current_url))
+    WebDriverWait(chrome, PATIENCE).until(lambda driver: re.search(shown, driver.current_url))
