@@ -18,13 +18,16 @@ from tests.helpers.warm import warm_python
 from tests.helpers.workplaces import working_in
 
 
-@pytest.fixture(autouse=True)
-def _no_store_of_the_users(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No test writes states, logs or runs into the repository it is run from."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path_factory.getbasetemp()))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def _no_store_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test writes states, logs or runs into the repository it is run from.
+
+    For the whole session: what tests share is made before any fixture of a test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(tmp_path_factory.getbasetemp()))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

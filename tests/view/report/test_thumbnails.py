@@ -20,7 +20,9 @@ def drawn(truth: list[tuple[Coordinates, bool]], windows: list[Coordinates]) -> 
 
 def near(image: Image.Image, place: tuple[int, int], colour: tuple[int, int, int]) -> bool:
     """Whether a pixel has about a colour: JPEG blurs it."""
-    return bool(np.abs(np.subtract(image.getpixel(place), colour)).max() < 60)
+    return bool(
+        np.abs(np.subtract(np.asarray(image)[place[1], place[0]].astype(int), colour)).max() < 60
+    )
 
 
 def test_the_longer_side_has_its_length_and_the_shape_is_kept() -> None:
