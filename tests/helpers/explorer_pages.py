@@ -12,19 +12,22 @@ from objloc.view.explorer.page import TRAJECTORIES
 from tests.helpers.browsers import asked
 from tests.helpers.subjects import AGENT
 
-SETS = ("paper", "dissertation", "strides")
-"""Two action sets, and the first with two step sizes and zooms, from another start."""
+_CHANGES: dict[str, dict[str, Any]] = {
+    "paper": {"actions": "paper", "reward": "sign"},
+    "dissertation": {"actions": "dissertation", "reward": "log", "trigger_cost": 4.5},
+    "strides": {
+        "actions": "paper", "step_size": 0.1, "further_step_sizes": (0.3,), "zooms": True,
+        "reward": "difference", "trigger_cost": 0.7, "starts": ((1, 0.8), (2, 0.6)),
+    },
+}  # fmt: skip
+SETS = tuple(_CHANGES)
+"""Two action sets, and the first with two step sizes and zooms, from another start. Each has
+another reward of moves; a wrong trigger costs as much as a right one earns, more, and less."""
 CATEGORIES = ("cat", "dog")
 
 
-_STRIDES = {
-    "step_size": 0.1, "further_step_sizes": (0.3,), "zooms": True, "reward": "difference",
-    "starts": ((1, 0.8), (2, 0.6)), "actions": "paper",
-}  # fmt: skip
-
-
 def mdp_of(actions: str) -> Mdp:
-    changes = _STRIDES if actions == "strides" else {"actions": actions}
+    changes = _CHANGES[actions]
     return Mdp.model_validate({**AGENT.mdp.model_dump(), **changes, "max_steps": 40})
 
 

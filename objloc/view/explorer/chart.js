@@ -70,7 +70,7 @@ function curve(series, position, x, y) {
 function rewardBars(plan, x, pitch, top, right) {
   const group = drawn("g", { class: "rewards" });
   const middle = top + CHART.reward / 2;
-  const most = Math.max(DATA.mdp.trigger_reward, 1);
+  const most = Math.max(DATA.mdp.trigger_reward, triggerCost(DATA.mdp), 1);
   group.append(drawn("line", { x1: CHART.left, x2: right, y1: middle, y2: middle, class: "grid" }));
   for (const sign of [1, -1]) {
     group.append(text(CHART.left - 7, middle - (sign * CHART.reward) / 2 + 4, signed(sign * most), "scale"));

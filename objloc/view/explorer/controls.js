@@ -132,10 +132,11 @@ function describePage() {
   const { data, image_set: set, model } = DATA;
   byId("about-data").textContent = `${DATA.images.length} images of ${data.name}, ${set}`;
   byId("help-success").textContent = `a search succeeds with a trigger above ${DATA.success_iou}`;
-  byId("help-move").textContent = DATA.mdp.reward === "sign"
+  const { mdp } = DATA;
+  byId("help-move").textContent = mdp.reward === "sign"
     ? "A move that makes it grow earns +1, any other −1"
-    : `A move earns ${DATA.mdp.reward_scale} times the change of it, within −1 and +1`;
-  byId("help-trigger").textContent = `${DATA.mdp.trigger_reward}: it should come above ${DATA.mdp.trigger_iou}`;
+    : `A move earns ${mdp.reward_scale} times the change of ${mdp.reward === "log" ? "its logarithm" : "it"}, within −1 and +1`;
+  byId("help-trigger").textContent = `earns ${mdp.trigger_reward} above ${mdp.trigger_iou}; a wrong one costs ${triggerCost(mdp)}`;
   const actions = DATA.actions.map((action) => [signsOf(action).join(" "), words(action)])
     .filter(([keys]) => keys);
   const groups = [["Keys", HELP_KEYS], ["In your turn", [...actions, ["R", "start again"], ["Esc", "leave"]]]];

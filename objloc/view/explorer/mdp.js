@@ -34,10 +34,16 @@ function bestIou(box, objects) {
   return objects.reduce((best, object) => Math.max(best, iouOf(box, object)), 0);
 }
 
+// What a wrong trigger costs. A page made before that was a parameter of its own lacks it.
+const triggerCost = (mdp) => mdp.trigger_cost ?? mdp.trigger_reward;
+
+const IOU_OFFSET = 0.001; // added to an IoU before its logarithm
+
 function rewardOf(action, before, after, mdp) {
   if (action === "trigger") {
-    return after > mdp.trigger_iou ? mdp.trigger_reward : -mdp.trigger_reward;
+    return after > mdp.trigger_iou ? mdp.trigger_reward : -triggerCost(mdp);
   }
   if (mdp.reward === "sign") return after > before ? 1 : -1;
-  return Math.min(Math.max((after - before) * mdp.reward_scale, -1), 1);
+  const worth = (iou) => (mdp.reward === "log" ? Math.log(iou + IOU_OFFSET) : iou);
+  return Math.min(Math.max((worth(after) - worth(before)) * mdp.reward_scale, -1), 1);
 }

@@ -3,6 +3,7 @@
 import itertools
 import random
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
 from objloc.mdp.action import names_of
 from objloc.mdp.environment import Environment
+from objloc.mdp.reward import move_reward, trigger_reward
+from objloc.params import Mdp
 from objloc.view.explorer.page import PAGE
 from tests.helpers.browsers import asked, open_page, press
 from tests.helpers.explorer_pages import (
@@ -45,6 +48,7 @@ ACTION_OF_KEY = {
 TYPED = {"paper": "ss→f↓t-←↑b→→→→→+⏎", "dissertation": "hsv→f↓t-←↑bh↓⏎",
          "strides": "sS⇒→BbTt1+3-2f4↓5↑←⏎"}  # fmt: skip
 """Each key, moves into the border, and windows refused as too small."""
+REWARDS = get_args(Mdp.model_fields["reward"].annotation)
 
 
 def environment_of(shards: Path, actions: str, image_id: str, category: str) -> Environment:
@@ -129,6 +133,58 @@ def test_random_actions_give_the_boxes_of_the_environment(
             moved += sum(a != b for a, b in itertools.pairwise(boxes))
     assert worst <= 1e-6
     assert moved > 100
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+@pytest.mark.parametrize("cost", [0.7, 3.0, 4.5])
+def test_rewards_are_those_of_the_program(
+    chrome: Chrome, pages: dict[str, Path], reward: str, cost: float
+) -> None:
+    mdp = Mdp.model_validate({"reward": reward, "reward_scale": 1.5, "trigger_cost": cost})
+    ious = [0.0, 0.0005, 0.02, 0.03, 0.4, 0.45, mdp.trigger_iou, 0.501, 0.9, 1.0]
+    pairs = list(itertools.product(ious, repeat=2))
+    before, after = torch.tensor(pairs, dtype=torch.float64).T
+    open_page(chrome, pages["paper"] / PAGE)
+    for action, expected in (
+        ("smaller", move_reward(before, after, mdp)),
+        ("trigger", trigger_reward(after, mdp)),
+    ):
+        earned = chrome.execute_script(
+            "const [action, pairs, mdp] = arguments;"
+            "return pairs.map(([before, after]) => explorer.rewardOf(action, before, after, mdp));",
+            action, pairs, mdp.model_dump(mode="json"),
+        )  # fmt: skip
+        np.testing.assert_allclose(earned, expected.tolist(), rtol=0, atol=1e-6)
+
+
+def test_every_reward_has_a_page() -> None:
+    assert {mdp_of(actions).reward for actions in SETS} == set(REWARDS)
+
+
+@pytest.mark.parametrize(
+    ("actions", "move", "trigger", "scale"),
+    [
+        ("paper", "grow earns +1", "earns 3 above 0.5; a wrong one costs 3", "3"),
+        ("dissertation", "5 times the change of its logarithm, within", "costs 4.5", "4.5"),
+        ("strides", "5 times the change of it, within", "costs 0.7", "3"),
+    ],
+)
+def test_help_and_chart_know_the_rewards(
+    chrome: Chrome, pages: dict[str, Path], actions: str, move: str, trigger: str, scale: str
+) -> None:
+    open_page(chrome, pages[actions] / PAGE)
+    assert move in asked(chrome, "document.getElementById('help-move').textContent")
+    assert trigger in asked(chrome, "document.getElementById('help-trigger').textContent")
+    top = asked(chrome, "document.querySelector('#chart .rewards .scale').textContent")
+    assert float(top) == float(scale)
+
+
+def test_a_page_without_a_cost_of_wrong_triggers_takes_their_reward(
+    chrome: Chrome, pages: dict[str, Path]
+) -> None:
+    open_page(chrome, pages["paper"] / PAGE)
+    older = "{reward: 'sign', trigger_iou: 0.5, trigger_reward: 2}"
+    assert asked(chrome, f"explorer.rewardOf('trigger', 0.2, 0.3, {older})") == -2
 
 
 def test_buttons_move_by_the_step_size_that_is_switched_on(
