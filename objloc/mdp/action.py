@@ -41,12 +41,16 @@ LEARNED_ZOOM = "learned_zoom"
 """Name of a learned zoom, which is no action either."""
 
 _ZOOMS = tuple(action for action in Action if action.value.startswith("zoom"))
-_DISSERTATION = tuple(action for action in Action if action not in _ZOOMS)
-_PAPER = tuple(
-    action
-    for action in _DISSERTATION
-    if action not in (Action.SPLIT_HORIZONTAL, Action.SPLIT_VERTICAL)
-)
+# Written out, so that another ``Action`` joins none of them: checkpoints count on their order.
+_DISSERTATION = (
+    Action.MOVE_RIGHT, Action.MOVE_DOWN, Action.BIGGER, Action.TALLER,
+    Action.MOVE_LEFT, Action.MOVE_UP, Action.SMALLER, Action.FATTER,
+    Action.SPLIT_HORIZONTAL, Action.SPLIT_VERTICAL, Action.TRIGGER,
+)  # fmt: skip
+_PAPER = (
+    Action.MOVE_RIGHT, Action.MOVE_DOWN, Action.BIGGER, Action.TALLER,
+    Action.MOVE_LEFT, Action.MOVE_UP, Action.SMALLER, Action.FATTER, Action.TRIGGER,
+)  # fmt: skip
 
 ACTION_SETS: dict[str, tuple[Action, ...]] = {"dissertation": _DISSERTATION, "paper": _PAPER}
 """Named sets of actions; the trigger is always the last."""

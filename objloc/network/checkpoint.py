@@ -129,7 +129,7 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
         checkpoint.network()
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()[:160]
-        raise ObjlocError(f"{path}: weights do not fit its encoder: {reason}") from None
+        raise ObjlocError(f"{path}: weights do not fit its network: {reason}") from None
     return replace(checkpoint, device=device)
 
 

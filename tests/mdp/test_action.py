@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -111,9 +112,27 @@ def test_every_gives_what_apply_gives() -> None:
     assert (table[..., 2:] <= SIZES).all()
 
 
-def test_the_trigger_is_the_last_action_of_both_sets() -> None:
-    assert len(ACTION_SETS["dissertation"]) == 11
-    assert len(ACTION_SETS["paper"]) == 9
+MOVES = "move_right move_down bigger taller move_left move_up smaller fatter"
+SPLITS = "split_horizontal split_vertical"
+ZOOMS = "zoom_upper_left zoom_upper_right zoom_lower_left zoom_lower_right zoom_centre"
+
+
+@pytest.mark.parametrize(
+    ("mdp", "expected"),
+    [
+        (Mdp(actions="dissertation"), f"{MOVES} {SPLITS} trigger"),
+        (Mdp(actions="paper"), f"{MOVES} trigger"),
+        (Mdp(actions="dissertation", zooms=True), f"{MOVES} {SPLITS} {ZOOMS} trigger"),
+        (Mdp(actions="paper", zooms=True), f"{MOVES} {ZOOMS} trigger"),
+    ],
+)
+def test_published_sets_keep_their_actions_and_order(mdp: Mdp, expected: str) -> None:
+    # Checkpoints hold a row of weights for each, in this order.
+    assert names_of(mdp) == tuple(expected.split())
+
+
+def test_the_trigger_is_the_last_action_of_every_set() -> None:
+    assert set(ACTION_SETS) == set(get_args(Mdp.model_fields["actions"].annotation))
     assert all(actions[-1] is Action.TRIGGER for actions in ACTION_SETS.values())
 
 

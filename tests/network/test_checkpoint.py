@@ -1,4 +1,5 @@
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,14 @@ def test_a_model_of_another_kind_is_refused_by_name(agent: Agent, expected: str)
     with pytest.raises(ObjlocError, match=expected) as error:
         warm_start(network, make(), "earlier.pt")
     assert "earlier.pt" in str(error.value)
+
+
+def test_weights_that_do_not_fit_the_parameters_are_refused(tmp_path: Path) -> None:
+    agent = AGENT.model_copy(update={"mdp": Mdp(actions="dissertation")})
+    save_checkpoint(tmp_path / "a.pt", replace(make(), agent=agent))
+    with pytest.raises(ObjlocError, match="weights do not fit its network: size mismatch") as error:
+        load_checkpoint(tmp_path / "a.pt")
+    assert "\n" not in str(error.value)
 
 
 def test_weights_of_before_the_pyramid_had_a_name_of_its_own_are_read(tmp_path: Path) -> None:
