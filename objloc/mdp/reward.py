@@ -1,5 +1,8 @@
 """Rewards: pure functions of IoU with the ground truth.
 
+A move earns between -1 and 1: ``objloc.network.value_range`` bounds the values of the
+logistic loss by that.
+
 Source: Caicedo & Lazebnik (2015), equations 2 and 3.
 """
 
