@@ -1,4 +1,4 @@
-"""Bring the dataset that ``dataset.name`` and ``dataset.mirror`` name into one folder."""
+"""Get the dataset that ``dataset.name`` names: VOC archives, drawn scenes or your own folder."""
 
 import hashlib
 import re

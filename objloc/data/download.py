@@ -1,4 +1,4 @@
-"""Download a file over HTTP: resume, retry, verify."""
+"""Download a dataset's archive to a file: resume, retry, verify."""
 
 import json
 import re

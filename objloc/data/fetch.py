@@ -1,4 +1,4 @@
-"""Download a picture from the web, within limits of size and time."""
+"""Fetch a user's picture by its URL into memory, within limits of size and time."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The origin of a downloaded folder, ``source.json``."""
+"""The record ``source.json``: where a dataset's folder came from."""
 
 from pathlib import Path
 from typing import Annotated, TypeVar

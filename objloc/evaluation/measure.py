@@ -53,19 +53,21 @@ RANDOM_EPISODES = 15
 class Measurement:
     """Searches of a model and of the baselines in one image set, and their outcomes.
 
+    Counted (see ``counted_images``): images that hold the category, up to ``max_images``.
+
     Attributes:
         store: the images; its categories are the model's.
-        greedy: one greedy episode of each counted image and category.
-        sampled: the epsilon-greedy episodes of the same.
-        detections: ``triggered`` and ``attended``, of greedy searches for every
-            category in every image, by category.
-        outcomes: success of ``greedy``, ``episodes15``, of ``answer`` where it is
-            measured, and of each baseline.
+        greedy: one greedy episode for each category in each of its counted images.
+        sampled: epsilon-greedy episodes for the same images and categories.
+        detections: ``triggered`` and ``attended`` detections of greedy searches for
+            every category in every image, by category.
+        outcomes: outcomes of ``greedy``, ``episodes15``, ``answer`` where it is
+            measured, and each baseline.
         baseline_detections: detections of each baseline, by category.
-        fixed: the fixed boxes in fractions of the image's sides; None if there was
-            no training image to fit them on.
+        fixed: each category's fixed box in fractions of the image's sides; None if
+            the training images were not there to fit them on.
         search: figures of the search with a budget, see ``BudgetCurve.summary``; None
-            without one.
+            without a budget.
     """
 
     store: SampleStore
@@ -101,14 +103,15 @@ def measure(
     fixed: dict[str, Coordinates] | None,
     log: Log,
 ) -> Measurement:
-    """Let a model and the baselines search an image set.
+    """Measure a model and the baselines on one image set.
 
     Args:
         store: the images; its categories are the network's.
         network: in evaluation mode, on its device.
         mdp: the decision process that the model was trained in.
         params: parameters of the measurement.
-        fixed: each category's fixed box in fractions of the image's sides.
+        fixed: each category's fixed box in fractions of the image's sides; None: no such
+            baseline.
         log: takes a line of progress.
 
     Raises:
@@ -124,35 +127,38 @@ def measure(
     runner = EpisodeRunner(store, mdp, params.seed, log)
     searcher = Searcher(network, mdp, params.search)
     rules = DetectionRules.of(params, searcher.trigger_range)
-    player = Player("greedy search", GreedyPolicy(network), GREEDY_STREAM)
-    noisy = _noisy_player(network, params)
-    blind = Player("random agent", RandomPolicy(network.num_actions), RANDOM_STREAM)
+    greedy_player = Player("greedy search", GreedyPolicy(network), GREEDY_STREAM)
+    epsilon_player = _epsilon_player(network, params)
+    random_player = Player("random agent", RandomPolicy(network.num_actions), RANDOM_STREAM)
     outcomes, search = {}, None
     if params.answer_windows is not None:
         budget = params.answer_windows
         runner.log(f"answers: {int(counted.sum())} searches of {budget} looks")
         outcomes["answer"] = answers(store, searcher, budget, counted)
     if params.max_windows is None:
-        # One set of values for all categories searches for all in the same way.
-        alike = not network.per_category
-        greedy, detections = _search_every_category(runner, player, counted, rules.nms, alike)
+        # An agent with one set of values searches for every category alike: one search
+        # serves all.
+        one_search = not network.per_category
+        greedy, detections = _search_every_category(
+            runner, greedy_player, counted, rules.nms, one_search
+        )
     else:
-        greedy = runner.repeat(player, counted, 1)
+        greedy = runner.repeat(greedy_player, counted, 1)
         curve = BudgetCurve.of(store, searcher, rules, params.max_windows, runner.log)
         detections, search = curve.detections(), curve.summary()
-    sampled = runner.repeat(noisy, counted, params.episodes)
-    wandering = runner.repeat(blind, counted, RANDOM_EPISODES)
+    sampled = runner.repeat(epsilon_player, counted, params.episodes)
+    random_episodes = runner.repeat(random_player, counted, RANDOM_EPISODES)
     outcomes = {
         "greedy": greedy.outcomes(counted),
         "episodes15": sampled.outcomes(counted),
-        "random": wandering.outcomes(counted),
+        "random": random_episodes.outcomes(counted),
         **outcomes,
     }
-    baseline_detections = {"random": _random_detections(runner, blind.policy)}
+    baseline_detections = {"random": _random_detections(runner, random_player.policy)}
     whole = dict.fromkeys(store.categories, WHOLE_IMAGE)
-    for name, shares in (("whole_image", whole), ("fixed_box", fixed)):
-        if shares is not None:
-            boxes = fixed_boxes(store, shares)
+    for name, fractions in (("whole_image", whole), ("fixed_box", fixed)):
+        if fractions is not None:
+            boxes = fixed_boxes(store, fractions)
             outcomes[name] = fixed_outcomes(store, boxes, counted)
             baseline_detections[name] = fixed_detections(store, boxes)
     return Measurement(
@@ -161,31 +167,32 @@ def measure(
 
 
 def _search_every_category(
-    runner: EpisodeRunner, player: Player, counted: Tensor, nms: float, alike: bool
+    runner: EpisodeRunner, player: Player, counted: Tensor, nms: float, one_search: bool
 ) -> tuple[Episodes, dict[str, dict[str, Detections]]]:
     """Search every image for every category.
 
     Args:
         runner: runs the episodes.
-        player: acts in them; greedy.
-        counted: ``[N, C]`` bool, the images that count for each category.
+        player: the greedy agent.
+        counted: ``[N, C]`` bool, images that hold the category, up to ``max_images``.
         nms: see ``attended``.
-        alike: the player searches for all categories in the same way: once is enough.
+        one_search: whether one search of an image serves all categories, because the
+            player searches for all alike.
 
     Returns:
-        The greedy episodes of the counted images and categories; ``triggered`` and
-        ``attended`` detections of all, by category.
+        The greedy episodes of the counted images and categories; the
+        ``triggered`` and ``attended`` detections of all, by category.
     """
     store = runner.store
-    tasks = runner.every_task(1 if alike else len(store.categories))
+    tasks = runner.every_task(1 if one_search else len(store.categories))
     episodes, triggers, attentions = [], [], []
     for _, batch in runner.run(player, tasks):
-        _refuse_infinite(batch)
+        _require_finite(batch)
         copies = [
             replace(batch, category=torch.full_like(batch.category, category))
             for category in range(len(store.categories))
         ]
-        for found in copies if alike else [batch]:
+        for found in copies if one_search else [batch]:
             triggers.append(triggered(found, store))
             attentions.append(attended(found, store, nms))
             done = Episodes.of(found, store)
@@ -198,7 +205,7 @@ def _search_every_category(
     }
 
 
-def _refuse_infinite(batch: Rollout) -> None:
+def _require_finite(batch: Rollout) -> None:
     looked_at = torch.arange(batch.q_values.shape[1]) < batch.steps[:, None]
     if not batch.q_values[looked_at].isfinite().all():
         raise ObjlocError(
@@ -206,7 +213,7 @@ def _refuse_infinite(batch: Rollout) -> None:
         )
 
 
-def _noisy_player(network: Valuer, params: Evaluate) -> Player:
+def _epsilon_player(network: Valuer, params: Evaluate) -> Player:
     """The epsilon-greedy agent."""
     episodes, epsilon = params.episodes, params.epsilon
     title = f"{episodes} episodes with epsilon {epsilon:g}"
@@ -240,15 +247,15 @@ def measure_sets(
         shards: folder of shards.
         checkpoint: the model.
         params: parameters of the measurement; ``image_sets`` are measured.
-        train_image_set: the fixed boxes are fitted on it; without it in the
-            shards there are none.
+        train_image_set: the fixed boxes are fitted on it; if the shards lack it,
+            there are none.
         log: takes a line of progress.
-        features: stores of its backbones' features, for pretrained encoders.
+        features: feature stores of its backbones, for pretrained encoders.
         memory_mb: see ``objloc.network.feature_store.open_features``.
 
     Raises:
-        ObjlocError: an image set that the shards lack, a category they do not
-            know, damaged shards.
+        ObjlocError: the shards lack an image set, do not know a category, or are
+            damaged.
     """
     index = read_index(shards)
     image_sets = tuple(dict.fromkeys(params.image_sets))
@@ -270,8 +277,8 @@ def measure_sets(
     fixed = None
     if index.knows(train_image_set):
         log(f"{train_image_set}: best fixed box of each category")
-        seen = SampleStore.load(shards, train_image_set, checkpoint.categories, None)
-        fixed = fit_fixed_boxes(seen, checkpoint.categories, params.iou_threshold)
+        train_store = SampleStore.load(shards, train_image_set, checkpoint.categories, None)
+        fixed = fit_fixed_boxes(train_store, checkpoint.categories, params.iou_threshold)
     else:
         log(f"no best fixed box: {shards} has no image set '{train_image_set}' to fit it on")
     network = checkpoint.network()
@@ -286,7 +293,7 @@ def measure_sets(
             memory_mb,
         )
         measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, log=log)
-        # The pixels of a large set need not stay while the next is measured.
-        light = replace(store.without_images(), jpegs=())
-        measurements.append(replace(measured, store=light))
+        # Free the pixels of a large set before the next is measured.
+        without_pixels = replace(store.without_images(), jpegs=())
+        measurements.append(replace(measured, store=without_pixels))
     return measurements

@@ -1,7 +1,7 @@
 """The training loop: act, store transitions, update the network, validate.
 
 ``Training.run`` is a generator; the caller does all I/O. Nothing here reads a clock or
-writes a file, so a run depends on its data, parameters and seed alone.
+writes a file, so a run depends only on its data, parameters and seed.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from objloc.params import Agent, Exploration
 from objloc.search.policy import category_values
 
 Validate = Callable[[QNetwork], dict[str, float]]
-"""Measures a network in evaluation mode; the best weights are those of the highest ``score``."""
+"""Measures a network in evaluation mode; the weights with the highest ``score`` are the best."""
 
 
 class Training:
@@ -40,7 +40,7 @@ class Training:
         learner: the networks and their updates.
         best_score: the highest ``score`` of a validation so far.
         best_weights: the ``state_dict`` of the network that reached it, on the CPU.
-        best_metrics: all metrics of that period.
+        best_metrics: all metrics of that validation's report.
     """
 
     def __init__(
@@ -94,15 +94,15 @@ class Training:
 
     @property
     def _memory_limit(self) -> int:
-        """Number of transitions that the schedule can fill the memory with."""
+        """The most transitions that the schedule can produce."""
         return len(self._queue) * self._agent.mdp.max_steps
 
     def run(self) -> Iterator[TrainingStatus]:
-        """Train to the end of the schedule, from the present state; the caller does all I/O.
+        """Train from the current state to the end of the schedule.
 
         Yields:
-            The status after each lock-step of the environments; with a report at the end
-            of a period.
+            The status after each lock-step of the environments, with a report at the end of
+            each period.
         """
         while not self.finished:
             self._act()
@@ -156,7 +156,7 @@ class Training:
     def _episodes(self, tasks: Tensor) -> Tensor:
         """Order of all episodes, ``[E, 2]``: each pass is a new shuffle of the tasks."""
         schedule = self._agent.schedule
-        # With a generator of its own, a longer run begins with the passes of a shorter one.
+        # Its own generator makes a longer run begin with the passes of a shorter one.
         seed = int(torch.randint(2**62, (), generator=self._generator))
         order = torch.Generator().manual_seed(seed)
         passes = [
@@ -217,7 +217,7 @@ class Training:
             self._views[rows] = self._encode(rows)
 
     def _starts(self, number: int) -> Tensor | None:
-        """Random start windows of some episodes, ``[number]`` int64; None if there is one."""
+        """Indices of random start windows, ``[number]`` int64; None if there is only one."""
         windows = len(self._environment.starts)
         if windows == 1:
             return None
@@ -226,9 +226,10 @@ class Training:
     def _explore(self, observation: Observation) -> Tensor:
         """Choose epsilon-greedy actions by the exploration schedule: ``[B]`` int64.
 
-        A random action maximises a uniform score of each action. With
-        ``exploration.guided``, only actions that earn a positive reward take part, if
-        there are any. ``GreedyPolicy`` acts without these, and draws differently.
+        A random action is the one with the highest of uniformly drawn scores. With
+        ``exploration.guided`` it is drawn only from actions that earn a positive reward,
+        if there are any. ``GreedyPolicy`` explores without guidance and draws its random
+        numbers in another order.
         """
         epsilon = epsilon_at(self._agent.exploration, self._steps)
         network = self.learner.online
@@ -256,10 +257,10 @@ class Training:
 
     @torch.no_grad()
     def _encode(self, slots: Tensor) -> Tensor:
-        """Encode the images of some slots with the present weights.
+        """Encode the images of some slots with the current weights.
 
-        This is done once for each episode: the few updates during it do not matter to
-        exploration.
+        Views are not encoded again during an episode: its few updates hardly change what
+        exploration does.
         """
         network = self.learner.online
         network.eval()
@@ -280,7 +281,7 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that changes; a run resumed from it equals one never interrupted."""
+        """The mutable state; a run resumed from it equals one never interrupted."""
         return {
             "learner": self.learner.state_dict(),
             "memory": self._memory.state_dict(),
@@ -298,12 +299,12 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state."""
+        """Restore the state from ``state_dict``."""
         self.learner.load_state_dict(state["learner"])
         self._memory.load_state_dict(state["memory"])
         self._environment.load_state_dict(state["environment"])
         self._generator.set_state(state["generator"])
-        # The run may be extended: passes beyond those of the state are its own.
+        # The run may be extended: keep the saved queue, append the new passes.
         scheduled = len(state["queue"])
         self._queue = torch.cat([state["queue"], self._queue[scheduled:]])
         self._started, self._active = state["started"], state["active"]
@@ -313,7 +314,7 @@ class Training:
         self._updates_due = state["owed"]
         self._period = Period.from_state(state["period"])
         self.best_score, self.best_weights, self.best_metrics = state["best"]
-        # Slots that found the queue empty; in an extended run it no longer is.
+        # Slots left idle by an empty queue; an extended run refills them.
         self._refill((~self._active).nonzero().squeeze(1))
 
 

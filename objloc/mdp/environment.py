@@ -1,4 +1,4 @@
-"""The batched environment: many windows search one image each, in lock-step."""
+"""The batched environment: many episodes in lock-step, each searching one image."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Observation:
     actions: Tensor
 
     def __getitem__(self, rows: Tensor) -> "Observation":
-        """The observations of some episodes."""
+        """The observation of some episodes: ``[R]`` int64 or ``[B]`` bool."""
         return Observation(
             self.image[rows], self.category[rows], self.boxes[rows], self.actions[rows]
         )
@@ -44,7 +44,7 @@ class Outcome:
         reward: ``[B]`` float32.
         terminated: ``[B]`` bool, the action was the trigger.
         truncated: ``[B]`` bool, the step limit was reached without a trigger.
-        iou: ``[B]`` float64, of the window after the step.
+        iou: ``[B]`` float64, IoU of the window after the step.
     """
 
     reward: Tensor
@@ -63,13 +63,14 @@ class Environment:
 
     Actions: indices into ``actions_of(mdp)``.
     Observation: see ``Observation``.
-    Rewards: see ``objloc.mdp.reward``; IoU is that with the best-matching object of
+    Rewards: see ``objloc.mdp.reward``; the IoU is with the best-matching object of
         the category searched, difficult ones included.
     Start: one of ``mdp.starts``, by default the first.
     End: ``terminated`` by the trigger, ``truncated`` after ``mdp.max_steps``
         actions without one.
 
-    Slots are independent: one slot behaves exactly as B do. No network is run here.
+    Slots are independent: an episode runs the same alone as among others. No network is
+    run here.
 
     Args:
         store: the images and their ground truth.
@@ -93,8 +94,8 @@ class Environment:
         """Start an episode in every slot.
 
         Args:
-            tasks: ``[B, 2]`` int64, image and category of each.
-            starts: ``[B]`` int64, start windows; None: the first.
+            tasks: ``[B, 2]`` int64, image and category of each episode.
+            starts: ``[B]`` int64, index of each start window; None: the first.
         """
         image, category = tasks.unbind(dim=1)
         self._boxes = self._first_boxes(image, starts)[:, None].repeat(1, self._frames, 1)
@@ -105,7 +106,13 @@ class Environment:
         return self.observation()
 
     def reset_slots(self, slots: Tensor, tasks: Tensor, starts: Tensor | None = None) -> None:
-        """Start a new episode in some slots: ``[R]``, ``[R, 2]``, ``[R]`` int64."""
+        """Start a new episode in some slots.
+
+        Args:
+            slots: ``[R]`` int64.
+            tasks: ``[R, 2]`` int64, image and category of each episode.
+            starts: ``[R]`` int64, index of each start window; None: the first.
+        """
         image, category = tasks.unbind(dim=1)
         self._image[slots], self._category[slots] = image, category
         self._boxes[slots] = self._first_boxes(image, starts)[:, None]
@@ -114,7 +121,7 @@ class Environment:
         self._iou = self._iou_of(self._boxes[:, -1])
 
     def observation(self) -> Observation:
-        """The present observation; a copy, safe to keep."""
+        """The current observation; a copy, safe to keep."""
         return Observation(
             self._image.clone(), self._category.clone(), self._boxes.clone(), self._actions.clone()
         )
@@ -132,7 +139,7 @@ class Environment:
     def step(self, actions: Tensor) -> Outcome:
         """Take one action in every slot.
 
-        An episode that has ended is not restarted: call ``reset_slots``.
+        It does not restart an episode that has ended; ``reset_slots`` does.
 
         Args:
             actions: ``[B]`` int64.
@@ -154,7 +161,7 @@ class Environment:
         return Outcome(reward, terminated, truncated, iou)
 
     def reward_of_every_action(self) -> Tensor:
-        """Reward of each action if it were taken now (for exploration): ``[B, A]`` float32."""
+        """Reward that each action would earn now, for exploration: ``[B, A]`` float32."""
         boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
         objects, present = self.store.objects_of(self._image, self._category)
         after = best_iou(boxes, objects[:, None], present[:, None])
@@ -162,14 +169,14 @@ class Environment:
         reward[:, self.trigger] = trigger_reward(self._iou, self.mdp)
         return reward
 
-    def keep(self, slots: Tensor) -> None:
-        """Drop all slots but the given ones: ``[R]`` int64 or ``[B]`` bool."""
+    def keep_only(self, slots: Tensor) -> None:
+        """Keep some slots and drop the others: ``[R]`` int64 or ``[B]`` bool."""
         self._image, self._category = self._image[slots], self._category[slots]
         self._boxes, self._actions = self._boxes[slots], self._actions[slots]
         self._steps, self._iou = self._steps[slots], self._iou[slots]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything that changes."""
+        """The mutable state, for ``load_state_dict``."""
         return {
             "image": self._image,
             "category": self._category,
@@ -179,7 +186,7 @@ class Environment:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore a state."""
+        """Restore the state from ``state_dict``."""
         self._image, self._category = state["image"], state["category"]
         self._boxes, self._actions = state["boxes"], state["actions"]
         self._steps = state["steps"]

@@ -27,12 +27,13 @@ from objloc.params import Agent
 class QNetwork(Valuer):
     """Q(s, a, c): the value of action a in state s for a search of category c.
 
-    The last layer is linear: values are negative where every action is bad (the
-    2018 system's ReLU there could not say so). With the logistic loss its outputs are
-    the log-odds of a value's fraction of the range that returns can have.
+    The last layer is linear, so that values can be negative where every action is bad
+    (the 2018 system's ReLU there did not allow that). With the logistic loss its outputs
+    are logits: ``sigmoid(output)`` is where the value lies between the lowest and the
+    highest possible return.
 
-    With ``dueling`` each set of outputs comes from one number more in the last layer:
-    advantages (and the other outputs), then the state's value.
+    With ``dueling`` the last layer gives one number more for each set of outputs: the
+    state's value, after the advantages and the other outputs.
 
     Args:
         agent: its encoder, head and action set.
@@ -42,7 +43,8 @@ class QNetwork(Valuer):
     def __init__(self, agent: Agent, categories: tuple[str, ...]) -> None:
         super().__init__(agent, categories)
         head = agent.head
-        # In this order: weights are drawn in it, and saved in it under these names.
+        # Keep the order and names: fresh weights are drawn in this order, and checkpoints
+        # use these names.
         encoder = build_encoder(agent.encoder, len(categories), bool(head.joint))
         self.encoder: Encoder = encoder
         width, joint_width = encoder.features, encoder.shared_features
@@ -59,12 +61,12 @@ class QNetwork(Valuer):
         # Where categories have features of their own, one head serves them all.
         sets = len(categories) if self.per_category and not encoder.by_category else 1
         self.dueling = head.dueling
-        self.num_rows = self.num_outputs + self.dueling
-        """Numbers of the last layer for each set of outputs."""
-        self.values = nn.Linear(width, sets * self.num_rows)
+        self.outputs_per_set = self.num_outputs + self.dueling
+        """Numbers of the last layer for each set of outputs: O, and one more with ``dueling``."""
+        self.values = nn.Linear(width, sets * self.outputs_per_set)
         self.joint: nn.Sequential | None = None
         if head.joint:
-            outputs = len(categories) * self.num_rows
+            outputs = len(categories) * self.outputs_per_set
             self.joint = joint_layers(joint_width, head.joint, head.dropout, outputs)
 
     def encode(self, images: ImageBatch) -> Tensor:
@@ -78,13 +80,13 @@ class QNetwork(Valuer):
         with self._autocast():
             seen = self.encoder.observe(views, windows)
             features = self._features(seen)
-            together = self._jointly(seen)
+            second = self._second_head(seen)
             past = windows.action_history[:, None].expand(-1, features.own.shape[1], -1)
-            numbers = self._separately(features, past)
-        numbers = numbers.view(windows.boxes.shape[0], -1, self.num_rows)
-        if together is not None:
-            numbers = numbers + together.view(numbers.shape)
-        return self._joined(numbers).expand(-1, len(self.categories), -1)
+            numbers = self._first_head(features, past)
+        numbers = numbers.view(windows.boxes.shape[0], -1, self.outputs_per_set)
+        if second is not None:
+            numbers = numbers + second.view(numbers.shape)
+        return self._combined(numbers).expand(-1, len(self.categories), -1)
 
     def outputs_for(self, views: Tensor, windows: Windows, pairs: Pairs) -> Tensor:
         """See ``Valuer.outputs_for``."""
@@ -93,43 +95,44 @@ class QNetwork(Valuer):
         with self._autocast():
             seen = self.encoder.observe(views, windows)
             features = self._features(seen, pairs)
-            numbers = self._separately(features, windows.action_history[pairs.window], pairs)
-            together = self._jointly(seen)
-            if together is not None:
+            numbers = self._first_head(features, windows.action_history[pairs.window], pairs)
+            second = self._second_head(seen)
+            if second is not None:
                 rows = pairs.window * len(self.categories) + pairs.category
-                numbers = numbers + F.embedding(rows, together)
-        return self._joined(numbers)
+                numbers = numbers + F.embedding(rows, second)
+        return self._combined(numbers)
 
     def _features(self, seen: Seen, pairs: Pairs | None = None) -> Features:
-        """Features of the first head, all frames together."""
+        """Features for the first head, all frames together."""
         return (
             seen.features(pairs) if self.recurrent is None else self.recurrent.features(seen, pairs)
         )
 
-    def _separately(self, features: Features, past: Tensor, pairs: Pairs | None = None) -> Tensor:
-        """Numbers of the first head: ``[B, R, ...]`` or ``[P, num_rows]`` float32.
+    def _first_head(self, features: Features, past: Tensor, pairs: Pairs | None = None) -> Tensor:
+        """Numbers of the first head: ``[B, R, ...]`` or ``[P, outputs_per_set]`` float32.
 
         Args:
             features: features of B windows.
-            past: ``[..., H]`` int64, past actions, for each row of ``features.own``.
-            pairs: pairs of window and category whose rows ``features.own`` holds; None: all.
+            past: ``[..., H]`` int64, past actions for each row of ``features.own``.
+            pairs: the window and category of each row of ``features.own``; None: it holds
+                the R rows of every window.
         """
         if self.action_history:
             own = torch.cat([features.own, one_hot(past, self.num_actions)], dim=-1)
             features = features._replace(own=own)
         return apply_dense(self.hidden, self.values, features, pairs)
 
-    def _jointly(self, seen: Seen) -> Tensor | None:
-        """Numbers of the second head: ``[B * C, num_rows]`` float32; None if there is none."""
+    def _second_head(self, seen: Seen) -> Tensor | None:
+        """Numbers of the second head: ``[B * C, outputs_per_set]`` float32; None without one."""
         if self.joint is None:
             return None
         unit = self.joint_recurrent
         features = seen.shared_features() if unit is None else unit.shared_features(seen)
         numbers: Tensor = self.joint(features)
-        return numbers.float().view(-1, self.num_rows)
+        return numbers.float().view(-1, self.outputs_per_set)
 
-    def _joined(self, numbers: Tensor) -> Tensor:
-        """Numbers of the last layer ``[..., num_rows]`` as outputs ``[..., O]``."""
+    def _combined(self, numbers: Tensor) -> Tensor:
+        """Outputs ``[..., O]`` from the last layer's numbers ``[..., outputs_per_set]``."""
         return join_dueling(numbers, self.num_actions) if self.dueling else numbers
 
     def _autocast(self) -> torch.autocast:
@@ -138,8 +141,12 @@ class QNetwork(Valuer):
         return torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
 
     def category_weights(self) -> dict[str, tuple[int, int]]:
-        """Weights with rows for each category: name to shared rows before them, rows of each."""
-        rows = (0, self.num_rows)
+        """Weights that have rows for each category.
+
+        Returns:
+            By name: how many shared rows come first, then how many each category has.
+        """
+        rows = (0, self.outputs_per_set)
         if not self.encoder.by_category:
             return (
                 dict.fromkeys(("values.weight", "values.bias"), rows) if self.per_category else {}
@@ -153,7 +160,7 @@ class QNetwork(Valuer):
         return weights
 
     def pretrained_weights(self) -> list[str]:
-        """Names of the weights that come from a backbone's package and are trained further."""
+        """Names of the weights that come from a pretrained backbone and are trained further."""
         begin = tuple(f"encoder.pyramid.{each}" for each in PretrainedPyramid.PRETRAINED)
         return [name for name, _ in self.named_parameters() if name.startswith(begin)]
 
@@ -167,8 +174,8 @@ def build_network(
 ) -> QNetwork:
     """A network with fresh weights, drawn by ``generator`` where one is given.
 
-    PyTorch's layers draw from the global generator: its state is put aside and
-    back, so nothing outside is seeded.
+    PyTorch's layers draw from the global generator: its state is saved and restored, so
+    that other code's random numbers stay the same.
     """
     if generator is None:
         return QNetwork(agent, categories)

@@ -1,4 +1,7 @@
-"""The one place where an agent acts in an environment to be watched or measured."""
+"""Run an agent's episodes and record them.
+
+Validation, evaluation and animation all use this. Training acts by itself.
+"""
 
 from dataclasses import dataclass, fields
 
@@ -23,11 +26,12 @@ class Rollout:
         category: ``[B]`` int64, index into the store's categories.
         boxes: ``[B, T+1, 4]`` float64 pixels; after the end the last one repeated.
         actions: ``[B, T]`` int64 into the action set; -1 after the end.
-        q_values: ``[B, T+1, A]`` float32; nan where no network looked.
+        q_values: ``[B, T+1, A]`` float32; nan after the end, and for policies
+            without a network.
         steps: ``[B]`` int64, actions taken, the trigger included.
         terminated: ``[B]`` bool, ended by a trigger, not by the step limit.
         iou: ``[B, T+1]`` float64 with the best-matching object of the category,
-            difficult ones included; 0 where the store knows of none.
+            difficult ones included; 0 where the store has no such object.
     """
 
     image: Tensor
@@ -61,14 +65,14 @@ def rollout(
     """Run one episode for each task, from the first start window.
 
     Args:
-        store: the images. Their objects give the IoU of each window and nothing else;
-            where the ground truth is unknown there are none.
+        store: the images. Their objects serve only to compute IoU; without ground
+            truth there are none.
         policy: chooses the actions.
         mdp: the decision process.
-        tasks: ``[M, 2]`` int64, image and category; those of one image together,
-            so that the image is encoded once.
+        tasks: ``[M, 2]`` int64, image and category; best with those of one image
+            together, so that it is encoded once.
         generator: for the policy's random choices.
-        batch: episodes in lock-step.
+        batch: maximum number of episodes in lock-step.
     """
     pieces = [
         _lockstep(store, policy, mdp, part, generator)
@@ -110,6 +114,6 @@ def _lockstep(
         running = running[ongoing]
         if len(running) == 0:
             break
-        environment.keep(ongoing)
+        environment.keep_only(ongoing)
         observation = observation[ongoing]
     return Rollout(tasks[:, 0], tasks[:, 1], boxes, actions, q_values, steps, terminated, iou)

@@ -1,4 +1,4 @@
-"""A trained model's entry in its contest, from the figures that ``evaluate`` wrote."""
+"""Build a trained model's entry for its contest from the metrics that ``evaluate`` wrote."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from objloc.tracking.contest import Contest, Entry
 def entry_of(
     metrics: Metrics, path: Path, *, sha256: str, data_hash: str, image_set: str, metric: str
 ) -> Entry:
-    """Enter a model with one of its figures.
+    """Build the entry of a model with one of its figures.
 
     Args:
-        metrics: what was measured of it.
+        metrics: the model's metrics.
         path: file of the metrics, for messages.
         sha256: hash of the checkpoint.
         data_hash: hash of the shards it learned from.

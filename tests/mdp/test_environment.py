@@ -135,6 +135,6 @@ def test_keep_drops_the_other_slots(rows: list[int]) -> None:
     environment.reset(STORE.tasks()[:3])
     environment.step(torch.tensor([0, 1, 2]))
     before = environment.observation()
-    environment.keep(torch.tensor(rows))
+    environment.keep_only(torch.tensor(rows))
     assert torch.equal(environment.observation().boxes, before.boxes[rows])
     assert len(environment.steps) == len(rows)
