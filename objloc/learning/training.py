@@ -94,7 +94,7 @@ class Training:
 
     @property
     def _memory_limit(self) -> int:
-        """The most transitions that the schedule can produce."""
+        """Maximum number of transitions that the schedule can produce."""
         return len(self._queue) * self._agent.mdp.max_steps
 
     def run(self) -> Iterator[TrainingStatus]:
