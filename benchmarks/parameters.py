@@ -13,6 +13,8 @@ _STAGES = (
     "dataset", "shard", "encode", "train", "evaluate", "register", "report", "animate",
     "explore", "layers",
 )  # fmt: skip
+SHIPPED = ("scenes", "pretrained", "scratch", "dqn2018")
+"""Agents that the tables show; a user may add others to ``params.yaml``."""
 _BOUNDS = (
     ("minimum", "≥"),
     ("exclusiveMinimum", ">"),
@@ -45,7 +47,8 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
                 parts += [f"### `{name}.{key}`", _prose(inner["description"])]
                 parts.append(_table(inner, {"value": values[name][key]}))
         if name == "train":
-            parts += _agents(definitions, values["agents"], seldom_changed(params.agents))
+            agents = {agent: values["agents"][agent] for agent in SHIPPED}
+            parts += _agents(definitions, agents, seldom_changed(params.agents))
     return "\n\n".join(parts)
 
 
@@ -59,8 +62,8 @@ def undescribed() -> Iterator[str]:
 
 
 def seldom_changed(agents: Mapping[str, Agent]) -> dict[str, set[str]]:
-    """Keys of each part of an agent that have the same value in all agents."""
-    first, *others = agents.values()
+    """Keys of each part of an agent that have the same value in all shipped agents."""
+    first, *others = (agents[name] for name in SHIPPED)
     return {
         part: {
             key
@@ -74,7 +77,7 @@ def seldom_changed(agents: Mapping[str, Agent]) -> dict[str, set[str]]:
 def _agents(
     definitions: Mapping[str, Schema], agents: Mapping[str, Any], seldom: Mapping[str, set[str]]
 ) -> Iterator[str]:
-    """Write the sections of an agent, with a column for each agent of ``params.yaml``.
+    """Write the sections of an agent, with a column for each shipped agent.
 
     Keys with the same value in all agents have a separate table with one column for it.
     """

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.parameters import seldom_changed
+from benchmarks.parameters import SHIPPED, seldom_changed
 from objloc.errors import ObjlocError
 from objloc.params import Params, load_params
+from tests.helpers.imports import ROOT
+from tests.helpers.projects import yaml_in
 
-ROOT = Path(__file__).parent.parent
 FILE = ROOT / "params.yaml"
+AGENTS = tuple(yaml_in(FILE)["agents"])
+"""Those shipped, and any that a user added."""
 
 
 def refused(*overrides: str) -> str:
@@ -35,7 +38,7 @@ def refused(*overrides: str) -> str:
         ("train.max_minutes=0", "train.max_minutes: expected greater than 0; found 0"),
         (
             "train.agent=foo",
-            "train.agent: expected one of scenes, pretrained, scratch, dqn2018; found 'foo'",
+            f"train.agent: expected one of {', '.join(AGENTS)}; found 'foo'",
         ),
         ("train.categories=[]", "categories: expected at least one category, or all"),
         ("train.categories=[cat,cat]", "categories: a category is named twice"),
@@ -82,8 +85,8 @@ def refused(*overrides: str) -> str:
         ("animate.format=avi", "animate.format: expected 'webp', 'gif' or 'mp4'; found 'avi'"),
         (
             "agents.scratch.extends=foo",
-            "params.yaml: agents.scratch.extends: expected one of scenes, pretrained, dqn2018; "
-            "found 'foo'",
+            "params.yaml: agents.scratch.extends: expected one of "
+            f"{', '.join(name for name in AGENTS if name != 'scratch')}; found 'foo'",
         ),
         ("agents.scratch.extends=[scenes]", "scratch.extends: expected one of scenes, pretrained"),
         (
@@ -134,6 +137,10 @@ def test_one_category_may_come_with_or_without_brackets(value: str) -> None:
 def test_numbers_are_read_as_yaml_1_2() -> None:
     params = load_params(FILE, ["agents.scenes.learning.learning_rate=1e-4"])
     assert params.agent.learning.learning_rate == 1e-4
+
+
+def test_the_shipped_agents_come_in_the_order_of_the_tables() -> None:
+    assert tuple(name for name in AGENTS if name in SHIPPED) == SHIPPED
 
 
 def test_the_agent_named_is_the_agent_used() -> None:

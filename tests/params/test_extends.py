@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from benchmarks.parameters import SHIPPED
 from objloc.errors import ObjlocError
 from objloc.params import Agent, Mdp, load_params
 from objloc.params.extends import resolve
@@ -56,7 +57,7 @@ def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use() 
     ]  # fmt: skip
     params = load_params(FILE, sampled)
     assert params.agent.replay.priority_exponent == 0.5
-    assert set(params.agents) < {"scenes", "pretrained", "scratch", "dqn2018"}
+    assert {*params.agents} & {*SHIPPED} < {*SHIPPED}
     with pytest.raises(ObjlocError, match=r"agents\.scratch\.\w+"):
         load_params(FILE, [*sampled, "train.agent=scratch"])
     with pytest.raises(ObjlocError, match=r"agents\.pretrained\.mdp\.max_steps"):
@@ -65,9 +66,9 @@ def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use() 
 
 def test_an_override_of_a_base_holds_for_the_agents_that_do_not_state_the_key() -> None:
     agents = load_params(FILE, ["agents.scenes.mdp.max_steps=7"]).agents
-    assert {name: agent.mdp.max_steps for name, agent in agents.items()} == dict.fromkeys(agents, 7)
+    assert {agents[name].mdp.max_steps for name in SHIPPED} == {7}
     agents = load_params(FILE, ["agents.scratch.mdp.max_steps=7"]).agents
-    assert {name for name, agent in agents.items() if agent.mdp.max_steps == 7} == {"scratch"}
+    assert {name for name in SHIPPED if agents[name].mdp.max_steps == 7} == {"scratch"}
     agents = load_params(FILE, ["agents.scenes.learning.learning_rate=0.5"]).agents
     assert agents["scratch"].learning.learning_rate == 0.5
     assert agents["pretrained"].learning.learning_rate == 0.002
@@ -75,11 +76,11 @@ def test_an_override_of_a_base_holds_for_the_agents_that_do_not_state_the_key() 
 
 def test_an_agent_may_extend_any_other_and_stand_alone() -> None:
     agents = load_params(
-        FILE, ["agents.mine.extends=scratch", "agents.mine.mdp.max_steps=7"]
+        FILE, ["agents.made_up.extends=scratch", "agents.made_up.mdp.max_steps=7"]
     ).agents
     changed = agents["scratch"].mdp.model_copy(update={"max_steps": 7})
-    assert agents["mine"] == agents["scratch"].model_copy(update={"mdp": changed})
-    alone = load_params(FILE, ["agents.mine.mdp.max_steps=7"]).agents["mine"]
+    assert agents["made_up"] == agents["scratch"].model_copy(update={"mdp": changed})
+    alone = load_params(FILE, ["agents.made_up.mdp.max_steps=7"]).agents["made_up"]
     assert alone == Agent(mdp=Mdp(max_steps=7))
 
 
@@ -106,7 +107,8 @@ def values_to_try(part: str, key: str) -> list[Any]:
     ids=["", "sampled", "one for all categories", "learned steps"],
 )  # fmt: skip
 def test_no_possible_change_of_the_base_makes_another_agent_impossible(first: list[str]) -> None:
-    tree = YAML(typ="safe", pure=True).load(FILE.read_text("utf-8"))["agents"]
+    agents = YAML(typ="safe", pure=True).load(FILE.read_text("utf-8"))["agents"]
+    tree = {name: agents[name] for name in SHIPPED}
 
     def set_in_base(part: str, key: str, value: Any) -> None:
         tree["scenes"] = tree["scenes"] | {part: tree["scenes"][part] | {key: value}}
