@@ -8,7 +8,7 @@ a class that has the members of ``Encoder``, and name it in ``build_encoder`` an
 N images, B windows, P pairs of a window and a category, C categories, F frames.
 """
 
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from torch import Tensor, nn
 
@@ -75,6 +75,10 @@ def build_encoder(
         num_categories: C.
         apart: what categories share is left to a second head.
     """
-    if params.kind == "crops":
-        return CropEncoder(params)
-    return MapEncoder(params, num_categories, apart)
+    match params.kind:
+        case "crops":
+            return CropEncoder(params)
+        case "map" | "pretrained":
+            return MapEncoder(params, num_categories, apart)
+        case unknown:
+            assert_never(unknown)

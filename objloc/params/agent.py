@@ -227,9 +227,8 @@ class Agent(Section):
     @model_validator(mode="after")
     def _encoder_and_head_fit(self) -> "Agent":
         learning = self.learning
-        if self.encoder.category_channels and not (
-            self.encoder.kind != "crops" and self.head.per_category
-        ):
+        pools_cells = self.encoder.kind in ("map", "pretrained")
+        if self.encoder.category_channels and not (pools_cells and self.head.per_category):
             raise ValueError(
                 "encoder.category_channels: expected 0 unless encoder.kind=map or pretrained and "
                 "head.per_category=true"
@@ -243,7 +242,7 @@ class Agent(Section):
                     f"head.{name}: expected false unless head.per_category=true and "
                     "learning.backup=all_actions"
                 )
-        if self.head.recurrent and (self.encoder.kind == "crops" or self.encoder.frames == 1):
+        if self.head.recurrent and (not pools_cells or self.encoder.frames == 1):
             raise ValueError(
                 "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "
                 "encoder.frames is above 1"

@@ -16,6 +16,8 @@ from tests.helpers.networks import random_images, random_windows, windows_of
 def test_parameters_name_the_encoder() -> None:
     assert isinstance(build_encoder(Encoder(kind="crops"), 2), CropEncoder)
     assert isinstance(build_encoder(Encoder(kind="map"), 2), MapEncoder)
+    with pytest.raises(AssertionError, match="made_up"):
+        build_encoder(Encoder().model_copy(update={"kind": "made_up"}), 2)
 
 
 @pytest.mark.parametrize("frames", [1, 3])

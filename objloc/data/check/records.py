@@ -86,7 +86,7 @@ class RecordReader:
 
     def read(self) -> list[Record]:
         """Read every image; each file is read once."""
-        items = list(self._voc() if self._layout.kind == "voc" else self._coco())
+        items = list({"voc": self._voc, "coco": self._coco}[self._layout.kind]())
         records = []
         with progress("check", len(items), "images") as advance:
             for item in items:

@@ -11,7 +11,7 @@ from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, assert_never
 from xml.sax.saxutils import escape
 
 from objloc.box import to_voc
@@ -56,7 +56,7 @@ def write_own_devkit(source: Path, folder: Path) -> None:
             valid, or the package that converts COCO is not installed.
     """
     layout = find_layout(source)
-    entries = list(_voc_entries(layout) if layout.kind == "voc" else _coco_entries(layout))
+    entries = list(_entries(layout))
     if not entries:
         raise ObjlocError(f"{source}: expected annotated images; found none ({HINT})")
     ids = image_ids(entry.image.relative_to(source) for entry in entries)
@@ -76,6 +76,16 @@ def write_own_devkit(source: Path, folder: Path) -> None:
     for name, members in _image_sets(layout, entries, ids).items():
         text = "".join(f"{image_id}\n" for image_id in sorted(members))
         (devkit / "ImageSets" / "Main" / f"{name}.txt").write_text(text, encoding="utf-8")
+
+
+def _entries(layout: Layout) -> Iterator[_Entry]:
+    match layout.kind:
+        case "voc":
+            return _voc_entries(layout)
+        case "coco":
+            return _coco_entries(layout)
+        case unknown:
+            assert_never(unknown)
 
 
 def _voc_entries(layout: Layout) -> Iterator[_Entry]:
