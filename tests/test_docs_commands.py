@@ -198,7 +198,10 @@ def test_the_service_survives_bad_requests_and_answers_several_at_once(service: 
         ),
         ({"dataframe_records": [{"image": "?"}]}, "image 0: expected base64 of an image file"),
         ({"dataframe_records": [{"image": image, "categories": "zebra"}]}, "image 0: categories:"),
-        (good | {"params": {"max_windows": -1}}, "image 0: max_windows: expected at least 1"),
+        (
+            good | {"params": {"max_windows": -1}},
+            "image 0: max_windows: expected an integer of at least 1; found -1",
+        ),
     ):
         status, answer = ask(service, body)
         assert status == 200

@@ -1,15 +1,17 @@
 """A trained agent in three lines: load it, show it a picture, read its boxes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 
 from objloc.box import non_maximum_suppression
 from objloc.data.photograph import Photograph, Source, photograph
-from objloc.data.sample import Coordinates, VocObject
+from objloc.data.sample import Coordinates, VocObject, coordinates
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import names_of
@@ -76,30 +78,34 @@ class Localiser:
                 which continues where it promises most, and may find several objects of a
                 category.
             ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
-                it is unknown, and every IoU is 0.
+                it is unknown; every IoU is 0, and rewards have no meaning.
 
         Raises:
-            ObjlocError: not a picture; an unknown category; a budget below 1.
+            ObjlocError: not a picture; an unknown category; a budget that is no integer of
+                at least 1; a ground truth that is no box.
         """
         indices = self.indices(categories)
-        if max_windows is not None and max_windows < 1:
-            raise ObjlocError(f"max_windows: expected at least 1; found {max_windows}")
+        budget = None if max_windows is None else _checked_budget(max_windows)
+        box = None if ground_truth is None else _checked_box(ground_truth)
         picture = source if isinstance(source, Photograph) else photograph(source)
         searched = tuple(self.categories[index] for index in indices)
         sample = picture.sample()
-        if ground_truth is not None:
-            objects = tuple(VocObject(category, ground_truth) for category in searched)
+        if box is not None:
+            objects = tuple(VocObject(category, box) for category in searched)
             sample = replace(sample, objects=objects)
         store = SampleStore.from_samples([sample], self.categories, self.agent.encoder.image_size)
         seen: tuple[VisitedWindow, ...] = ()
-        if max_windows is None:
+        if budget is None:
             searches = self._search_greedily(store, indices)
         else:
-            searches, seen = self._search_within(store, indices, max_windows)
+            searches, seen = self._search_within(store, indices, budget)
         return Result(
             picture.name, picture.image, self.categories, self.actions, _boxes(searches), searches,
             searched, seen,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"Localiser({self.source!r}: {', '.join(self.categories)})"
 
     def _search_greedily(self, store: SampleStore, indices: list[int]) -> tuple[Trajectory, ...]:
         """One episode for each category in the store's only image."""
@@ -170,6 +176,39 @@ def search_params_of(agent: Agent) -> Search:
     if agent.learning.discount > 0:
         return params.model_copy(update={"moves_per_look": 1})
     return params
+
+
+def _checked_budget(budget: Any) -> int:
+    """A budget as an integer.
+
+    Raises:
+        ObjlocError: it is no integer of at least 1; a bool is none.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, Integral) or int(budget) < 1:
+        raise ObjlocError(f"max_windows: expected an integer of at least 1; found {budget!r}")
+    return int(budget)
+
+
+def _checked_box(box: Any) -> Coordinates:
+    """A box of any sequence, array or tensor of four numbers.
+
+    Raises:
+        ObjlocError: not four finite numbers, or a box without an area.
+    """
+    listed = box.tolist() if hasattr(box, "tolist") else box
+    if isinstance(listed, Sequence) and len(listed) == 4:
+        numbers = [float(each) for each in listed if _is_finite(each)]
+        if len(numbers) == 4 and numbers[0] < numbers[2] and numbers[1] < numbers[3]:
+            return coordinates(numbers)
+    raise ObjlocError(
+        "ground_truth: expected four finite numbers with xmin < xmax and ymin < ymax; "
+        f"found {box!r}"
+    )
+
+
+def _is_finite(number: Any) -> bool:
+    """Whether it is a finite number; a bool is none."""
+    return not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number)
 
 
 def _boxes(searches: Sequence[Trajectory]) -> tuple[Found, ...]:

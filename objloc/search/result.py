@@ -1,6 +1,6 @@
 """The result of searching a picture, in the formats people use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,15 @@ from objloc.box import to_voc
 from objloc.data.sample import Coordinates
 from objloc.errors import ObjlocError
 from objloc.search.trajectory import Trajectory, VisitedWindow
+from objloc.wording import abridged, counted
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Floats = NDArray[np.float64]
+
+_SHOWN = 10
+"""Maximum number of boxes that a result's repr lists."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Found:
     category: str
     box: Coordinates
     score: float
-    search: Trajectory
+    search: Trajectory = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class Result:
     searches: tuple[Trajectory, ...]
     searched: tuple[str, ...] = ()
     seen: tuple[VisitedWindow, ...] = ()
+
+    def __repr__(self) -> str:
+        boxes = [f"{each.category} {each.score:.2f}" for each in self.found]
+        listed = abridged(boxes, _SHOWN) if boxes else "nothing"
+        return f"Result({self.name!r}: {listed}; {counted(self.windows, 'window')})"
 
     def __len__(self) -> int:
         return len(self.found)

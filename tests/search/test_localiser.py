@@ -2,7 +2,9 @@ import math
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -258,7 +260,7 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
     for told, asked, budget in (
         ("categories: expected some of cat, dog; found 'zebra'", ["cat", "zebra"], None),
         ("categories: expected some of cat, dog; found none", [], None),
-        ("max_windows: expected at least 1; found 0", None, 0),
+        ("max_windows: expected an integer of at least 1; found 0", None, 0),
     ):
         with pytest.raises(ObjlocError, match=told):
             agent(image, asked, budget)
@@ -266,6 +268,50 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
         Localiser.load(tmp_path / "none.pt")
     with pytest.raises(ObjlocError, match="not a readable checkpoint"):
         Localiser.load(tmp_path / "train" / "history.csv")
+
+
+@pytest.mark.parametrize("budget", ["9", 9.0, True, 0, -1, math.nan])
+def test_a_budget_is_an_integer_of_at_least_1(tmp_path: Path, budget: Any) -> None:
+    told = f"max_windows: expected an integer of at least 1; found {budget!r}"
+    with pytest.raises(ObjlocError) as caught:
+        agent_in(tmp_path)(pictures(1)[0], max_windows=budget)
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (1, 2, 3), (1, 2, 3, 4, 5), [3, 2, 1, 0], (1, 2, 1, 4), (1, 2, 3, 2), (0, 0, math.nan, 9),
+        (0, 0, math.inf, 9), (False, 0, True, 9), "0123", ("0", "1", "2", "3"), 7, {1, 2, 3, 4},
+        np.zeros((4, 4)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_ground_truth_is_a_box(tmp_path: Path, box: Any) -> None:
+    told = "ground_truth: expected four finite numbers with xmin < xmax and ymin < ymax; found "
+    with pytest.raises(ObjlocError) as caught:
+        agent_in(tmp_path)(pictures(1)[0], ground_truth=box)
+    assert str(caught.value) == told + repr(box).replace("\n", " ")
+
+
+def test_numbers_of_arrays_and_tensors_are_numbers(tmp_path: Path) -> None:
+    agent, image, box = agent_in(tmp_path), pictures(1)[0], (10.0, 10.0, 80.0, 70.0)
+    expected = agent(image, None, 9, box).searches
+    for same in (
+        list(box),
+        (10, 10, 80, 70),
+        np.array(box),
+        torch.tensor(box),
+        tuple(np.array(box)),
+    ):
+        given: Any = same
+        assert agent(image, max_windows=np.int64(9), ground_truth=given).searches == expected  # type: ignore[arg-type]
+
+
+def test_an_agent_shows_its_model_and_its_categories(tmp_path: Path) -> None:
+    agent = agent_in(tmp_path)
+    path = tmp_path / "train" / "checkpoint.pt"
+    assert repr(agent) == f"Localiser('{path}': cat, dog)"
 
 
 def test_nothing_is_written_and_the_picture_is_left_as_it_was(

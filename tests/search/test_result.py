@@ -52,6 +52,15 @@ def test_boxes_come_in_named_formats(name: str, expected: list[list[float]]) -> 
     assert getattr(EMPTY, name).shape == (0, 4)
 
 
+def test_a_result_shows_itself_in_one_line() -> None:
+    assert repr(RESULT) == "Result('photo': cat 2.00, dog -1.00; 6 windows)"
+    assert repr(EMPTY) == "Result('photo': nothing; 2 windows)"
+    many = repr(replace(RESULT, found=RESULT.found * 9))
+    assert many.count("dog") == 5
+    assert many.endswith("dog -1.00 and 8 more; 6 windows)")
+    assert repr(RESULT.found[0]) == "Found(category='cat', box=(10.0, 20.0, 50.0, 70.0), score=2.0)"
+
+
 def test_labels_scores_and_windows_are_those_of_the_boxes() -> None:
     assert (RESULT.labels, RESULT.scores.tolist()) == (["cat", "dog"], [2.0, -1.0])
     assert (len(RESULT), RESULT.windows) == (2, 6)

@@ -37,7 +37,7 @@ def test_at_once_shows_the_end_alone() -> None:
         (None, ["cat"], 9, "There is no photograph yet."),
         (PHOTO, [], 9, "categories: expected some of cat, dog; found none"),
         (PHOTO, ["cow"], 9, "categories: expected some of cat, dog; found &#39;cow&#39;"),
-        (PHOTO, ["cat"], 0, "max_windows: expected at least 1; found 0"),
+        (PHOTO, ["cat"], 0, "max_windows: expected an integer of at least 1; found 0"),
     ],
 )
 def test_a_mistake_is_a_sentence(
