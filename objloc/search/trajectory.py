@@ -33,7 +33,8 @@ class Step:
             presumed object in a quarter of the window.
         iou: IoU of ``box`` with the best-matching object of the trajectory's category; 0 where
             none is known.
-        reward: what the action earned; nan in a search with a budget.
+        reward: what the action earned; without meaning where no object is known, nan in a search
+            with a budget.
         further: moves made after the same look along other axes, in a search with a budget.
         category: for which the action was taken and the Q-values are, if it is not the
             trajectory's: in a search with a budget categories share their ways.
