@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from objloc.errors import ObjlocError
 from stages._command import Overrides, ParamsFile, run_command
 from stages._viewing import Paths, log_pictures, resolve_paths
 
@@ -46,6 +47,8 @@ def main(
     from objloc.view.animation_files import require_encoder, write_animation, write_animations
     from objloc.view.subject import search_image_set, search_photograph
 
+    if image is None:
+        _refuse_without_image(category, truth, name)
     stated = load_params(params_file, overrides)
     params, device = stated.animate, device_of(stated.train.device)
     require_encoder(params.format)
@@ -57,6 +60,21 @@ def main(
     else:
         search = search_photograph(photograph(image), Localiser(checkpoint), category, truth)
         write_animation(search, output, name, params)
+
+
+def _refuse_without_image(category: str | None, truth: Corners | None, name: str | None) -> None:
+    """Refuse the options that are of a single image only.
+
+    Raises:
+        ObjlocError: one is given.
+    """
+    for option, value, instead in (
+        ("--category", category, "choose animate.categories with --set otherwise"),
+        ("--truth", truth, "images of the shards have their annotations"),
+        ("--name", name, "animations of the shards are named IMAGE_CATEGORY"),
+    ):
+        if value is not None:
+            raise ObjlocError(f"{option}: expected with --image only; {instead}")
 
 
 if __name__ == "__main__":

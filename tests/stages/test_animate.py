@@ -150,6 +150,18 @@ def test_a_registered_model_is_fetched(
              "--truth", "0", "1", "5", "5"],
             "--truth: expected",
         ),
+        (
+            ["{shards}", "{checkpoint}", "{out}", "--category", "cat"],
+            "^--category: expected with --image only; choose animate.categories with --set",
+        ),
+        (
+            ["{shards}", "{checkpoint}", "{out}", "--truth", "1", "1", "5", "5"],
+            "^--truth: expected with --image only; ",
+        ),
+        (
+            ["{shards}", "{checkpoint}", "{out}", "--name", "mine"],
+            "^--name: expected with --image only; ",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_leaves_nothing(
