@@ -2,11 +2,14 @@
 
 import ctypes
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from objloc.errors import ObjlocError
 
@@ -23,6 +26,27 @@ _HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 
 Log = Callable[[str], None]
 """Function that takes a line of progress."""
+
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""Settings of a command's context: the options that show its help."""
+
+
+class PlainCommand(TyperCommand):
+    """A command whose usage line has arguments' names as manuals do: ``FOLDER [RUN]``.
+
+    Typer itself has ``{folder} [RUN]``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for each in self.params:
+            if isinstance(each, TyperArgument) and each.metavar is None:
+                each.metavar = str(each.name).upper()
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line's words; several arguments under one name do not repeat."""
+        plain = [re.sub(r"^\{(.*)\}", r"\1", each) for each in super().collect_usage_pieces(ctx)]
+        return [each.removesuffix("...") if " " in each else each for each in plain]
 
 
 @contextmanager

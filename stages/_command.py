@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from objloc.command import keep_freed_memory, mistakes_reported
+from objloc.command import HELP_OPTIONS, PlainCommand, keep_freed_memory, mistakes_reported
 
 ParamsFile = Annotated[
     Path, typer.Option("--params", help="The parameter file.", show_default=True)
@@ -35,5 +35,5 @@ def run_command(function: Callable[..., None]) -> None:
 
     # Rich markup would swallow the brackets of [cat].
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(guarded)
+    app.command(cls=PlainCommand, context_settings=HELP_OPTIONS)(guarded)
     app()

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from objloc import __version__
-from objloc.command import mistakes_reported
+from objloc.command import HELP_OPTIONS, PlainCommand, mistakes_reported
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand
@@ -49,7 +49,7 @@ class _Commands(TyperGroup):
         app: typer.Typer | None = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command()(module.command)
+            app.command(cls=PlainCommand)(module.command)
         command: Any = typer.main.get_command(app)
         command.name = cmd_name
         return command  # type: ignore[no-any-return]
@@ -72,7 +72,7 @@ program = typer.Typer(
     # Rich markup would swallow the brackets of [cat].
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
 

@@ -12,7 +12,7 @@ def command(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...",
+            metavar="MODEL",
             help="Two or more checkpoints, aliases or numbers of the registered model.",
             show_default=False,
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from objloc.cli._options import Json
+from objloc.command import PlainCommand
 from objloc.wording import counted
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _group() -> None:
     """Check a folder of images and annotations."""
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def check(
     folder: Annotated[Path, typer.Argument(help="Images with VOC's XML files or COCO's JSON.")],
     *,

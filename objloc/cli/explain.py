@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[
-        Path, typer.Argument(metavar="[RUN]", help="A folder with train/, evaluate/ and shards/.")
+        Path, typer.Argument(metavar="RUN", help="A folder with train/, evaluate/ and shards/.")
     ] = Path("data"),
     *,
     shards: Annotated[

@@ -21,7 +21,7 @@ _COLUMNS = (
 def command(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE|FOLDER|URL...", help="Pictures or folders of pictures."),
+        typer.Argument(metavar="IMAGE|FOLDER|URL", help="Pictures or folders of pictures."),
     ],
     model: Model = "champion",
     categories: Annotated[

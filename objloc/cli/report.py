@@ -10,7 +10,7 @@ from objloc.cli._options import Json
 
 def command(
     run: Annotated[
-        Path, typer.Argument(metavar="[RUN]", help="A folder with train/, evaluate/ and shards/.")
+        Path, typer.Argument(metavar="RUN", help="A folder with train/, evaluate/ and shards/.")
     ] = Path("data"),
     *,
     output: Annotated[

@@ -7,7 +7,7 @@ import typer
 
 from objloc import __version__
 from objloc.cli import COMMANDS, program
-from tests.helpers.commands import run_objloc
+from tests.helpers.commands import run_objloc, run_stage
 from tests.helpers.imports import ROOT
 
 HERE = [name for name in COMMANDS if (ROOT / "objloc" / "cli" / f"{name}.py").is_file()]
@@ -70,6 +70,27 @@ def test_every_command_has_a_help_text_and_a_help_for_each_option(name: str) -> 
         assert leaf.help
         for parameter in leaf.params:
             assert getattr(parameter, "help", None), (name, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("predict", "objloc predict [OPTIONS] IMAGE|FOLDER|URL..."),
+        ("report", "objloc report [OPTIONS] [RUN]"),
+        ("compare", "objloc compare [OPTIONS] A B"),
+        ("combine", "objloc combine [OPTIONS] MODEL..."),
+        ("export", "objloc export [OPTIONS] FOLDER"),
+        ("data check", "objloc data check [OPTIONS] FOLDER"),
+        ("stages.animate", "[OPTIONS] [SHARDS] MODEL OUTPUT"),
+        ("stages.evaluate", "[OPTIONS] SHARDS MODEL OUTPUT"),
+    ],
+)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_usage_has_plain_names(command: str, usage: str, option: str) -> None:
+    stage = command.removeprefix("stages.")
+    told = run_objloc(*command.split(), option) if stage == command else run_stage(stage, option)
+    assert told.status == 0, told.err
+    assert told.out.splitlines()[0].endswith(f" {usage}")
 
 
 def test_the_version_and_wrong_usage() -> None:
