@@ -15,9 +15,10 @@ RUN useradd --create-home objloc \
 USER objloc
 WORKDIR /home/objloc/objloc
 
-# The CPU build of the locked version of PyTorch; the usual one brings CUDA along.
-ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
-    PIP_NO_CACHE_DIR=1 \
+# On many indexes the usual build of PyTorch brings CUDA along, several gigabytes: name one that
+# has the CPU build with --build-arg PIP_EXTRA_INDEX_URL=ADDRESS.
+ARG PIP_EXTRA_INDEX_URL
+ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # The packages change seldom, so their layer comes before the code's.
