@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# A worker takes whole files, in their order: the long ones are not the last.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
 .PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch
@@ -11,10 +13,10 @@ run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 test: $(READY)  ## Set up, then run the tests.
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 test-slow: $(READY)  ## The minutes-long tests too.
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

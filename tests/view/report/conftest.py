@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.reports import make_report
+from tests.helpers.shared import made_once
 
 
 @pytest.fixture(scope="session")
 def report(evaluated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the small run. Read only."""
-    folder = tmp_path_factory.mktemp("reported") / "report"
-    make_report(evaluated_run, folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        make_report(evaluated_run, folder / "report")
+
+    return made_once(tmp_path_factory, "reported", make) / "report"
