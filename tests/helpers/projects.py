@@ -35,18 +35,26 @@ def yaml_in(path: Path) -> dict[str, Any]:
     return tree
 
 
-def merge(tree: dict[str, Any], changes: dict[str, Any]) -> None:
+def merge(tree: dict[str, Any], changes: dict[str, Any], base: dict[str, Any]) -> None:
+    """Change values of keys that are there, or in what the tree extends."""
     for key, value in changes.items():
-        assert key in tree, key
+        assert key in tree or key in base, key
         if isinstance(value, dict):
-            merge(tree[key], value)
+            merge(tree.setdefault(key, {}), value, extended(tree, key) or base.get(key, {}))
         else:
             tree[key] = value
 
 
+def extended(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    """What the value of a key extends, as an agent does another."""
+    value = tree[key]
+    name = value.get("extends") if isinstance(value, dict) else None
+    return tree[name] if name else {}
+
+
 def edit(folder: Path, changes: dict[str, Any]) -> None:
     tree = yaml_in(folder / "params.yaml")
-    merge(tree, changes)
+    merge(tree, changes, {})
     YAML().dump(tree, folder / "params.yaml")
 
 
