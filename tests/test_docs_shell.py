@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from objloc.files import file_hash
 from tests.helpers.docs_shell import PAGES, Shell, commands_of
@@ -52,6 +53,7 @@ PAGES_WITH_TESTS = {
     "cli.md": "tests/test_docs_commands.py",
     "python.md": "tests/test_docs_commands.py",
     "serving.md": "tests/test_docs_commands.py",
+    "report.md": "tests/cli/test_analysing.py",
 }
 """Pages with a test of their own, which runs all their commands."""
 
@@ -117,11 +119,12 @@ def prepared(folder: Path, empty_store: Path, warm: Path) -> Shell:
     project.commit("run")
     # The checkpoint of models:/objloc/1, unaffected by later trainings.
     shutil.copy(project.folder / "data/train/checkpoint.pt", project.folder / "first.pt")
-    photograph = next((project.folder / "data/devkit").rglob("*.jpg"))
-    for name in ("PHOTO.jpg", "photo.jpg", "cat.jpg", "sheep.jpg"):
-        shutil.copy(photograph, project.folder / name)
     (project.folder / "photos").mkdir()
-    shutil.copy(photograph, project.folder / "photos" / "a.jpg")
+    with Image.open(next((project.folder / "data/devkit").rglob("*.jpg"))) as image:
+        # Large enough for the boxes that pages name.
+        photograph = image.resize((400, 300))
+    for name in ("PHOTO.jpg", "photo.jpg", "cat.jpg", "sheep.jpg", "photos/a.jpg"):
+        photograph.save(project.folder / name)
     return Shell(project)
 
 
