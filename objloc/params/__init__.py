@@ -192,8 +192,9 @@ def _validate(tree: dict[str, Any], extending: set[str]) -> Params:
         # Through JSON: strict there still takes a list for a tuple.
         return Params.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        unused = (_impossible_together(error) & extending) - {_agent_in_use(tree)}
-        if not unused or _agent_in_use(tree) not in tree["agents"]:
+        used = _agent_in_use(tree)
+        unused = (_impossible_together(error) & extending) - {used}
+        if not unused or used not in tree["agents"]:
             raise
     agents = {name: entry for name, entry in tree["agents"].items() if name not in unused}
     return Params.model_validate_json(json.dumps(tree | {"agents": agents}))
