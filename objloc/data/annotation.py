@@ -21,7 +21,11 @@ Boxes of scaled images, and of tools that count from zero, exceed the border by 
 """
 
 CATEGORY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*")
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_FLAGS = dict.fromkeys(("true", "t", "yes", "y"), True) | dict.fromkeys(
+    ("", "false", "f", "no", "n", "none", "null", "unknown", "unspecified"), False
+)
+"""Flags in words, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Annotation:
 def read_annotation(content: bytes, place: str, *, official: bool) -> Annotation:
     """Read an annotation.
 
-    Boxes are not rounded. A missing flag is False, a missing pose ``Unspecified``.
+    Boxes are not rounded. A missing flag is False, a missing pose ``Unspecified``. A part
+    without a name or a box is left out.
     Elements that detection does not need (owner, source, segmented, points,
     actions) are ignored.
 
@@ -83,9 +88,7 @@ def parse_annotation(content: bytes, place: str) -> etree._Element:
 def _read_object(
     element: etree._Element, size: tuple[int, int], place: str, official: bool
 ) -> VocObject:
-    category = _text(element, "name")
-    if not category:
-        raise ObjlocError(f"{place}: expected a category; found no <name>")
+    category = read_category(element, place)
     place = f"{place} '{_short(category)}'"
     if official and category not in VOC_CATEGORIES:
         raise ObjlocError(f"{place}: unknown class; expected one of {', '.join(VOC_CATEGORIES)}")
@@ -93,30 +96,45 @@ def _read_object(
         raise ObjlocError(
             f"{place}: expected a category of letters, digits, spaces and _.+-; found another sign"
         )
+    parts = (read_part(part) for part in element.findall("part"))
     return VocObject(
         category=category,
-        box=_clipped(_corners(element, place), size, place),
-        difficult=_flag(element, "difficult", place),
-        truncated=_flag(element, "truncated", place),
-        occluded=_flag(element, "occluded", place),
-        pose=_text(element, "pose") or "Unspecified",
-        parts=tuple(_read_part(part, place) for part in element.findall("part")),
+        box=_clipped(read_corners(element, place), size, place),
+        difficult=read_flag(element, "difficult", place),
+        truncated=read_flag(element, "truncated", place),
+        occluded=read_flag(element, "occluded", place),
+        pose=text_of(element, "pose") or "Unspecified",
+        parts=tuple(Part(name, from_voc(box)) for name, box in filter(None, parts)),
     )
 
 
-def _read_part(element: etree._Element, place: str) -> Part:
-    """Read a part of an object.
+def read_category(element: etree._Element, place: str) -> str:
+    """Name of an object's category.
+
+    Raises:
+        ObjlocError: there is none.
+    """
+    category = text_of(element, "name")
+    if not category:
+        raise ObjlocError(f"{place}: expected a category; found no <name>")
+    return category
+
+
+def read_part(element: etree._Element) -> tuple[str, Coordinates] | None:
+    """Read name and box of an object's part; None if it lacks one of them.
 
     Parts are neither learned nor scored, so their boxes are kept as written and may
     lie outside the image.
     """
-    name = _text(element, "name")
-    if not name:
-        raise ObjlocError(f"{place}: expected a part's name; found no <name>")
-    return Part(name, from_voc(_corners(element, f"{place}, part '{_short(name)}'")))
+    name = text_of(element, "name")
+    try:
+        return (name, read_corners(element, name)) if name else None
+    except ObjlocError:
+        return None
 
 
-def _text(element: etree._Element, name: str) -> str:
+def text_of(element: etree._Element, name: str) -> str:
+    """Text of a child without surrounding spaces; empty if there is none."""
     return (element.findtext(name) or "").strip()
 
 
@@ -125,30 +143,56 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def _flag(element: etree._Element, name: str, place: str) -> bool:
-    text = _text(element, name) or "0"
-    if text not in ("0", "1"):
+def read_flag(element: etree._Element, name: str, place: str) -> bool:
+    """Read a flag; a missing or empty one is False.
+
+    VOC writes 0 and 1. Other tools write words, and levels such as KITTI's 0 to 3 or
+    fractions, of which any above 0 is True.
+
+    Raises:
+        ObjlocError: the text is none of these.
+    """
+    text = text_of(element, name).casefold()
+    if text in _FLAGS:
+        return _FLAGS[text]
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not math.isfinite(level):
         raise ObjlocError(f"{place}: expected <{name}> to be 0 or 1; found '{_short(text)}'")
-    return text == "1"
+    return level > 0
 
 
 def _side(size: etree._Element, name: str, place: str) -> int:
-    text = _text(size, name)
-    if not re.fullmatch(r"[0-9]{1,7}", text) or int(text) < 1:
+    text = text_of(size, name)
+    side = whole_pixels(text)
+    if side is None:
         raise ObjlocError(
             f"{place}: expected <{name}> to be a positive number of pixels; found '{_short(text)}'"
         )
-    return int(text)
+    return side
 
 
-def _corners(element: etree._Element, place: str) -> Coordinates:
-    """The box as written: one-based, inclusive pixels."""
+def whole_pixels(text: str) -> int | None:
+    """Number of pixels, such as ``96`` or ``96.0``; None if it is not a positive whole number."""
+    if not re.fullmatch(r"[0-9]{1,7}(\.0*)?", text):
+        return None
+    return int(float(text)) or None
+
+
+def read_corners(element: etree._Element, place: str) -> Coordinates:
+    """Read the box of an object or part as it is written.
+
+    Raises:
+        ObjlocError: there is none, or a coordinate is not a finite number.
+    """
     box = element.find("bndbox")
     if box is None:
         raise ObjlocError(f"{place}: expected a box; found no <bndbox>")
     numbers = []
-    for name in _CORNERS:
-        text = _text(box, name)
+    for name in CORNERS:
+        text = text_of(box, name)
         try:
             number = float(text)
         except ValueError:

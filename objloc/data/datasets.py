@@ -133,7 +133,7 @@ def _gather_folder(section: params.Dataset, folder: Path) -> Source:
         raise ObjlocError(f"dataset.path: expected a folder of images; found no folder {own}")
     source = Source(name=f"folder {own.resolve().name}", archives=())
     with folder_written_whole(folder, SOURCE_FILE) as temporary:
-        write_own_devkit(own, temporary)
+        write_own_devkit(own, temporary, section)
         write_source(temporary, source)
     return source
 

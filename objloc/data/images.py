@@ -26,8 +26,7 @@ MAX_PIXELS = 89_000_000
 """Maximum number of pixels; a larger image is refused before it is decoded."""
 MAX_BYTES = 512 * 2**20
 
-# Exceptions that Pillow's readers raise on damaged files besides OSError.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -42,13 +41,14 @@ _DAMAGE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+"""Exceptions that Pillow's readers raise on damaged files."""
 
 
 def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Image.Image:
     """Decode a whole image to 8-bit RGB.
 
-    Transparent pixels are laid on white. 16-bit and floating-point greys are scaled to
-    8 bits. An animation gives its first frame.
+    Transparent pixels are laid on white. Greys of more than 8 bits are scaled by their own
+    range to 8 bits. An animation gives its first frame.
 
     Args:
         source: a file, or its bytes.
@@ -102,7 +102,7 @@ def _damage_reported(name: str) -> Iterator[None]:
         raise ObjlocError(
             f"{name}: expected at most {MAX_PIXELS // 10**6} megapixels; found more"
         ) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ObjlocError(f"{name}: the image is damaged: {reason}") from None
 
@@ -163,12 +163,17 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Scale greys of more than 8 bits; Pillow's own conversion would clip them at 255."""
+    """Scale greys of more than 8 bits to all of 0 to 255.
+
+    Their own range counts: a camera of 12 bits, or a thermal one, uses a small part of the
+    16 bits of its file. Floats from 0 to 1 and whole numbers up to 255 keep their brightness.
+    """
     grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    if image.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    else:
-        low, high = min(0.0, float(grey.min())), float(grey.max())
-        high = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
+    low, high = float(grey.min()), float(grey.max())
+    top = next((top for top in (1.0, 255.0) if image.mode[:4] != "I;16" and 0 <= low <= high <= top), 0)
+    if top:
+        low, high = 0.0, top
+    elif low == high:
+        low, high = min(0.0, low), max(65535.0, high)
     scaled = (grey - low) * (255.0 / (high - low))
     return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8)).convert("RGB")

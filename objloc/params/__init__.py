@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from objloc.errors import ObjlocError, first_complaint
 from objloc.params.agent import Agent, Encoder, Head, Mdp
-from objloc.params.data import Dataset, Shard
+from objloc.params.data import Boxes, Dataset, Shard
 from objloc.params.extends import KEY, resolve
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
@@ -28,6 +28,7 @@ __all__ = [
     "SUCCESS_IOU",
     "Agent",
     "Animate",
+    "Boxes",
     "Categories",
     "Dataset",
     "Encode",

@@ -7,6 +7,14 @@ from pydantic import Field, field_validator, model_validator
 from objloc.params.section import Fraction, PositiveInt, Section
 
 
+Boxes = Literal[
+    "auto", "voc", "labelimg", "zero_exclusive", "zero_inclusive", "one_exclusive",
+    "corner_size", "centre_size", "fraction_corners", "fraction_corner_size",
+    "fraction_centre_size",
+]  # fmt: skip
+"""The forms of boxes (``objloc.data.own.conventions``)."""
+
+
 class Dataset(Section):
     """The photographs; the ``download`` stage."""
 
@@ -14,8 +22,23 @@ class Dataset(Section):
     """``scenes`` is drawn by the program and ``folder`` is read from ``path``; the others are
     archives of Pascal VOC."""
     path: str | None = None
-    """``folder``: a folder of images with VOC's XML files or COCO's JSON. A relative path
-    starts at the repository root."""
+    """``folder``: a folder of images with annotations in the layout of VOC, COCO, YOLO, CVAT or
+    labelme. A relative path starts at the repository root."""
+    boxes: Boxes = "auto"
+    """``folder``: how boxes are written. ``auto``: as the layout has it; in VOC's XML as boxes at
+    the border or marks of the tool that wrote the files reveal, otherwise as VOC has it. Corners:
+    ``voc`` from one, far end inclusive; ``labelimg`` from zero, far end exclusive, 0 written as
+    1; ``zero_exclusive``, ``zero_inclusive``, ``one_exclusive`` from zero or one, far end
+    exclusive or inclusive. ``corner_size`` (as COCO) and ``centre_size``, in pixels from zero.
+    ``fraction_corners``, ``fraction_corner_size``, ``fraction_centre_size`` (as YOLO): fractions
+    of the image's sides."""
+    unannotated: Literal["auto", "refuse", "empty", "leave_out"] = "auto"
+    """``folder``: what becomes of an image without an annotation. ``empty``: it holds no object.
+    ``auto``: it is refused beside VOC's XML files unless an image set lists it, holds no object
+    in YOLO's layout, and is left out elsewhere."""
+    outside: Literal["refuse", "clip"] = "refuse"
+    """``folder``: what becomes of a box that reaches beyond its image by more than a pixel.
+    ``clip`` cuts it at the border, and leaves it out if nothing remains."""
     mirror: str | None = None
     """Folder, ``file://`` or http(s) URL with the archives. A relative path starts at the
     repository root. Null: the official addresses."""

@@ -1,46 +1,11 @@
-"""Findings of a check, by severity, kind and file."""
+"""Outcome of a check: the content of a folder, and its findings."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-Severity = Literal["error", "warning", "note"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One finding about a folder.
-
-    Attributes:
-        severity: ``error`` (the pipeline refuses it, or figures would be wrong), ``warning``
-            (it may be intended) or ``note``.
-        kind: a word for the class of finding, such as ``missing``.
-        place: path of the file within the folder; empty for the whole folder.
-        message: the expected and the found state.
-    """
-
-    severity: Severity
-    kind: str
-    place: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Convention:
-    """Convention in which boxes are written.
-
-    Attributes:
-        name: ``voc``, ``xywh``, ``zero-based`` … (``objloc.data.check.convention``).
-        fits: whether it is the one that the layout requires, as far as can be inferred.
-        words: description of the convention.
-        evidence: the counts that support it.
-    """
-
-    name: str
-    fits: bool
-    words: str
-    evidence: str
+from objloc.data.own.conventions import Convention
+from objloc.data.own.findings import Finding, Severity
 
 
 @dataclass(frozen=True)
@@ -49,14 +14,15 @@ class Report:
 
     Attributes:
         folder: path as the user gave it.
-        layout: ``voc`` or ``coco``.
+        layout: ``voc``, ``coco``, ``yolo``, ``cvat`` or ``labelme``.
         images: number of image files.
         annotated: number of images with an annotation.
-        objects: number of annotated objects.
+        objects: number of objects that the pipeline keeps.
         image_sets: number of images by image set; empty if the folder has none.
         categories: number of images by category and image set (``all`` if there are no
             sets).
-        convention: convention of the boxes; None without boxes.
+        convention: form of the boxes; None without boxes. If files of several tools differ,
+            the form of most boxes, and a finding names the others.
         findings: findings, errors first.
     """
 

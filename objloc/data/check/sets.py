@@ -1,14 +1,12 @@
-"""Check image sets: which exist, which share images, which are too small."""
+"""Check image sets: which share images, which are too small."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 
 from objloc.data.check.duplicates import same_bytes, same_to_the_eye
-from objloc.data.check.findings import Finding, Severity
 from objloc.data.check.records import Record
-from objloc.data.own.layout import Layout
+from objloc.data.own.findings import Finding, Severity
 from objloc.data.splits import compose
 from objloc.wording import abridged
 
@@ -20,59 +18,6 @@ _SHOWN = 5
 
 Sets = dict[str, list[int]]
 """Indices of records by image set."""
-
-
-def image_sets(layout: Layout, records: Sequence[Record]) -> tuple[Sets, list[Finding]]:
-    """Find the sets in ``ImageSets/Main``, or in names of folders; empty if neither has any."""
-    if layout.lists:
-        return _listed(layout, records)
-    names = {each.image_set for each in records}
-    sets: Sets = defaultdict(list)
-    if None in names:
-        named = sum(each.image_set is not None for each in records)
-        message = f"names tell the image set of {named} of {len(records)} images: none is used"
-        return {}, [Finding("warning", "sets", "", message)] if named else []
-    if len(names) < 2:
-        return {}, []
-    for number, each in enumerate(records):
-        sets[str(each.image_set)].append(number)
-    return dict(sets), []
-
-
-def _listed(layout: Layout, records: Sequence[Record]) -> tuple[Sets, list[Finding]]:
-    known = {_key(layout.folder / each.name): number for number, each in enumerate(records)}
-    sets: Sets = {}
-    findings = []
-    for path in layout.lists:
-        place = layout.relative(path)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            findings.append(Finding("error", "corrupt", place, "expected a text of image ids"))
-            continue
-        rows = [columns for line in text.splitlines() if (columns := line.split())]
-        by_category = any(path.stem.endswith(f"_{each.stem}") for each in layout.lists)
-        if not rows and not by_category:
-            findings.append(Finding("error", "empty", place, "expected image ids; found none"))
-        if not rows or len(rows[0]) > 1:
-            continue
-        devkit = path.parent.parent.parent
-        lost = [row[0] for row in rows if (devkit, row[0]) not in known]
-        if lost:
-            message = f"lists {len(lost)} images that are not there: {abridged(lost, _SHOWN)}"
-            findings.append(Finding("error", "missing", place, message))
-        twice = [name for name, count in Counter(row[0] for row in rows).items() if count > 1]
-        if twice:
-            findings.append(
-                Finding("error", "sets", place, f"lists twice: {abridged(twice, _SHOWN)}")
-            )
-        numbers = sets.setdefault(path.stem, [])
-        numbers += [known[devkit, row[0]] for row in rows if (devkit, row[0]) in known]
-    return sets, findings
-
-
-def _key(path: Path) -> tuple[Path, str]:
-    return (path.parent.parent, path.stem)
 
 
 def simple_sets(sets: Mapping[str, Sequence[int]]) -> Sets:
@@ -140,8 +85,7 @@ def count_categories(records: Sequence[Record], sets: Sets) -> dict[str, dict[st
     counts: dict[str, dict[str, int]] = {}
     for name, numbers in (sets or {"all": list(range(len(records)))}).items():
         for number in numbers:
-            labels = records[number].labels
-            for category in {each.category for each in labels.objects} if labels else ():
+            for category in {each.category for each in records[number].kept}:
                 by_set = counts.setdefault(category, {})
                 by_set[name] = by_set.get(name, 0) + 1
     return dict(sorted(counts.items()))

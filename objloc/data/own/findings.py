@@ -1,6 +1,6 @@
 """Findings about a user's folder: what is refused, doubtful, changed or left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +33,8 @@ class Finding:
 class Findings:
     """Collector of findings, in the order of their first report."""
 
-    def __init__(self) -> None:
-        self._found: list[Finding] = []
+    def __init__(self, known: Iterable[Finding] = ()) -> None:
+        self._found: list[Finding] = list(known)
         self._counted: dict[tuple[Severity, str, str], list[str]] = {}
 
     def error(self, kind: str, place: str, message: str) -> None:
@@ -64,7 +64,15 @@ class Findings:
             times = f" ({len(places)} times)" if len(places) > 1 else ""
             yield Finding(severity, kind, "", f"{message}{times}: {where}")
 
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        """Findings that the pipeline refuses."""
-        return tuple(each for each in self if each.severity == "error")
+    def raise_first(self, folder: str, hint: str) -> None:
+        """Refuse the folder if there is an error.
+
+        Raises:
+            ObjlocError: the first error, and the number of the others.
+        """
+        errors = [each for each in self._found if each.severity == "error"]
+        if errors:
+            others = f"; {len(errors) - 1} more errors" if len(errors) > 1 else ""
+            raise ObjlocError(
+                f"{errors[0].place or folder}: {errors[0].message} ({hint}{others})"
+            )

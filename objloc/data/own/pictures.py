@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from objloc.data.images import open_image
+from objloc.data.images import DAMAGE, FORMATS, open_image
 from objloc.errors import ObjlocError
 
 _QUALITY = 95
@@ -55,14 +55,34 @@ def read_picture(path: Path, place: str) -> Picture:
         data = path.read_bytes()
     except OSError as error:
         raise ObjlocError(f"{place}: cannot be read: {error.strerror or error}") from None
+    if not data:
+        raise ObjlocError(f"{place}: expected an image; found an empty file")
     pixels = open_image(data, place, upright=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as file:
-            orientation = file.getexif().get(_ORIENTATION, 1)
-            kind, mode = file.format or "", file.mode
-    known = orientation if orientation in range(1, 9) else 1
-    return Picture(data, pixels, kind, mode, known)
+            return Picture(data, pixels, file.format or "", file.mode, _orientation(file))
+
+
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image with the camera's orientation applied, from its header.
+
+    Returns:
+        None if the file is not an image.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as file:
+                return file.size[::-1] if _orientation(file) in _ON_ITS_SIDE else file.size
+    except DAMAGE:
+        return None
+
+
+def _orientation(file: Image.Image) -> int:
+    """The camera's orientation, 1 to 8; 1 if it is not stated or another number."""
+    orientation = file.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def jpeg_of(picture: Picture, declared: tuple[int, int], place: str) -> bytes:
