@@ -11,6 +11,7 @@ from objloc.command import PlainCommand
 from objloc.wording import counted
 
 if TYPE_CHECKING:
+    from objloc import params
     from objloc.data.check.findings import Report
 
 SHOWN = 10
@@ -28,8 +29,19 @@ def _group() -> None:
 
 @app.command(cls=PlainCommand)
 def check(
-    folder: Annotated[Path, typer.Argument(help="Images with VOC's XML files or COCO's JSON.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Images annotated as VOC, COCO, YOLO, CVAT or labelme have it.")
+    ],
     *,
+    boxes: Annotated[
+        str, typer.Option(metavar="FORM", help="How boxes are written: dataset.boxes.")
+    ] = "auto",
+    unannotated: Annotated[
+        str, typer.Option(metavar="RULE", help="Images without annotation: dataset.unannotated.")
+    ] = "auto",
+    outside: Annotated[
+        str, typer.Option(metavar="RULE", help="Boxes beyond the border: dataset.outside.")
+    ] = "refuse",
     sheet: Annotated[
         Path | None,
         typer.Option(metavar="FILE.png", help="Write a contact sheet with the boxes drawn."),
@@ -41,15 +53,16 @@ def check(
 ) -> None:
     """List the contents of a folder of annotated images, and what is wrong with it.
 
-    It checks the layout (VOC or COCO), missing, empty and corrupt files, the convention of
-    boxes, sizes, camera orientation, duplicate images and the number of images. It changes
-    nothing.
+    It reads the folder as the download stage would: the layout, missing, empty and corrupt
+    files, the form of boxes, sizes and camera orientation; and looks for duplicate images
+    and for sets and categories with few images. It changes nothing.
 
     Exit status 1: a finding that training would refuse or that would spoil the figures.
     """
     from objloc.data.check.check import check_folder
 
-    checked = check_folder(folder)
+    rules = {"boxes": boxes, "unannotated": unannotated, "outside": outside}
+    checked = check_folder(folder, _section(rules))
     if sheet is not None:
         from objloc.files import write_atomically
         from objloc.view.check_sheet import sheet_of
@@ -66,8 +79,20 @@ def check(
         raise typer.Exit(1)
 
 
+def _section(rules: dict[str, str]) -> "params.Dataset":
+    from pydantic import ValidationError
+
+    from objloc.errors import ObjlocError, first_complaint
+    from objloc.params import Dataset
+
+    try:
+        return Dataset.model_validate(rules)
+    except ValidationError as error:
+        raise ObjlocError(f"--{first_complaint(error)}") from None
+
+
 def _print(report: "Report", show_all: bool) -> None:
-    from objloc.data.check.findings import SEVERITIES
+    from objloc.data.own.findings import SEVERITIES
 
     print(f"layout      {report.layout.upper()}")
     print(f"images      {report.images}, {report.annotated} of them annotated")

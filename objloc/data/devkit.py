@@ -4,6 +4,7 @@ import io
 import re
 import struct
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from objloc.data.annotation import read_annotation
 from objloc.data.archives import DevkitFile, Scratch, archives_in, list_archive, list_folder
+from objloc.data.lists import ImageList, image_sets, read_list
 from objloc.data.sample import Sample
 from objloc.data.source import read_source
 from objloc.errors import ObjlocError
@@ -170,60 +172,48 @@ def _read_lists(
     lists: Mapping[str, list[DevkitFile]], annotations: Mapping[str, DevkitFile]
 ) -> dict[str, tuple[str, ...]]:
     """Read the image sets, each united over archives and years, ids in order."""
-    image_sets: dict[str, tuple[str, ...]] = {}
-    for name, files in sorted(lists.items()):
-        image_ids: set[str] = set()
-        for file in files:
-            listed = _read_list(file)
-            if not listed and any(name.endswith(f"_{other}") for other in lists):
-                # The list of a category that is not in the set.
-                continue
-            if not listed:
-                raise ObjlocError(f"{file.place}: empty image set; expected at least one image id")
-            if listed[0][1:]:
-                # The list of a category: an id and whether the image holds the category.
-                continue
-            image_ids |= _checked_ids(listed, file, annotations)
+    read = {name: [_read_list(each, annotations) for each in files] for name, files in lists.items()}
+    united = {
+        name: ImageList(
+            tuple(image_id for each in found for image_id in each.images),
+            all(each.of_category for each in found),
+            (),
+        )
+        for name, found in read.items()
+    }
+    sets: dict[str, tuple[str, ...]] = {}
+    for name, image_ids in sorted(image_sets(united).items()):
+        place = lists.get(name, next(iter(lists.values())))[0].place
+        if image_ids and not _IMAGE_SET.fullmatch(name):
+            raise ObjlocError(
+                f"{place}: expected an image set of letters, digits, _, . and -; found '{name}'"
+            )
         if image_ids:
-            if not _IMAGE_SET.fullmatch(name):
-                raise ObjlocError(
-                    f"{files[0].place}: expected an image set of letters, digits, _, . and -; "
-                    f"found '{name}'"
-                )
-            image_sets[name] = tuple(sorted(image_ids))
-    return image_sets
+            sets[name] = tuple(sorted(set(image_ids)))
+        elif not any(name.endswith(f"_{other}") for other in lists):
+            # Otherwise it is the list of a category that is not in the set.
+            raise ObjlocError(f"{place}: empty image set; expected at least one image id")
+    return sets
 
 
-def _read_list(file: DevkitFile) -> list[list[str]]:
-    """Columns of the non-empty lines of a file in ``ImageSets/Main``."""
+def _read_list(file: DevkitFile, annotations: Mapping[str, DevkitFile]) -> ImageList[str]:
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ObjlocError(
             f"{file.place}: expected a text of image ids; found other bytes"
         ) from None
-    return [columns for line in text.splitlines() if (columns := line.split())]
-
-
-def _checked_ids(
-    listed: list[list[str]], file: DevkitFile, annotations: Mapping[str, DevkitFile]
-) -> set[str]:
-    image_ids: set[str] = set()
-    for columns in listed:
-        image_id = columns[0]
-        if len(columns) > 1:
-            raise ObjlocError(
-                f"{file.place}: expected one image id a line; found '{' '.join(columns)}'"
-            )
-        if image_id in image_ids:
-            raise ObjlocError(f"{file.place}: expected each image once; found '{image_id}' twice")
-        if image_id not in annotations:
-            raise ObjlocError(
-                f"{file.place}: expected images of the devkit; found '{image_id}', which has "
-                f"neither image nor annotation"
-            )
-        image_ids.add(image_id)
-    return image_ids
+    found = read_list(text, lambda name: name if name in annotations else None)
+    if found.unknown:
+        raise ObjlocError(
+            f"{file.place}: expected images of the devkit, one id a line; "
+            f"found '{found.unknown[0]}', which has neither image nor annotation"
+        )
+    if not found.of_category:
+        twice = [image_id for image_id, count in Counter(found.images).items() if count > 1]
+        if twice:
+            raise ObjlocError(f"{file.place}: expected each image once; found '{twice[0]}' twice")
+    return found
 
 
 def _image_size(jpeg: bytes, place: str) -> tuple[int, int]:

@@ -176,7 +176,7 @@ def test_an_annotation_without_image_is_named(devkit: Path) -> None:
 def test_a_listed_image_that_is_not_there_is_named(devkit: Path) -> None:
     write_image_set(devkit / "VOC2007", "val", ["000005", "000077"])
     with pytest.raises(
-        ObjlocError, match=r"val.txt: expected images of the devkit; found '000077'"
+        ObjlocError, match=r"val.txt: expected images of the devkit, one id a line; found '000077'"
     ):
         open_devkit(devkit)
 
