@@ -128,8 +128,9 @@ def json_kind(tree: Any) -> str | None:
     entries = tree if isinstance(tree, list) else tree.values() if isinstance(tree, dict) else ()
     first = next(iter(entries), None)
     for node, signatures in ((tree, _OBJECTS), (first, _ENTRIES)):
-        for kind, keys in signatures if isinstance(node, dict) else ():
-            if keys <= node.keys():
+        found = node.keys() if isinstance(node, dict) else set[Any]()
+        for kind, keys in signatures:
+            if keys <= found:
                 return kind
     return None
 

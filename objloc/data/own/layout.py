@@ -272,16 +272,15 @@ def _chosen(found: _Recognised) -> Kind | None:
         boxless = [p for p in found.files["coco"] if not _has_boxes(found.documents[p])]
         found.files["COCO's JSON without boxes"] = boxless
         found.files["coco"] = [path for path in found.files["coco"] if path not in boxless]
-    one, *others = [kind for kind in _COMPLETE if found.files[kind]] or [None]
-    if one is not None and others and others[0] is not None:
-        first, second = (
-            found.files[kind][0].relative_to(found.folder) for kind in (one, others[0])
-        )
+    complete = [kind for kind in _COMPLETE if found.files[kind]]
+    if len(complete) > 1:
+        one, other = complete[:2]
+        first, second = (found.files[kind][0].relative_to(found.folder) for kind in (one, other))
         raise ObjlocError(
-            f"{found.folder}: expected {_WORDS[one]} or {_WORDS[others[0]]}; found both: "
+            f"{found.folder}: expected {_WORDS[one]} or {_WORDS[other]}; found both: "
             f"{first} and {second}"
         )
-    return one or next((kind for kind in _WORDS if found.files[kind]), None)
+    return next((kind for kind in _WORDS if found.files[kind]), None)
 
 
 def _has_boxes(tree: Any) -> bool:
