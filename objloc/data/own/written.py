@@ -1,5 +1,6 @@
 """Annotations of a user's folder as their files have them, whatever the format."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,3 +51,13 @@ class WrittenImage:
     size: tuple[int, int] | None = None
     image_set: str | None = None
     writer: str = ""
+
+
+def enclosing(points: Iterable[tuple[float, float]]) -> Coordinates:
+    """Smallest upright box around points, as corners in the points' own unit.
+
+    Args:
+        points: x and y, of one point at least.
+    """
+    x, y = zip(*points, strict=True)
+    return (min(x), min(y), max(x), max(y))
