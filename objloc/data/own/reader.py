@@ -9,7 +9,7 @@ import numpy as np
 
 from objloc import params
 from objloc.data.annotation import BORDER_TOLERANCE, CATEGORY_NAME
-from objloc.data.own.coco import read_coco
+from objloc.data.own.coco.read import read_coco
 from objloc.data.own.conventions import Convention, decide, placed, words_of
 from objloc.data.own.cvat import read_cvat
 from objloc.data.own.findings import Findings
