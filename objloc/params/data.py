@@ -34,8 +34,8 @@ class Dataset(Section):
     of the image's sides."""
     unannotated: Literal["auto", "refuse", "empty", "leave_out"] = "auto"
     """``folder``: what becomes of an image without an annotation. ``empty``: it holds no object.
-    ``auto``: it is refused beside VOC's XML files unless an image set lists it, holds no object
-    in YOLO's layout, and is left out elsewhere."""
+    ``auto``: beside VOC's XML files it is refused, unless an image set lists it or Label Studio
+    wrote them; it holds no object in YOLO's layout, and is left out elsewhere."""
     outside: Literal["refuse", "clip"] = "refuse"
     """``folder``: what becomes of a box that reaches beyond its image by more than a pixel.
     ``clip`` cuts it at the border, and leaves it out if nothing remains."""

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from objloc.data.check.check import check_folder
+from objloc.params import Dataset
 from objloc.view.check_sheet import TILES, sheet_of
 from tests.helpers.commands import run_objloc
 from tests.helpers.own_data import make_flat
@@ -38,7 +39,7 @@ def test_an_error_has_status_1_and_is_named(pets: Path, tmp_path: Path) -> None:
         (folder / f"{number:06}.jpg").write_bytes(b"")
     status, out, _ = run(folder)
     assert status == 1
-    assert "error   empty       000001.jpg: expected an image; found an empty file" in out
+    assert "error   corrupt     000001.jpg: expected an image; found an empty file" in out
     assert "… and 2 more (--all)" in out
     assert "NOT in order: 12 errors" in out
     assert "000012.jpg" not in out
@@ -51,14 +52,14 @@ def test_json_holds_the_whole_report(pets: Path) -> None:
     told = json.loads(out)
     assert told["passed"]
     assert told["layout"] == "voc"
-    assert told == json.loads(json.dumps(check_folder(pets).report.as_json()))
+    assert told == json.loads(json.dumps(check_folder(pets, Dataset()).report.as_json()))
 
 
 def test_a_folder_of_nothing_is_a_mistake_in_one_line(tmp_path: Path) -> None:
     status, out, err = run(tmp_path)
     assert (status, out) == (1, "")
     assert err.count("\n") == 1
-    assert err.startswith(f"error: {tmp_path}: expected images with VOC's XML files or COCO's")
+    assert err.startswith(f"error: {tmp_path}: expected images with VOC's XML files, COCO's")
 
 
 def test_a_contact_sheet_is_written_where_told(pets: Path, tmp_path: Path) -> None:
@@ -73,10 +74,10 @@ def test_images_with_wrong_boxes_come_first_and_in_red(pets: Path, tmp_path: Pat
     folder = shutil.copytree(pets, tmp_path / "pets")
     path = folder / "000050.xml"
     path.write_text(path.read_text().replace("<xmax>", "<xmax>9", 1))
-    checked = check_folder(folder)
+    checked = check_folder(folder, Dataset())
     assert not checked.report.passed
     red = [(255, 92, 92)]
-    sheet, plain = sheet_of(checked), sheet_of(check_folder(pets))
+    sheet, plain = sheet_of(checked), sheet_of(check_folder(pets, Dataset()))
     pixels = [set(each.crop((0, 0, 240, 300)).get_flattened_data()) for each in (sheet, plain)]
     assert set(red) & pixels[0]
     assert not set(red) & pixels[1]

@@ -168,14 +168,6 @@ def test_any_category_is_allowed_outside_the_official_years() -> None:
             annotation(more="<difficult>maybe</difficult>"),
             "x.xml: object 1 'cat': expected <difficult> to be 0 or 1; found 'maybe'",
         ),
-        (
-            annotation(more=f"<part><bndbox>{box_of(1, 2, 3, 4)}</bndbox></part>"),
-            "x.xml: object 1 'cat': expected a part's name; found no <name>",
-        ),
-        (
-            annotation(more="<part><name>head</name></part>"),
-            "x.xml: object 1 'cat', part 'head': expected a box; found no <bndbox>",
-        ),
     ],
 )
 def test_a_bad_annotation_is_refused_in_one_line(content: bytes, message: str) -> None:
@@ -208,3 +200,32 @@ def test_a_long_text_is_cut_in_the_message() -> None:
     with pytest.raises(ObjlocError) as caught:
         read(annotation(more=f"<difficult>{'9' * 10_000}</difficult>"))
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [("0", False), ("1", True), ("True", True), ("false", False), ("yes", True), ("No", False),
+     ("Unspecified", False), ("", False), ("2", True), ("0.3", True), ("-1", False)],
+)  # fmt: skip
+def test_flags_are_read_as_tools_write_them(text: str, flag: bool) -> None:
+    content = annotation(more=f"<difficult>{text}</difficult><occluded>{text}</occluded>")
+    (found,) = read(content).objects
+    assert (found.difficult, found.occluded) == (flag, flag)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        f"<part><bndbox>{box_of(1, 2, 3, 4)}</bndbox></part>",
+        "<part><name>head</name></part>",
+        "<part><name>head</name><bndbox><xmin>left</xmin></bndbox></part>",
+    ],
+)
+def test_a_part_without_a_name_or_a_box_is_left_out(part: str) -> None:
+    (found,) = read(annotation(more=part)).objects
+    assert found.parts == ()
+
+
+def test_a_size_may_be_written_as_a_decimal_fraction() -> None:
+    found = read(annotation(size="<width>100.0</width><height>80.</height>"))
+    assert (found.width, found.height) == (100, 80)

@@ -186,7 +186,11 @@ def test_a_listed_image_that_is_not_there_is_named(devkit: Path) -> None:
     [
         (b"", "val.txt: empty image set; expected at least one image id"),
         (b" \r\n\n", "val.txt: empty image set; expected at least one image id"),
-        (b"000005\n000006 1\n", "val.txt: expected one image id a line; found '000006 1'"),
+        (
+            b"000005\n000006 1\n",
+            "val.txt: expected images of the devkit, one id a line; found '000006 1', "
+            "which has neither image nor annotation",
+        ),
         (b"000005\n000005\n", "val.txt: expected each image once; found '000005' twice"),
         (b"\xff\xfe0\x000\x00", "val.txt: expected a text of image ids; found other bytes"),
     ],

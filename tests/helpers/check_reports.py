@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from objloc.data.check.check import check_folder
-from objloc.data.check.findings import Finding, Report
+from objloc.data.check.findings import Report
+from objloc.data.own.findings import Finding
+from objloc.params import Dataset
 
 
-def report_of(folder: Path) -> Report:
-    return check_folder(folder).report
+def report_of(folder: Path, section: Dataset | None = None) -> Report:
+    return check_folder(folder, section or Dataset()).report
 
 
 def about(report: Report, kind: str) -> list[Finding]:

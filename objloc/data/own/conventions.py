@@ -1,7 +1,7 @@
 """The forms in which tools write boxes, and how to tell them apart by all boxes together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ Numbers = NDArray[np.float64]
 
 MIN_FRACTION = 0.9
 """Minimum fraction of boxes that must be valid in another form for it to be believed."""
+MAX_OWN = 0.5
+"""Fraction of boxes that are valid in their own form, at which another is not believed."""
 MIN_BOXES = 5
 """Minimum number of boxes that fail in their own form for another to be believed."""
 TOLERANCE = 1.0
@@ -31,6 +33,7 @@ class Convention:
         words: description of the form.
         evidence: the counts or marks that support it.
         certain: whether there is evidence; without any, the layout's own form is assumed.
+        hint: another form that fits nearly all boxes where some fail in this one; or empty.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Convention:
     words: str
     evidence: str
     certain: bool = True
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,21 +150,24 @@ def decide(kind: Kind, asked: params.Boxes, boxes: Numbers, sizes: Numbers, writ
         return Convention(asked, True, words_of(asked), "as dataset.boxes says")
     own = _OWN[kind]
     valid = _valid(own, boxes, sizes)
-    small = _all_fractions(boxes, sizes)
-    if small or (not _mostly(valid) and (~valid).sum() >= MIN_BOXES):
+    small = _all_fractions(boxes, sizes) and not own.startswith("fraction")
+    hint = ""
+    if small or (~valid).sum() >= MIN_BOXES:
         names = [each for each in _OTHERS if each.startswith("fraction") == small and each != own]
         fits = {name: float(_valid(name, boxes, sizes).mean()) for name in names}
         best = max(names, key=lambda name: fits[name])
-        if fits[best] >= MIN_FRACTION and not (small and own.startswith("fraction")):
-            evidence = f"{valid.mean():.1%} of {len(boxes)} boxes make sense as {own}; " + "; ".join(
-                f"{fits[name]:.1%} as {name}" for name in names
-            )
-            if small:
-                evidence = f"all four numbers are at most 1; {evidence}"
+        evidence = f"{valid.mean():.1%} of {len(boxes)} boxes make sense as {own}; " + "; ".join(
+            f"{fits[name]:.1%} as {name}" for name in names
+        )
+        if small:
+            evidence = f"all four numbers are at most 1; {evidence}"
+        if fits[best] >= MIN_FRACTION and (small or valid.mean() < MAX_OWN):
             return Convention(best, False, words_of(best), evidence)
+        if fits[best] >= MIN_FRACTION > valid.mean():
+            hint = f"are they {words_of(best)}? {evidence}"
     if kind != "voc":
-        return Convention(own, True, words_of(own), "as the format has it")
-    return _first_pixel(boxes[valid], sizes[valid], writer)
+        return Convention(own, True, words_of(own), "as the format has it", hint=hint)
+    return replace(_first_pixel(boxes[valid], sizes[valid], writer), hint=hint)
 
 
 def _first_pixel(boxes: Numbers, sizes: Numbers, writer: str) -> Convention:
@@ -202,10 +209,6 @@ def _valid(name: str, boxes: Numbers, sizes: Numbers) -> NDArray[np.bool_]:
         & (found[:, :2] >= -TOLERANCE).all(axis=1)
         & (found[:, 2:] <= sizes + TOLERANCE).all(axis=1)
     )
-
-
-def _mostly(valid: NDArray[np.bool_]) -> bool:
-    return bool(valid.mean() >= 0.5)
 
 
 def _all_fractions(boxes: Numbers, sizes: Numbers) -> bool:

@@ -128,9 +128,12 @@ class FolderReader:
 
     def _with_unannotated(self, found: Sequence[WrittenImage]) -> list[WrittenImage]:
         """Add the images without an annotation, or report them, as the parameter has it."""
-        rule = self._section.unannotated
+        rule: str = self._section.unannotated
         if rule == "auto":
-            rule = "refuse" if self.layout.kind == "voc" else "leave_out"
+            # Label Studio exports finished tasks, and writes no XML for one without a box.
+            writers = {each.writer for each in found if each.objects}
+            strict = "empty" if writers == {"Label Studio"} else "refuse"
+            rule = strict if self.layout.kind == "voc" else "leave_out"
         annotated = {each.image for each in found}
         missing = [
             WrittenImage(self.layout.relative(path), path, None)
@@ -202,6 +205,8 @@ class FolderReader:
     def _report(self, convention: Convention, writer: str, count: int) -> None:
         """Report how boxes are written, where it is not the plain case."""
         which = f"{count} boxes" + (f" of {writer}" if writer else "")
+        if convention.hint:
+            self.findings.warning("convention", "", f"{which}: {convention.hint}")
         if not convention.fits:
             name = convention.name
             message = (
@@ -271,7 +276,8 @@ class FolderReader:
             self.findings.error("box", each.place, message)
             return None
         if min(kept[2] - kept[0], kept[3] - kept[1]) < MIN_SIDE:
-            self.findings.count("box", "left out: boxes without an area in the image", each.place)
+            message = "left out: boxes without an area in the image"
+            self.findings.count("box", message, each.place, "warning")
             return None
         if beyond > 0 and kept != box:
             limit = "beyond the border" if beyond > BORDER_TOLERANCE else "within a pixel of it"

@@ -12,6 +12,7 @@ from objloc.data.check.check import check_folder
 from objloc.data.check.duplicates import fingerprint, same_bytes, same_to_the_eye
 from objloc.data.sample import VOC_CATEGORIES
 from objloc.errors import ObjlocError
+from objloc.params import Dataset
 from tests.helpers.check_reports import about, report_of, rewrite_boxes
 from tests.helpers.devkits import make_devkit
 from tests.helpers.own_data import CATEGORIES, change_json, make_coco, turned
@@ -43,7 +44,7 @@ def test_coco_is_recognised(tmp_path: Path) -> None:
     assert report.passed
     assert report.image_sets == {"test": 8, "train": 8, "val": 8}
     assert report.convention is not None
-    assert (report.convention.name, report.convention.fits) == ("xywh", True)
+    assert (report.convention.name, report.convention.fits) == ("corner_size", True)
     assert "3 images are annotated without an object" in [each.message for each in report.findings]
 
 
@@ -97,21 +98,12 @@ def damage_size(folder: Path) -> None:
     path.write_text(path.read_text().replace("<width>96", "<width>960"))
 
 
-def damage_no_size(folder: Path) -> None:
-    path = folder / "000003.xml"
-    path.write_text(re.sub("<size>.*</size>", "", path.read_text()))
-
-
 def damage_swapped(folder: Path) -> None:
     rewrite_boxes(folder, lambda a, b, c, d, _w, _h: (c, d, a, b), "000003.xml")
 
 
 def damage_outside(folder: Path) -> None:
     rewrite_boxes(folder, lambda a, b, c, d, w, _h: (a, b, w + 30, d), "000003.xml")  # noqa: ARG005
-
-
-def damage_area(folder: Path) -> None:
-    rewrite_boxes(folder, lambda a, b, c, d, _w, _h: (a, b, a - 1, d), "000003.xml")  # noqa: ARG005
 
 
 def damage_category(folder: Path) -> None:
@@ -123,9 +115,9 @@ def damage_category(folder: Path) -> None:
     ("damage", "kind", "file", "message"),
     [
         (damage_missing, "missing", "000003.jpg", "expected an annotation; found none"),
-        (damage_missing_image, "missing", "000003.xml", "expected an image; found none"),
-        (damage_empty_image, "empty", "000003.jpg", "expected an image; found an empty file"),
-        (damage_empty_xml, "empty", "000003.xml", "expected an annotation; found an empty file"),
+        (damage_missing_image, "missing", "000003.xml", "expected an image of the same name; found none"),
+        (damage_empty_image, "corrupt", "000003.jpg", "expected an image; found an empty file"),
+        (damage_empty_xml, "corrupt", "000003.xml", "expected an annotation; found an empty file"),
         (damage_text, "corrupt", "000003.jpg", "expected an image (JPEG, PNG"),
         (damage_half, "corrupt", "000003.jpg", "the image is damaged"),
         (damage_xml, "corrupt", "000003.xml", "expected well-formed XML"),
@@ -134,14 +126,12 @@ def damage_category(folder: Path) -> None:
             damage_number,
             "annotation",
             "000003.xml",
-            "expected a box of four numbers; found ['",
+            "expected <xmin> to be a number; found 'left'",
         ),
         (damage_name, "annotation", "000003.xml", "expected a category; found no <name>"),
         (damage_size, "size", "000003.xml", "expected the image's size, 96 x 72; found 960 x 72"),
-        (damage_no_size, "size", "000003.xml", "expected the image's size, 96 x 72; found none"),
         (damage_swapped, "box", "000003.xml", "the far corner comes first (swapped?)"),
         (damage_outside, "box", "000003.xml", "reaches beyond the image of 96 x 72"),
-        (damage_area, "box", "000003.xml", "no area"),
         (damage_category, "category", "000003.xml", "category 'rob/ot': expected letters"),
     ],
 )
@@ -155,18 +145,6 @@ def test_damage_is_reported_by_file(
     assert {each.kind for each in wrong} == {kind}
     assert all(each.place.startswith(file) for each in wrong)
     assert any(message in each.message for each in wrong)
-
-
-def test_what_the_check_passes_is_what_the_download_stage_takes(folder: Path) -> None:
-    # Both read the same files: a folder in order must not be refused later.
-    from objloc.data.own.convert import write_own_devkit  # noqa: PLC0415
-
-    assert report_of(folder).passed
-    write_own_devkit(folder, folder.parent / "out")
-    damage_outside(folder)
-    assert not report_of(folder).passed
-    with pytest.raises(ObjlocError, match=r"000003.xml"):
-        write_own_devkit(folder, folder.parent / "out2")
 
 
 def test_a_cameras_orientation_is_reported(folder: Path) -> None:
@@ -237,9 +215,12 @@ def test_lists_are_held_against_the_images(tmp_path: Path) -> None:
     (main / "none.txt").write_text("\n")
     report = report_of(folder)
     findings = {(each.kind, each.message) for each in report.of("error")}
-    assert ("missing", "lists 1 images that are not there: nowhere") in findings
-    assert ("sets", "lists twice: 000001") in findings
-    assert ("empty", "expected image ids; found none") in findings
+    assert (
+        "missing",
+        "expected names of images, one a line; found 1 lines that name none: nowhere",
+    ) in findings
+    assert ("sets", "lists twice: 000001.jpg") in findings
+    assert ("empty", "an empty list") in {(each.kind, each.message) for each in report.findings}
     shared = [message for kind, message in findings if kind == "duplicate"]
     assert shared == ["image sets train and val share 1 images, "
                       "VOC2007/JPEGImages/000001.jpg first"]  # fmt: skip
@@ -268,11 +249,12 @@ def test_broken_coco_is_reported_by_entry(tmp_path: Path) -> None:
         f"{each.severity} {each.kind} {each.place} {each.message}" for each in report.findings
     ]
     wanted = (
-        "error missing train/_annotations.coco.json expected the image '000001.jpg'; found none",
-        "error annotation valid/_annotations.coco.json _annotations.coco.json: annotation 0: "
-        "expected a known category_id; found 99",
-        "error box _annotations.coco.json: annotation 1 ",
-        "note unused test/unlisted.png no JSON file names this image",
+        "error missing train/_annotations.coco.json: image '000001.jpg' expected one image file "
+        "of this name; found none",
+        "error annotation valid/_annotations.coco.json: annotation 0 expected a known category_id",
+        "error box valid/_annotations.coco.json: annotation 1 ",
+        "note unused  left out: images without an annotation (dataset.unannotated): "
+        "test/unlisted.png",
     )
     for line in wanted:
         assert any(each.startswith(line) for each in findings), line
@@ -291,14 +273,14 @@ def test_what_is_no_folder_of_annotated_images_is_refused(
 ) -> None:
     make(tmp_path / "pets")
     with pytest.raises(ObjlocError) as error:
-        check_folder(tmp_path / "pets")
+        check_folder(tmp_path / "pets", Dataset())
     assert message in str(error.value)
 
 
 def test_a_folder_of_archives_is_reported_as_to_be_unpacked(tmp_path: Path) -> None:
     (tmp_path / "VOCtest.tar").write_bytes(b"")
     with pytest.raises(ObjlocError, match=r"unpack the archives first"):
-        check_folder(tmp_path)
+        check_folder(tmp_path, Dataset())
 
 
 def test_fingerprints_know_an_image_again_but_not_another() -> None:
