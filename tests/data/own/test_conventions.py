@@ -138,7 +138,7 @@ def test_coco_boxes_of_another_form_are_reported_and_read_when_told(
 ) -> None:
     folder = make_coco(tmp_path / "coco", ("all",))
     path = folder / "all" / "_annotations.coco.json"
-    box = {"zero_exclusive": [50, 40, 90, 70], "centre_size": [70, 55, 40, 30]}[form]
+    box = {"zero_exclusive": [40, 30, 70, 70], "centre_size": [45, 45, 40, 40]}[form]
     same = [
         {"id": n, "image_id": n % 8, "category_id": 5, "bbox": [box[0] - n / 10, *box[1:]]}
         for n in range(9)
