@@ -44,7 +44,8 @@ TESTED_BY = {
     "objloc/data/check/sets.py": "data/check/test_check.py",
     "objloc/view/check_sheet.py": "cli/test_data.py",
     "objloc/data/own/coco.py": "data/own/test_convert.py",
-    "objloc/data/own/layout.py": "data/own/test_convert.py",
+    # What single files are shows in layouts.
+    "objloc/data/own/kinds.py": "data/own/test_layout.py",
     "objloc/diagnosis/explanation.py": "diagnosis/test_analysis.py",
     # Parts of one environment.
     "objloc/gym/observation.py": "gym/test_environment.py",

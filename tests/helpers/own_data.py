@@ -84,3 +84,20 @@ def turned(path: Path, orientation: int) -> None:
         stream = io.BytesIO()
         image.save(stream, "JPEG", quality=95, exif=exif)
     path.write_bytes(stream.getvalue())
+
+
+def draw_blanks(folder: Path, *names: str) -> list[Path]:
+    """Draw a plain image of 100 x 80 pixels for each name."""
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (100, 80), "grey").save(path)
+    return paths
+
+
+def write_texts(folder: Path, texts: dict[str, str]) -> None:
+    """Write a text file for each name."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")

@@ -72,8 +72,8 @@ def xml_kind(path: Path) -> str:
     first image or track.
 
     Returns:
-        ``voc``, ``cvat``, a key of ``FOREIGN``, ``damaged`` (it can't be read, or
-        not as XML), or ``other``.
+        ``voc``, ``cvat``, a key of ``FOREIGN``, ``damaged`` (it can't be read, or not
+        as XML, or its beginning has no root), or ``other``.
     """
     parser, root, depth, read = parser_events("start", "end"), None, 0, 0
     try:
@@ -90,9 +90,8 @@ def xml_kind(path: Path) -> str:
                     elif event == "start" and depth == 2 and element.tag in ("image", "track"):
                         return "cvat" if element.tag == "image" else "CVAT for video"
                 if read > (_MAX_BEFORE_ROOT if root is None else _MAX_BEFORE_IMAGES):
-                    break
-            if root is None:
-                parser.close()
+                    return "damaged" if root is None else "other"
+        parser.close()
     except (OSError, etree.XMLSyntaxError):
         return "damaged"
     return "other"
