@@ -84,7 +84,7 @@ def _image(
         what = f"several: {several}" if several else "none"
         findings.error("missing", place, f"expected one image file; found {what}")
     elif match.note:
-        findings.count("name", f"names of images are not as in the folder: {match.note}", place)
+        findings.count("name", match.note, place)
     objects = []
     for number, shape in enumerate(element.iterchildren(*_SHAPES), start=1):
         try:
@@ -92,9 +92,10 @@ def _image(
                 objects.append(found)
         except ObjlocError as error:
             findings.damage("annotation", f"{place}: object {number}", error)
-    stated = [Path(element.get("subset", "")), Path(name).parent, Path(file).with_suffix("")]
-    if match.image:
-        stated.insert(1, match.image.relative_to(index.folder).parent)
+    stated = [Path(element.get("subset", "")), Path(file).with_suffix("")]
+    stated.append(
+        match.image.relative_to(index.folder).parent if match.image else Path(name).parent
+    )
     return WrittenImage(
         place,
         match.image,

@@ -63,8 +63,7 @@ def _image_of(
             message = "image files are not called as `imagePath` has it, but as the JSON file"
             findings.count("name", message, place)
     elif match.note:
-        message = f"names of images are not as in the folder: {match.note}"
-        findings.count("name", message, place)
+        findings.count("name", match.note, place)
     if match.image is None:
         what = f"{len(match.fits)} that fit" if match.fits else "none (imageData is not read)"
         findings.error("missing", place, f"expected the image '{name}'; found {what}")
