@@ -17,6 +17,8 @@ MAX_XML = 2**30
 _SHAPES = ("box", "polygon", "ellipse", "mask", "polyline", "points", "cuboid", "skeleton", "tag")
 _YES = ("true", "1", "yes")
 
+Point = tuple[float, float]
+
 
 def read_cvat(layout: Layout, findings: Findings) -> list[WrittenImage]:
     """Read every image of every XML file.
@@ -116,6 +118,7 @@ def _object(shape: etree._Element, place: str, findings: Findings) -> WrittenObj
     """The object of a shape; None if shapes of its kind are left out."""
     category = shape.get("label", "").strip()
     kind = shape.tag
+    names: tuple[str, ...]
     if not category:
         raise ObjlocError(f"{place}: expected a label; found none")
     rotation = _number(shape, "rotation", place, "0")
@@ -127,7 +130,8 @@ def _object(shape: etree._Element, place: str, findings: Findings) -> WrittenObj
             box = _turned(box, rotation) if rotation else box
         case "ellipse":
             names = ("cx", "cy", "rx", "ry")
-            box = _around_ellipse(*(_number(shape, name, place) for name in names), rotation)
+            x, y, rx, ry = (_number(shape, name, place) for name in names)
+            box = _around_ellipse((x, y), (rx, ry), rotation)
         case "polygon":
             names = ("points",)
             box = enclosing(_points(shape, place))
@@ -170,7 +174,7 @@ def _number(shape: etree._Element, name: str, place: str, default: str = "") -> 
     return number
 
 
-def _points(shape: etree._Element, place: str) -> list[tuple[float, float]]:
+def _points(shape: etree._Element, place: str) -> list[Point]:
     """Points of ``x,y;x,y``."""
     text = shape.get("points", "")
     try:
@@ -188,15 +192,19 @@ def _turned(box: Coordinates, degrees: float) -> Coordinates:
     centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     half = (abs(box[2] - box[0]) / 2, abs(box[3] - box[1]) / 2)
     cos, sin = (abs(part) for part in _direction(degrees))
-    width, height = half[0] * cos + half[1] * sin, half[0] * sin + half[1] * cos
-    return (centre[0] - width, centre[1] - height, centre[0] + width, centre[1] + height)
+    return _around(centre, (half[0] * cos + half[1] * sin, half[0] * sin + half[1] * cos))
 
 
-def _around_ellipse(x: float, y: float, rx: float, ry: float, degrees: float) -> Coordinates:
+def _around_ellipse(centre: Point, radii: Point, degrees: float) -> Coordinates:
     """Upright box around an ellipse that is turned about its centre."""
     cos, sin = _direction(degrees)
-    width, height = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
-    return (x - width, y - height, x + width, y + height)
+    width = math.hypot(radii[0] * cos, radii[1] * sin)
+    height = math.hypot(radii[0] * sin, radii[1] * cos)
+    return _around(centre, (width, height))
+
+
+def _around(centre: Point, half: Point) -> Coordinates:
+    return (centre[0] - half[0], centre[1] - half[1], centre[0] + half[0], centre[1] + half[1])
 
 
 def _direction(degrees: float) -> tuple[float, float]:

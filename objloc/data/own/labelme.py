@@ -71,10 +71,8 @@ def _image_of(
 
 
 def _size(tree: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = (tree.get(side) for side in ("imageWidth", "imageHeight"))
-    if not all(_is_number(side) and side >= 1 for side in (width, height)):
-        return None
-    return (int(width), int(height))
+    sides = [tree[each] for each in ("imageWidth", "imageHeight") if _is_number(tree.get(each))]
+    return (int(sides[0]), int(sides[1])) if len(sides) == 2 and min(sides) >= 1 else None
 
 
 def _objects(tree: Any, place: str, findings: Findings) -> tuple[WrittenObject, ...]:

@@ -246,8 +246,8 @@ def _image_sets(
             members.setdefault(name, set()).update(images)
     if not members:
         for path in layout.lists:
-            if name := set_of(Path(path.stem)):
-                members.setdefault(name, set()).update(_listed(layout, index, path, findings))
+            if by_name := set_of(Path(path.stem)):
+                members.setdefault(by_name, set()).update(_listed(layout, index, path, findings))
     stated: dict[Path, str | None] = {}
     shared = set()
     for name, images in members.items():
