@@ -38,12 +38,12 @@ TESTED_BY = {
     "objloc/cli/layers.py": "cli/test_viewing.py",
     "objloc/cli/watch.py": "cli/test_viewing.py",
     # One folder, damaged in every way, shows all that is examined.
-    "objloc/data/check/boxes.py": "data/check/test_check.py",
+    "objloc/data/check/categories.py": "data/check/test_check.py",
     "objloc/data/check/duplicates.py": "data/check/test_check.py",
     "objloc/data/check/records.py": "data/check/test_check.py",
     "objloc/data/check/sets.py": "data/check/test_check.py",
     "objloc/view/check_sheet.py": "cli/test_data.py",
-    "objloc/data/own/coco.py": "data/own/test_convert.py",
+    "objloc/data/own/coco": "data/own/test_coco.py",
     # What single files are shows in layouts.
     "objloc/data/own/kinds.py": "data/own/test_layout.py",
     "objloc/diagnosis/explanation.py": "diagnosis/test_analysis.py",

@@ -32,6 +32,7 @@ FOREIGN = {
 
 _OBJECTS = (
     ("coco", {"images", "annotations"}),
+    ("coco", {"images", "categories"}),
     ("labelme", {"shapes", "imagePath"}),
     ("Datumaro's own JSON", {"infos", "categories", "items"}),
     ("Supervisely's own JSON", {"objects", "size"}),

@@ -159,7 +159,7 @@ def has_box(entry: dict[str, Any]) -> bool:
 
 
 def without_box(entry: dict[str, Any]) -> str:
-    """What an annotation has instead of a good box, for messages."""
+    """Description of what an annotation has instead of a good box."""
     if _has_bbox(entry):
         return short(entry["bbox"])
     return "a mask and no bbox" if isinstance(entry.get("segmentation"), dict) else "none"

@@ -156,12 +156,15 @@ class CocoFile:
         for name, same in by_name.items():
             used = [each for each in same if each.used]
             if len(used) > 1:
-                ids = " and ".join(f"{each.written} ({each.used} times)" for each in used)
+                ids = [f"{each.written} ({counted(each.used, 'time')})" for each in used]
                 where = f"{self.place}: category '{name}'"
-                self.errors.add("category", where, "expected one id for each used name", ids)
-            elif len(same) > 1:
-                message = "an unused category of another's name is left out"
-                self._count("category", message, f"'{name}'")
+                expected = "expected one id for each used name"
+                self.errors.add("category", where, expected, " and ".join(ids))
+            elif used:
+                for each in same:
+                    if not each.used:
+                        message = "left out: unused categories that have a used one's name"
+                        self._count("category", message, f"'{name}' of id {each.written}")
 
     def _count(self, kind: str, message: str, where: str) -> None:
         self._findings.count(kind, message, f"{self.place}: {where}")

@@ -108,12 +108,12 @@ class _Merged:
             other, other_set = self._by[match.image]
             if file.annotated and stated and other_set and stated != other_set:
                 expected = "expected each image in one image set"
-                found = f"it in {other} ({other_set}) and {file.place} ({stated}) too"
+                found = f"it in {other} ({other_set}) and {file.place} ({stated})"
                 errors.add("sets", where, expected, found)
             others[other].append(self._unite(match.image, written, file, stated))
         for other, equal in others.items():
             message = f"{counted(len(equal), 'image')} in {other} too: " + (
-                f"the boxes of both count, {sum(equal)} equal ones once"
+                f"the boxes of both count, {counted(sum(equal), 'equal one')} once"
                 if file.annotated
                 else "this file has no boxes"
             )
