@@ -24,8 +24,8 @@ def main(
     """
     from rich.console import Console
 
-    from objloc.data.devkit import open_devkit
     from objloc.data.shards import write_shards
+    from objloc.data.voc.devkit import open_devkit
     from objloc.params import load_params
     from objloc.view.shard_summary import summary_of
 

@@ -10,8 +10,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import stages._command  # noqa: F401
 from objloc import params
-from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
+from objloc.data.voc.devkit import open_devkit
 from tests.helpers.devkits import make_devkit
 from tests.helpers.shared import made_once
 from tests.helpers.warm import warm_python

@@ -22,8 +22,8 @@ from benchmarks.published import (
 )
 from benchmarks.running import run_stages
 from benchmarks.unseen import find_unseen
-from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
+from objloc.data.voc.devkit import open_devkit
 from objloc.evaluation.metrics import (
     AnswerMetrics,
     AveragePrecisions,

@@ -170,7 +170,9 @@ def _scaled_grey(image: Image.Image) -> Image.Image:
     """
     grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     low, high = float(grey.min()), float(grey.max())
-    top = next((top for top in (1.0, 255.0) if image.mode[:4] != "I;16" and 0 <= low <= high <= top), 0)
+    top = next(
+        (top for top in (1.0, 255.0) if image.mode[:4] != "I;16" and 0 <= low <= high <= top), 0
+    )
     if top:
         low, high = 0.0, top
     elif low == high:

@@ -14,7 +14,6 @@ import webdataset
 
 from objloc import params
 from objloc.box import to_voc
-from objloc.data.devkit import Devkit
 from objloc.data.sample import Sample
 from objloc.data.shard_index import (
     INDEX_FILE,
@@ -27,6 +26,7 @@ from objloc.data.shard_index import (
     write_index,
 )
 from objloc.data.splits import compose, overlaps, split
+from objloc.data.voc.devkit import Devkit
 from objloc.files import file_hash, folder_written_whole
 from objloc.progress import progress
 

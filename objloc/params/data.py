@@ -6,7 +6,6 @@ from pydantic import Field, field_validator, model_validator
 
 from objloc.params.section import Fraction, PositiveInt, Section
 
-
 Boxes = Literal[
     "auto", "voc", "labelimg", "zero_exclusive", "zero_inclusive", "one_exclusive",
     "corner_size", "centre_size", "fraction_corners", "fraction_corner_size",

@@ -8,9 +8,9 @@ from PIL import Image
 
 from objloc.data.check.check import Checked
 from objloc.data.check.records import Record
+from objloc.data.images import open_image
 from objloc.data.own.conventions import placed
 from objloc.data.own.reader import PlacedObject
-from objloc.data.images import open_image
 from objloc.data.sample import Coordinates, coordinates
 from objloc.errors import ObjlocError
 from objloc.view.canvas import AGENT, INK, TRUTH, Colour, outline

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from objloc.data.annotation import read_annotation
+from objloc.data.voc.annotation import read_annotation
 from objloc.search.localiser import Localiser
 from tests.helpers.commands import run_objloc
 from tests.helpers.runs import make_run

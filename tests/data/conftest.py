@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from objloc import params
-from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
+from objloc.data.voc.devkit import open_devkit
 from tests.helpers.devkits import make_devkit
 
 IMAGES = {"train": 7, "val": 3, "test": 4}

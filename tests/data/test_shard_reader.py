@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from objloc.data.devkit import open_devkit
 from objloc.data.sample import Part, Sample, VocObject
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import decode_sample, read_samples
 from objloc.data.shards import encode_annotation
+from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 from tests.helpers.shards import change_index
 

@@ -9,10 +9,10 @@ import pytest
 import webdataset
 
 from objloc import params
-from objloc.data.devkit import open_devkit
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.shards import write_shards
+from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import (
     annotation_xml,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from objloc import params
-from objloc.data.devkit import open_devkit
 from objloc.data.shard_reader import read_samples
 from objloc.data.shards import write_shards
 from objloc.data.splits import compose, overlaps, seeded_split, split
+from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import make_devkit
 

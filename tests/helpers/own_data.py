@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from objloc.data.devkit import open_devkit
+from objloc.data.voc.devkit import open_devkit
 from tests.helpers.devkits import make_devkit
 
 CATEGORIES = ("robot", "traffic light")

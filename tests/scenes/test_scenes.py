@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from objloc.data.devkit import open_devkit
 from objloc.data.sample import VOC_CATEGORIES, Sample
+from objloc.data.voc.devkit import open_devkit
 from objloc.scenes import draw_devkit
 from objloc.scenes.compose import DRAWERS, Scene
 from objloc.scenes.write import scene

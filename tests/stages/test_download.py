@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from objloc.data import datasets
-from objloc.data.devkit import open_devkit
 from objloc.data.download import CHUNK, Patience
+from objloc.data.voc.devkit import open_devkit
 from tests.helpers.commands import Result, run_stage, write_params
 from tests.helpers.devkits import make_devkit, pack_devkit
 from tests.helpers.servers import Files, serving, unused_address

@@ -11,9 +11,9 @@ import pytest
 from mlflow import MlflowClient
 
 from objloc import params
-from objloc.data.devkit import open_devkit
 from objloc.data.shard_index import read_index
 from objloc.data.shards import write_shards
+from objloc.data.voc.devkit import open_devkit
 from objloc.evaluation.episodes import COLUMNS
 from tests.evaluation.test_average_precision import Claim, Truth, slow_iou, slow_reference
 from tests.helpers.commands import run_stage, write_params

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from objloc.data.annotation import read_annotation
 from objloc.data.sample import Coordinates
+from objloc.data.voc.annotation import read_annotation
 from objloc.search.result import Found, Result
 from objloc.search.trajectory import Step, Trajectory
 from objloc.view.prediction import drawn, files_of, to_xml

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from objloc.data.devkit import open_devkit
 from objloc.data.photograph import Photograph
 from objloc.data.sample import Sample, VocObject
 from objloc.data.shard_reader import read_samples
+from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 from objloc.params import Animate
 from objloc.search.localiser import Localiser

@@ -136,7 +136,9 @@ def words_of(name: str) -> str:
     return (_FORMS.get(name) or _UNREADABLE[name]).words
 
 
-def decide(kind: Kind, asked: params.Boxes, boxes: Numbers, sizes: Numbers, writer: str) -> Convention:
+def decide(
+    kind: Kind, asked: params.Boxes, boxes: Numbers, sizes: Numbers, writer: str
+) -> Convention:
     """Decide how boxes are written.
 
     Args:

@@ -9,11 +9,11 @@ from xml.sax.saxutils import escape
 
 from objloc import params
 from objloc.box import to_voc
-from objloc.data.annotation import CORNERS
 from objloc.data.own.names import image_ids
 from objloc.data.own.pictures import jpeg_of
 from objloc.data.own.reader import FolderReader
 from objloc.data.sample import Coordinates, VocObject
+from objloc.data.voc.annotation import CORNERS
 from objloc.errors import ObjlocError
 from objloc.progress import progress
 

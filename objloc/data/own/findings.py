@@ -73,6 +73,4 @@ class Findings:
         errors = [each for each in self._found if each.severity == "error"]
         if errors:
             others = f"; {len(errors) - 1} more errors" if len(errors) > 1 else ""
-            raise ObjlocError(
-                f"{errors[0].place or folder}: {errors[0].message} ({hint}{others})"
-            )
+            raise ObjlocError(f"{errors[0].place or folder}: {errors[0].message} ({hint}{others})")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from objloc import params
-from objloc.data.annotation import BORDER_TOLERANCE, CATEGORY_NAME
 from objloc.data.own.coco.read import read_coco
 from objloc.data.own.conventions import Convention, decide, placed, words_of
 from objloc.data.own.cvat import read_cvat
@@ -20,6 +19,7 @@ from objloc.data.own.voc import Sets, read_voc
 from objloc.data.own.written import WrittenImage, WrittenObject
 from objloc.data.own.yolo import read_yolo
 from objloc.data.sample import Coordinates, VocObject, coordinates
+from objloc.data.voc.annotation import BORDER_TOLERANCE, CATEGORY_NAME
 from objloc.errors import ObjlocError
 
 MIN_SIDE = 0.001
@@ -170,9 +170,7 @@ class FolderReader:
         if None in names:
             named = sum(names.values()) - names[None]
             if named:
-                message = (
-                    f"names tell the image set of {named} of {len(self.images)} images: none is used"
-                )
+                message = f"names tell the image set of {named} of {len(self.images)} images: none is used"
                 self.findings.warning("sets", "", message)
             return {}
         if len(names) < 2:
@@ -209,9 +207,8 @@ class FolderReader:
             self.findings.warning("convention", "", f"{which}: {convention.hint}")
         if not convention.fits:
             name = convention.name
-            message = (
-                f"{which}: found {convention.words}: {convention.evidence}"
-                + ("" if name in ("far_first", "y_first") else f" (dataset.boxes={name} reads it)")
+            message = f"{which}: found {convention.words}: {convention.evidence}" + (
+                "" if name in ("far_first", "y_first") else f" (dataset.boxes={name} reads it)"
             )
             self.findings.error("convention", "", message)
         elif not convention.certain:
@@ -231,7 +228,9 @@ class FolderReader:
         turned = picture.upright_size != picture.size
         if image.size is None:
             if turned:
-                message = "the camera was turned and no size is declared: the picture is set upright"
+                message = (
+                    "the camera was turned and no size is declared: the picture is set upright"
+                )
                 self.findings.warning("orientation", image.place, message)
         elif image.size == picture.size:
             if turned:

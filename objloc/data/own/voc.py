@@ -7,7 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from lxml import etree
 
-from objloc.data.annotation import (
+from objloc.data.own.findings import Findings
+from objloc.data.own.layout import Layout, set_of
+from objloc.data.own.writers import writer_of
+from objloc.data.own.written import WrittenImage, WrittenObject
+from objloc.data.sample import Part
+from objloc.data.voc.annotation import (
     CORNERS,
     parse_annotation,
     read_category,
@@ -17,12 +22,7 @@ from objloc.data.annotation import (
     text_of,
     whole_pixels,
 )
-from objloc.data.lists import ImageList, image_sets, lists_of, read_list
-from objloc.data.own.findings import Findings
-from objloc.data.own.layout import Layout, set_of
-from objloc.data.own.writers import writer_of
-from objloc.data.own.written import WrittenImage, WrittenObject
-from objloc.data.sample import Part
+from objloc.data.voc.lists import ImageList, image_sets, lists_of, read_list
 from objloc.errors import ObjlocError
 from objloc.wording import abridged
 

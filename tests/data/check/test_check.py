@@ -115,7 +115,12 @@ def damage_category(folder: Path) -> None:
     ("damage", "kind", "file", "message"),
     [
         (damage_missing, "missing", "000003.jpg", "expected an annotation; found none"),
-        (damage_missing_image, "missing", "000003.xml", "expected an image of the same name; found none"),
+        (
+            damage_missing_image,
+            "missing",
+            "000003.xml",
+            "expected an image of the same name; found none",
+        ),
         (damage_empty_image, "corrupt", "000003.jpg", "expected an image; found an empty file"),
         (damage_empty_xml, "corrupt", "000003.xml", "expected an annotation; found an empty file"),
         (damage_text, "corrupt", "000003.jpg", "expected an image (JPEG, PNG"),

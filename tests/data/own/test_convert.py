@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from objloc.data.datasets import gather
-from objloc.data.devkit import open_devkit
 from objloc.data.shards import write_shards
+from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 from objloc.params import Dataset, Shard
 from tests.helpers.devkits import make_devkit

@@ -1,6 +1,6 @@
 import pytest
 
-from objloc.data.lists import ImageList, image_sets, read_list
+from objloc.data.voc.lists import ImageList, image_sets, read_list
 
 NAMES = {"a", "b c", "d (1)", "e 1"}
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from objloc.data import devkit as devkit_module
-from objloc.data.devkit import Devkit, open_devkit
 from objloc.data.sample import Sample, VocObject
 from objloc.data.source import FetchedArchive, Source, write_source
+from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import (
     annotation_xml,

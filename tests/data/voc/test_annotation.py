@@ -1,7 +1,7 @@
 import pytest
 
-from objloc.data.annotation import Annotation, read_annotation
 from objloc.data.sample import Part, VocObject
+from objloc.data.voc.annotation import Annotation, read_annotation
 from objloc.errors import ObjlocError
 
 FULL = """<annotation>

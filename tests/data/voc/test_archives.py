@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from objloc.data.archives import SIZE_LIMITS, Scratch, archives_in, list_archive, list_folder
+from objloc.data.voc.archives import SIZE_LIMITS, Scratch, archives_in, list_archive, list_folder
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import make_devkit, pack_devkit
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from objloc.data.annotation import read_annotation
-from objloc.data.archives import DevkitFile, Scratch, archives_in, list_archive, list_folder
-from objloc.data.lists import ImageList, image_sets, read_list
 from objloc.data.sample import Sample
 from objloc.data.source import read_source
+from objloc.data.voc.annotation import read_annotation
+from objloc.data.voc.archives import DevkitFile, Scratch, archives_in, list_archive, list_folder
+from objloc.data.voc.lists import ImageList, image_sets, read_list
 from objloc.errors import ObjlocError
 
 MAX_PIXELS = 50_000_000
@@ -172,7 +172,9 @@ def _read_lists(
     lists: Mapping[str, list[DevkitFile]], annotations: Mapping[str, DevkitFile]
 ) -> dict[str, tuple[str, ...]]:
     """Read the image sets, each united over archives and years, ids in order."""
-    read = {name: [_read_list(each, annotations) for each in files] for name, files in lists.items()}
+    read = {
+        name: [_read_list(each, annotations) for each in files] for name, files in lists.items()
+    }
     united = {
         name: ImageList(
             tuple(image_id for each in found for image_id in each.images),

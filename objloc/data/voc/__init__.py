@@ -1,0 +1,1 @@
+"""Read a devkit in Pascal VOC's layout: archives, annotations and image sets."""
