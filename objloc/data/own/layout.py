@@ -140,28 +140,26 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _of_devkits(folder: Path, files: Sequence[Path]) -> tuple[list[Path], list[Finding]]:
     """Leave out what is not part of a devkit, if there is one."""
+    folders = {path.parent for path in files}
     devkits = {
-        parent.parent
-        for path in files
-        for parent in path.parents
-        if parent.name == "JPEGImages" and parent != folder and parent.is_relative_to(folder)
+        above.parent
+        for each in folders
+        for above in (each, *each.parents)
+        if above.name == "JPEGImages" and above != folder and above.is_relative_to(folder)
     }
 
-    def is_part(path: Path, names: Iterable[str]) -> bool:
-        return any(path.is_relative_to(devkit / name) for devkit in devkits for name in names)
+    def below(*names: str) -> set[Path]:
+        roots = [devkit / name for devkit in devkits for name in names]
+        return {each for each in folders if any(map(each.is_relative_to, roots))}
 
-    parts = [path for path in files if is_part(path, ("Annotations", "JPEGImages"))]
-    if any(path.suffix.lower() == ".xml" for path in parts):
-        names: tuple[str, ...] = ("Annotations", "JPEGImages", "ImageSets/Main")
-        kept = [path for path in files if is_part(path, names)]
+    parts, images = below("Annotations", "JPEGImages"), below("JPEGImages")
+    if any(path.suffix.lower() == ".xml" and path.parent in parts for path in files):
+        parts |= below("ImageSets/Main")
+        kept = [path for path in files if path.parent in parts]
         why = "no part of a devkit with boxes"
     else:
-        names = ("JPEGImages",)
-        kept = [
-            path
-            for path in files
-            if path.suffix.lower() not in ENDINGS or is_part(path, names) or not is_part(path, [""])
-        ]
+        others = below(".") - images
+        kept = [p for p in files if p.parent not in others or p.suffix.lower() not in ENDINGS]
         why = "images of a devkit outside JPEGImages"
     dropped = sorted(
         {
