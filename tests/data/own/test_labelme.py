@@ -52,7 +52,7 @@ def test_a_rectangle_of_two_or_four_corners_in_any_order_is_a_box(
     assert image.objects is not None
     (found,) = image.objects
     assert (found.place, found.category) == ("a.json: shape 1", "mug")
-    assert found.box == (10, 20.5, 50, 60)
+    assert list(found.box) == [10, 20.5, 50, 60]
     assert found.text == f"({', '.join(str(number) for point in points for number in point)})"
     assert not found.difficult
 
