@@ -170,9 +170,8 @@ def _scaled_grey(image: Image.Image) -> Image.Image:
     """
     grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     low, high = float(grey.min()), float(grey.max())
-    top = next(
-        (top for top in (1.0, 255.0) if image.mode[:4] != "I;16" and 0 <= low <= high <= top), 0
-    )
+    known = () if image.mode.startswith("I;16") else (1.0, 255.0)
+    top = next((top for top in known if low >= 0 and high <= top), None)
     if top:
         low, high = 0.0, top
     elif low == high:

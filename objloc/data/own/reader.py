@@ -170,7 +170,10 @@ class FolderReader:
         if None in names:
             named = sum(names.values()) - names[None]
             if named:
-                message = f"names tell the image set of {named} of {len(self.images)} images: none is used"
+                message = (
+                    f"names tell the image set of {named} of {len(self.images)} images: "
+                    "none is used"
+                )
                 self.findings.warning("sets", "", message)
             return {}
         if len(names) < 2:

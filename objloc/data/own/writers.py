@@ -12,7 +12,8 @@ Form = str
 
 
 def _database(root: etree._Element) -> str | None:
-    return root.findtext("source/database")
+    database: str | None = root.findtext("source/database")
+    return database
 
 
 def _first_numbers(root: etree._Element) -> str:

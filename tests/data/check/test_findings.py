@@ -1,6 +1,8 @@
 import json
 
-from objloc.data.check.findings import Convention, Finding, Report
+from objloc.data.check.findings import Report
+from objloc.data.own.conventions import Convention
+from objloc.data.own.findings import Finding
 
 NOTE = Finding("note", "orientation", "a.jpg", "a camera's orientation")
 ERROR = Finding("error", "missing", "b.xml", "expected an image; found none")

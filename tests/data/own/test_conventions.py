@@ -125,7 +125,7 @@ def test_another_form_is_believed_if_most_boxes_fail_in_their_own(
     failing: int, fits: bool, hint: bool
 ) -> None:
     # Corner and size, of which some make sense as corners too.
-    boxes = [(50, 40, 30 + n, 20) for n in range(failing)]
+    boxes: list[tuple[float, ...]] = [(50, 40, 30 + n, 20) for n in range(failing)]
     boxes += [(10, 8, 60 + n, 50) for n in range(20 - failing)]
     found = decided(boxes)
     assert (found.fits, bool(found.hint)) == (fits, hint)

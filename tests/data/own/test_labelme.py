@@ -46,7 +46,7 @@ def test_a_rectangle_of_two_or_four_corners_in_any_order_is_a_box(
     points: list[list[float]], tmp_path: Path
 ) -> None:
     (image,), findings = read(tmp_path, a=tree(shape(points)))
-    assert not findings
+    assert list(findings) == []
     assert (image.place, image.image, image.size) == ("a.json", tmp_path / "a.jpg", (100, 80))
     assert image.image_set is None
     assert image.objects is not None

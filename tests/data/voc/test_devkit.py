@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from objloc.data import devkit as devkit_module
+from objloc.data.voc import devkit as devkit_module
 from objloc.data.sample import Sample, VocObject
 from objloc.data.source import FetchedArchive, Source, write_source
 from objloc.data.voc.devkit import Devkit, open_devkit
