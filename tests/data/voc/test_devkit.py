@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from objloc.data.voc import devkit as devkit_module
 from objloc.data.sample import Sample, VocObject
 from objloc.data.source import FetchedArchive, Source, write_source
+from objloc.data.voc import devkit as devkit_module
 from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import (
