@@ -76,7 +76,7 @@ def _both_readings(checked: Checked, readable: Sequence[Record]) -> list[Tile]:
     """A tile with a corner of one box as VOC has it and in the other reading; none if it is plain.
 
     The other reading is the one that was chosen instead of VOC's, or corners from zero where
-    nothing tells.
+    nothing shows it.
     """
     convention = checked.report.convention
     if checked.report.layout != "voc" or convention is None or not convention.fits:

@@ -200,7 +200,7 @@ def _first_pixel(boxes: Numbers, sizes: Numbers, writer: str) -> Convention:
     words = words_of("voc")
     if ones and at_side:
         return Convention("voc", True, words, evidence)
-    return Convention("voc", True, f"{words}; nothing tells", evidence, certain=False)
+    return Convention("voc", True, f"{words}; nothing shows it", evidence, certain=False)
 
 
 def _valid(name: str, boxes: Numbers, sizes: Numbers) -> NDArray[np.bool_]:

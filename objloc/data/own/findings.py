@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from objloc.errors import ObjlocError
-from objloc.wording import abridged
+from objloc.wording import abridged, counted
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -72,5 +72,6 @@ class Findings:
         """
         errors = [each for each in self._found if each.severity == "error"]
         if errors:
-            others = f"; {len(errors) - 1} more errors" if len(errors) > 1 else ""
+            more = counted(len(errors) - 1, "more error")
+            others = f"; {more}" if len(errors) > 1 else ""
             raise ObjlocError(f"{errors[0].place or folder}: {errors[0].message} ({hint}{others})")

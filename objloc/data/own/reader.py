@@ -217,7 +217,7 @@ class FolderReader:
         elif not convention.certain:
             other = words_of("zero_exclusive")
             message = (
-                f"{which}: nothing tells whether they count from one or zero, so they are read as "
+                f"{which}: nothing shows whether they count from one or zero, so they are read as "
                 f"VOC's; if they are {other}: dataset.boxes=zero_exclusive"
             )
             self.findings.note("convention", "", message)
