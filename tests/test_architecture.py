@@ -44,6 +44,8 @@ TESTED_BY = {
     "objloc/data/check/sets.py": "data/check/test_check.py",
     "objloc/view/check_sheet.py": "cli/test_data.py",
     "objloc/data/own/coco": "data/own/test_coco.py",
+    # A type that all readers return.
+    "objloc/data/own/written.py": "data/own/test_voc.py",
     # What single files are shows in layouts.
     "objloc/data/own/kinds.py": "data/own/test_layout.py",
     "objloc/diagnosis/explanation.py": "diagnosis/test_analysis.py",

@@ -32,7 +32,8 @@ def messages(findings: Findings) -> list[str]:
 
 def test_an_object_is_kept_as_it_is_written(tmp_path: Path) -> None:
     draw_blanks(tmp_path, "a.jpg")
-    part = "<part><name>ear</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></part>"
+    box = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>"
+    part = f"<part><name>ear</name>{box}</part>"
     write_texts(tmp_path, {"a.xml": xml(f"<difficult>True</difficult><pose>Left</pose>{part}")})
     (image,), _, findings = read(tmp_path)
     assert list(findings) == []
