@@ -11,7 +11,7 @@
 # Seen on 27 November 2026 (Python 3.11), xmin ymin xmax ymax:
 #     coco2voc: -10 5 30 35
 #     coco2voc, center=False: 10 20 50 50
-#     and back by voc2coco: [30.0, 35.0, 40, 30]
+#     and back by voc2coco: [30, 35, 40, 30]
 set -euo pipefail
 
 folder=$(mktemp -d)
