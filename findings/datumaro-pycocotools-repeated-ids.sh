@@ -2,9 +2,9 @@
 # datumaro 1.13.12 turns Pascal VOC into COCO files on which pycocotools 2.0.11 misjudges.
 #
 # Read from Pascal VOC, objects are numbered afresh in each picture. The writer of COCO takes these
-# numbers as annotation ids and numbers only the objects that have none (0), so ids repeat across the
-# file as soon as pictures hold several objects. pycocotools keeps annotations by id: of two of one
-# id the later stands for both, its truth is no longer that of the file, and it says nothing.
+# numbers as annotation ids and numbers only the objects that have none (0), so ids repeat across
+# the file as soon as pictures hold several objects. pycocotools keeps annotations by id: of two of
+# one id the later stands for both, its truth is no longer that of the file, and it says nothing.
 #
 # Three pictures with two objects each, each found without error.
 #
@@ -20,11 +20,16 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install -q datumaro==1.13.12 pycocotools==2.0.11 pillow==12.3.0
 cd "$folder"
 
-cat > convert.py <<'PYTHON'
+venv/bin/python -W ignore - <<'PYTHON'
+import contextlib
+import io
+import json
 from pathlib import Path
 
 import datumaro
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
     Path("voc", folder).mkdir(parents=True)
@@ -41,14 +46,6 @@ for name in "abc":
     )
 Path("voc/ImageSets/Main/train.txt").write_text("a\nb\nc\n")
 datumaro.Dataset.import_from("voc", "voc_detection").export("coco", "coco_instances")
-PYTHON
-cat > evaluate.py <<'PYTHON'
-import contextlib
-import io
-import json
-
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 
 def average_precision(dataset):
@@ -68,8 +65,7 @@ def average_precision(dataset):
     return float(evaluation.stats[1])
 
 
-with open("coco/annotations/instances_train.json") as file:
-    dataset = json.load(file)
+dataset = json.loads(Path("coco/annotations/instances_train.json").read_text())
 ids = [annotation["id"] for annotation in dataset["annotations"]]
 print(f"ids written: {ids}")
 repeated = average_precision(dataset)
@@ -83,5 +79,3 @@ assert abs(whole - 1) < 1e-9, f"expected 1 with proper ids, found {whole}"
 assert len(set(ids)) < 6, "the behaviour changed: ids no longer repeat"
 assert abs(repeated - 0.2525) < 1e-3, f"the behaviour changed: expected 0.2525, found {repeated}"
 PYTHON
-venv/bin/python -W ignore convert.py
-venv/bin/python -W ignore evaluate.py

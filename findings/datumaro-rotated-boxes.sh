@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # datumaro 1.13.12 leaves rotated boxes out of COCO, Pascal VOC and YOLO without a word.
 #
-# CVAT lets one turn a rectangle. datumaro reads it from the XML of CVAT as an annotation type of its
-# own, for which the writers of plain boxes have no case: the object is neither written as its upright
-# hull nor as a polygon, and nothing is logged. The picture then counts as one without that object,
-# so a detector is trained to call it background.
+# CVAT lets one turn a rectangle. datumaro reads it from the XML of CVAT as an annotation type of
+# its own, for which the writers of plain boxes have no case: the object is neither written as its
+# upright hull nor as a polygon, and nothing is logged. The picture then counts as one without that
+# object, so a detector is trained to call it background.
 #
 # One picture with an upright box and one turned by 30 degrees.
 #

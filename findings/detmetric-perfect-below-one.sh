@@ -16,7 +16,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q detmetric==0.2.0 numpy==2.4.6 matplotlib==3.11.2 opencv-python==5.0.0.93 tqdm==4.70.1
+"$folder/venv/bin/pip" install -q detmetric==0.2.0 numpy==2.4.6 matplotlib==3.11.2 \
+    opencv-python==5.0.0.93 tqdm==4.70.1
 cd "$folder"
 
 MPLBACKEND=Agg venv/bin/python - <<'PYTHON'

@@ -2,13 +2,13 @@
 # DVC 3.67.1 never restores a stage from the run cache if one of its outs is not cached.
 #
 # The run cache remembers what a command made of its inputs, so that going back to earlier
-# parameters costs nothing. A metric with "cache: false" is kept in it all the same. A plain out with
-# "cache: false", say a small table that is to be in Git, is not, and it takes its whole stage with
-# it: the neighbour out that is cached is made anew too. Nothing is said; hours of training are run
-# again.
+# parameters costs nothing. A metric with "cache: false" is kept in it all the same. A plain out
+# with "cache: false", say a small table that is to be in Git, is not, and it takes its whole stage
+# with it: the neighbour out that is cached is made anew too. Nothing is said; hours of training are
+# run again.
 #
-# Three stages copy a number: into a cached out; into a cached out and a metric without cache; into a
-# cached out and a plain out without cache. The number is 1, 2 and 1 again.
+# Three stages copy a number: into a cached out; into a cached out and a metric without cache; into
+# a cached out and a plain out without cache. The number is 1, 2 and 1 again.
 #
 # Seen on 27 November 2026 (Python 3.11), stages whose command ran:
 #     1: cached metric plain

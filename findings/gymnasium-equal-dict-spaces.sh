@@ -3,8 +3,8 @@
 #
 # spaces.Dict sorts its keys if it is given a dict, and keeps their order if it is given pairs or
 # keyword arguments. Equality, contains and indexing do not care for the order; flatten and
-# FlattenObservation do. Whoever rebuilds a space, say from a file or with Dict(**parts), may get one
-# that passes every check and feeds a trained network its numbers in another order.
+# FlattenObservation do. Whoever rebuilds a space, say from a file or with Dict(**parts), may get
+# one that passes every check and feeds a trained network its numbers in another order.
 #
 # One observation, a window of two numbers (0) and a box of one (2), in three spaces of one content.
 #

@@ -2,10 +2,10 @@
 # label-studio-converter 0.0.59 moves boxes on whole pixels by one in Pascal VOC.
 #
 # Label Studio keeps boxes in per cent. The export to Pascal VOC turns them into pixels in floating
-# point and cuts off the fraction, so 29 % of 100 pixels, 28.999999999999996, becomes 28. The picture
-# need not be large: with one of 100 pixels every per cent is a whole pixel, and three of the first
-# 79 places are lost. The export to COCO of the same tasks is right.
-# (label-studio-sdk 2.1.2, which carries the same converter, does so too.)
+# point and cuts off the fraction, so 29 % of 100 pixels, 28.999999999999996, becomes 28. The
+# picture need not be large: with one of 100 pixels every per cent is a whole pixel, and three of
+# the first 79 places are lost. The export to COCO of the same tasks is right. (label-studio-sdk
+# 2.1.2, which carries the same converter, does so too.)
 #
 # 79 tasks: a box of 20 x 20 pixels that begins at x = 1, 2, ... 79.
 #

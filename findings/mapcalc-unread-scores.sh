@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # mapcalc 0.2.2 asks for scores and never reads them.
 #
-# calculate_map checks that boxes, labels and scores are of one length, and then takes the detections
-# in the order of the list. Average precision is the measure of a ranking, so the figure is that of
-# the order in which the detections happen to lie: usually image by image.
+# calculate_map checks that boxes, labels and scores are of one length, and then takes the
+# detections in the order of the list. Average precision is the measure of a ranking, so the figure
+# is that of the order in which the detections happen to lie: usually image by image.
 #
-# One object, one detection of it and one elsewhere. Average precision by hand: 1 where the right one
-# has the higher score, 1/2 where the wrong one has.
+# One object, one detection of it and one elsewhere. Average precision by hand: 1 where the right
+# one has the higher score, 1/2 where the wrong one has.
 #
 # Seen on 27 November 2026 (Python 3.11):
 #     right one first in the list, scores .9 and .1: 1.0

@@ -17,7 +17,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q mean-average-precision==2024.1.5.0 pycocotools==2.0.11 numpy==2.4.6 pandas==3.1.1
+"$folder/venv/bin/pip" install -q mean-average-precision==2024.1.5.0 pycocotools==2.0.11 \
+    numpy==2.4.6 pandas==3.1.1
 cd "$folder"
 
 venv/bin/python - <<'PYTHON'

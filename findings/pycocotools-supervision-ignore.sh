@@ -17,7 +17,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q pycocotools==2.0.11 supervision==0.31.2 opencv-python==5.0.0.93 numpy==2.4.6
+"$folder/venv/bin/pip" install -q pycocotools==2.0.11 supervision==0.31.2 \
+    opencv-python==5.0.0.93 numpy==2.4.6
 cd "$folder"
 
 venv/bin/python - <<'PYTHON'

@@ -19,7 +19,7 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install -q pylabel==0.1.55 pandas==2.3.3 numpy==2.4.6 pillow==12.3.0
 cd "$folder"
 
-venv/bin/python -W ignore - 2> /dev/null <<'PYTHON'
+venv/bin/python -W ignore - 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
 import json
 from pathlib import Path
 
@@ -45,8 +45,6 @@ written = json.loads(Path("out.json").read_text())
 for word, content in (("read", dataset), ("written", written)):
     pairs = [(a["image_id"], a["id"]) for a in content["annotations"]]
     print(f"{word}: {str(pairs)[1:-1]}")
-if len(written["images"]) != 3:
-    raise SystemExit(f"expected 3 pictures, found {len(written['images'])}")
-if [image for image, _ in pairs] != [1, 1, 3]:
-    raise SystemExit("the behaviour changed: the first picture no longer has two boxes")
+assert len(written["images"]) == 3, f"expected 3 pictures, found {len(written['images'])}"
+assert [image for image, _ in pairs] == [1, 1, 3], f"the behaviour changed: found {pairs}"
 PYTHON

@@ -2,11 +2,12 @@
 # supervision 0.31.2 and pycocotools 2.0.11 do not agree on the box of a mask, nor the mask of a
 # polygon.
 #
-# In pycocotools, limits are places between pixels; supervision takes the boxes and polygons of masks
-# through the pixels. So a mask of 40 x 40 pixels has a box of 39 x 39 in supervision, where other
-# boxes of the same program are half-open, and the box of a small object loses much of its area: that
-# of one pixel has none. A mask exported as COCO loses a row and a column once pycocotools draws its
-# polygon. supervision reads its own file right, so a round trip does not show it.
+# In pycocotools, limits are places between pixels; supervision takes the boxes and polygons of
+# masks through the pixels. So a mask of 40 x 40 pixels has a box of 39 x 39 in supervision, where
+# other boxes of the same program are half-open, and the box of a small object loses much of its
+# area: that of one pixel has none. A mask exported as COCO loses a row and a column once
+# pycocotools draws its polygon. supervision reads its own file right, so a round trip does not show
+# it.
 #
 # A mask from 10 to 50 and from 20 to 60, upper limits excluded: 1600 pixels.
 #
@@ -20,7 +21,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q supervision==0.31.2 pycocotools==2.0.11 opencv-python==5.0.0.93 numpy==2.4.6 pillow==13.0.0
+"$folder/venv/bin/pip" install -q supervision==0.31.2 pycocotools==2.0.11 \
+    opencv-python==5.0.0.93 numpy==2.4.6 pillow==13.0.0
 cd "$folder"
 
 venv/bin/python -W ignore - <<'PYTHON'

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # webdataset 1.0.2 merges pictures whose names have dots into one sample.
 #
-# The key of a sample is the name up to the first dot. Names such as cam1.0001.jpg, which cameras and
-# exports write, have all the key "cam1"; the number becomes part of the extension, so the two files
-# of each picture do not even collide. As long as they lie side by side in the tar, the pictures of a
-# whole camera are one sample, and nothing is said.
+# The key of a sample is the name up to the first dot. Names such as cam1.0001.jpg, which cameras
+# and exports write, have all the key "cam1"; the number becomes part of the extension, so the two
+# files of each picture do not even collide. As long as they lie side by side in the tar, the
+# pictures of a whole camera are one sample, and nothing is said.
 #
 # A tar of two pictures with their labels: four files.
 #
