@@ -2,8 +2,8 @@
 # tidecv 1.0.1 needs scores above -1.
 #
 # A score ranks detections, so logits and Q-values serve as well as probabilities. tidecv looks for
-# the best detection beside each object by a maximum that begins at -1. If all scores there are
-# lower, there is no best one, and the evaluation ends in a KeyError that names neither score nor
+# the best detection beside each object by a maximum that begins at -1. If no score there is
+# higher, there is no best one, and the evaluation ends in a KeyError that names neither score nor
 # image. It does so only when a window lies near an object without matching it: whether a run passes
 # depends on its errors.
 #
