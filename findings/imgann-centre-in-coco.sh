@@ -4,7 +4,8 @@
 # In COCO a box is the left upper corner, width and height. Convertor.coco2voc and its fellows take
 # the first two for the centre unless told center=False, and voc2coco writes such files under the
 # name of COCO. Any ordinary COCO file is so converted with all boxes moved by half their size; one
-# near the border comes out with corners beyond the picture, and no message.
+# near the border comes out with corners beyond the picture, and no message. (scikit-learn is needed
+# but not declared.)
 #
 # A picture of 100 x 80 pixels and the box [10, 20, 40, 30].
 #
@@ -17,7 +18,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q ImgAnn==0.8.1 numpy==2.4.6 pandas==3.1.1 pillow==12.3.0
+"$folder/venv/bin/pip" install -q ImgAnn==0.8.1 scikit-learn==1.9.1 numpy==2.4.6 pandas==3.1.1 \
+    pillow==12.3.0
 cd "$folder"
 
 venv/bin/python - <<'PYTHON'

@@ -2,10 +2,10 @@
 # tidecv 1.0.1 needs scores above -1.
 #
 # A score ranks detections, so logits and Q-values serve as well as probabilities. tidecv looks for
-# the best detection beside each object by a maximum that begins at -1. If no score there is
-# higher, there is no best one, and the evaluation ends in a KeyError that names neither score nor
-# image. It does so only when a window lies near an object without matching it: whether a run passes
-# depends on its errors.
+# the best detection beside each object by a maximum that begins at -1. If no score there is higher,
+# there is no best one, and the evaluation ends in a KeyError that names neither score nor image. It
+# does so only when a window lies near an object without matching it: whether a run passes depends
+# on its errors.
 #
 # One object and one window, over it or on its upper part (IoU 3/8).
 #
