@@ -52,6 +52,8 @@ TESTED_BY = {
     # Parts of one environment.
     "objloc/gym/observation.py": "gym/test_environment.py",
     "objloc/gym/picture.py": "gym/test_environment.py",
+    "objloc/gym/searches.py": "gym/test_environment.py",
+    "objloc/gym/settings.py": "gym/test_environment.py",
     "objloc/gym/stores.py": "gym/test_environment.py",
     "objloc/localiser.py": "search/test_localiser.py",
     # Sections of one file.

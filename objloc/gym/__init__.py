@@ -1,8 +1,6 @@
 """The search as a Gymnasium environment; importing this registers it.
 
-``gymnasium.make("objloc.gym:objloc/Localisation-v0")`` does the import. The package
-also declares the entry point group ``gymnasium.envs``, through which Gymnasium before
-1.0 finds environments; later versions need the import.
+``gymnasium.make("objloc.gym:objloc/Localisation-v0")`` does the import.
 """
 
 from objloc.errors import ObjlocError
@@ -27,7 +25,7 @@ def register() -> None:
     gymnasium.register(
         ENVIRONMENT_ID,
         entry_point="objloc.gym.environment:LocalisationEnv",
-        vector_entry_point="objloc.gym.environment:LocalisationVectorEnv",
+        vector_entry_point="objloc.gym.vector:LocalisationVectorEnv",
     )
 
 

@@ -1,6 +1,6 @@
 """Observations of the environment as arrays for Gymnasium."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +11,11 @@ from torch import Tensor
 
 from objloc.data.image_batch import pixels_of
 from objloc.data.store import SampleStore
-from objloc.errors import ObjlocError
+from objloc.gym.settings import Settings
 from objloc.mdp.action import actions_of
 from objloc.mdp.environment import Observation
 from objloc.network.pooling import sampling_grid
-from objloc.params import Mdp
 
-Kind = Literal["dict", "box"]
 Arrays = dict[str, NDArray[Any]] | NDArray[Any]
 """An observation of the kind ``dict`` or ``box``."""
 
@@ -35,36 +33,34 @@ class Observer:
 
     Args:
         store: the images.
-        mdp: the decision process, for its number of actions.
-        kind: kind of the space.
-        window_size: S, in pixels.
-        action_history: H.
-
-    Raises:
-        ObjlocError: an invalid argument.
+        settings: the decision process, for its number of actions; kind of the space, S, H.
+        slots: number of slots.
     """
 
-    def __init__(
-        self, store: SampleStore, mdp: Mdp, kind: Kind, window_size: int, action_history: int
-    ) -> None:
-        if kind not in ("dict", "box"):
-            raise ObjlocError(f"observation: expected dict or box; found {kind!r}")
-        if window_size < 1:
-            raise ObjlocError(f"window_size: expected at least one pixel; found {window_size}")
-        if action_history < 0:
-            raise ObjlocError(f"action_history: expected 0 or more; found {action_history}")
-        self._store, self._kind, self._size = store, kind, window_size
+    def __init__(self, store: SampleStore, settings: Settings, slots: int) -> None:
+        self._store, self._kind, self._size = store, settings.observation, settings.window_size
         self._categories = len(store.categories)
-        self._history = action_history
-        self._choices = len(actions_of(mdp)) + 1
-        self.space = self._box_space() if kind == "box" else self._dict_space()
+        self._history = settings.action_history
+        self._choices = len(actions_of(settings.mdp)) + 1
+        self._held = torch.full((slots,), -1)
+        side = settings.image_size
+        self._pixels = torch.empty(slots, 3, side, side)
+        self.space = self._box_space() if self._kind == "box" else self._dict_space()
 
-    def __call__(self, observation: Observation) -> Arrays:
-        """Convert observations; B is the first dimension of each array."""
+    def __call__(self, observation: Observation, slots: Tensor) -> Arrays:
+        """Convert the observations of some slots.
+
+        Args:
+            observation: that of R slots.
+            slots: ``[R]`` int64.
+
+        Returns:
+            Arrays whose first dimension is R.
+        """
         boxes = observation.boxes[:, -1]
         fractions = (boxes / self._store.sizes[observation.image].repeat(1, 2)).clamp(0, 1).float()
         parts: dict[str, NDArray[Any]] = {
-            "window": self._windows(observation.image, fractions).numpy(),
+            "window": self._windows(observation.image, slots, fractions).numpy(),
             "box": fractions.numpy(),
             "category": observation.category.numpy(),
         }
@@ -72,10 +68,15 @@ class Observer:
             parts["actions"] = (observation.actions + 1).numpy()
         return self._vectors(parts) if self._kind == "box" else parts
 
-    def _windows(self, image: Tensor, fractions: Tensor) -> Tensor:
-        """``[B, S, S, 3]`` uint8."""
+    def _windows(self, image: Tensor, slots: Tensor, fractions: Tensor) -> Tensor:
+        """``[R, S, S, 3]`` uint8."""
+        changed = self._held[slots] != image
+        if changed.any():
+            # An image stays for an episode: it is converted once, not at every step.
+            self._pixels[slots[changed]] = pixels_of(self._store.images[image[changed]]).float()
+            self._held[slots[changed]] = image[changed]
+        pixels = self._pixels if len(slots) == len(self._pixels) else self._pixels[slots]
         grid = sampling_grid(fractions, self._size)
-        pixels = pixels_of(self._store.images[image]).float()
         crops = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
         return crops.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 

@@ -1,15 +1,17 @@
 """The images that an environment searches: from a folder of shards, or drawn in memory."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+
+from torch import Tensor
 
 from objloc.data.sample import Sample, VocObject, resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
+from objloc.gym.settings import Settings
 from objloc.scenes.compose import DRAWERS
 from objloc.scenes.write import scene
 
@@ -19,41 +21,31 @@ _KEPT = 4
 """Image sets kept in memory, so that environments made one after another share them."""
 
 
-def open_store(
-    shards: str | Path | None,
-    image_set: str,
-    categories: Literal["all"] | str | Sequence[str],
-    image_size: int,
-    scenes: int,
-) -> SampleStore:
+def open_store(settings: Settings) -> tuple[SampleStore, Tensor]:
     """Load or draw the images of one set.
 
-    Args:
-        shards: folder that the ``shard`` stage wrote; None: scenes are drawn.
-        image_set: image set of the shards; for scenes, part of their seed.
-        categories: ``all``, one, or several.
-        image_size: side in pixels that images are squashed to.
-        scenes: number of scenes drawn.
+    Returns:
+        The images and ``[M, 2]`` int64 (image, category) of each category in each image.
 
     Raises:
-        ObjlocError: missing shards, an unknown image set or category.
+        ObjlocError: missing shards, an unknown image set or category, or a category that no
+            image holds.
     """
-    asked: Literal["all"] | tuple[str, ...]
-    if categories == "all":
-        asked = "all"
-    else:
-        asked = (categories,) if isinstance(categories, str) else tuple(categories)
-    if not asked:
-        raise ObjlocError("categories: expected all, or at least one; found none")
-    if shards is None:
-        if scenes < 1:
-            raise ObjlocError(f"scenes: expected at least one image; found {scenes}")
+    image_set, asked = settings.image_set, settings.categories
+    if settings.shards is None:
         chosen = resolve_categories(asked, DRAWERS, "categories")
-        return _drawn(image_set, chosen, image_size, scenes)
-    folder = Path(shards).expanduser().resolve()
-    index = read_index(folder)
-    chosen = resolve_categories(asked, index.categories, "categories")
-    return _packed(folder, index.data_hash, image_set, chosen, image_size)
+        store = _drawn(image_set, chosen, settings.image_size, settings.scenes)
+        remedy = "draw more `scenes`, or name fewer `categories`"
+    else:
+        folder = Path(settings.shards).expanduser().resolve()
+        index = read_index(folder)
+        chosen = resolve_categories(asked, index.categories, "categories")
+        store = _packed(folder, index.data_hash, image_set, chosen, settings.image_size)
+        remedy = "leave it out of `categories`"
+    try:
+        return store, store.tasks()
+    except ObjlocError as error:
+        raise ObjlocError(f"{error} ({remedy})") from None
 
 
 @lru_cache(_KEPT)

@@ -22,7 +22,13 @@ def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Categories = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_listed)]
+def _all_or_listed(value: Any) -> Any:
+    """Take a list of the word ``all`` alone as the word, and a string as ``_listed`` does."""
+    listed = _listed(value)
+    return "all" if listed == ("all",) else listed
+
+
+Categories = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_all_or_listed)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 

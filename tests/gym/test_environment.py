@@ -1,8 +1,6 @@
 import subprocess
 import sys
-import tomllib
 import warnings
-from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +9,23 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import (
+    FlattenObservation,
+    FrameStackObservation,
+    RecordEpisodeStatistics,
+)
 
 from objloc import gym
 from objloc.data.image_batch import pixels_of
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.gym.environment import LocalisationEnv, LocalisationVectorEnv
+from objloc.gym.environment import LocalisationEnv
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
+from tests.helpers.environments import SMALL, make, make_vector
 from tests.helpers.imports import ROOT
 
-SMALL: dict[str, Any] = {"window_size": 12, "image_size": 24, "action_history": 3}
 TRIGGER = 8
-
-
-def make(shards: Path, **arguments: Any) -> LocalisationEnv:
-    environment = gymnasium.make(gym.ENVIRONMENT_ID, shards=shards, **SMALL | arguments)
-    assert isinstance(environment.unwrapped, LocalisationEnv)
-    return environment.unwrapped
-
-
-def make_vector(number: int, shards: Path, **arguments: Any) -> LocalisationVectorEnv:
-    environment = gymnasium.make_vec(
-        gym.ENVIRONMENT_ID, num_envs=number, shards=shards, **SMALL | arguments
-    )
-    assert isinstance(environment, LocalisationVectorEnv)
-    return environment
-
-
-def assert_same(one: Any, other: Any) -> None:
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, tuple):
-        for each, its in zip(one, other, strict=True):
-            assert_same(each, its)
-    else:
-        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
 @pytest.mark.parametrize("arguments", [{}, {"observation": "box"}, {"action_history": 0}])
@@ -60,10 +36,10 @@ def test_gymnasiums_own_check_passes(shards_folder: Path, arguments: dict[str, A
 
 
 def test_nothing_need_be_prepared() -> None:
-    environment = gymnasium.make(gym.ENVIRONMENT_ID, scenes=2, categories="cat", **SMALL)
+    environment: Any = gymnasium.make(gym.ENVIRONMENT_ID, scenes=2, categories="cat", **SMALL)
     observation, info = environment.reset(seed=0)
     assert environment.observation_space.contains(observation)
-    assert info["category"] == "cat"
+    assert environment.unwrapped.categories[info["category_index"]] == "cat"
 
 
 def test_each_action_has_a_name_of_its_own(shards_folder: Path) -> None:
@@ -71,18 +47,6 @@ def test_each_action_has_a_name_of_its_own(shards_folder: Path) -> None:
     for made in (make(shards_folder, mdp=mdp), make_vector(2, shards_folder, mdp=mdp)):
         assert len(set(made.actions)) == 22
         assert {"move_right", "move_right_0.3", "zoom_centre"} <= set(made.actions)
-
-
-def test_the_package_declares_the_entry_point_and_it_registers(tmp_path: Path) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    group = declared["project"]["entry-points"]["gymnasium.envs"]
-    folder = tmp_path / "objloc-0.dist-info"
-    folder.mkdir()
-    lines = "".join(f"{name} = {value}\n" for name, value in group.items())
-    (folder / "entry_points.txt").write_text(f"[gymnasium.envs]\n{lines}")
-    (point,) = PathDistribution(folder).entry_points
-    point.load()()
-    assert gym.ENVIRONMENT_ID in gymnasium.registry
 
 
 def test_a_process_that_imported_nothing_of_ours_makes_it_by_name() -> None:
@@ -102,7 +66,8 @@ def test_it_does_what_the_batched_environment_does(shards_folder: Path) -> None:
     observation, info = single.reset(seed=4)
     store = SampleStore.load(shards_folder, "train", ("cat", "dog"), 24)
     environment = Environment(store, Mdp(), 1, 3)
-    task = (store.image_ids.index(info["image_id"]), store.categories.index(info["category"]))
+    assert (single.image_ids, single.categories) == (store.image_ids, store.categories)
+    task = (info["image_index"], info["category_index"])
     environment.reset(torch.tensor([task]))
     assert observation["category"] == task[1]
     taken: list[int] = []
@@ -114,7 +79,7 @@ def test_it_does_what_the_batched_environment_does(shards_folder: Path) -> None:
         assert reward == float(outcome.reward[0])
         assert (terminated, truncated) == (bool(outcome.terminated[0]), False)
         assert info["iou"] == float(outcome.iou[0])
-        np.testing.assert_array_equal(info["box"], box.numpy())
+        np.testing.assert_array_equal(info["window_pixels"], box.numpy())
         shares = (box / store.sizes[task[0]].repeat(2)).float().numpy()
         np.testing.assert_array_equal(observation["box"], shares)
         wanted = ([0, 0, 0] + [each + 1 for each in taken])[-3:]
@@ -126,8 +91,7 @@ def test_the_window_shows_what_lies_in_the_box(shards_folder: Path) -> None:
     environment = make(shards_folder, window_size=24)
     observation, info = environment.reset(seed=0)
     store = SampleStore.load(shards_folder, "train", ("cat", "dog"), 24)
-    row = store.image_ids.index(info["image_id"])
-    image = pixels_of(store.images[torch.tensor([row])])[0].permute(1, 2, 0)
+    image = pixels_of(store.images[torch.tensor([info["image_index"]])])[0].permute(1, 2, 0)
     # A window of the whole image, as large as the image: the image itself.
     np.testing.assert_array_equal(observation["window"], image.numpy())
     while observation["box"][2] - observation["box"][0] > 0.5:
@@ -148,38 +112,6 @@ def test_the_box_observation_says_the_same_as_the_dict(shards_folder: Path) -> N
     np.testing.assert_allclose(flat, np.concatenate([pixels, seen["box"], category, actions]))
 
 
-@pytest.mark.parametrize("observation", ["dict", "box"])
-def test_a_slot_of_many_is_as_gymnasiums_own_vector_of_single_ones(
-    shards_folder: Path, observation: str
-) -> None:
-    settings = {"observation": observation, "mdp": {"max_steps": 4}}
-    many = make_vector(5, shards_folder, **settings)
-    reference = SyncVectorEnv([lambda: make(shards_folder, **settings)] * 5)
-    assert many.metadata["autoreset_mode"] is reference.metadata["autoreset_mode"]
-    assert many.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
-    assert many.observation_space == reference.observation_space
-    assert many.action_space == reference.action_space
-    assert_same(many.reset(seed=7), reference.reset(seed=7))
-    actions = np.random.default_rng(0)
-    ended = 0
-    for _ in range(30):
-        choice = actions.integers(0, 9, 5)
-        one, other = many.step(choice), reference.step(choice)
-        assert_same(one, other)
-        assert [each.dtype for each in one[1:4]] == [each.dtype for each in other[1:4]]
-        ended += int((one[2] | one[3]).sum())
-    assert ended > 20
-
-
-def test_seeds_may_be_given_one_by_one(shards_folder: Path) -> None:
-    many = make_vector(3, shards_folder)
-    assert_same(many.reset(seed=[5, 6, 7]), many.reset(seed=5))
-    first = many.reset(seed=[5, None, None])[1]["image_id"][0]
-    assert first == many.reset(seed=5)[1]["image_id"][0]
-    with pytest.raises(ObjlocError, match="expected 3 seeds; found 2"):
-        many.reset(seed=[1, 2])
-
-
 def test_success_needs_a_trigger_and_enough_overlap(shards_folder: Path) -> None:
     environment = make(shards_folder, success_iou=0.05)
     for seed in range(20):
@@ -191,13 +123,38 @@ def test_success_needs_a_trigger_and_enough_overlap(shards_folder: Path) -> None
         assert reward == (3.0 if info["iou"] > 0.5 else -3.0)
 
 
+def test_info_is_numbers_under_keys_of_its_own(shards_folder: Path) -> None:
+    environment = make(shards_folder)
+    observation, info = environment.reset(seed=0)
+    assert not info.keys() & observation.keys()
+    for _ in range(3):
+        assert all(value.dtype.kind in "fib" for value in info.values())
+        *_, info = environment.step(0)
+
+
 def test_options_choose_image_and_category(shards_folder: Path) -> None:
     environment = make(shards_folder)
     for seed in range(5):
         _, info = environment.reset(seed=seed, options={"category": "dog", "image_id": "000003"})
-        assert (info["image_id"], info["category"]) == ("000003", "dog")
-    with pytest.raises(ObjlocError, match="expected a known category; found 'cow'"):
-        environment.reset(options={"category": "cow"})
+        assert environment.image_ids[info["image_index"]] == "000003"
+        assert environment.categories[info["category_index"]] == "dog"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"category": "cow"}, "reset: options: expected a known category; found 'cow'"),
+        ({"image_id": 3}, "reset: options: expected a known image_id; found '3'"),
+        ({"imageid": "000003"}, "reset: options: unknown key 'imageid'; expected image_id or cat"),
+        ({"image": 1}, "reset: options: unknown key 'image'"),
+        ("dog", "reset: options: expected a dict; found 'dog'"),
+    ],
+)
+def test_unknown_options_are_refused(shards_folder: Path, options: Any, message: str) -> None:
+    for environment in (make(shards_folder), make_vector(2, shards_folder)):
+        with pytest.raises(ObjlocError) as error:
+            environment.reset(options=options)
+        assert message in str(error.value)
 
 
 def test_a_picture_shows_window_and_truth(shards_folder: Path) -> None:
@@ -224,15 +181,26 @@ def test_a_picture_shows_window_and_truth(shards_folder: Path) -> None:
     [
         ({"mdp": {"alpha": 1}}, "mdp.alpha: unknown key"),
         ({"mdp": {"step_size": 2.0}}, "mdp.step_size: expected less than 1; found 2.0"),
-        ({"observation": "flat"}, "observation: expected dict or box; found 'flat'"),
+        ({"observation": "flat"}, "observation: expected 'dict' or 'box'; found 'flat'"),
         ({"categories": ["cow"]}, "categories: unknown category 'cow'; allowed: all, cat, dog"),
-        ({"categories": []}, "categories: expected all, or at least one; found none"),
-        ({"window_size": 0}, "window_size: expected at least one pixel; found 0"),
-        ({"action_history": -1}, "action_history: expected 0 or more; found -1"),
+        ({"categories": []}, "categories: expected all, one name, or several distinct names"),
+        ({"categories": ["all", "cat"]}, "categories: expected all, one name, or several"),
+        ({"categories": ["cat", "cat"]}, "categories: expected all, one name, or several"),
+        ({"categories": 3}, "categories: expected"),
+        ({"category": "cat"}, "category: unknown argument; expected one of shards, image_set,"),
+        ({"autoreset_mode": "SameStep"}, "autoreset_mode: unknown argument"),
+        ({"window_size": 0}, "window_size: expected greater than or equal to 1; found 0"),
+        ({"window_size": "12"}, "window_size: expected a valid integer; found '12'"),
+        ({"image_size": 0}, "image_size: expected greater than or equal to 1; found 0"),
+        ({"action_history": -1}, "action_history: expected greater than or equal to 0; found -1"),
+        ({"success_iou": 2}, "success_iou: expected less than 1; found 2"),
+        ({"success_iou": -0.1}, "success_iou: expected greater than or equal to 0; found -0.1"),
+        ({"success_iou": float("nan")}, "success_iou: expected"),
+        ({"render_mode": "human"}, "render_mode: expected rgb_array or None; found 'human'"),
         ({"image_set": "nowhere"}, "nowhere"),
         ({"shards": "/nowhere"}, "/nowhere/index.json: expected the index of a folder of shards"),
-        ({"shards": None, "scenes": 1}, "expected images that hold"),
-        ({"shards": None, "scenes": 0}, "scenes: expected at least one image; found 0"),
+        ({"shards": None, "scenes": 1}, "(draw more `scenes`, or name fewer `categories`)"),
+        ({"shards": None, "scenes": 0}, "scenes: expected greater than or equal to 1; found 0"),
     ],
 )
 def test_impossible_arguments_are_refused(
@@ -243,24 +211,62 @@ def test_impossible_arguments_are_refused(
     assert message in str(error.value)
 
 
-def test_an_action_that_does_not_exist_is_refused(shards_folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"categories": ["all"]}, {}),
+        ({"categories": ["cat"]}, {"categories": "cat"}),
+        ({"mdp": {"further_step_sizes": [0.3]}}, {"mdp": Mdp(further_step_sizes=(0.3,))}),
+        ({"mdp": None, "window_size": np.int64(12)}, {}),
+    ],
+)
+def test_arguments_are_read_as_they_mean(
+    shards_folder: Path, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    first, second = make(shards_folder, **one), make(shards_folder, **other)
+    assert first.categories == second.categories
+    assert first.actions == second.actions
+    assert first.observation_space == second.observation_space
+
+
+@pytest.mark.parametrize(
+    "action", [3, np.int64(3), np.array(3), np.array([3], np.uint8), [3], torch.tensor(3)]
+)
+def test_an_action_may_be_of_any_kind(shards_folder: Path, action: Any) -> None:
+    environment = gymnasium.make(gym.ENVIRONMENT_ID, shards=shards_folder, **SMALL)
+    environment.reset(seed=0)
+    observation = environment.step(action)[0]
+    assert observation["actions"].tolist() == [0, 0, 4]
+
+
+@pytest.mark.parametrize("action", [9, -1, 0.0, [0, 1], True, "0", None, torch.tensor([0.0])])
+def test_an_action_that_does_not_exist_is_refused(shards_folder: Path, action: Any) -> None:
     environment = make(shards_folder)
     environment.reset(seed=0)
-    with pytest.raises(ObjlocError, match="expected an action of Discrete"):
-        environment.step(np.int64(9))
-    many = make_vector(2, shards_folder)
-    many.reset(seed=0)
-    with pytest.raises(ObjlocError, match="expected actions of MultiDiscrete"):
-        many.step(np.array([0, 9]))
+    with pytest.raises(ObjlocError, match="step: expected an action, integers from 0 to 8; found"):
+        environment.step(action)
 
 
-def test_the_example_trains_stable_baselines() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "sb3_dqn.py", "300"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "of 50 episodes" in done.stdout
+def test_a_step_before_reset_is_refused(shards_folder: Path) -> None:
+    environment = make(shards_folder, render_mode="rgb_array")
+    with pytest.raises(ObjlocError, match="step: expected a call of reset before; found none"):
+        environment.step(0)
+    with pytest.raises(ObjlocError, match="render: expected a call of reset before"):
+        environment.render()
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        FlattenObservation,
+        RecordEpisodeStatistics,
+        lambda environment: FrameStackObservation(environment, 2),
+    ],
+)
+def test_gymnasiums_wrappers_take_it(shards_folder: Path, wrapper: Any) -> None:
+    environment = wrapper(gymnasium.make(gym.ENVIRONMENT_ID, shards=shards_folder, **SMALL))
+    observation, _ = environment.reset(seed=0)
+    assert environment.observation_space.contains(observation)
+    observation, *_, info = environment.step(TRIGGER)
+    assert environment.observation_space.contains(observation)
+    assert info["steps"] == 1
