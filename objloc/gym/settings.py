@@ -13,6 +13,14 @@ from objloc.params import SUCCESS_IOU, Categories, Mdp, Section
 Kind = Literal["dict", "box"]
 
 
+class UnknownArgumentError(ObjlocError, TypeError):
+    """An argument that the environments do not have.
+
+    It is also what Python raises for one: torchrl tries ``frameskip`` and leaves it out if
+    a TypeError names it.
+    """
+
+
 class Settings(Section):
     """What is searched, by which decision process, and how it is observed."""
 
@@ -45,12 +53,14 @@ class Settings(Section):
         mapping of some of its keys.
 
         Raises:
-            ObjlocError: an unknown argument, or a value that is not allowed.
+            UnknownArgumentError: an unknown argument.
+            ObjlocError: a value that is not allowed.
         """
         for name in arguments:
             if name not in cls.model_fields:
-                raise ObjlocError(
-                    f"{name}: unknown argument; expected one of {', '.join(cls.model_fields)}"
+                raise UnknownArgumentError(
+                    f"objloc.gym: got an unexpected keyword argument '{name}'; "
+                    f"expected some of {', '.join(cls.model_fields)}"
                 )
         given = dict(arguments)
         if given.get("mdp", ...) is None:

@@ -122,7 +122,7 @@ def test_a_step_or_a_partial_reset_before_reset_is_refused(shards_folder: Path) 
             "autoreset_mode: expected one of NextStep, SameStep,",
         ),
         ({"num_envs": 0}, "num_envs: expected at least one; found 0"),
-        ({"category": "cat"}, "category: unknown argument; expected one of shards"),
+        ({"category": "cat"}, "unexpected keyword argument 'category'; expected some of shards"),
     ],
 )
 def test_impossible_arguments_are_refused(
