@@ -19,7 +19,14 @@ BY_OTHERS = {
         "test_the_tables_say_what_the_files_say",
     ),
     r"python -m benchmarks\.figures": ("tests/test_site.py", "test_the_figures_are_those_of_the"),
-    r"python examples/sb3_dqn\.py": ("tests/gym/test_environment.py", "test_the_example_trains"),
+    r"python examples/sb3_dqn\.py": (
+        "tests/gym/test_libraries.py",
+        "test_the_example_trains_stable",
+    ),
+    r"python examples/torchrl_dqn\.py": (
+        "tests/gym/test_libraries.py",
+        "test_the_example_trains_torchrl",
+    ),
     r"(objloc data check|dvc exp run -S dataset\.name=folder)": (
         "tests/data/own/test_own_data.py",
         "test_the_page_leads",

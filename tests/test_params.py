@@ -134,6 +134,10 @@ def test_one_category_may_come_with_or_without_brackets(value: str) -> None:
     assert load_params(FILE, [f"train.categories={value}"]).train.categories == ("cat",)
 
 
+def test_a_list_of_the_word_all_is_all() -> None:
+    assert load_params(FILE, ["train.categories=[all]"]).train.categories == "all"
+
+
 def test_numbers_are_read_as_yaml_1_2() -> None:
     params = load_params(FILE, ["agents.scenes.learning.learning_rate=1e-4"])
     assert params.agent.learning.learning_rate == 1e-4
