@@ -10,7 +10,7 @@ import gymnasium
 from stable_baselines3 import DQN
 from success import ID, SETS, SETTINGS, print_success
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 16_000
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 24_000
 seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 images, _ = SETS.values()
 model = DQN(

@@ -22,7 +22,7 @@ class UnknownArgumentError(ObjlocError, TypeError):
 
 
 class Settings(Section):
-    """What is searched, by which decision process, and how it is observed."""
+    """Images to search, the decision process, and the form of its observations."""
 
     shards: str | None = None
     """Folder that the ``shard`` stage wrote; None: scenes are drawn in memory."""

@@ -77,7 +77,10 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._ended = self._nobody
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
+        self,
+        *,
+        seed: int | np.integer[Any] | Sequence[int | None] | None = None,
+        options: Info | None = None,
     ) -> tuple[Any, Info]:
         """Start an episode in every slot, or in those of the option ``reset_mask``.
 
@@ -163,7 +166,9 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         others = {key: value for key, value in options.items() if key != "reset_mask"}
         return torch.from_numpy(mask.copy()), others
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+    def _seeds(
+        self, seed: int | np.integer[Any] | Sequence[int | None] | None
+    ) -> Sequence[int | None]:
         """A seed or None for each slot."""
         if seed is None or isinstance(seed, int | np.integer):
             first = None if seed is None else int(seed)

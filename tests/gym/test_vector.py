@@ -128,10 +128,9 @@ def test_a_step_or_a_partial_reset_before_reset_is_refused(shards_folder: Path) 
 def test_impossible_arguments_are_refused(
     shards_folder: Path, arguments: dict[str, Any], message: str
 ) -> None:
+    settings: dict[str, Any] = {"num_envs": 2, "shards": shards_folder} | SMALL | arguments
     with pytest.raises(ObjlocError) as error:
-        gymnasium.make_vec(
-            gym.ENVIRONMENT_ID, **{"num_envs": 2, "shards": shards_folder} | SMALL | arguments
-        )
+        gymnasium.make_vec(gym.ENVIRONMENT_ID, **settings)
     assert message in str(error.value)
 
 
