@@ -1,6 +1,6 @@
 """Train Stable-Baselines3's DQN on the search: python examples/sb3_dqn.py [STEPS [SEED]].
 
-The example needs the extra `sb3` and one core for about three minutes. This project's own
+The example needs the extra `sb3` and one core for two or three minutes. This project's own
 learner, in contrast, learns the reward of every action in every step.
 """
 

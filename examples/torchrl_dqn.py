@@ -1,6 +1,6 @@
 """Train a DQN of torchrl's parts on the search: python examples/torchrl_dqn.py [STEPS [SEED]].
 
-The example needs the extra `torchrl` and one core for about a minute. Eight searches run in
+The example needs the extra `torchrl` and one core for about two minutes. Eight searches run in
 lock-step; torchrl resets those that end, so the environment must not.
 """
 
@@ -18,7 +18,7 @@ from torchrl.objectives import DQNLoss
 SLOTS, WARM_UP, BATCH = 8, 200, 128
 UPDATES = SLOTS // 2  # one for every two steps of a search
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 16_000
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 24_000
 seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 torch.manual_seed(seed)
 images, _ = SETS.values()

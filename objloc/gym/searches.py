@@ -101,6 +101,7 @@ class Searches:
         Raises:
             ObjlocError: other actions, or no episode has been started.
         """
+        one_thread_after_a_fork()
         self._require_a_start("step")
         outcome = self._environment.step(self._checked(actions))
         return outcome.reward.double().numpy(), outcome.terminated, outcome.truncated
