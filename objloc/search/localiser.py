@@ -28,6 +28,14 @@ NMS = 0.3
 """IoU above which the lower-scored of two boxes of a category is dropped; as in
 ``evaluate.nms``."""
 
+FURTHER_STARTS = ((1, 1.0), (2, 0.65), (3, 0.4), (5, 0.25))
+"""Start windows of a search with a budget, after the agent's own: the whole image, then ever
+smaller ones in grids that cover it."""
+
+MAX_BUDGET = 10_000
+"""Maximum budget of one search. Memory is reserved for all its windows; only images of very
+many objects have so many to look at."""
+
 
 class Localiser:
     """A trained agent that searches pictures.
@@ -69,20 +77,19 @@ class Localiser:
     ) -> Result:
         """Search a picture.
 
-        Args:
-            source: path, address, bytes, Pillow image or array.
-            categories: what to search for; None: all the agent knows.
-            max_windows: the budget: maximum number of windows looked at, over all
-                categories. None: one greedy search for each category from the first start
-                window, which ends with its trigger. Otherwise one search for all of them,
-                which continues where it promises most, and may find several objects of a
-                category.
-            ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
-                it is unknown; every IoU is 0, and rewards have no meaning.
+            Args:
+                source: path, address, bytes, Pillow image or array.
+                categories: what to search for; None: all the agent knows.
+                max_windows: the budget: maximum number of windows looked at, over all
+                    categories. None: one greedy search for each category from the first start
+                    window, which ends with its trigger. Otherwise one search for all of them,
+                    which continues where it promises most and from further start windows, and
+                    finds several objects of a category (``search_params_of``).
+                ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
+                    it is unknown; every IoU is 0, and rewards have no meaning.
 
-        Raises:
-            ObjlocError: not a picture; an unknown category; a budget that is no integer of
-                at least 1; a ground truth that is no box.
+            Raises:
+        X a ground truth that is no box.
         """
         indices = self.indices(categories)
         budget = None if max_windows is None else _checked_budget(max_windows)
@@ -168,24 +175,37 @@ def model_path(model: str | Path) -> Path:
 def search_params_of(agent: Agent) -> Search:
     """Parameters of an agent's search with a budget.
 
+    One way leads to one object: all searches from a window that holds several are drawn to the
+    same one. So when the searches from one start window promise no more than another start
+    window, the search begins there, first at those that the agent was trained from, then at
+    ``FURTHER_STARTS``. What each choice is worth: docs/experiments.md.
+
+    A search also continues from where it triggered, where the next window may be better, unless
+    learned steps have looked there before the trigger.
+
     Several moves follow one look only where values are of the next reward alone: a
     value above zero then means that the move helps. Where values count later rewards,
     they are above zero of moves that do not help, too.
     """
-    params = Search()
-    if agent.learning.discount > 0:
-        return params.model_copy(update={"moves_per_look": 1})
-    return params
+    own = agent.mdp.starts
+    return Search(
+        starts=(*own, *(grid for grid in FURTHER_STARTS if grid not in own)),
+        first_starts=1,
+        moves_per_look=1 if agent.learning.discount > 0 else 4,
+        beyond_triggers=not agent.head.learned_steps,
+    )
 
 
 def _checked_budget(budget: Any) -> int:
     """A budget as an integer.
 
     Raises:
-        ObjlocError: it is no integer of at least 1; a bool is none.
+        ObjlocError: it is no integer from 1 to ``MAX_BUDGET``; a bool is none.
     """
     if isinstance(budget, bool) or not isinstance(budget, Integral) or int(budget) < 1:
         raise ObjlocError(f"max_windows: expected an integer of at least 1; found {budget!r}")
+    if int(budget) > MAX_BUDGET:
+        raise ObjlocError(f"max_windows: expected at most {MAX_BUDGET}; found {budget}")
     return int(budget)
 
 

@@ -10,16 +10,25 @@ import torch
 from PIL import Image
 
 from objloc.box import iou
+from objloc.data.image_batch import ImageBatch
 from objloc.data.images import open_image
 from objloc.data.photograph import Photograph
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Moves
+from objloc.mdp.action import LEARNED_STEP, LEARNED_ZOOM, Moves, start_windows
+from objloc.mdp.reward import move_reward, trigger_reward
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.network.q_network import build_network
-from objloc.network.valuer import NUM_STEPS, QUARTERS
-from objloc.params import Agent, Encoder, Head, Search
-from objloc.search.localiser import NMS, Localiser, search_params_of
+from objloc.network.valuer import NUM_STEPS, QUARTERS, Valuer
+from objloc.network.windows import Pairs, Windows
+from objloc.params import Agent, Encoder, Head, Mdp
+from objloc.search.localiser import (
+    FURTHER_STARTS,
+    MAX_BUDGET,
+    NMS,
+    Localiser,
+    search_params_of,
+)
 from objloc.search.policy import GreedyPolicy
 from objloc.search.result import Result
 from objloc.search.rollout import rollout
@@ -144,10 +153,12 @@ def test_with_a_budget_each_window_follows_from_its_parent_by_its_actions(tmp_pa
     result = agent(pictures(1)[0], max_windows=60)
     moves, size = Moves(agent.agent.mdp), torch.tensor([[120.0, 90.0]], dtype=torch.float64)
     assert result.seen[0].box == (0.0, 0.0, 120.0, 90.0)
-    assert result.seen[0].category is None
     lengths = set()
-    for number, each in enumerate(result.seen[1:], 1):
-        assert 0 <= each.parent < number
+    for number, each in enumerate(result.seen):
+        assert each.parent < number
+        if each.parent < 0:
+            assert each.category is None
+            continue
         assert each.category in CATEGORIES
         box = torch.tensor([result.seen[each.parent].box], dtype=torch.float64)
         for action in each.actions:
@@ -214,7 +225,7 @@ def test_a_learned_zoom_has_a_name_of_its_own(tmp_path: Path) -> None:
 def test_with_a_budget_only_the_categories_asked_are_searched(tmp_path: Path) -> None:
     result = agent_in(tmp_path)(pictures(1)[0], ["dog"], max_windows=40)
     assert result.searched == ("dog",)
-    assert {each.category for each in result.seen[1:]} == {"dog"}
+    assert {each.category for each in result.seen if each.parent >= 0} == {"dog"}
     assert all(len(each.scores) == 1 for each in result.seen)
     assert set(result.labels) <= {"dog"}
 
@@ -223,9 +234,11 @@ def test_searches_begin_at_the_agents_own_start_windows(tmp_path: Path) -> None:
     agent, image = started(tmp_path, ((1, 0.5), (2, 0.6))), pictures(1)[0]
     half = (30.0, 22.5, 90.0, 67.5)
     assert {each.steps[0].box for each in agent(image).searches} == {half}
-    seen = agent(image, max_windows=9).seen
-    assert [each.parent >= 0 for each in seen] == [False] * 5 + [True] * 4
-    assert seen[0].box == half
+    seen = started(tmp_path, ((1, 0.5), (2, 0.6)), trigger=-1000.0)(image, "cat", 30).seen
+    begun = [each.box for each in seen if each.parent < 0]
+    own = start_windows(((1, 0.5), (2, 0.6))) * torch.tensor([120, 90, 120, 90])
+    assert begun[:5] == [tuple(box) for box in own.tolist()]
+    assert begun[5] == (0, 0, 120, 90), "the first of the further ones"
 
 
 @pytest.mark.parametrize(("discount", "moves"), [(0.0, 4), (0.5, 1)])
@@ -235,7 +248,82 @@ def test_several_moves_follow_a_look_only_where_values_are_of_one_reward(
     agent = Agent()
     learning = agent.learning.model_copy(update={"discount": discount})
     params = search_params_of(agent.model_copy(update={"learning": learning}))
-    assert params == Search(moves_per_look=moves)
+    assert params.moves_per_look == moves
+
+
+def test_a_search_goes_on_from_where_it_triggered_unless_steps_are_learned() -> None:
+    # Learned steps look for a better window before the trigger.
+    for learned in (False, True):
+        head = Head(presence=True, per_category=True, learned_steps=learned)
+        params = search_params_of(Agent(head=head))
+        assert params.beyond_triggers == (not learned)
+
+
+def test_start_windows_that_the_agent_knows_are_not_added_to_it() -> None:
+    mdp = Mdp(starts=FURTHER_STARTS)
+    assert search_params_of(Agent(mdp=mdp)).starts == FURTHER_STARTS
+    assert search_params_of(Agent()).starts == FURTHER_STARTS, "its own is the whole image"
+
+
+class Knowing(Valuer):
+    """Knows where the objects are: the value of an action is what it earns at once.
+
+    Args:
+        mdp: the decision process.
+        objects: ``[M, 4]`` float64, cats in an image of 100 x 100 pixels.
+    """
+
+    def __init__(self, mdp: Mdp, objects: torch.Tensor) -> None:
+        super().__init__(Agent(mdp=mdp), ("cat",))
+        self._mdp, self._objects = mdp, objects
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def encode(self, images: ImageBatch) -> torch.Tensor:  # noqa: ARG002 - it knows
+        return torch.zeros(1)
+
+    def outputs(self, views: torch.Tensor, windows: Windows) -> torch.Tensor:  # noqa: ARG002
+        boxes = windows.boxes[:, -1].double() * 100
+        sizes = torch.full((len(boxes), 2), 100.0, dtype=torch.float64)
+        here = iou(boxes[:, None], self._objects).amax(dim=1)
+        after = Moves(self._mdp).every(boxes, sizes)
+        there = iou(after[:, :, None], self._objects).amax(dim=2)
+        values = move_reward(here[:, None], there, self._mdp)
+        values[:, -1] = trigger_reward(here, self._mdp)
+        return values[:, None].float()
+
+    def outputs_for(self, views: torch.Tensor, windows: Windows, pairs: Pairs) -> torch.Tensor:
+        raise AssertionError("a search with a budget values all categories")
+
+    def layers(self) -> dict[str, torch.nn.Module]:
+        return {}
+
+
+@pytest.mark.parametrize("budget", [60, 150])
+def test_a_budget_finds_two_objects_of_a_category(budget: int) -> None:
+    # From the whole image every way leads to the large one.
+    objects = ((5.0, 8.0, 60.0, 66.0), (70.0, 62.0, 98.0, 96.0))
+    knowing = Knowing(Mdp(), torch.tensor(objects, dtype=torch.float64))
+
+    class Trained(Checkpoint):
+        def network(self) -> Any:
+            return knowing
+
+    agent = Localiser(Trained(knowing.agent, ("cat",), "", "", {}))
+    result = agent(Image.new("RGB", (100, 100)), max_windows=budget)
+    assert result.windows <= budget
+    assert len(result) == 2, "no false box, none twice"
+    overlaps = iou(torch.from_numpy(result.xyxy)[:, None], knowing._objects)
+    assert float(overlaps.amax(dim=0).min()) > knowing.agent.mdp.trigger_iou
+
+
+def test_a_budget_is_used_though_a_first_search_has_ended(tmp_path: Path) -> None:
+    # It triggers on every window, and so ends every search at once.
+    agent = agent_in(tmp_path, trigger=1000.0)
+    result = agent(pictures(1)[0], ["cat"], max_windows=30)
+    assert result.windows == 30
 
 
 def test_only_the_categories_asked_are_searched_each_once(tmp_path: Path) -> None:
@@ -276,6 +364,12 @@ def test_a_budget_is_an_integer_of_at_least_1(tmp_path: Path, budget: Any) -> No
     with pytest.raises(ObjlocError) as caught:
         agent_in(tmp_path)(pictures(1)[0], max_windows=budget)
     assert str(caught.value) == told
+
+
+def test_a_budget_has_a_maximum(tmp_path: Path) -> None:
+    told = f"max_windows: expected at most {MAX_BUDGET}; found {2**63}"
+    with pytest.raises(ObjlocError, match=told):
+        agent_in(tmp_path)(pictures(1)[0], max_windows=2**63)
 
 
 @pytest.mark.parametrize(
