@@ -77,19 +77,20 @@ class Localiser:
     ) -> Result:
         """Search a picture.
 
-            Args:
-                source: path, address, bytes, Pillow image or array.
-                categories: what to search for; None: all the agent knows.
-                max_windows: the budget: maximum number of windows looked at, over all
-                    categories. None: one greedy search for each category from the first start
-                    window, which ends with its trigger. Otherwise one search for all of them,
-                    which continues where it promises most and from further start windows, and
-                    finds several objects of a category (``search_params_of``).
-                ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
-                    it is unknown; every IoU is 0, and rewards have no meaning.
+        Args:
+            source: path, address, bytes, Pillow image or array.
+            categories: what to search for; None: all the agent knows.
+            max_windows: the budget: maximum number of windows looked at, over all
+                categories. None: one greedy search for each category from the first start
+                window, which ends with its trigger. Otherwise one search for all of them,
+                which continues where it promises most and from further start windows, and
+                finds several objects of a category (``search_params_of``).
+            ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
+                it is unknown; every IoU is 0, and rewards have no meaning.
 
-            Raises:
-        X a ground truth that is no box.
+        Raises:
+            ObjlocError: not a picture; an unknown category; a budget that is no integer from
+                1 to ``MAX_BUDGET``; a ground truth that is no box.
         """
         indices = self.indices(categories)
         budget = None if max_windows is None else _checked_budget(max_windows)
