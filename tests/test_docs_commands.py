@@ -199,6 +199,10 @@ def test_the_service_survives_bad_requests_and_answers_several_at_once(service: 
         ({"dataframe_records": [{"image": "?"}]}, "image 0: expected base64 of an image file"),
         ({"dataframe_records": [{"image": image, "categories": "zebra"}]}, "image 0: categories:"),
         (
+            {"dataframe_records": [{"image": image, "categories": 3}]},
+            "image 0: categories: expected text or a list of text; found 3",
+        ),
+        (
             good | {"params": {"max_windows": -1}},
             "image 0: max_windows: expected an integer of at least 1; found -1",
         ),
@@ -206,7 +210,11 @@ def test_the_service_survives_bad_requests_and_answers_several_at_once(service: 
         status, answer = ask(service, body)
         assert status == 200
         assert answer["predictions"][0]["error"].startswith(message)
+    status, answer = ask(service, {"dataframe_records": [{"image": image, "categories": ["cat"]}]})
+    assert (status, answer["predictions"][0]["searched"]) == (200, ["cat"])
     for bad in (b"{", {"x": 1}, {"dataframe_records": [{"photo": image}]},
+                {"dataframe_records": [{"image": image, "category": "cat"}]},
+                good | {"params": {"max_window": 9}},
                 good | {"params": {"max_windows": "many"}}):  # fmt: skip
         status, answer = ask(service, bad)
         assert status == 400

@@ -2,11 +2,13 @@
 
 MLflow runs this file to make the model ("models from code"). ``predict`` takes a
 table with a column ``image``, base64 of an image file, and an optional column
-``categories``, separated by commas (empty: all that the agent knows). The parameter
-``max_windows`` applies to all images: 0 means one search for each category, a larger
-number one search for all categories within that number of windows. The result is one
-mapping for each image: ``objloc.search.result.Result.as_json``, or ``error``, a
-sentence, if the image could not be searched.
+``categories``: a list of names, or names separated by commas (none: all that the agent
+knows). The parameter ``max_windows`` applies to all images: 0 means one search for each
+category, a larger number one search for all categories within that number of windows.
+The result is one mapping for each image: ``objloc.search.result.Result.as_json``, or
+``error``, a sentence, if the image could not be searched.
+
+Nothing in a request is ignored: what is not taken is refused.
 """
 
 import base64
@@ -16,16 +18,19 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import Array, Object, Property
+from mlflow.types.schema import AnyType, Array, Object, Property
 from PIL import Image, ImageDraw
 
 from objloc.errors import ObjlocError
 from objloc.network.checkpoint import load_checkpoint
 from objloc.search.localiser import Localiser
+from objloc.serving.unknown_names import dropped_from_request, watch_requests
 
 MAX_TEXT = 48 * 2**20
 """Characters of base64 that an image may have: 36 MiB of file."""
@@ -69,7 +74,8 @@ SIGNATURE = ModelSignature(
     inputs=Schema(
         [
             ColSpec(DataType.string, "image"),
-            ColSpec(DataType.string, "categories", required=False),
+            # Text or a list: a column of MLflow's has either one type or any.
+            ColSpec(AnyType(), "categories", required=False),
         ]
     ),
     outputs=Schema(
@@ -110,6 +116,7 @@ class ServedAgent(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read the weights; nothing in them is executed."""
         self._localiser = Localiser(load_checkpoint(Path(context.artifacts["checkpoint"])))
+        watch_requests()
 
     def predict(
         self,
@@ -117,40 +124,71 @@ class ServedAgent(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """Search every image; one answer for each, in their order."""
-        max_windows = int((params or {}).get("max_windows") or 0) or None
+        """Search every image; one answer for each, in their order.
+
+        Raises:
+            MlflowException: the request names a column or a parameter that there is not.
+        """
+        if dropped := dropped_from_request():
+            raise MlflowException.invalid_parameter_value(
+                f"expected columns image and categories, parameter max_windows; {dropped}"
+            )
+        # MLflow lets null pass for a number.
+        max_windows = (params or {}).get("max_windows") or None
         rows = model_input.to_dict(orient="records")
         return [self._answer(number, row, max_windows) for number, row in enumerate(rows)]
 
     def _answer(
         self, number: int, row: dict[Hashable, Any], max_windows: int | None
     ) -> dict[str, Any]:
-        # A table has nan or None where nothing was given.
-        text = row.get("categories")
-        names = text.split(",") if isinstance(text, str) else []
-        asked = [each.strip() for each in names if each.strip()]
         try:
-            result = self._localiser(_decoded(row.get("image")), asked or None, max_windows)
+            asked = _names(row.get("categories"))
+            result = self._localiser(_decoded(row.get("image")), asked, max_windows)
         except ObjlocError as error:
             sentence = str(error).removeprefix("image: ")
             return {"image": number, "error": f"image {number}: {sentence}"}
         return result.as_json() | {"image": number}
 
 
+def _is_missing(value: object) -> bool:
+    """Whether it stands for nothing in a table: None, nan or pandas' NA."""
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+
+
+def _names(asked: object) -> list[str] | None:
+    """The categories that a row asks for; None: all.
+
+    Raises:
+        ObjlocError: neither text nor a list of text.
+    """
+    if _is_missing(asked):
+        return None
+    if isinstance(asked, str):
+        return [each.strip() for each in asked.split(",") if each.strip()] or None
+    # The forms of a request differ in what becomes of a JSON list.
+    listed = list(asked) if isinstance(asked, list | tuple | np.ndarray) else None
+    if listed is None or not all(isinstance(each, str) for each in listed):
+        raise ObjlocError(f"categories: expected text or a list of text; found {asked!r}")
+    return listed
+
+
 def _decoded(text: object) -> bytes:
-    """An image file's bytes; a ``data:`` address in front is taken off.
+    """An image file's bytes; a ``data:`` address in front is taken off, lines are joined.
 
     Raises:
         ObjlocError: too much, or not base64.
     """
-    if isinstance(text, str) and len(text) > MAX_TEXT:
+    if _is_missing(text) or text == "":
+        raise ObjlocError("expected base64 of an image file: none given")
+    if not isinstance(text, str):
+        raise ObjlocError(f"expected base64 of an image file, as text; found {type(text).__name__}")
+    if len(text) > MAX_TEXT:
         raise ObjlocError(
             f"expected at most {MAX_TEXT // 2**20} MiB of base64; found {len(text) // 2**20} MiB"
         )
     try:
-        if not isinstance(text, str) or not text:
-            raise ValueError("none given")
-        return base64.b64decode(text.rpartition(",")[2], validate=True)
+        # MIME and the command base64 write lines of 76 characters.
+        return base64.b64decode("".join(text.rpartition(",")[2].split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise ObjlocError(f"expected base64 of an image file: {error}") from None
 

@@ -10,8 +10,12 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc
+import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PyFuncModel
 from mlflow.pyfunc.model import PythonModelContext
 from PIL import Image
 
@@ -90,16 +94,33 @@ def test_a_photograph_on_its_side_is_searched_upright(tmp_path: Path) -> None:
     assert [box["xyxy"] for box in answer["boxes"]] == [[0, 0, 50, 70]]
 
 
-def test_categories_are_named_with_commas_and_none_means_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [None, "", " , ", float("nan"), pd.NA])
+def test_without_categories_all_are_searched(tmp_path: Path, asked: object) -> None:
     ask = agent_in(tmp_path, trigger=1000.0)
-    images = [example()["image"][0]] * 5
-    asked = [None, "", "dog", " dog , cat,", float("nan")]
-    answers = ask(pd.DataFrame({"image": images, "categories": asked}))
-    searched = [
-        [each["category"] for each in (*answer["boxes"], *answer["without_box"])]
-        for answer in answers
-    ]
-    assert searched == [["cat", "dog"], ["cat", "dog"], ["dog"], ["cat", "dog"], ["cat", "dog"]]
+    table = pd.DataFrame({"image": [example()["image"][0]], "categories": [asked]}, dtype=object)
+    (answer,) = ask(table)
+    assert answer["searched"] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("asked", ["cat", " cat ,", ["cat"], ("cat",), np.array(["cat"])])
+def test_categories_are_a_list_or_text_with_commas(tmp_path: Path, asked: object) -> None:
+    ask = agent_in(tmp_path, trigger=1000.0)
+    image = example()["image"][0]
+    both = [{"image": image, "categories": asked}, {"image": image}]
+    first, second = ask(pd.DataFrame(both))
+    assert first["searched"] == ["cat"]
+    assert {box["category"] for box in first["boxes"]} == {"cat"}
+    assert second["searched"] == ["cat", "dog"]
+
+
+def test_base64_may_be_wrapped_into_lines(tmp_path: Path) -> None:
+    ask = agent_in(tmp_path, trigger=0.21, seed=2)
+    jpeg = make_samples(1)[0].jpeg
+    lines = base64.encodebytes(jpeg).decode()
+    images = [encoded(jpeg), lines, lines.replace("\n", "\r\n"), f"data:image/jpeg;base64,{lines}"]
+    answers = [answer | {"image": 0} for answer in ask(pd.DataFrame({"image": images}))]
+    assert answers == answers[:1] * 4
+    assert answers[0]["windows"]
 
 
 @pytest.mark.parametrize(
@@ -108,12 +129,21 @@ def test_categories_are_named_with_commas_and_none_means_all(tmp_path: Path) -> 
         ({"image": "no base64!"}, "image 1: expected base64 of an image file"),
         ({"image": ""}, "image 1: expected base64 of an image file: none given"),
         ({"image": None}, "image 1: expected base64 of an image file: none given"),
+        ({"image": float("nan")}, "image 1: expected base64 of an image file: none given"),
+        ({"image": b"bytes"}, "image 1: expected base64 of an image file, as text; found bytes$"),
+        ({"image": 3}, "image 1: expected base64 of an image file, as text; found int$"),
         ({"image": encoded(b"text")}, r"image 1: expected an image \("),
         ({"categories": "cat,sheep"}, "image 1: categories: expected some of cat, dog; .* 'sheep'"),
+        ({"categories": ["sheep"]}, "image 1: categories: expected some of cat, dog; .* 'sheep'"),
+        ({"categories": []}, "image 1: categories: expected some of cat, dog; found none"),
+        ({"categories": 3}, "image 1: categories: expected text or a list of text; found 3"),
+        ({"categories": True}, "image 1: categories: expected text or a list of text; found True"),
+        ({"categories": ["cat", 3]}, r"image 1: categories: .* list of text; found \['cat', 3\]"),
+        ({"categories": {"cat": 1}}, "image 1: categories: .* list of text; found {'cat': 1}"),
     ],
 )
 def test_a_bad_row_is_refused_in_one_sentence_and_the_others_are_answered(
-    tmp_path: Path, row: dict[str, str], told: str
+    tmp_path: Path, row: dict[str, object], told: str
 ) -> None:
     ask = agent_in(tmp_path)
     good = {"image": example()["image"][0], "categories": "cat"}
@@ -122,6 +152,62 @@ def test_a_bad_row_is_refused_in_one_sentence_and_the_others_are_answered(
     assert re.match(told, answer[1]["error"])
     assert "\n" not in answer[1]["error"]
     assert answer[0]["windows"] == answer[2]["windows"] > 0
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> PyFuncModel:
+    """The model as MLflow saves and loads it, with its checks of a request."""
+    folder = tmp_path_factory.mktemp("registered")
+    checkpoint = make_run(folder) / "train" / "checkpoint.pt"
+    mlflow.pyfunc.save_model(
+        folder / "model",
+        python_model=served.__file__,
+        artifacts={"checkpoint": str(checkpoint)},
+        signature=SIGNATURE,
+        input_example=example(),
+        pip_requirements=[],
+    )
+    return mlflow.pyfunc.load_model(str(folder / "model"))
+
+
+def test_the_registered_model_takes_and_refuses_categories(registered: PyFuncModel) -> None:
+    image = example()["image"][0]
+    for asked, searched in ((["cat"], ["cat"]), ("dog", ["dog"]), (None, ["cat", "dog"])):
+        (answer,) = registered.predict([{"image": image, "categories": asked}])
+        assert answer["searched"] == searched
+    (answer,) = registered.predict([{"image": image, "categories": 3}])
+    assert answer["error"] == "image 0: categories: expected text or a list of text; found 3"
+
+
+@pytest.mark.parametrize(
+    ("more", "params", "named"),
+    [
+        ({"category": "cat"}, {}, "category"),
+        ({"max_windows": 9}, {}, "max_windows"),
+        ({}, {"max_window": 9}, "max_window"),
+        ({}, {"categories": "cat"}, "categories"),
+        ({"category": "cat"}, {"max_window": 9}, "category"),
+        ({"category": "cat"}, {"max_window": 9}, "max_window"),
+        ({}, {"max_windows": "9"}, "max_windows"),
+        ({}, {"max_windows": 9.0}, "max_windows"),
+        ({}, {"max_windows": True}, "max_windows"),
+    ],
+)
+def test_what_a_request_names_beyond_the_signature_is_refused(
+    registered: PyFuncModel, more: dict[str, object], params: dict[str, object], named: str
+) -> None:
+    good = [{"image": example()["image"][0]}]
+    with pytest.raises(MlflowException, match=f"'{named}'"):
+        registered.predict([good[0] | more], params=params)
+    (answer,) = registered.predict(good, params={"max_windows": 9})
+    assert answer["windows"] == 9, "the next request is another"
+
+
+@pytest.mark.parametrize(("budget", "told"), [(-1, "at least 1"), (2**40, "at most 10000")])
+def test_a_budget_out_of_range_is_an_error(tmp_path: Path, budget: int, told: str) -> None:
+    (answer,) = agent_in(tmp_path)(example()[:1], max_windows=budget)
+    assert answer.keys() == {"image", "error"}
+    assert told in answer["error"]
 
 
 def test_an_upload_above_the_limit_is_refused_before_it_is_decoded(
