@@ -1,7 +1,6 @@
 """Analysis of an evaluation: errors, misses, ceiling, and intervals of the figures."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -70,22 +69,6 @@ class Analysis:
     width: int
 
 
-def load_images(shards: Path, checkpoint: Checkpoint, evaluation: EvaluationFiles) -> SampleStore:
-    """Load the images of an evaluation as the model sees them.
-
-    Raises:
-        ObjlocError: other data than were evaluated, or damaged shards.
-    """
-    size = checkpoint.agent.encoder.image_size
-    store = SampleStore.load(shards, evaluation.image_set, checkpoint.categories, size)
-    if store.data_hash != evaluation.metrics.data.hash:
-        raise ObjlocError(
-            f"{evaluation.folder}: expected an evaluation on the data in {shards}, "
-            f"{store.data} ({store.data_hash[:12]}); found one on {evaluation.metrics.data}"
-        )
-    return store
-
-
 def analyse(
     store: SampleStore,
     checkpoint: Checkpoint,
@@ -98,7 +81,7 @@ def analyse(
     """Analyse an evaluation.
 
     Args:
-        store: the images, see ``load_images``.
+        store: the images as the model sees them, see ``EvaluationFiles.load_store``.
         checkpoint: the model that was evaluated; its counted searches run again.
         evaluation: the files of the evaluation.
         width: width of the oracle's beam.
@@ -119,7 +102,7 @@ def analyse(
     reach = reach_of(store, mdp, width)
     objects = objects_of(store)
     diagnoses = {
-        kind: diagnose(evaluation.detections(kind), objects) for kind in KINDS_OF_DETECTIONS
+        kind: diagnose(evaluation.detections(kind, store), objects) for kind in KINDS_OF_DETECTIONS
     }
     return Analysis(
         store=store.without_images(),

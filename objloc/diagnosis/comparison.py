@@ -262,7 +262,7 @@ def _ap(
     for kind in KINDS_OF_DETECTIONS:
         rates, drawn = [], []
         for side in (a, b):
-            found = side.detections(kind)
+            found = side.detections(kind, store)
             rankings = [
                 Ranking.of(match(found[name], objects[name]), objects[name], store.image_ids)
                 for name in categories

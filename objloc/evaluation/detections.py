@@ -1,6 +1,7 @@
 """Ranked detections made from searches, and the devkit's files of them."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from objloc.box import batched_nms, from_voc, to_voc
+from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.matching import Detections, Objects, ranked
@@ -137,31 +139,54 @@ def to_text(detections: Detections) -> str:
     return "".join(lines)
 
 
-def read_detections(path: Path) -> Detections:
+def read_detections(path: Path, image_ids: Collection[str]) -> Detections:
     """Read a file in the devkit's format.
 
+    Args:
+        path: the file; a byte-order mark at its beginning is skipped.
+        image_ids: names of the images of the set that was searched.
+
     Raises:
-        ObjlocError: no such file, or a malformed line.
+        ObjlocError: no such file; a malformed line, a number that is not finite, a box
+            whose corners are swapped, or an image of another set.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Editors of some systems put a byte-order mark before the first name.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise ObjlocError(f"{path}: expected a file of detections; found none") from None
-    image_ids, scores, boxes = [], [], []
-    for number, line in enumerate(lines, start=1):
-        image_id, *numbers = line.split() or [""]
-        try:
-            score, *corners = (float(each) for each in numbers)
-            xmin, ymin, xmax, ymax = corners
-        except ValueError:
+    except (OSError, UnicodeDecodeError) as error:
+        raise ObjlocError(f"{path}: expected a file of detections; found {error}") from None
+    rows = [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    known = frozenset(image_ids)
+    for number, (image_id, _, _) in enumerate(rows, start=1):
+        if image_id not in known:
             raise ObjlocError(
-                f"{path}:{number}: expected 'image_id score xmin ymin xmax ymax'; found '{line}'"
-            ) from None
-        image_ids.append(image_id)
-        scores.append(score)
-        boxes.append(from_voc((xmin, ymin, xmax, ymax)))
+                f"{path}:{number}: expected an image of the set that was searched "
+                f"({len(known)} images); found '{image_id}'"
+            )
     return Detections(
-        np.array(image_ids, dtype=np.str_),
-        np.array(boxes, dtype=np.float64).reshape(-1, 4),
-        np.array(scores, dtype=np.float64),
+        np.array([image_id for image_id, _, _ in rows], dtype=np.str_),
+        np.array([box for _, _, box in rows], dtype=np.float64).reshape(-1, 4),
+        np.array([score for _, score, _ in rows], dtype=np.float64),
     )
+
+
+def _parse(line: str, place: str) -> tuple[str, float, Coordinates]:
+    """Image, score and box of a line; an image's name may contain spaces."""
+    try:
+        image_id, *numbers = line.rsplit(maxsplit=5)
+        score, xmin, ymin, xmax, ymax = (float(each) for each in numbers)
+    except ValueError:
+        raise ObjlocError(
+            f"{place}: expected 'image_id score xmin ymin xmax ymax'; found '{line}'"
+        ) from None
+    if not all(map(math.isfinite, (score, xmin, ymin, xmax, ymax))):
+        raise ObjlocError(f"{place}: expected finite numbers; found '{line}'")
+    box = from_voc((xmin, ymin, xmax, ymax))
+    # A window narrower than a pixel has xmax below xmin here: its half-open side decides.
+    if box[2] <= box[0] or box[3] <= box[1]:
+        raise ObjlocError(
+            f"{place}: expected corners in the order xmin ymin xmax ymax; found '{line}'"
+        )
+    return image_id, score, box

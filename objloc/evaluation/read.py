@@ -7,6 +7,7 @@ from pathlib import Path
 
 from objloc.box import from_voc
 from objloc.data.sample import Coordinates
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.detections import file_name, read_detections
 from objloc.evaluation.matching import Detections
@@ -61,17 +62,35 @@ class EvaluationFiles:
         """IoU above which a trigger is a success."""
         return self.metrics.iou_threshold
 
-    def detections(self, kind: str) -> dict[str, Detections]:
+    def detections(self, kind: str, store: SampleStore) -> dict[str, Detections]:
         """``triggered`` or ``attended`` detections by category.
 
+        Args:
+            kind: of ``KINDS_OF_DETECTIONS``.
+            store: the images that were searched.
+
         Raises:
-            ObjlocError: a file is missing or malformed.
+            ObjlocError: a file is missing, malformed, or names images of another set.
         """
-        folder = self.folder / "detections" / kind
+        folder, known = self.folder / "detections" / kind, frozenset(store.image_ids)
         return {
-            category: read_detections(folder / file_name(self.image_set, category))
+            category: read_detections(folder / file_name(self.image_set, category), known)
             for category in self.categories
         }
+
+    def load_store(self, shards: Path, image_size: int | None = None) -> SampleStore:
+        """Load the images that were searched; see ``SampleStore.load``.
+
+        Raises:
+            ObjlocError: other data than were evaluated, or damaged shards.
+        """
+        store = SampleStore.load(shards, self.image_set, self.categories, image_size)
+        if store.data_hash != self.metrics.data.hash:
+            raise ObjlocError(
+                f"{self.folder}: expected an evaluation on the data in {shards}, "
+                f"{store.data} ({store.data_hash[:12]}); found one on {self.metrics.data}"
+            )
+        return store
 
 
 def read_metrics(path: Path) -> Metrics:
@@ -110,7 +129,7 @@ def read_evaluation(folder: Path, image_set: str) -> EvaluationFiles:
 
 def _read_episodes(path: Path, image_set: str) -> dict[SearchKey, EpisodeRow]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.DictReader(file) if row.get("image_set") == image_set]
     except FileNotFoundError:
         raise ObjlocError(f"{path}: expected a table of episodes; found no file") from None

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from objloc.data.store import SampleStore
-from objloc.diagnosis.analysis import Analysis, analyse, curves_by_windows, load_images
+from objloc.diagnosis.analysis import Analysis, analyse, curves_by_windows
 from objloc.diagnosis.explanation import Explanation, best_and_worst, explanation_of
 from objloc.errors import ObjlocError
-from objloc.evaluation.metrics import DataName
 from objloc.evaluation.read import read_evaluation
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
 
@@ -20,7 +19,7 @@ from objloc.network.checkpoint import Checkpoint, load_checkpoint
 def taken_apart(run: Path, evaluate: Path) -> tuple[Analysis, SampleStore, Checkpoint]:
     checkpoint = load_checkpoint(run / "train" / "checkpoint.pt")
     evaluation = read_evaluation(evaluate, "test")
-    store = load_images(run / "shards", checkpoint, evaluation)
+    store = evaluation.load_store(run / "shards", checkpoint.agent.encoder.image_size)
     analysis = analyse(store, checkpoint, evaluation, width=8, seed=0, log=lambda _: None)
     return analysis, store, checkpoint
 
@@ -143,15 +142,6 @@ def test_best_are_right_and_worst_are_wrong_and_no_image_comes_twice(
     for rows in chosen.values():
         images = analysis.searches.image[rows].tolist()
         assert len(set(images)) == len(images) > 0
-
-
-def test_other_data_are_refused_by_name(evaluated_run: Path) -> None:
-    checkpoint = load_checkpoint(evaluated_run / "train" / "checkpoint.pt")
-    evaluation = read_evaluation(evaluated_run / "evaluate", "test")
-    elsewhere = DataName(name="elsewhere", hash="f" * 64)
-    other = evaluation.metrics.model_copy(update={"data": elsewhere})
-    with pytest.raises(ObjlocError, match=r"found one on elsewhere \(ffffffffffff\)"):
-        load_images(evaluated_run / "shards", checkpoint, replace(evaluation, metrics=other))
 
 
 def test_searches_of_unknown_images_are_refused(

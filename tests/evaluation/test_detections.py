@@ -92,7 +92,7 @@ def test_no_detection_makes_an_empty_file_that_can_be_read(tmp_path: Path) -> No
     assert to_text(empty) == ""
     path = tmp_path / "empty.txt"
     path.write_text("")
-    assert read_detections(path).boxes.shape == (0, 4)
+    assert read_detections(path, ()).boxes.shape == (0, 4)
 
 
 def test_files_read_back_are_the_same_detections_and_score_the_same(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_files_read_back_are_the_same_detections_and_score_the_same(tmp_path: Pa
     found = triggered(make_rollout(store, searches), store)["cat"]
     path = tmp_path / file_name("val", "cat")
     path.write_text(to_text(found))
-    again = read_detections(path)
+    again = read_detections(path, store.image_ids)
     assert again.image_ids.tolist() == found.image_ids.tolist()
     assert again.boxes.tolist() == found.boxes.tolist()
     assert again.scores.tolist() == found.scores.tolist()
@@ -128,16 +128,69 @@ def test_boxes_as_written_survive_any_number_of_round_trips() -> None:
     assert torch.allclose(once, boxes * 500, rtol=0, atol=1e-12)
 
 
+SET = ("000001", "a cat", "cats/0001")
+
+
+def read_lines(folder: Path, *lines: str) -> Detections:
+    path = folder / "found.txt"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return read_detections(path, SET)
+
+
 @pytest.mark.parametrize(
-    "line", ["000001 0.5 1 2 3", "000001 0.5 1 2 3 x", "000001", "", "000001 0.5 1 2 3 4 5"]
+    ("line", "complaint"),
+    [
+        ("000001 0.5 1 2 3", "expected 'image_id score xmin"),
+        ("000001 0.5 1 2 3 x", "expected 'image_id score xmin"),
+        ("000001", "expected 'image_id score xmin"),
+        ("", "expected 'image_id score xmin"),
+        ("000001 0.5 1 2 3 4 5", r"expected an image .*\(3 images\); found '000001 0.5'$"),
+        ("000002 0.5 1 2 3 4", r"expected an image .*\(3 images\); found '000002'$"),
+        ("000001 nan 1 2 3 4", "expected finite numbers; found '000001 nan 1 2 3 4'$"),
+        ("000001 0.5 1 2 inf 4", "expected finite numbers; found '000001 0.5 1 2 inf 4'$"),
+        ("000001 0.5 1 -NaN 3 4", "expected finite numbers"),
+        ("000001 0.5 30 2 3 4", "expected corners in the order xmin ymin xmax ymax; found '0"),
+        ("000001 0.5 1 40 3 4", "expected corners in the order xmin ymin xmax ymax; found '0"),
+        # As swapped by a pixel: nothing is left of the box.
+        ("000001 0.5 4 2 3 4", "expected corners in the order"),
+    ],
 )
-def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "broken.txt"
-    path.write_text(f"000001 0.5 1 2 3 4\n{line}\n")
-    with pytest.raises(ObjlocError, match=r"broken\.txt:2: expected 'image_id score xmin"):
-        read_detections(path)
+def test_a_bad_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
+    with pytest.raises(ObjlocError, match=rf"found\.txt:2: {complaint}"):
+        read_lines(tmp_path, "000001 0.5 1 2 3 4", line)
+
+
+def test_a_window_narrower_than_a_pixel_is_no_swapped_one(tmp_path: Path) -> None:
+    box = (9.25, 3.5, 9.75, 3.75)
+    thin = Detections(np.array(["000001"]), np.array([box]), np.array([0.5]))
+    line = to_text(thin).strip()
+    assert line == "000001 0.5 10.25 4.5 9.75 3.75"
+    assert read_lines(tmp_path, line).boxes.tolist() == [list(box)]
+
+
+def test_a_name_with_spaces_is_the_whole_name(tmp_path: Path) -> None:
+    found = read_lines(tmp_path, "a cat 0.5 1 2 3 4", "cats/0001 -1e-3 1 2 3 4")
+    assert found.image_ids.tolist() == ["a cat", "cats/0001"]
+    assert found.scores.tolist() == [0.5, -0.001]
+
+
+def test_a_byte_order_mark_and_foreign_line_ends_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "found.txt"
+    path.write_bytes(b"\xef\xbb\xbf000001 0.5 1 2 3 4\r\n000001 0.25 1 2 3 4\r\n")
+    found = read_detections(path, SET)
+    assert found.image_ids.tolist() == ["000001", "000001"]
+    assert found.boxes.tolist() == [[0, 1, 3, 4]] * 2
+
+
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "found.txt"
+    path.write_bytes("000001 0.5 1 2 3 4\n".encode("utf-16"))
+    with pytest.raises(
+        ObjlocError, match=r"found\.txt: expected a file of detections; found 'utf-8"
+    ):
+        read_detections(path, SET)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ObjlocError, match=r"none\.txt: expected a file"):
-        read_detections(tmp_path / "none.txt")
+        read_detections(tmp_path / "none.txt", SET)

@@ -1,9 +1,11 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from objloc.errors import ObjlocError
+from objloc.evaluation.metrics import DataName
 from objloc.evaluation.read import read_evaluation, read_metrics
 
 
@@ -13,7 +15,7 @@ def folder(evaluated_run: Path, tmp_path: Path) -> Path:
     return tmp_path / "evaluate"
 
 
-def test_an_evaluation_is_read_back(folder: Path) -> None:
+def test_an_evaluation_is_read_back(folder: Path, evaluated_run: Path) -> None:
     found = read_evaluation(folder, "val")
     metrics = read_metrics(folder / "metrics.json")["val"]
     assert len(found.episodes) == sum(metrics.images_by_category.values())
@@ -23,7 +25,8 @@ def test_an_evaluation_is_read_back(folder: Path) -> None:
         for each in found.episodes.values()
     )
     assert 0 < sum(right) < len(right)
-    assert set(found.detections("attended")) == set(found.categories)
+    store = found.load_store(evaluated_run / "shards")
+    assert set(found.detections("attended", store)) == set(found.categories)
 
 
 def test_what_is_no_evaluation_is_refused_in_one_line(folder: Path) -> None:
@@ -39,6 +42,28 @@ def test_what_is_no_evaluation_is_refused_in_one_line(folder: Path) -> None:
     path.mkdir()
     with pytest.raises(ObjlocError, match=r"metrics\.json: cannot be read: "):
         read_metrics(path)
+
+
+def test_other_data_are_refused_by_name(evaluated_run: Path) -> None:
+    evaluation = read_evaluation(evaluated_run / "evaluate", "test")
+    elsewhere = DataName(name="elsewhere", hash="f" * 64)
+    other = evaluation.metrics.model_copy(update={"data": elsewhere})
+    with pytest.raises(ObjlocError, match=r"found one on elsewhere \(ffffffffffff\)"):
+        replace(evaluation, metrics=other).load_store(evaluated_run / "shards")
+
+
+def test_detections_of_another_image_set_are_refused(folder: Path, evaluated_run: Path) -> None:
+    found = read_evaluation(folder, "val")
+    other = read_evaluation(folder, "test").load_store(evaluated_run / "shards")
+    with pytest.raises(ObjlocError, match=r"det_val_\w+\.txt:1: expected an image of the set"):
+        found.detections("attended", other)
+
+
+def test_a_table_of_episodes_may_begin_with_a_byte_order_mark(folder: Path) -> None:
+    expected = read_evaluation(folder, "val").episodes
+    path = folder / "episodes.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_evaluation(folder, "val").episodes == expected
 
 
 @pytest.mark.parametrize("line", ["val,a,cat,0,x,1,1,1,2,2,.5,1", "val,a"])

@@ -31,7 +31,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert [row.terminated for row in rows] == greedy.terminated.tolist()
     assert [row.iou for row in rows] == pytest.approx(greedy.iou.tolist())
     for kind in KINDS_OF_DETECTIONS:
-        for category, detections in found.detections(kind).items():
+        for category, detections in found.detections(kind, store).items():
             expected = measurement.detections[kind][category]
             assert detections.image_ids.tolist() == expected.image_ids.tolist()
             assert np.allclose(detections.boxes, expected.boxes)

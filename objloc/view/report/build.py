@@ -10,7 +10,7 @@ import torch
 
 from objloc.command import Log
 from objloc.data.store import SampleStore
-from objloc.diagnosis.analysis import Analysis, analyse, curves_by_windows, load_images
+from objloc.diagnosis.analysis import Analysis, analyse, curves_by_windows
 from objloc.diagnosis.explanation import best_and_worst
 from objloc.errors import ObjlocError
 from objloc.evaluation.read import read_evaluation
@@ -70,7 +70,7 @@ def analyse_run(
             f"{evaluate}: expected an evaluation of {train / 'checkpoint.pt'} ({sha256[:12]}); "
             f"found one of another model ({evaluation.metrics.model.sha256[:12]})"
         )
-    store = load_images(shards, checkpoint, evaluation)
+    store = evaluation.load_store(shards, checkpoint.agent.encoder.image_size)
     analysis = analyse(store, checkpoint, evaluation, width=beam_width, seed=seed, log=log)
     return analysis, store, checkpoint
 

@@ -10,7 +10,6 @@ from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.diagnosis.tide import BACKGROUND_IOU, Diagnosis, Status, diagnose
 from objloc.diagnosis.worst import Alarm, Overlooked, largest_overlooked, surest_alarms
-from objloc.errors import ObjlocError
 from objloc.evaluation.detections import objects_of
 from objloc.evaluation.matching import MATCH_IOU, Objects
 from objloc.evaluation.read import EvaluationFiles, read_evaluation
@@ -42,14 +41,9 @@ def write_worst(shards: Path, evaluate: Path, output: Path, image_set: str) -> l
         ObjlocError: the evaluation is missing, damaged, or of other data.
     """
     evaluation = read_evaluation(evaluate, image_set)
-    store = SampleStore.load(shards, image_set, evaluation.categories, None)
-    if store.data_hash != evaluation.metrics.data.hash:
-        raise ObjlocError(
-            f"{evaluate}: expected an evaluation on the data in {shards}, "
-            f"{store.data} ({store.data_hash[:12]}); found one on {evaluation.metrics.data}"
-        )
+    store = evaluation.load_store(shards)
     objects = objects_of(store)
-    diagnoses = diagnose(evaluation.detections("triggered"), objects)
+    diagnoses = diagnose(evaluation.detections("triggered", store), objects)
     return draw_worst(store, evaluation, diagnoses, objects, output)
 
 
