@@ -1,11 +1,12 @@
-"""Average precision against hand-computed tables, a slow reference and another package."""
+"""Average precision against hand-computed tables, a slow reference and mmeval."""
 
 import math
 
 import numpy as np
 import pytest
-from mean_average_precision import MetricBuilder
+from mmeval import VOCMeanAP
 
+from objloc.box import to_voc
 from objloc.evaluation.average_precision import (
     AVERAGE_PRECISIONS,
     Curve,
@@ -229,30 +230,96 @@ def test_it_equals_a_slow_reference(seed: int, ties: bool) -> None:
         assert AVERAGE_PRECISIONS[name](curve) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("positives", [7, 10, 20, 33])
-def test_it_equals_the_mean_average_precision_package(seed: int, positives: int) -> None:
-    # Without difficult objects: the package counts them as positives.
-    claims, truths = random_case(100 + seed, difficult=False, ties=False, positives=positives)
-    metric = MetricBuilder.build_evaluation_metric("map_2d", async_mode=False, num_classes=1)
+def by_mmeval(claims: list[Claim], truths: list[Truth]) -> dict[str, float]:
+    """Both definitions by mmeval, whose legacy coordinates are the devkit's inclusive ones."""
+
+    def corners(boxes: list[Box]) -> np.ndarray:
+        return np.array([to_voc(box) for box in boxes], dtype=np.float64).reshape(-1, 4)
+
+    predictions, groundtruths = [], []
     for image in sorted({name for name, *_ in truths} | {name for name, *_ in claims}):
-        # The package's boxes are inclusive: it adds one pixel to every side.
-        found = [
-            [xmin, ymin, xmax - 1, ymax - 1, 0, score]
-            for name, score, (xmin, ymin, xmax, ymax) in claims
-            if name == image
-        ]
-        known = [
-            [xmin, ymin, xmax - 1, ymax - 1, 0, 0, 0]
-            for name, (xmin, ymin, xmax, ymax), _ in truths
-            if name == image
-        ]
-        metric.add(np.array(found).reshape(-1, 6), np.array(known).reshape(-1, 7))
+        found = [(score, box) for name, score, box in claims if name == image]
+        plain, hard = (
+            [box for name, box, difficult in truths if name == image and difficult is wanted]
+            for wanted in (False, True)
+        )
+        predictions.append(
+            {
+                "bboxes": corners([box for _, box in found]),
+                "scores": np.array([score for score, _ in found], dtype=np.float64),
+                "labels": np.zeros(len(found), dtype=int),
+            }
+        )
+        groundtruths.append(
+            {
+                "bboxes": corners(plain),
+                "labels": np.zeros(len(plain), dtype=int),
+                "bboxes_ignore": corners(hard),
+                "labels_ignore": np.zeros(len(hard), dtype=int),
+            }
+        )
+    values = {}
+    for name, mode in (("voc2007", "11points"), ("area", "area")):
+        metric = VOCMeanAP(num_classes=1, eval_mode=mode, use_legacy_coordinate=True, nproc=1)
+        values[name] = float(metric(predictions=predictions, groundtruths=groundtruths)["mAP"])
+    return values
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("difficult", [False, True])
+@pytest.mark.parametrize("positives", [7, 10, 20, 33])
+def test_it_equals_mmeval(seed: int, difficult: bool, positives: int) -> None:
+    claims, truths = random_case(100 + seed, difficult=difficult, ties=False, positives=positives)
     curve = curve_of(claims, truths)
-    eleven = metric.value(iou_thresholds=0.5, recall_thresholds=np.arange(0.0, 1.1, 0.1))
-    assert voc2007(curve) == pytest.approx(float(eleven["mAP"]), abs=1e-6)
-    assert area(curve) == pytest.approx(float(metric.value(iou_thresholds=0.5)["mAP"]), abs=1e-6)
+    for name, expected in by_mmeval(claims, truths).items():
+        assert AVERAGE_PRECISIONS[name](curve) == pytest.approx(expected, abs=1e-7)
     assert 0.05 < area(curve) < 0.95
+
+
+WIDE: Box = (0, 0, 60, 60)
+NEAR: Box = (0, 0, 10, 8)
+
+
+@pytest.mark.parametrize(
+    ("claims", "truths", "expected"),
+    [
+        # A window on a difficult object is neither true nor false.
+        (
+            [("a", 0.9, CAT), ("b", 0.8, CAT), ("c", 0.7, CAT)],
+            [("a", CAT, True), ("b", CAT, False), ("c", FAR, False)],
+            0.5,
+        ),
+        # A small window inside a large difficult object is false.
+        ([("a", 0.9, CAT), ("b", 0.8, CAT)], [("a", WIDE, True), ("b", CAT, False)], 0.5),
+        # A window goes with the object that it overlaps most, here the difficult one.
+        ([("a", 0.9, CAT)], [("a", CAT, True), ("a", NEAR, False)], 0),
+        # An IoU of exactly one half.
+        ([("a", 0.9, (0, 0, 10, 5))], [("a", CAT, False)], 1),
+        # 120 right windows after 100 false ones of the same image.
+        (
+            [("z", 2 - rank / 1000, FAR) for rank in range(100)]
+            + [(f"{rank:03}", 1 - rank / 1000, CAT) for rank in range(120)],
+            [(f"{rank:03}", CAT, False) for rank in range(120)],
+            120 / 220,
+        ),
+        # False windows in images without objects, ranked first.
+        (
+            [("y", 0.9, CAT), ("z", 0.8, CAT), ("a", 0.7, CAT)],
+            [("a", CAT, False)],
+            1 / 3,
+        ),
+        # The better of two windows on one object stands second.
+        ([("a", 0.8, NEAR), ("a", 0.9, CAT)], [("a", CAT, False)], 1),
+        ([], [("a", CAT, False)], 0),
+    ],
+)
+def test_mmeval_agrees_on_what_other_tools_count_otherwise(
+    claims: list[Claim], truths: list[Truth], expected: float
+) -> None:
+    assert area(curve_of(claims, truths)) == pytest.approx(expected)
+    theirs = by_mmeval(claims, truths)
+    assert theirs["area"] == pytest.approx(expected, abs=1e-7)
+    assert theirs["voc2007"] == pytest.approx(voc2007(curve_of(claims, truths)), abs=1e-7)
 
 
 def test_the_mean_over_categories_leaves_out_those_without_objects() -> None:
