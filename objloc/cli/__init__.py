@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "Write the report of a run.",
     "explain": "Explain why objects were missed.",
     "compare": "Compare two runs or models, image by image.",
+    "results": "Write detections and ground truth for other programs' metrics.",
     "data": "Check a folder of images and annotations.",
     "combine": "Combine models into one that averages their values.",
     "export": "Write the network as ONNX files.",

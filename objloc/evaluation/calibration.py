@@ -61,6 +61,12 @@ class Calibration:
             slope, intercept = _MIN_SLOPE, float(start[1])
         return cls(slope / scale, intercept - slope * mean / scale, number, true)
 
+    def __str__(self) -> str:
+        return (
+            f"probability 1 / (1 + exp({-self.offset:.4g} - {self.slope:.4g} * score)), from "
+            f"{self.detections} detections, {self.right} of them right"
+        )
+
     def logits(self, scores: Floats) -> Floats:
         """Logits of the probabilities: ``[D]`` to ``[D]``."""
         return self.slope * scores + self.offset
