@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch
+.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -60,6 +60,10 @@ benchmark-voc2007: $(READY)  ## Train and measure the pretrained agents on VOC20
 
 benchmark-scratch: $(READY)  ## Train and measure the agent from scratch on VOC, three seeds; MIRROR=folder of archives.
 	$(BIN)/python -m benchmarks.scratch --mirror "$(or $(MIRROR),null)"
+
+metrics-table: $(READY)  ## Measure the last run's detections by other packages; fetches them.
+	$(BIN)/python -m benchmarks.metric_tools
+	$(BIN)/python -m benchmarks.tables
 
 clean:
 	rm -rf $(VENV)

@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from benchmarks import ablation, devices, scratch, voc2007
+from benchmarks.metric_tools import table as metric_tools
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
 from benchmarks.parameters import parameter_tables
 from benchmarks.published import (
@@ -233,6 +234,21 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     ),
     "devices": kept(
         devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]
+    ),
+    "metric-tools": kept(
+        "metric_tools",
+        dict[str, Any],
+        lambda found, how: [
+            metric_tools.measured_on(found),
+            *how,
+            metric_tools.package_table(found),
+        ],
+    ),
+    "metric-factors": kept(
+        "metric_tools", dict[str, Any], lambda found, _: [metric_tools.factor_table(found)]
+    ),
+    "metric-cases": kept(
+        "metric_tools", dict[str, Any], lambda found, _: [metric_tools.case_table(found)]
     ),
     "voc-scratch": kept("voc_scratch", ScratchRuns, from_scratch(scratch.headline_table)),
     "voc-scratch-dqn2018": kept(

@@ -57,6 +57,7 @@ NOT_RUN = {
 
 PAGES_WITH_TESTS = {
     "own-data.md": "tests/data/own/test_own_data.py",
+    "metrics.md": "tests/cli/test_results.py",
     "cli.md": "tests/test_docs_commands.py",
     "python.md": "tests/test_docs_commands.py",
     "serving.md": "tests/test_docs_commands.py",

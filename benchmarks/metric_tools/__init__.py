@@ -1,0 +1,1 @@
+"""Average precision of the program's own detections by other packages."""
