@@ -50,7 +50,7 @@ def mmeval() -> Iterator[Variant]:
 def mean_average_precision() -> Iterator[Variant]:
     """The package of that name."""
 
-    def measure(case: Case, points: Any) -> float:
+    def measure(case: Case, eleven: bool) -> float:
         np = importlib.import_module("numpy")
         metric = importlib.import_module(
             "mean_average_precision"
@@ -64,12 +64,12 @@ def mean_average_precision() -> Iterator[Variant]:
                 np.column_stack([one, mine, scores]),
                 np.column_stack([boxes, labels, flags, np.zeros(len(flags))]),
             )
+        points = np.arange(0.0, 1.1, 0.1) if eleven else None
         return float(metric.value(iou_thresholds=0.5, recall_thresholds=points)["mAP"])
 
-    eleven = [each * 0.1 for each in range(11)]
     text = "corners as in the devkit's files, difficult flagged"
-    yield f"11 points, {text}", lambda case: measure(case, eleven)
-    yield f"area, {text}", lambda case: measure(case, None)
+    yield f"11 points, {text}", lambda case: measure(case, True)
+    yield f"area, {text}", lambda case: measure(case, False)
 
 
 def object_detection_metrics() -> Iterator[Variant]:
@@ -87,7 +87,7 @@ def object_detection_metrics() -> Iterator[Variant]:
 
     yield (
         "11 points, difficult left out",
-        lambda case: measure(case, "ElevenPointInterpolation", ordinary(case.objects)),
+        lambda case: measure(case, "ElevenPointsInterpolation", ordinary(case.objects)),
     )
     yield (
         "area, difficult left out",

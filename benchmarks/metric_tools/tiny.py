@@ -62,9 +62,9 @@ TINY: Mapping[str, dict[str, Any]] = {
         images=3,
     ),
     "scores below 0": _case(
-        [(0, 0, HERE, 0), (1, 0, HERE, 0)],
-        [(0, 0, HERE, -1.5), (1, 0, FAR, -2.5), (1, 0, HERE, -3.5)],
-        images=2,
+        [(image, 0, HERE, 0) for image in range(3)],
+        [(0, 0, HERE, -1.5), (1, 0, (0, 0, 10, 4), -2.5), (2, 0, HERE, -3.5)],
+        images=3,
     ),
 }
 """Cases by name. All detections are listed in the order in which our files have them."""
@@ -86,6 +86,7 @@ MEANING: Mapping[str, str] = {
     "no windows": "a category found, and one without windows: .500, or 1 if it is left out",
     "empty images": "two windows in images without objects, ranked before the right one: .333, or "
     "1 if such images are dropped",
-    "scores below 0": "right, wrong, right, with scores of -1.5, -2.5 and -3.5: .833",
+    "scores below 0": "a right window, a badly placed one and a right one, with scores of -1.5, "
+    "-2.5 and -3.5: .556",
 }
 """What each case asks, and what the answers mean."""
