@@ -22,7 +22,7 @@ from benchmarks.metric_tools.case import as_case
 from benchmarks.metric_tools.ours import average_precision, case_of, factors
 from benchmarks.metric_tools.tiny import TINY
 from benchmarks.running import ROOT
-from objloc.evaluation.average_precision import voc2007
+from objloc.evaluation.average_precision import area, voc2007
 from objloc.evaluation.calibration import fit_calibration
 from objloc.evaluation.detections import objects_of
 from objloc.evaluation.metrics import KINDS_OF_DETECTIONS
@@ -97,13 +97,10 @@ def by_package(package: str, folder: Path, cases: dict[str, Any]) -> dict[str, A
 
 def own(cases: dict[str, Any]) -> dict[str, Any]:
     """The program's figures of all cases."""
-    definitions = {"`voc2007`": voc2007, "`area`": None}
+    definitions = {"`voc2007`": voc2007, "`area`": area}
     return {
         "figures": {
-            name: {
-                case: average_precision(as_case(each), *([define] if define else []))
-                for case, each in cases.items()
-            }
+            name: {case: average_precision(as_case(each), define) for case, each in cases.items()}
             for name, define in definitions.items()
         }
     }
@@ -136,7 +133,7 @@ def main(
     }
     earlier = json.loads(output.read_text("utf-8"))["packages"] if output.is_file() else {}
     kept = {name: earlier[name] for name in PACKAGES if name in earlier}
-    result = {
+    result: dict[str, Any] = {
         "image_set": image_set,
         "images": len(store),
         "data": evaluation.metrics.data.model_dump(),

@@ -82,7 +82,7 @@ def as_case(content: dict[str, Any]) -> Case:
     """A case from its JSON."""
 
     def rows(key: str) -> list[Row]:
-        return [(image, category, tuple(box), last) for image, category, box, last in content[key]]  # type: ignore[misc]
+        return [(image, category, tuple(box), last) for image, category, box, last in content[key]]
 
     return Case(
         content["images"],

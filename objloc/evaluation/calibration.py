@@ -40,7 +40,7 @@ class Calibration:
         """Fit slope and offset by maximum likelihood, with Platt's targets.
 
         The targets, (R + 1) / (R + 2) for the R right detections and 1 / (W + 2) for the W
-        wrong ones, keep the fit finite where a score tells right from wrong without error.
+        wrong ones, keep the fit finite where scores separate right from wrong.
         Where higher scores are not right more often, all detections get about their mean
         probability and the slope is just enough to keep their order.
 

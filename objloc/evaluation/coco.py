@@ -258,7 +258,8 @@ def _by_image(folder: Path, image_set: str, kind: str) -> Iterator[tuple[_Boxes,
     try:
         truth, claims = (json.loads(path.read_bytes()) for path in (instances, results))
         ids = [image["id"] for image in truth["images"]]
-        objects, found = defaultdict(list), defaultdict(list)
+        objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        found: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for entries, by_image in ((truth["annotations"], objects), (claims, found)):
             for entry in entries:
                 by_image[entry["image_id"]].append(entry)

@@ -66,7 +66,7 @@ class EvaluationFiles:
         """``triggered`` or ``attended`` detections by category.
 
         Args:
-            kind: of ``KINDS_OF_DETECTIONS``.
+            kind: one of ``KINDS_OF_DETECTIONS``.
             store: the images that were searched.
 
         Raises:
