@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from objloc.data.own.coco import read_coco
+from objloc import params
+from objloc.data.own.reader import FolderReader
 from objloc.errors import ObjlocError
 from objloc.evaluation.average_precision import AVERAGE_PRECISIONS, precision_recall
 from objloc.evaluation.calibration import Calibration
@@ -60,17 +61,26 @@ def test_instances_count_from_one_and_list_every_image(difficult: Any) -> None:
         assert [each["iscrowd"] for each in found["annotations"]] == [0, 0, 0]
 
 
-def test_the_programs_own_reader_takes_the_instances(tmp_path: Path) -> None:
-    path = tmp_path / "instances.json"
-    path.write_text(json.dumps(coco_instances(STORE, "iscrowd")))
-    found = read_coco(path)
-    assert found is not None
-    assert found.problems == ()
-    assert [each.file_name for each in found.images] == ["b.jpg", "empty.jpg", "a.jpg"]
-    assert [(each.category, each.crowd) for each in found.images[0].objects] == [
-        ("cat", False),
-        ("dog", True),
-    ]
+@pytest.mark.parametrize("difficult", ["iscrowd", "ignore"])
+def test_the_programs_own_reader_reads_the_same_objects(tmp_path: Path, difficult: Any) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for image_id, jpeg in zip(STORE.image_ids, STORE.jpegs, strict=True):
+        (source / f"{image_id}.jpg").write_bytes(jpeg)
+    (source / "instances.json").write_text(json.dumps(coco_instances(STORE, difficult)))
+    reader = FolderReader(source, params.Dataset(name="folder", path=str(source)))
+    found = {}
+    for image in reader.images:
+        picture = reader.picture(image)
+        assert image.image
+        assert picture
+        kept = [each.kept for each in reader.place(image, picture) if each.kept]
+        found[image.image.stem] = [(each.category, each.box, each.difficult) for each in kept]
+    assert found == {
+        "b": [("cat", CAT, False), ("dog", DOG, True)],
+        "empty": [],
+        "a": [("dog", DOG, False)],
+    }
 
 
 def test_results_are_ranked_and_no_two_have_one_score() -> None:
