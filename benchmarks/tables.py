@@ -238,14 +238,13 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "metric-tools": kept(
         "metric_tools",
         dict[str, Any],
-        lambda found, how: [
-            metric_tools.measured_on(found),
-            *how,
-            metric_tools.package_table(found),
-        ],
+        lambda found, _: [metric_tools.measured_on(found), metric_tools.package_table(found)],
     ),
     "metric-factors": kept(
         "metric_tools", dict[str, Any], lambda found, _: [metric_tools.factor_table(found)]
+    ),
+    "calibration": kept(
+        "metric_tools", dict[str, Any], lambda found, _: [metric_tools.calibration_table(found)]
     ),
     "metric-cases": kept(
         "metric_tools", dict[str, Any], lambda found, _: [metric_tools.case_table(found)]

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.metric_tools import __main__ as command
 from benchmarks.metric_tools import table
 from benchmarks.metric_tools.adapter import PACKAGES, measured
 from benchmarks.metric_tools.case import Case, as_case
-from benchmarks.metric_tools.ours import average_precision, case_of, factors
+from benchmarks.metric_tools.ours import average_precision, calibration_of, case_of, factors
 from benchmarks.metric_tools.tiny import MEANING, TINY
 from objloc.evaluation.average_precision import voc2007
 from objloc.evaluation.calibration import fit_calibration
@@ -139,6 +140,19 @@ def test_a_package_that_fails_is_named_with_the_reason(
 
     monkeypatch.setattr(command, "environment_of", failing)
     assert command.by_package("mmeval", tmp_path, dict(TINY))["skipped"] == "No space left"
+
+
+def test_the_fifths_are_ordered_and_cover_all(evaluated_run: Path) -> None:
+    evaluation = read_evaluation(evaluated_run / "evaluate", "test")
+    store = evaluation.load_store(evaluated_run / "shards")
+    found = evaluation.detections("attended", store)
+    fitted = fit_calibration(found, objects_of(store))
+    fifths = calibration_of(store, found, fitted)
+    assert fifths["probability"] == sorted(fifths["probability"], reverse=True)
+    assert len(fifths["right"]) == 5
+    assert np.mean(fifths["right"]) == pytest.approx(fitted.right / fitted.detections, abs=0.05)
+    shown = table.calibration_table({"calibration": dict.fromkeys(KINDS_OF_DETECTIONS, fifths)})
+    assert shown.count("\n") == 5
 
 
 def test_tables_show_figures_errors_and_reasons() -> None:

@@ -19,7 +19,7 @@ import typer
 
 from benchmarks.metric_tools.adapter import PACKAGES
 from benchmarks.metric_tools.case import as_case
-from benchmarks.metric_tools.ours import average_precision, case_of, factors
+from benchmarks.metric_tools.ours import average_precision, calibration_of, case_of, factors
 from benchmarks.metric_tools.tiny import TINY
 from benchmarks.running import ROOT
 from objloc.evaluation.average_precision import area, voc2007
@@ -140,6 +140,9 @@ def main(
         "model": evaluation.metrics.model.sha256,
         "scores": {kind: [cases[kind]["scores"][place][3] for place in (-1, 0)] for kind in found},
         "windows": {kind: len(cases[kind]["scores"]) for kind in found},
+        "calibration": {
+            kind: calibration_of(store, each, calibrations[kind]) for kind, each in found.items()
+        },
         "factors": {kind: factors(as_case(cases[kind])) for kind in found},
         "packages": {"objloc": own(cases)}
         | {name: kept[name] for name in PACKAGES if name in kept},

@@ -8,10 +8,10 @@ import numpy as np
 from benchmarks.metric_tools.case import Case, Row, as_in_file, ordinary
 from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import Curve, area, mean_known, precision_recall, voc2007
-from objloc.evaluation.calibration import Calibration
+from objloc.evaluation.calibration import Calibration, logistic
 from objloc.evaluation.coco import coco_results
 from objloc.evaluation.detections import objects_of
-from objloc.evaluation.matching import MATCH_IOU, Detections, Objects
+from objloc.evaluation.matching import MATCH_IOU, Detections, Match, Objects, match
 
 _CAP = 100
 
@@ -47,6 +47,28 @@ def case_of(
         "objects": objects,
         "scores": scores,
         "probabilities": probabilities,
+    }
+
+
+def calibration_of(
+    store: SampleStore, found: Mapping[str, Detections], calibration: Calibration
+) -> dict[str, list[float]]:
+    """Mean probability and fraction of right detections, of each fifth by probability.
+
+    Detections on difficult objects are left out.
+    """
+    objects = objects_of(store)
+    chances, right = [], []
+    for category, each in found.items():
+        matches = match(each, objects[category])
+        counted = matches.status != Match.IGNORED
+        chances.append(logistic(calibration.logits(matches.detections.scores[counted])))
+        right.append(matches.status[counted] == Match.TRUE)
+    chance, true = np.concatenate(chances), np.concatenate(right)
+    fifths = np.array_split(np.argsort(-chance), 5)
+    return {
+        "probability": [float(chance[rows].mean()) for rows in fifths],
+        "right": [float(true[rows].mean()) for rows in fifths],
     }
 
 

@@ -47,6 +47,16 @@ def factor_table(result: Mapping[str, Any]) -> str:
     return table(("convention", *KINDS_OF_DETECTIONS), rows)
 
 
+def calibration_table(result: Mapping[str, Any]) -> str:
+    """Probabilities beside the fraction that is right, by fifths of the detections."""
+    rows = []
+    for kind in KINDS_OF_DETECTIONS:
+        part = result["calibration"][kind]
+        rows.append([f"{kind}, probability", *map(fraction, part["probability"])])
+        rows.append([f"{kind}, right", *map(fraction, part["right"])])
+    return table(("", "surest fifth", "second", "third", "fourth", "last fifth"), rows)
+
+
 def case_table(result: Mapping[str, Any]) -> str:
     """Answers of each package to the small cases, in its first use."""
     rows = []

@@ -82,7 +82,7 @@ def _maximise(scores: Floats, target: Floats, start: Floats) -> tuple[float, flo
 
     weights, least = start, loss(start)
     for _ in range(_STEPS):
-        fitted = _logistic(columns @ weights)
+        fitted = logistic(columns @ weights)
         gradient = columns.T @ (fitted - target)
         curvature = (columns * (fitted * (1 - fitted))[:, None]).T @ columns
         step = np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
@@ -94,7 +94,8 @@ def _maximise(scores: Floats, target: Floats, start: Floats) -> tuple[float, flo
     return float(weights[0]), float(weights[1])
 
 
-def _logistic(logits: Floats) -> Floats:
+def logistic(logits: Floats) -> Floats:
+    """Probabilities of logits; no argument is too large."""
     return np.exp(-np.logaddexp(0.0, -logits))
 
 
@@ -134,7 +135,7 @@ def probabilities(calibration: Calibration, ranked_scores: Iterable[float]) -> F
         ``[D]`` float64, between 0 and 1.
     """
     scores = np.array(list(ranked_scores), dtype=np.float64)
-    found = _logistic(calibration.logits(scores)).astype(np.float32)
+    found = logistic(calibration.logits(scores)).astype(np.float32)
     # The bits of positive floats, read as integers, count them: the next lower is one less.
     place = np.arange(len(found))
     counts = found.view(np.int32).astype(np.int64)

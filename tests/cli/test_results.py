@@ -14,9 +14,7 @@ from tests.helpers.docs_shell import commands_of
 from tests.helpers.imports import ROOT
 
 PAGE = ROOT / "docs" / "metrics.md"
-MAKES_THE_TABLES = "make metrics-table"
-"""Installs packages, which a test does not; tests/test_metric_tools.py has its tests."""
-COMMANDS = [line for line in commands_of(PAGE) if line != MAKES_THE_TABLES]
+COMMANDS = commands_of(PAGE)
 
 
 @pytest.fixture(scope="module")
