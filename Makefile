@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table
+.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -63,6 +63,11 @@ benchmark-scratch: $(READY)  ## Train and measure the agent from scratch on VOC,
 
 metrics-table: $(READY)  ## Measure the last run's detections by other packages; fetches them.
 	$(BIN)/python -m benchmarks.metric_tools
+	$(BIN)/python -m benchmarks.tables
+
+TOOLS ?= .tools
+tools-table: $(READY)  ## Run annotation tools, each in an environment below TOOLS; needs PyPI and 10 GB.
+	$(BIN)/python -m benchmarks.annotation_tools --environments $(TOOLS)
 	$(BIN)/python -m benchmarks.tables
 
 clean:

@@ -19,7 +19,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from benchmarks import ablation, devices, scratch, voc2007
+<<<<<<< HEAD
 from benchmarks.metric_tools import table as metric_tools
+=======
+from benchmarks.annotation_tools import table as annotation_tools
+>>>>>>> 2ac8cfe (Run annotation tools on known boxes, and measure what is read of their exports)
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
 from benchmarks.parameters import parameter_tables
 from benchmarks.published import (
@@ -254,6 +258,8 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
         "voc_scratch_dqn2018", ScratchRuns, from_scratch(scratch.baseline_table)
     ),
     "voc-scratch-questions": kept("voc_scratch_questions", Questions, questions),
+    "annotation-tools": annotation_tools.exports_table,
+    "annotation-tools-journeys": annotation_tools.journeys_table,
     "parameters": parameter_tables,
 }
 

@@ -1,0 +1,150 @@
+"""Run the tools and write ``benchmarks/results/annotation_tools.json``."""
+
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.annotation_tools import table
+from benchmarks.annotation_tools.environments import ToolError, export, python_of
+from benchmarks.annotation_tools.journey import PICTURES, travel
+from benchmarks.annotation_tools.pictures import EIGHT, KNOWN_PICTURE, ROTATED, draw, many
+from benchmarks.annotation_tools.reading import read
+from benchmarks.annotation_tools.recipes import RECIPES, Recipe
+from benchmarks.annotation_tools.rows import Journey, Results, Row
+from benchmarks.annotation_tools.written import describe, written
+from benchmarks.published import as_json
+from benchmarks.running import ROOT
+from objloc.files import write_json
+
+_COMMAND = "make tools-table"
+
+
+def measure(recipe: Recipe, drawn: Path, rotated: Path, exports: Path, tools: Path) -> Row:
+    """Run one recipe, and read what it wrote.
+
+    Args:
+        recipe: the recipe.
+        drawn: folder of the known pictures.
+        rotated: folder of the pictures with rotated boxes.
+        exports: folder that receives the export.
+        tools: folder of environments.
+    """
+    row = Row(
+        name=recipe.name,
+        tool=recipe.tool,
+        version=recipe.version,
+        form=recipe.form,
+        variant=recipe.variant,
+        run=bool(recipe.requirements),
+    )
+    output = exports / recipe.name
+    try:
+        python = python_of(recipe, tools)
+        export(recipe, python, drawn, output)
+    except ToolError as error:
+        return row.model_copy(update={"failed": str(error)})
+    found, convention, others, not_kept = describe(recipe.form, output, EIGHT)
+    if recipe.rotates:
+        not_kept.append(_rotation(recipe, python, rotated))
+    with tempfile.TemporaryDirectory() as folder:
+        reading = read(output, EIGHT, Path(folder) / "devkit")
+    known = found.get(KNOWN_PICTURE, [])
+    return row.model_copy(
+        update={
+            "written": known[0].text if known else None,
+            "convention": convention,
+            "others": others,
+            "not_kept": tuple(each for each in not_kept if each),
+            "reading": reading,
+        }
+    )
+
+
+def _rotation(recipe: Recipe, python: Path, rotated: Path) -> str:
+    """Describe what became of a rotated box."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            export(recipe, python, rotated, Path(folder))
+        except ToolError as error:
+            return f"rotation: fails ({error})"
+        found = written(recipe.form, Path(folder), ROTATED).get(ROTATED[0].file, [])
+        text = " ".join(path.read_text() for path in Path(folder).rglob("*.xml"))
+    if not found:
+        return "rotated boxes"
+    known = ROTATED[0].objects[0].box
+    if all(abs(a - b) < 2 for a, b in zip(known, found[0].box, strict=True)):
+        return "" if 'rotation="' in text else "rotation: written unrotated"
+    return f"rotation: written as {found[0].text}"
+
+
+def travelled(
+    recipes: Sequence[Recipe], exports: Path, tools: Path, scratch: Path
+) -> Iterator[Journey]:
+    """Go the way of a new user with each export that can be made."""
+    drawn = draw(many(PICTURES), scratch / "many")
+    for recipe in recipes:
+        output = exports / "journeys" / recipe.name
+        try:
+            export(recipe, python_of(recipe, tools), drawn, output)
+        except ToolError as error:
+            yield Journey(name=recipe.name, steps=(), error=f"export: {error}")
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                yield travel(recipe.name, output, Path(folder))
+
+
+def _commit() -> str:
+    shown = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return shown.stdout.strip()
+
+
+def main(
+    output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
+    / f"benchmarks/results/{table.NAME}.json",
+    environments: Annotated[
+        Path | None, typer.Option(help="Folder of environments, kept for the next run.")
+    ] = None,
+    exports: Annotated[Path | None, typer.Option(help="Folder of the exports, kept.")] = None,
+    only: Annotated[str, typer.Option(help="Run only exports whose name has these words.")] = "",
+    journey: Annotated[
+        bool, typer.Option("--journey", help="Also train on an export of each tool that runs.")
+    ] = False,
+) -> None:
+    """Run annotation tools on known boxes; write what objloc reads of their exports."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        tools, kept = environments or scratch / "environments", exports or scratch / "exports"
+        drawn, rotated = draw(EIGHT, scratch / "known"), draw(ROTATED, scratch / "rotated")
+        chosen = [recipe for recipe in RECIPES if only in recipe.name]
+        rows = []
+        for recipe in chosen:
+            row = measure(recipe, drawn, rotated, kept.resolve(), tools.resolve())
+            print(f"{row.name}: {row.failed or table.outcome(row.reading)}", flush=True)
+            rows.append(row)
+        journeys = []
+        ran = [recipe for recipe in chosen if journey and recipe.requirements]
+        for each in travelled(ran, kept.resolve(), tools.resolve(), scratch):
+            print(f"{each.name}: {', '.join(each.steps)}; {each.error or 'done'}", flush=True)
+            journeys.append(each)
+    results = Results(
+        python=platform.python_version(),
+        pictures=len(EIGHT),
+        boxes=sum(len(each.objects) for each in EIGHT),
+        rows=tuple(rows),
+        journeys=tuple(journeys),
+    )
+    write_json(output, as_json(results))
+    run = {"command": _COMMAND, "machine": f"{platform.machine()}, no network after installing"}
+    write_json(output.with_suffix(".run.json"), run | {"commit": _commit()})
+
+
+if __name__ == "__main__":
+    typer.run(main)

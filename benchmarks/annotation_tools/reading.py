@@ -1,0 +1,158 @@
+"""What objloc reads of an export, by its public commands."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.annotation_tools.comparison import (
+    EXACT,
+    differences,
+    is_of,
+    matched,
+    most_frequent,
+)
+from benchmarks.annotation_tools.rows import Reading
+from benchmarks.annotation_tools.scripts.known import Picture
+from benchmarks.running import ROOT
+from objloc.data.devkit import open_devkit
+from objloc.errors import ObjlocError
+
+_OBJLOC = "import sys; from objloc.cli import main; sys.argv[0] = 'objloc'; main()"
+_UNTOLD = ("few", "empty", "sets")
+"""Kinds of findings that any folder of eight pictures has."""
+
+
+def stage(
+    name: str, *arguments: str | Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m stages.NAME``, with more variables of the environment."""
+    return _run("-m", f"stages.{name}", *arguments, **environment)
+
+
+def objloc(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command ``objloc``."""
+    return _run("-c", _OBJLOC, *arguments)
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> str | None:
+    """Last line of a command that failed; None if it passed."""
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else f"exit status {done.returncode}"
+
+
+def download(folder: Path, devkit: Path) -> subprocess.CompletedProcess[str]:
+    """Run the stage ``download`` on a folder of one's own."""
+    return stage(
+        "download", "data/manifest.json", devkit,
+        "--set", "dataset.name=folder", "--set", f"dataset.path={json.dumps(str(folder))}",
+    )  # fmt: skip
+
+
+def read(export: Path, pictures: Sequence[Picture], devkit: Path) -> Reading:
+    """Read an export of known pictures.
+
+    Args:
+        export: the export.
+        pictures: known pictures.
+        devkit: folder that ``download`` writes.
+    """
+    checked = objloc("data", "check", export, "--json")
+    try:
+        report: dict[str, Any] = json.loads(checked.stdout)
+    except ValueError:
+        report = {"findings": [_finding(_short(error_of(checked) or "no report", export))]}
+    shutil.rmtree(devkit, ignore_errors=True)
+    done = download(export, devkit)
+    error = error_of(done)
+    found = {}
+    if error is None:
+        try:
+            found = read_devkit(devkit, export)
+        except ObjlocError as unread:
+            error = f"the devkit that download wrote: {unread}"
+    shifts = []
+    for picture in pictures:
+        known = [(each.category, each.box) for each in picture.objects]
+        objects = [row for name, rows in found.items() if is_of(name, picture) for row in rows]
+        boxes = matched(known, [(category, box) for category, box, _ in objects])
+        shifts += [
+            differences(box, other)
+            for (_, box), other in zip(known, boxes, strict=True)
+            if other is not None
+        ]
+    if error is not None:
+        error = _short(error, export)
+    return Reading(
+        passed=checked.returncode == 0,
+        convention=(report.get("convention") or {}).get("name"),
+        findings=tuple(
+            f"{each['severity']} {each['kind']}: {each['place']}: {each['message']}"
+            for each in report["findings"]
+            if each["kind"] not in _UNTOLD
+        ),
+        error=error,
+        notes=tuple(
+            line
+            for line in done.stderr.splitlines()
+            if error is None and line.startswith(("note", "warning"))
+        ),
+        pictures=sum(any(is_of(name, each) for name in found) for each in pictures),
+        boxes=len(shifts),
+        exact=sum(max(map(abs, each)) <= EXACT for each in shifts),
+        shift=most_frequent(shifts),
+        largest=max((max(map(abs, each)) for each in shifts), default=None),
+        difficult=sum(difficult for rows in found.values() for _, _, difficult in rows),
+    )
+
+
+def read_devkit(
+    folder: Path, source: Path
+) -> dict[str, list[tuple[str, tuple[float, float, float, float], bool]]]:
+    """Categories, boxes and the flag difficult of a devkit, as training reads it.
+
+    Args:
+        folder: folder that ``download`` wrote.
+        source: folder that it read.
+
+    Returns:
+        Rows by the file of each image within ``source``.
+    """
+    files: dict[str, str] = {}
+    for path in folder.rglob("files.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            files |= {row["image_id"]: row["file"] for row in csv.DictReader(file)}
+    devkit = open_devkit(folder)
+    unknown = [name for name in files.values() if not (source / name).is_file()]
+    if unknown:
+        raise ValueError(f"expected files of {source}; found {unknown[0]}")
+    return {
+        files[image_id]: [
+            (each.category, each.box, each.difficult) for each in devkit.read(image_id).objects
+        ]
+        for image_id in devkit.image_ids
+    }
+
+
+def _short(message: str, export: Path) -> str:
+    """Leave a folder's place out of a message."""
+    return message.replace(f"{export}: ", "").replace(f"{export}/", "").replace(str(export), "it")
+
+
+def _finding(message: str) -> dict[str, str]:
+    return {"severity": "error", "kind": "layout", "place": "", "message": message}
+
+
+def _run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    ours = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=ROOT, env=os.environ | ours | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Scripts that each run one tool in its own environment: they import nothing of objloc."""
