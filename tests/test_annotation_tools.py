@@ -20,13 +20,14 @@ from benchmarks.annotation_tools.comparison import (
 from benchmarks.annotation_tools.environments import ToolError, export, python_of
 from benchmarks.annotation_tools.pictures import CATEGORIES, EIGHT, ROTATED, draw, many
 from benchmarks.annotation_tools.recipes import FORMS, RECIPES, Form, Recipe
-from benchmarks.annotation_tools.rows import Journey, Reading, Results, Row
+from benchmarks.annotation_tools.rows import Journey, Reading, Results, Row, updated
 from benchmarks.annotation_tools.scripts import described, plain
 from benchmarks.annotation_tools.scripts.known import (
     PICTURES,
     Box,
     Known,
     Picture,
+    Writer,
     read_known,
     write_known,
 )
@@ -157,7 +158,7 @@ def test_without_boxes_there_is_no_convention() -> None:
     ],
 )  # fmt: skip
 def test_what_is_written_is_described_number_by_number(
-    drawn: Path, tmp_path: Path, writer: described.Writer, form: Form, text: str,
+    drawn: Path, tmp_path: Path, writer: Writer, form: Form, text: str,
     convention: str, not_kept: list[str],
 ) -> None:  # fmt: skip
     writer(EIGHT, drawn / PICTURES, tmp_path)
@@ -191,7 +192,7 @@ def test_boxes_of_cvat_and_labelme_are_read(tmp_path: Path) -> None:
     )
     (cvat,) = written("CVAT", tmp_path, EIGHT)["plain.jpg"]
     assert (cvat.text, cvat.box, cvat.flags) == (
-        "10.50 20 50 60", (10.5, 20.0, 50.0, 60.0), {"difficult"}
+        "10.50 20 50 60", (10.5, 20.0, 50.0, 60.0), frozenset({"difficult"})
     )  # fmt: skip
     (tmp_path / "plain.json").write_text(
         '{"shapes": [{"label": "cat", "points": [[50, 60], [10, 20]]}]}'
@@ -315,7 +316,7 @@ def test_the_tables_say_what_was_written_and_read() -> None:
     text = "\n".join(lines)
     assert "0 of 11 boxes, 8 pictures; most -1 -1 +0 +0" in text
     assert "| refused: `a / b` | - | difficult |" in text
-    assert "| fails: `TypeError: no` | - | - | - | - |" in text
+    assert "| fails: `TypeError: no` | - | - | - | - | difficult |" in text
     assert "1 of 4 exports are read whole (by version 0.2.0: 0 of 1)" in text
     assert "`data check` reports errors" in text
 
@@ -338,3 +339,15 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_without_results_the_page_says_so() -> None:
     assert "make tools-table" in table.exports_table(lambda _: None)
     assert "make tools-table" in table.journeys_table(lambda _: None)
+
+
+def test_a_rerun_of_some_exports_keeps_the_others() -> None:
+    old = make_results(
+        make_row("a", make_reading(0)), make_row("b", make_reading(0)), make_row("gone"),
+        journeys=(Journey(name="b", steps=("check",), error="download: no"),),
+    )  # fmt: skip
+    found = updated(old, make_results(make_row("a", make_reading())), ["b", "a"])
+    assert [(row.name, row.reading and row.reading.exact) for row in found.rows] == [
+        ("b", 0), ("a", 11)
+    ]  # fmt: skip
+    assert found.journeys == old.journeys

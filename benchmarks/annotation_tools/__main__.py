@@ -15,9 +15,9 @@ from benchmarks.annotation_tools.journey import PICTURES, travel
 from benchmarks.annotation_tools.pictures import EIGHT, KNOWN_PICTURE, ROTATED, draw, many
 from benchmarks.annotation_tools.reading import read
 from benchmarks.annotation_tools.recipes import RECIPES, Recipe
-from benchmarks.annotation_tools.rows import Journey, Results, Row
+from benchmarks.annotation_tools.rows import Journey, Results, Row, updated
 from benchmarks.annotation_tools.written import describe, written
-from benchmarks.published import as_json
+from benchmarks.published import as_json, parse
 from benchmarks.running import ROOT
 from objloc.files import write_json
 
@@ -113,7 +113,9 @@ def main(
         Path | None, typer.Option(help="Folder of environments, kept for the next run.")
     ] = None,
     exports: Annotated[Path | None, typer.Option(help="Folder of the exports, kept.")] = None,
-    only: Annotated[str, typer.Option(help="Run only exports whose name has these words.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Run only exports whose name has these words; others stay.")
+    ] = "",
     journey: Annotated[
         bool, typer.Option("--journey", help="Also train on an export of each tool that runs.")
     ] = False,
@@ -127,7 +129,7 @@ def main(
         rows = []
         for recipe in chosen:
             row = measure(recipe, drawn, rotated, kept.resolve(), tools.resolve())
-            print(f"{row.name}: {row.failed or table.outcome(row.reading)}", flush=True)
+            print(f"{row.name}: {row.failed or table.outcome(row)}", flush=True)
             rows.append(row)
         journeys = []
         ran = [recipe for recipe in chosen if journey and recipe.requirements]
@@ -141,6 +143,9 @@ def main(
         rows=tuple(rows),
         journeys=tuple(journeys),
     )
+    if output.is_file() and (only or not journey):
+        old = parse(Results, output.read_text(encoding="utf-8"))
+        results = updated(old, results, [recipe.name for recipe in RECIPES])
     write_json(output, as_json(results))
     run = {"command": _COMMAND, "machine": f"{platform.machine()}, no network after installing"}
     write_json(output.with_suffix(".run.json"), run | {"commit": _commit()})

@@ -106,6 +106,7 @@ def read(export: Path, pictures: Sequence[Picture], devkit: Path) -> Reading:
         ),
         pictures=sum(any(is_of(name, each) for name in found) for each in pictures),
         boxes=len(shifts),
+        extra=sum(map(len, found.values())) - len(shifts),
         exact=sum(max(map(abs, each)) <= EXACT for each in shifts),
         shift=most_frequent(shifts),
         largest=max((max(map(abs, each)) for each in shifts), default=None),

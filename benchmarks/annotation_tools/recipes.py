@@ -63,6 +63,15 @@ _THREE: tuple[tuple[str, Form, str], ...] = (
     ("yolo", "YOLO", ""),
 )
 
+_DESCRIBED: tuple[tuple[str, Form, str, str], ...] = (
+    ("labelme's VOC example", "VOC", "labelme-voc", ""),
+    ("Roboflow", "VOC", "roboflow-voc", "from one is an assumption"),
+    ("Roboflow", "COCO", "roboflow-coco", ""),
+    ("Roboflow", "COCO", "roboflow-coco-namesake", "project called like a class"),
+    ("Roboflow", "YOLO", "roboflow-yolo", ""),
+    ("VIA", "COCO", "via-coco", ""),
+    ("COCO's folders of 2017", "COCO", "coco-official", ""),
+)
 RECIPES: tuple[Recipe, ...] = (
     *_of_package(
         "labelImg",
@@ -140,15 +149,7 @@ RECIPES: tuple[Recipe, ...] = (
     *_of_package("labelme", ("labelme==6.3.1",), "labelme", (("labelme", "labelme", ""),)),
     *(
         Recipe(tool, "", form, "described", writer, (), variant)
-        for tool, form, writer, variant in (
-            ("labelme's VOC example", "VOC", "labelme-voc", ""),
-            ("Roboflow", "VOC", "roboflow-voc", "from one is an assumption"),
-            ("Roboflow", "COCO", "roboflow-coco", ""),
-            ("Roboflow", "COCO", "roboflow-coco-namesake", "project called like a class"),
-            ("Roboflow", "YOLO", "roboflow-yolo", ""),
-            ("VIA", "COCO", "via-coco", ""),
-            ("COCO's folders of 2017", "COCO", "coco-official", ""),
-        )
+        for tool, form, writer, variant in _DESCRIBED
     ),
 )
 """All exports, tool by tool."""

@@ -1,5 +1,7 @@
 """Results of the exports; the same classes write and read the file."""
 
+from collections.abc import Sequence
+
 from objloc.evaluation.metrics import Part
 
 
@@ -14,7 +16,8 @@ class Reading(Part):
         notes: other lines that ``download`` printed.
         pictures: number of known pictures in the devkit.
         boxes: number of known boxes that a box of the same category was read for.
-        exact: number of those that are right to a hundredth of a pixel.
+        extra: number of further boxes in the devkit, which nobody drew.
+        exact: number of known boxes that are right to a hundredth of a pixel.
         shift: most frequent difference of the four numbers from the known ones.
         largest: largest difference of a number; None without boxes.
         difficult: number of objects read as difficult.
@@ -27,6 +30,7 @@ class Reading(Part):
     notes: tuple[str, ...]
     pictures: int
     boxes: int
+    extra: int = 0
     exact: int
     shift: tuple[float, float, float, float] | None
     largest: float | None
@@ -86,3 +90,21 @@ class Results(Part):
     boxes: int
     rows: tuple[Row, ...]
     journeys: tuple[Journey, ...] = ()
+
+
+def updated(old: Results, new: Results, order: Sequence[str]) -> Results:
+    """Replace rows and journeys of earlier results by new ones.
+
+    Args:
+        old: earlier results.
+        new: new results, perhaps of some exports only.
+        order: names of all exports there are; others are left out.
+    """
+    rows = {row.name: row for row in (*old.rows, *new.rows)}
+    journeys = {each.name: each for each in (*old.journeys, *new.journeys)}
+    return new.model_copy(
+        update={
+            "rows": tuple(rows[name] for name in order if name in rows),
+            "journeys": tuple(journeys[name] for name in order if name in journeys),
+        }
+    )

@@ -25,16 +25,14 @@ def exports_text(now: Results, before: Results | None) -> str:
     for form in FORMS:
         rows = [row for row in now.rows if row.form == form]
         headings = ["tool", "the known box", "numbers", "recognised as", "read to the pixel"]
-        if before:
-            headings.append("by 0.2.0")
+        headings += ["by 0.2.0", "not kept"] if before else ["not kept"]
         cells = []
         for row in rows:
-            told = [row_name(row), *_written(row), recognised(row.reading), outcome(row.reading)]
+            told = [row_name(row), *_written(row), recognised(row.reading), outcome(row)]
             if before:
-                old = readings.get(row.name)
-                told.append(outcome(old.reading) if old else "-")
+                told.append(outcome(old) if (old := readings.get(row.name)) else "-")
             cells.append([*told, ", ".join(row.not_kept) or "-"])
-        parts += [f"**{form}**", table([*headings, "not kept"], cells, left=range(1, 8))]
+        parts += [f"**{form}**", table(headings, cells, left=range(1, len(headings)))]
     return "\n\n".join(parts)
 
 
@@ -59,18 +57,25 @@ def recognised(reading: Reading | None) -> str:
     return (reading.convention if reading else None) or "-"
 
 
-def outcome(reading: Reading | None) -> str:
+def outcome(row: Row) -> str:
     """Describe in a few words what objloc read of an export."""
+    reading = row.reading
     if reading is None:
         return "-"
     if reading.error:
         return f"refused: {_cell(reading.error)}"
-    counted = f"{reading.exact} of {reading.boxes} boxes, {reading.pictures} pictures"
+    parts = [f"{reading.exact} of {reading.boxes} boxes, {reading.pictures} pictures"]
     if reading.shift and any(reading.shift):
-        counted += f"; most {' '.join(f'{number:+g}' for number in reading.shift)}"
-    elif reading.largest and reading.exact < reading.boxes:
-        counted += f"; up to {reading.largest:g}"
-    return counted if reading.passed else f"{counted}; `data check` reports errors"
+        parts.append(f"most {' '.join(f'{number:+g}' for number in reading.shift)}")
+    elif reading.exact < reading.boxes:
+        parts.append(f"others up to {reading.largest:g}")
+    if reading.extra:
+        parts.append(f"{reading.extra} more")
+    if not reading.difficult and "difficult" not in row.not_kept:
+        parts.append("none difficult")
+    if not reading.passed:
+        parts.append("`data check` reports errors")
+    return "; ".join(parts)
 
 
 def right(row: Row, results: Results) -> bool:
@@ -81,6 +86,7 @@ def right(row: Row, results: Results) -> bool:
         and reading.error is None
         and reading.passed
         and reading.exact == results.boxes
+        and not reading.extra
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from labelme._label_file import LabelFile
 
@@ -12,7 +13,7 @@ def labelme(pictures: Sequence[Picture], source: Path, output: Path) -> None:
     """Write labelme's JSON beside the pictures, without their content."""
     copy_pictures(pictures, source, output)
     for picture in pictures:
-        shapes = []
+        shapes: list[dict[str, Any]] = []
         for each in picture.objects:
             xmin, ymin, xmax, ymax = map(float, each.box)
             shapes.append(
