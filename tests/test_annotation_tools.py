@@ -19,7 +19,7 @@ from benchmarks.annotation_tools.comparison import (
 )
 from benchmarks.annotation_tools.environments import ToolError, export, python_of
 from benchmarks.annotation_tools.pictures import CATEGORIES, EIGHT, ROTATED, draw, many
-from benchmarks.annotation_tools.recipes import FORMS, RECIPES, Form, Recipe
+from benchmarks.annotation_tools.recipes import FORMS, RECIPES, Form, Recipe, one_of_each
 from benchmarks.annotation_tools.rows import Journey, Reading, Results, Row, updated
 from benchmarks.annotation_tools.scripts import described, plain
 from benchmarks.annotation_tools.scripts.known import (
@@ -216,6 +216,14 @@ def test_every_recipe_names_a_function_of_its_script() -> None:
         assert recipe.form in FORMS
         pinned = recipe.requirements[:1]
         assert [each.partition("==")[2] for each in pinned] == [recipe.version][: len(pinned)]
+
+
+def test_one_export_of_each_tool_that_runs_is_chosen_and_every_form() -> None:
+    chosen = one_of_each(RECIPES)
+    tools = {(recipe.tool, recipe.version) for recipe in RECIPES if recipe.requirements}
+    assert {(recipe.tool, recipe.version) for recipe in chosen} == tools
+    assert len(chosen) == len(tools)
+    assert {recipe.form for recipe in chosen} == {*FORMS}
 
 
 def test_a_script_imports_nothing_of_objloc() -> None:

@@ -14,7 +14,7 @@ from benchmarks.annotation_tools.environments import ToolError, export, python_o
 from benchmarks.annotation_tools.journey import PICTURES, travel
 from benchmarks.annotation_tools.pictures import EIGHT, KNOWN_PICTURE, ROTATED, draw, many
 from benchmarks.annotation_tools.reading import read
-from benchmarks.annotation_tools.recipes import RECIPES, Recipe
+from benchmarks.annotation_tools.recipes import RECIPES, Recipe, one_of_each
 from benchmarks.annotation_tools.rows import Journey, Results, Row, updated
 from benchmarks.annotation_tools.written import describe, written
 from benchmarks.published import as_json, parse
@@ -132,8 +132,8 @@ def main(
             print(f"{row.name}: {row.failed or table.outcome(row)}", flush=True)
             rows.append(row)
         journeys = []
-        ran = [recipe for recipe in chosen if journey and recipe.requirements]
-        for each in travelled(ran, kept.resolve(), tools.resolve(), scratch):
+        ways = one_of_each(chosen) if journey else []
+        for each in travelled(ways, kept.resolve(), tools.resolve(), scratch):
             print(f"{each.name}: {', '.join(each.steps)}; {each.error or 'done'}", flush=True)
             journeys.append(each)
     results = Results(

@@ -104,7 +104,7 @@ RECIPES: tuple[Recipe, ...] = (
         "CVAT, by datumaro",
         ("datumaro==1.13.12",),
         "datumaro",
-        (("cvat", "CVAT", ""), ("cvat-voc", "VOC", ""), ("cvat-coco", "COCO", "")),
+        (("cvat-voc", "VOC", ""), ("cvat-coco", "COCO", ""), ("cvat", "CVAT", "")),
         rotates=True,
     ),
     *_of_package(
@@ -153,3 +153,12 @@ RECIPES: tuple[Recipe, ...] = (
     ),
 )
 """All exports, tool by tool."""
+
+
+def one_of_each(recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Choose one export of each version of each tool that is run, the forms in turn."""
+    tools: dict[tuple[str, str], list[Recipe]] = {}
+    for recipe in recipes:
+        if recipe.requirements:
+            tools.setdefault((recipe.tool, recipe.version), []).append(recipe)
+    return [group[number % len(group)] for number, group in enumerate(tools.values())]
