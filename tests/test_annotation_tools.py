@@ -201,6 +201,24 @@ def test_boxes_of_cvat_and_labelme_are_read(tmp_path: Path) -> None:
     assert (labelme.text, labelme.box) == ("[[50, 60], [10, 20]]", (10, 20, 50, 60))
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("data.yaml", "names: [dog, cat]\n"),
+        ("data.yaml", "names:\n  1: cat\n  0: dog\n"),
+        ("obj.names", "dog\ncat\n"),
+        ("classes.txt", "dog\ncat\n"),
+    ],
+)
+def test_classes_of_yolo_are_numbered_as_the_file_has_them(
+    tmp_path: Path, file: str, text: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    (tmp_path / "plain.txt").write_text("1 .3 .5 .4 .5\n \n2 .3 .5 .4 .5\n")
+    found = written("YOLO", tmp_path, EIGHT)["plain.jpg"]
+    assert [each.category for each in found] == ["cat", "class 2 of 2"]
+
+
 def test_every_recipe_names_a_function_of_its_script() -> None:
     assert len({recipe.name for recipe in RECIPES}) == len(RECIPES)
     for recipe in RECIPES:

@@ -126,29 +126,31 @@ def main(
         tools, kept = environments or scratch / "environments", exports or scratch / "exports"
         drawn, rotated = draw(EIGHT, scratch / "known"), draw(ROTATED, scratch / "rotated")
         chosen = [recipe for recipe in RECIPES if only in recipe.name]
-        rows = []
         for recipe in chosen:
             row = measure(recipe, drawn, rotated, kept.resolve(), tools.resolve())
             print(f"{row.name}: {row.failed or table.outcome(row)}", flush=True)
-            rows.append(row)
-        journeys = []
+            _write(output, rows=(row,))
         ways = one_of_each(chosen) if journey else []
         for each in travelled(ways, kept.resolve(), tools.resolve(), scratch):
             print(f"{each.name}: {', '.join(each.steps)}; {each.error or 'done'}", flush=True)
-            journeys.append(each)
+            _write(output, journeys=(each,))
+    run = {"command": _COMMAND, "commit": _commit()}
+    write_json(output.with_suffix(".run.json"), run)
+
+
+def _write(output: Path, rows: tuple[Row, ...] = (), journeys: tuple[Journey, ...] = ()) -> None:
+    """Write new rows and journeys beside those that the file has."""
     results = Results(
         python=platform.python_version(),
         pictures=len(EIGHT),
         boxes=sum(len(each.objects) for each in EIGHT),
-        rows=tuple(rows),
-        journeys=tuple(journeys),
+        rows=rows,
+        journeys=journeys,
     )
-    if output.is_file() and (only or not journey):
+    if output.is_file():
         old = parse(Results, output.read_text(encoding="utf-8"))
         results = updated(old, results, [recipe.name for recipe in RECIPES])
     write_json(output, as_json(results))
-    run = {"command": _COMMAND, "machine": f"{platform.machine()}, no network after installing"}
-    write_json(output.with_suffix(".run.json"), run | {"commit": _commit()})
 
 
 if __name__ == "__main__":

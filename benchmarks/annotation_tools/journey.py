@@ -64,4 +64,4 @@ def _steps(export: Path, folder: Path) -> Iterator[tuple[str, CompletedProcess[s
         ("evaluate", (shards, train / "checkpoint.pt", evaluate)),
     ):
         yield step, reading.stage(step, *arguments, *chosen, **tracking)
-    yield "results", reading.objloc("results", evaluate, folder / "results")
+    yield "results", reading.objloc("results", folder, "--output", folder / "results")

@@ -132,7 +132,12 @@ RECIPES: tuple[Recipe, ...] = (
         "globox",
         (*_THREE, ("labelme", "labelme", "")),
     ),
-    *_of_package("pylabel", ("pylabel==0.1.55", "pandas<3"), "pylabel", _THREE),
+    *_of_package(
+        "pylabel",
+        ("pylabel==0.1.55", "pandas<3"),
+        "pylabel",
+        (*_THREE, ("yolo-from-zero", "YOLO", "`cat_id_index=0`")),
+    ),
     *_of_package(
         "pascal-voc-writer",
         ("pascal-voc-writer==0.1.4",),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from ruamel.yaml import YAML
+
 from benchmarks.annotation_tools.comparison import convention_of, differences, is_of, matched
 from benchmarks.annotation_tools.recipes import Form
 from benchmarks.annotation_tools.scripts.known import Box, Picture, categories
@@ -142,20 +144,35 @@ def _coco_object(entry: dict[str, Any], names: dict[str, str]) -> Written:
 
 
 def _yolo(folder: Path, pictures: Sequence[Picture]) -> Iterator[tuple[str, list[Written]]]:
-    names = categories(pictures)
+    names = _class_names(folder) or categories(pictures)
     for path in sorted(folder.rglob("*.txt")):
         picture = next((each for each in pictures if is_of(path.name, each)), None)
         if picture is None:
             continue
         objects = []
         for line in path.read_text().splitlines():
+            if not line.strip():
+                continue
             number, *rest = line.split()
             x, y, width, height = map(float, rest[:4])
             sides = (picture.width, picture.height) * 2
             parts = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
             box = _corners([side * part for side, part in zip(sides, parts, strict=True)])
-            objects.append(Written(names[int(float(number))], line.strip(), box))
+            beyond = int(number) >= len(names)
+            category = f"class {number} of {len(names)}" if beyond else names[int(number)]
+            objects.append(Written(category, line.strip(), box))
         yield path.name, objects
+
+
+def _class_names(folder: Path) -> list[str]:
+    """Names of YOLO's classes, by number; empty if no file has them."""
+    for path in (*sorted(folder.glob("*.yaml")), *folder.glob("*.names")):
+        if path.suffix == ".yaml":
+            names = YAML(typ="safe", pure=True).load(path.read_text())["names"]
+            return [names[number] for number in range(len(names))]
+        return path.read_text().splitlines()
+    listed = folder / "classes.txt"
+    return listed.read_text().splitlines() if listed.is_file() else []
 
 
 def _cvat(folder: Path, _: Sequence[Picture]) -> Iterator[tuple[str, list[Written]]]:

@@ -32,14 +32,23 @@ def coco(pictures: Sequence[Picture], source: Path, output: Path) -> None:
         _dataset(folder, pictures).export.ExportToCoco(output_path=path)
 
 
-def yolo(pictures: Sequence[Picture], source: Path, output: Path) -> None:
-    """Write YOLO's labels and ``dataset.yaml``."""
+def _yolo(pictures: Sequence[Picture], source: Path, output: Path, **how: Any) -> None:
     copy_pictures(pictures, source, output / "images")
     with tempfile.TemporaryDirectory() as folder:
         _dataset(folder, pictures).export.ExportToYoloV5(
-            output_path=str(output / "labels"), yaml_file="dataset.yaml"
+            output_path=str(output / "labels"), yaml_file="dataset.yaml", **how
         )
 
 
+def yolo(pictures: Sequence[Picture], source: Path, output: Path) -> None:
+    """Write YOLO's labels and ``dataset.yaml``, with the numbers of classes as they were read."""
+    _yolo(pictures, source, output)
+
+
+def yolo_from_zero(pictures: Sequence[Picture], source: Path, output: Path) -> None:
+    """Write YOLO's labels and ``dataset.yaml``, classes counted from zero."""
+    _yolo(pictures, source, output, cat_id_index=0)
+
+
 if __name__ == "__main__":
-    run({"voc": voc, "coco": coco, "yolo": yolo})
+    run({"voc": voc, "coco": coco, "yolo": yolo, "yolo-from-zero": yolo_from_zero})
