@@ -35,6 +35,7 @@ from benchmarks.annotation_tools.written import describe, written
 from benchmarks.published import as_json, parse
 from objloc.files import write_json
 from objloc.params import load_params
+from tests.helpers.commands import Result, run_objloc, run_stage
 from tests.helpers.imports import ROOT
 
 SCRIPTS = ROOT / "benchmarks" / "annotation_tools" / "scripts"
@@ -44,6 +45,18 @@ SCRIPTS = ROOT / "benchmarks" / "annotation_tools" / "scripts"
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The eight pictures. Read only."""
     return draw(EIGHT, tmp_path_factory.mktemp("known") / "known")
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run objloc's commands in this process, which has imported them already."""
+
+    def done(found: Result) -> CompletedProcess[str]:
+        return CompletedProcess("", found.status, found.out, found.err)
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(reading, "stage", lambda *words: done(run_stage(*words)))
+    monkeypatch.setattr(reading, "objloc", lambda *words: done(run_objloc(*words)))
 
 
 def test_pictures_are_of_their_size_and_differ(drawn: Path) -> None:
@@ -271,6 +284,7 @@ def test_an_export_replaces_an_earlier_one_and_is_read_to_the_pixel(
     assert (found.shift, found.largest) == ((0, 0, 0, 0), 0)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_folder_that_is_refused_has_its_error_without_its_place(tmp_path: Path) -> None:
     (tmp_path / "export").mkdir()
     found = reading.read(tmp_path / "export", EIGHT, tmp_path / "devkit")
@@ -278,6 +292,17 @@ def test_a_folder_that_is_refused_has_its_error_without_its_place(tmp_path: Path
     assert not found.passed
     assert str(tmp_path) not in found.error + "".join(found.findings)
     assert (found.boxes, found.shift, found.largest) == (0, None, None)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_parameter_that_the_error_names_is_set_and_told(drawn: Path, tmp_path: Path) -> None:
+    output = tmp_path / "export"
+    described.labelme_voc(EIGHT, drawn / PICTURES, output)
+    (output / "Annotations" / "nothing.xml").unlink()
+    found = reading.read(output, EIGHT, tmp_path / "devkit")
+    assert (found.passed, found.error) == (True, None)
+    assert found.settings == ("dataset.unannotated=empty",)
+    assert (found.pictures, found.exact) == (8, 11)
 
 
 def test_a_journey_ends_at_the_first_step_that_fails(

@@ -18,14 +18,19 @@ from benchmarks.annotation_tools.comparison import (
     most_frequent,
 )
 from benchmarks.annotation_tools.rows import Reading
-from benchmarks.annotation_tools.scripts.known import Picture
+from benchmarks.annotation_tools.scripts.known import Box, Picture
 from benchmarks.running import ROOT
-from objloc.data.devkit import open_devkit
+from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 
 _OBJLOC = "import sys; from objloc.cli import main; sys.argv[0] = 'objloc'; main()"
+_REMEDY = "dataset.unannotated=empty"
+"""Parameter that declares pictures without an annotation to be without objects."""
 _UNTOLD = ("few", "empty", "sets")
 """Kinds of findings that any folder of eight pictures has."""
+
+ReadObject = tuple[str, Box, bool]
+"""Category, box, and whether the object is difficult."""
 
 
 def stage(
@@ -48,31 +53,39 @@ def error_of(done: subprocess.CompletedProcess[str]) -> str | None:
     return lines[-1].removeprefix("error: ") if lines else f"exit status {done.returncode}"
 
 
-def download(folder: Path, devkit: Path) -> subprocess.CompletedProcess[str]:
+def download(
+    folder: Path, devkit: Path, settings: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run the stage ``download`` on a folder of one's own."""
-    return stage(
-        "download", "data/manifest.json", devkit,
-        "--set", "dataset.name=folder", "--set", f"dataset.path={json.dumps(str(folder))}",
-    )  # fmt: skip
+    chosen = ("dataset.name=folder", f"dataset.path={json.dumps(str(folder))}", *settings)
+    options = [part for each in chosen for part in ("--set", each)]
+    return stage("download", "data/manifest.json", devkit, *options)
 
 
 def read(export: Path, pictures: Sequence[Picture], devkit: Path) -> Reading:
-    """Read an export of known pictures.
+    """Read an export of known pictures; once more if the error names a parameter for it.
 
     Args:
         export: the export.
         pictures: known pictures.
         devkit: folder that ``download`` writes.
     """
-    checked = objloc("data", "check", export, "--json")
-    try:
-        report: dict[str, Any] = json.loads(checked.stdout)
-    except ValueError:
-        report = {"findings": [_finding(_short(error_of(checked) or "no report", export))]}
+    found = _read(export, pictures, devkit, ())
+    if found.error and _REMEDY.partition("=")[0] in found.error:
+        again = _read(export, pictures, devkit, (_REMEDY,))
+        if again.error is None:
+            return again
+    return found
+
+
+def _read(
+    export: Path, pictures: Sequence[Picture], devkit: Path, settings: tuple[str, ...]
+) -> Reading:
+    report = _report(export, settings)
     shutil.rmtree(devkit, ignore_errors=True)
-    done = download(export, devkit)
+    done = download(export, devkit, settings)
     error = error_of(done)
-    found = {}
+    found: dict[str, list[ReadObject]] = {}
     if error is None:
         try:
             found = read_devkit(devkit, export)
@@ -88,17 +101,15 @@ def read(export: Path, pictures: Sequence[Picture], devkit: Path) -> Reading:
             for (_, box), other in zip(known, boxes, strict=True)
             if other is not None
         ]
-    if error is not None:
-        error = _short(error, export)
     return Reading(
-        passed=checked.returncode == 0,
+        passed=report["passed"],
         convention=(report.get("convention") or {}).get("name"),
         findings=tuple(
             f"{each['severity']} {each['kind']}: {each['place']}: {each['message']}"
             for each in report["findings"]
             if each["kind"] not in _UNTOLD
         ),
-        error=error,
+        error=_short(error, export) if error else None,
         notes=tuple(
             line
             for line in done.stderr.splitlines()
@@ -111,12 +122,22 @@ def read(export: Path, pictures: Sequence[Picture], devkit: Path) -> Reading:
         shift=most_frequent(shifts),
         largest=max((max(map(abs, each)) for each in shifts), default=None),
         difficult=sum(difficult for rows in found.values() for _, _, difficult in rows),
+        settings=settings,
     )
 
 
-def read_devkit(
-    folder: Path, source: Path
-) -> dict[str, list[tuple[str, tuple[float, float, float, float], bool]]]:
+def _report(export: Path, settings: Sequence[str]) -> dict[str, Any]:
+    """Report of ``objloc data check``; one of a single error if there is none."""
+    options = [f"--{each.removeprefix('dataset.')}" for each in settings]
+    checked = objloc("data", "check", export, "--json", *options)
+    try:
+        report: dict[str, Any] = json.loads(checked.stdout)
+    except ValueError:
+        report = {"findings": [_finding(_short(error_of(checked) or "no report", export))]}
+    return report | {"passed": checked.returncode == 0}
+
+
+def read_devkit(folder: Path, source: Path) -> dict[str, list[ReadObject]]:
     """Categories, boxes and the flag difficult of a devkit, as training reads it.
 
     Args:

@@ -21,6 +21,7 @@ class Reading(Part):
         shift: most frequent difference of the four numbers from the known ones.
         largest: largest difference of a number; None without boxes.
         difficult: number of objects read as difficult.
+        settings: parameters that had to be set, ``KEY=VALUE``; empty if nothing had to be done.
     """
 
     passed: bool
@@ -35,6 +36,7 @@ class Reading(Part):
     shift: tuple[float, float, float, float] | None
     largest: float | None
     difficult: int
+    settings: tuple[str, ...] = ()
 
 
 class Row(Part):

@@ -73,13 +73,14 @@ def outcome(row: Row) -> str:
         parts.append(f"{reading.extra} more")
     if not reading.difficult and "difficult" not in row.not_kept:
         parts.append("none difficult")
+    parts += [f"with `{setting}`" for setting in reading.settings]
     if not reading.passed:
         parts.append("`data check` reports errors")
     return "; ".join(parts)
 
 
 def right(row: Row, results: Results) -> bool:
-    """Whether every box was read to the pixel, and both commands passed."""
+    """Whether every box was read to the pixel, and both commands passed without a parameter."""
     reading = row.reading
     return (
         reading is not None
@@ -87,6 +88,7 @@ def right(row: Row, results: Results) -> bool:
         and reading.passed
         and reading.exact == results.boxes
         and not reading.extra
+        and not reading.settings
     )
 
 
@@ -113,7 +115,7 @@ def _summary(now: Results, before: Results | None) -> str:
     if before:
         old = sum(right(row, before) for row in before.rows)
         text += f" (by version 0.2.0: {old} of {sum(row.failed is None for row in before.rows)})"
-    return f"{text}: every box to the pixel, without an error of `data check`."
+    return f"{text}: every box to the pixel, without a parameter that had to be set."
 
 
 def _written(row: Row) -> list[str]:

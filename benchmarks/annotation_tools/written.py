@@ -158,8 +158,8 @@ def _yolo(folder: Path, pictures: Sequence[Picture]) -> Iterator[tuple[str, list
             sides = (picture.width, picture.height) * 2
             parts = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
             box = _corners([side * part for side, part in zip(sides, parts, strict=True)])
-            beyond = int(number) >= len(names)
-            category = f"class {number} of {len(names)}" if beyond else names[int(number)]
+            index = int(float(number))
+            category = names[index] if index < len(names) else f"class {number} of {len(names)}"
             objects.append(Written(category, line.strip(), box))
         yield path.name, objects
 
