@@ -366,6 +366,7 @@ def test_the_tables_say_what_was_written_and_read() -> None:
     )
     text = "\n".join(lines)
     assert "0 of 11 boxes, 8 pictures; most -1 -1 +0 +0" in text
+    assert table.outcome(make_row("refused", make_reading(0, "a | b")), brief=True) == "refused"
     assert "| refused: `a / b` | - | difficult |" in text
     assert "| fails: `TypeError: no` | - | - | - | - | difficult |" in text
     assert "1 of 4 exports are read whole (by version 0.2.0: 0 of 1)" in text

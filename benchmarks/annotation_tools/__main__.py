@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.annotation_tools import table
+from benchmarks.annotation_tools.comparison import differences
 from benchmarks.annotation_tools.environments import ToolError, export, python_of
 from benchmarks.annotation_tools.journey import PICTURES, travel
 from benchmarks.annotation_tools.pictures import EIGHT, KNOWN_PICTURE, ROTATED, draw, many
@@ -71,15 +72,15 @@ def _rotation(recipe: Recipe, python: Path, rotated: Path) -> str:
         try:
             export(recipe, python, rotated, Path(folder))
         except ToolError as error:
-            return f"rotation: fails ({error})"
+            return f"rotated boxes (fails: {error})"
         found = written(recipe.form, Path(folder), ROTATED).get(ROTATED[0].file, [])
         text = " ".join(path.read_text() for path in Path(folder).rglob("*.xml"))
     if not found:
         return "rotated boxes"
-    known = ROTATED[0].objects[0].box
-    if all(abs(a - b) < 2 for a, b in zip(known, found[0].box, strict=True)):
-        return "" if 'rotation="' in text else "rotation: written unrotated"
-    return f"rotation: written as {found[0].text}"
+    known, box = ROTATED[0].objects[0].box, found[0].box
+    if max(map(abs, differences(known, box))) > 2:
+        return f"rotated boxes (written as {' '.join(f'{number:.4g}' for number in box)})"
+    return "" if 'rotation="' in text else "the rotation of boxes"
 
 
 def travelled(

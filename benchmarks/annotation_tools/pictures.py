@@ -45,8 +45,11 @@ EIGHT = (
     ),
 )
 """Pictures of two formats and several suffixes, one without objects, boxes at every border."""
-ROTATED = (Picture("rotated.jpg", 100, 80, (Known("cat", (30, 20, 70, 60), rotation=30.0),)),)
-"""Picture for the tools that know rotated boxes."""
+ROTATED = tuple(
+    Picture(file, 100, 80, (Known("cat", (30, 20, 70, 60), rotation=30.0),))
+    for file in ("rotated.jpg", "turned.jpg")
+)
+"""Pictures for the tools that know rotated boxes; two, since some want two image sets."""
 _COLOURS = ((214, 92, 48), (60, 110, 214), (70, 180, 90))
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,13 +106,13 @@ def _read(
         passed=report["passed"],
         convention=(report.get("convention") or {}).get("name"),
         findings=tuple(
-            f"{each['severity']} {each['kind']}: {each['place']}: {each['message']}"
+            f"{each['severity']} {each['kind']}: {each['place']}: {_short(each['message'], export)}"
             for each in report["findings"]
             if each["kind"] not in _UNTOLD
         ),
         error=_short(error, export) if error else None,
         notes=tuple(
-            line
+            _short(line, export)
             for line in done.stderr.splitlines()
             if error is None and line.startswith(("note", "warning"))
         ),
@@ -164,8 +165,9 @@ def read_devkit(folder: Path, source: Path) -> dict[str, list[ReadObject]]:
 
 
 def _short(message: str, export: Path) -> str:
-    """Leave a folder's place out of a message."""
-    return message.replace(f"{export}: ", "").replace(f"{export}/", "").replace(str(export), "it")
+    """Leave the places of this run out of a message."""
+    message = message.replace(f"{export}: ", "").replace(f"{export}/", "")
+    return re.sub(r"\btmp\w{8}\b", "tmp", message.replace(str(export), "it"))
 
 
 def _finding(message: str) -> dict[str, str]:

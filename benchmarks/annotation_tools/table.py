@@ -30,7 +30,7 @@ def exports_text(now: Results, before: Results | None) -> str:
         for row in rows:
             told = [row_name(row), *_written(row), recognised(row.reading), outcome(row)]
             if before:
-                told.append(outcome(old) if (old := readings.get(row.name)) else "-")
+                told.append(outcome(old, brief=True) if (old := readings.get(row.name)) else "-")
             cells.append([*told, ", ".join(row.not_kept) or "-"])
         parts += [f"**{form}**", table(headings, cells, left=range(1, len(headings)))]
     return "\n\n".join(parts)
@@ -57,13 +57,13 @@ def recognised(reading: Reading | None) -> str:
     return (reading.convention if reading else None) or "-"
 
 
-def outcome(row: Row) -> str:
-    """Describe in a few words what objloc read of an export."""
+def outcome(row: Row, brief: bool = False) -> str:
+    """Describe in a few words what objloc read of an export; if brief, not why not."""
     reading = row.reading
     if reading is None:
         return "-"
     if reading.error:
-        return f"refused: {_cell(reading.error)}"
+        return "refused" if brief else f"refused: {_cell(reading.error)}"
     parts = [f"{reading.exact} of {reading.boxes} boxes, {reading.pictures} pictures"]
     if reading.shift and any(reading.shift):
         parts.append(f"most {' '.join(f'{number:+g}' for number in reading.shift)}")
