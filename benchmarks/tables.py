@@ -19,11 +19,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from benchmarks import ablation, devices, scratch, voc2007
-<<<<<<< HEAD
-from benchmarks.metric_tools import table as metric_tools
-=======
 from benchmarks.annotation_tools import table as annotation_tools
->>>>>>> 2ac8cfe (Run annotation tools on known boxes, and measure what is read of their exports)
+from benchmarks.metric_tools import table as metric_tools
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
 from benchmarks.parameters import parameter_tables
 from benchmarks.published import (
