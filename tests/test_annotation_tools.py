@@ -305,6 +305,18 @@ def test_a_parameter_that_the_error_names_is_set_and_told(drawn: Path, tmp_path:
     assert (found.pictures, found.exact) == (8, 11)
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("a.jpg: found none (dataset.unannotated says what)", "dataset.unannotated=empty"),
+        ("found a centre (dataset.boxes=centre_size reads it)", "dataset.boxes=centre_size"),
+        ("found nothing", None),
+    ],
+)
+def test_a_remedy_is_what_the_error_names(error: str, expected: str | None) -> None:
+    assert reading.remedy_of(error) == expected
+
+
 def test_a_journey_ends_at_the_first_step_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,8 +25,6 @@ from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 
 _OBJLOC = "import sys; from objloc.cli import main; sys.argv[0] = 'objloc'; main()"
-_REMEDY = "dataset.unannotated=empty"
-"""Parameter that declares pictures without an annotation to be without objects."""
 _UNTOLD = ("few", "empty", "sets")
 """Kinds of findings that any folder of eight pictures has."""
 
@@ -72,11 +70,16 @@ def read(export: Path, pictures: Sequence[Picture], devkit: Path) -> Reading:
         devkit: folder that ``download`` writes.
     """
     found = _read(export, pictures, devkit, ())
-    if found.error and _REMEDY.partition("=")[0] in found.error:
-        again = _read(export, pictures, devkit, (_REMEDY,))
-        if again.error is None:
-            return again
-    return found
+    remedy = remedy_of(found.error or "")
+    again = _read(export, pictures, devkit, (remedy,)) if remedy else found
+    return found if again.error else again
+
+
+def remedy_of(error: str) -> str | None:
+    """Parameter that an error names as its remedy, ``KEY=VALUE``; None if it names none."""
+    if stated := re.search(r"dataset\.boxes=\w+(?= reads it)", error):
+        return stated[0]
+    return "dataset.unannotated=empty" if "(dataset.unannotated says" in error else None
 
 
 def _read(
