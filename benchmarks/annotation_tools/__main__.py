@@ -118,7 +118,7 @@ def main(
         str, typer.Option(help="Run only exports whose name has these words; others stay.")
     ] = "",
     journey: Annotated[
-        bool, typer.Option("--journey", help="Also train on an export of each tool that runs.")
+        bool, typer.Option("--journey", help="Train on an export of each tool instead.")
     ] = False,
 ) -> None:
     """Run annotation tools on known boxes; write what objloc reads of their exports."""
@@ -127,7 +127,7 @@ def main(
         tools, kept = environments or scratch / "environments", exports or scratch / "exports"
         drawn, rotated = draw(EIGHT, scratch / "known"), draw(ROTATED, scratch / "rotated")
         chosen = [recipe for recipe in RECIPES if only in recipe.name]
-        for recipe in chosen:
+        for recipe in () if journey else chosen:
             row = measure(recipe, drawn, rotated, kept.resolve(), tools.resolve())
             print(f"{row.name}: {row.failed or table.outcome(row)}", flush=True)
             _write(output, rows=(row,))
