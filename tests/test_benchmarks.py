@@ -7,7 +7,7 @@ import pytest
 import torch
 import typer
 
-from benchmarks import ablation, scratch, voc2007
+from benchmarks import ablation, scratch, several, voc2007
 from benchmarks.published import (
     AblationRow,
     CombinedRun,
@@ -43,10 +43,13 @@ from objloc.files import write_json
 from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Search, Shard, load_params
+from objloc.search.trace import SearchTasks
+from tests.helpers.budgeted_searches import make_sample, make_store
 from tests.helpers.devkits import make_devkit
 from tests.helpers.imports import ROOT
 from tests.helpers.metrics import make_metrics
 from tests.helpers.runs import make_run
+from tests.helpers.subjects import make_checkpoint
 
 
 @pytest.mark.parametrize("row", scratch.ROWS)
@@ -343,3 +346,30 @@ PUBLISHED: dict[str, Any] = {
 def test_published_figures_come_back_to_the_byte(name: str) -> None:
     text = (ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8")
     assert json.dumps(as_json(parse(PUBLISHED[name], text)), indent=2) + "\n" == text
+
+
+def test_several_objects_are_counted_in_scenes_that_hold_them() -> None:
+    checkpoint = make_checkpoint(("cat", "cow", "dog", "horse", "person", "sheep"))
+    store, tasks = several.drawn_store(checkpoint, "val", 1, 3, two=True)
+    assert (tasks.searched.sum(dim=1) == 1).all()
+    objects = store.object_category
+    for categories, searched in zip(objects, tasks.searched, strict=True):
+        held = categories[categories >= 0]
+        assert len(held) >= 2
+        assert searched[held].all()
+    rows = several.several_table(checkpoint, "val", 1, 3).splitlines()
+    assert len(rows) == 2 + 2 * len(several.LOOKS) * 2
+
+
+def test_two_right_boxes_of_a_category_are_two_objects_found() -> None:
+    # An agent that triggers on each start window, and objects where those are.
+    checkpoint = make_checkpoint(("cat",))
+    checkpoint.state["values.bias"][-1] += 1000.0
+    boxes = ((0.0, 0.0, 40.0, 40.0), (60.0, 60.0, 100.0, 100.0), (30.0, 0.0, 70.0, 1.0))
+    sample = make_sample("one", *(("cat", box) for box in boxes), size=(100, 100))
+    store = make_store(sample, categories=("cat",))
+    params = Search(starts=((3, 0.4),))
+    tasks = SearchTasks.every(store)
+    row = several.measure(checkpoint, store, tasks, params, 10)
+    looks, one, two, _, _, recall, _ = row
+    assert (looks, one, two, recall) == ("9", "1.000", "1.000", "0.667")

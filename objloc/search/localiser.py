@@ -33,8 +33,7 @@ FURTHER_STARTS = ((1, 1.0), (2, 0.65), (3, 0.4), (5, 0.25))
 smaller ones in grids that cover it."""
 
 MAX_BUDGET = 10_000
-"""Maximum budget of one search. Memory is reserved for all its windows; only images of very
-many objects have so many to look at."""
+"""Maximum budget of one search: memory is reserved for all its windows."""
 
 
 class Localiser:

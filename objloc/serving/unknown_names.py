@@ -1,4 +1,4 @@
-"""What MLflow leaves out of a request before the model sees the rest.
+"""Parts of a request that MLflow leaves out before the model sees the rest.
 
 MLflow drops params and columns that a model's signature does not name and warns in the server's
 log, which nobody who asks reads: ``max_window`` for ``max_windows`` would be answered as if it

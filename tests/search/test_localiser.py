@@ -21,7 +21,7 @@ from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.network.q_network import build_network
 from objloc.network.valuer import NUM_STEPS, QUARTERS, Valuer
 from objloc.network.windows import Windows
-from objloc.params import Agent, Encoder, Head, Mdp
+from objloc.params import Agent, Encoder, Head, Mdp, load_params
 from objloc.search.localiser import (
     FURTHER_STARTS,
     MAX_BUDGET,
@@ -257,6 +257,17 @@ def test_a_search_goes_on_from_where_it_triggered_unless_steps_are_learned() -> 
         head = Head(presence=True, per_category=True, learned_steps=learned)
         params = search_params_of(Agent(head=head))
         assert params.beyond_triggers == (not learned)
+
+
+def test_an_evaluation_can_search_as_the_localiser_does() -> None:
+    # As docs/concepts.md says.
+    settings = (
+        "evaluate.search.first_starts=1",
+        "evaluate.search.beyond_triggers=true",
+        "evaluate.search.starts=[[1,1.0],[2,0.65],[3,0.4],[5,0.25]]",
+    )
+    params = load_params(Path(__file__).parents[2] / "params.yaml", settings)
+    assert params.evaluate.search == search_params_of(params.agents["scenes"])
 
 
 def test_start_windows_that_the_agent_knows_are_not_added_to_it() -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import PyFuncModel
 from mlflow.pyfunc.model import PythonModelContext
 from PIL import Image
 
@@ -155,7 +154,7 @@ def test_a_bad_row_is_refused_in_one_sentence_and_the_others_are_answered(
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> PyFuncModel:
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """The model as MLflow saves and loads it, with its checks of a request."""
     folder = tmp_path_factory.mktemp("registered")
     checkpoint = make_run(folder) / "train" / "checkpoint.pt"
@@ -167,15 +166,16 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> PyFuncModel:
         input_example=example(),
         pip_requirements=[],
     )
-    return mlflow.pyfunc.load_model(str(folder / "model"))
+    predict: Ask = mlflow.pyfunc.load_model(str(folder / "model")).predict
+    return predict
 
 
-def test_the_registered_model_takes_and_refuses_categories(registered: PyFuncModel) -> None:
+def test_the_registered_model_takes_and_refuses_categories(registered: Ask) -> None:
     image = example()["image"][0]
     for asked, searched in ((["cat"], ["cat"]), ("dog", ["dog"]), (None, ["cat", "dog"])):
-        (answer,) = registered.predict([{"image": image, "categories": asked}])
+        (answer,) = registered([{"image": image, "categories": asked}])
         assert answer["searched"] == searched
-    (answer,) = registered.predict([{"image": image, "categories": 3}])
+    (answer,) = registered([{"image": image, "categories": 3}])
     assert answer["error"] == "image 0: categories: expected text or a list of text; found 3"
 
 
@@ -194,12 +194,12 @@ def test_the_registered_model_takes_and_refuses_categories(registered: PyFuncMod
     ],
 )
 def test_what_a_request_names_beyond_the_signature_is_refused(
-    registered: PyFuncModel, more: dict[str, object], params: dict[str, object], named: str
+    registered: Ask, more: dict[str, object], params: dict[str, object], named: str
 ) -> None:
     good = [{"image": example()["image"][0]}]
     with pytest.raises(MlflowException, match=f"'{named}'"):
-        registered.predict([good[0] | more], params=params)
-    (answer,) = registered.predict(good, params={"max_windows": 9})
+        registered([good[0] | more], params=params)
+    (answer,) = registered(good, params={"max_windows": 9})
     assert answer["windows"] == 9, "the next request is another"
 
 
