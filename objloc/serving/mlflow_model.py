@@ -75,7 +75,7 @@ SIGNATURE = ModelSignature(
         [
             ColSpec(DataType.string, "image"),
             # Text or a list: a column of MLflow's has either one type or any.
-            ColSpec(AnyType(), "categories", required=False),
+            ColSpec(AnyType(), "categories", required=False),  # type: ignore[no-untyped-call]
         ]
     ),
     outputs=Schema(
