@@ -9,10 +9,10 @@
 # one has the higher score, 1/2 where the wrong one has.
 #
 # Seen on 27 November 2026 (Python 3.11):
-#     right one first in the list, scores .9 and .1: 1.0
-#     right one first in the list, scores .1 and .9: 1.0
-#     wrong one first in the list, scores .9 and .1: 0.5
-#     wrong one first in the list, scores .1 and .9: 0.5
+#     right one first in the list, scores [0.9, 0.1]: 1.0
+#     right one first in the list, scores [0.1, 0.9]: 1.0
+#     wrong one first in the list, scores [0.9, 0.1]: 0.5
+#     wrong one first in the list, scores [0.1, 0.9]: 0.5
 set -euo pipefail
 
 folder=$(mktemp -d)
