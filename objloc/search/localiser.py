@@ -1,7 +1,7 @@
 """A trained agent in three lines: load it, show it a picture, read its boxes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -142,6 +142,8 @@ class Localiser:
         """
         if categories is None:
             return list(range(len(self.categories)))
+        if not isinstance(categories, Iterable):
+            raise ObjlocError(f"categories: expected names; found {categories!r}")
         names = [categories] if isinstance(categories, str) else list(categories)
         for name in names:
             if name not in self.categories:

@@ -359,10 +359,13 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
     for told, asked, budget in (
         ("categories: expected some of cat, dog; found 'zebra'", ["cat", "zebra"], None),
         ("categories: expected some of cat, dog; found none", [], None),
+        ("categories: expected names; found 3", 3, None),
+        ("categories: expected some of cat, dog; found '3'", ["cat", 3], None),
         ("max_windows: expected an integer of at least 1; found 0", None, 0),
     ):
+        given: Any = asked
         with pytest.raises(ObjlocError, match=told):
-            agent(image, asked, budget)
+            agent(image, given, budget)
     with pytest.raises(ObjlocError, match="no such checkpoint"):
         Localiser.load(tmp_path / "none.pt")
     with pytest.raises(ObjlocError, match="not a readable checkpoint"):
