@@ -19,15 +19,13 @@ def main(
 
     Registering twice makes one version. Run by hand it restores a lost store.
     """
-    import objloc
     from objloc.evaluation.read import read_metrics
     from objloc.files import file_hash, write_atomically, write_json
     from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
-    from objloc.serving import mlflow_model
     from objloc.serving.contest_entry import entry_of
     from objloc.serving.model_card import model_card
-    from objloc.tracking import Package, register
+    from objloc.tracking import register
 
     params = load_params(params_file, overrides).registration
     path = train / "checkpoint.pt"
@@ -45,14 +43,7 @@ def main(
     command = train / "command.txt"
     told = command.read_text("utf-8") if command.is_file() else ""
     card = model_card(checkpoint, entry.sha256, metrics, told)
-    package = Package(
-        Path(mlflow_model.__file__),
-        Path(objloc.__file__).parent,
-        mlflow_model.SIGNATURE,
-        mlflow_model.example(),
-        card,
-    )
-    registration = register(train, evaluate, params.model_name, entry, package)
+    registration = register(train, evaluate, params.model_name, entry, card)
     write_json(output / "model.json", {"model": params.model_name, **entry.summary()})
     write_atomically(output / "model_card.md", card)
     print(f"models:/{params.model_name}/{registration.version}", end=": ")

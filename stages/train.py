@@ -47,8 +47,7 @@ def main(
     ):
         best, last = experiment.run(progress, run)
         write_run(output, experiment, best, last, command)
-        run.set_model(output / "checkpoint.pt")
-        run.log_folder(output)
+        run.set_result(output)
         run.log_artifact(log, "log")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 
-from objloc.serving.mlflow_model import example
+from objloc.tracking.signature import example
 from tests.helpers.commands import run_objloc, run_stage, write_params
 from tests.helpers.imports import ROOT
 from tests.helpers.runs import make_run

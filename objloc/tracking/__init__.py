@@ -1,8 +1,9 @@
 """Runs and registered models: the only room that uses MLflow.
 
-``run`` logs a training and finds its run by the model's hash; ``provenance`` reads
-the commit of a run; ``restore`` fills a run from files; ``registry`` versions models
-and moves aliases; ``models`` fetches registered models.
+``run`` logs a training and finds its run by the model's hash; ``ending`` ends runs whose
+process or store is gone; ``provenance`` reads the commit of a run; ``restore`` fills a run
+from files; ``registry`` versions models and moves aliases, ``rebuild`` does so again where
+the store was lost; ``models`` fetches registered models; ``database`` makes the store.
 """
 
 import os
@@ -17,20 +18,21 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 from objloc.tracking.contest import Contest, Entry
 from objloc.tracking.models import download_model, resolve_init
 from objloc.tracking.provenance import commit_of
-from objloc.tracking.registry import Package, Registration, register
+from objloc.tracking.rebuild import rebuild
+from objloc.tracking.registry import Registration, register
 from objloc.tracking.restore import log_to_run_of
 from objloc.tracking.run import TrainingRun, find_run
 
 __all__ = [
     "Contest",
     "Entry",
-    "Package",
     "Registration",
     "TrainingRun",
     "commit_of",
     "download_model",
     "find_run",
     "log_to_run_of",
+    "rebuild",
     "register",
     "resolve_init",
 ]

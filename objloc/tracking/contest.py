@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,27 @@ class Entry:
             "sha256": self.sha256,
             "metric": contest.metric,
             "image_set": contest.image_set,
+            "conditions": dict(contest.conditions),
             "value": self.value,
             "data": contest.data,
             "data_hash": contest.data_hash,
             "categories": list(contest.categories),
             "alias": contest.alias,
         }
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, Any]) -> Self:
+        """The entry with this summary.
+
+        Raises:
+            KeyError: something is missing.
+        """
+        contest = Contest(
+            data=summary["data"],
+            data_hash=summary["data_hash"],
+            categories=tuple(summary["categories"]),
+            metric=summary["metric"],
+            image_set=summary["image_set"],
+            conditions=summary["conditions"],
+        )
+        return cls(contest, summary["sha256"], summary["value"])

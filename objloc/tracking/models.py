@@ -1,33 +1,16 @@
 """Fetch registered models by their address."""
 
-import re
 from pathlib import Path
-from urllib.parse import unquote, urlparse
-
-import mlflow
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
 from objloc.params import Register
-from objloc.tracking.store import (
-    connect,
-    shown_uri,
-    state_folder,
-    store_error,
-    store_uri,
-    visit,
-)
+from objloc.tracking.rebuild import rebuild_if_empty
+from objloc.tracking.store import connect, visit
+from objloc.tracking.versions import ADDRESS, checkpoint_of, find_version
 
 REMEDY = "`make run` registers one; a checkpoint's path will do as well"
 """Advice in the error message when no model is registered."""
-
-CHECKPOINT = "artifacts/checkpoint.pt"
-"""Path of the checkpoint in a registered model."""
-
-_ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[0-9]+)|@(?P<alias>[\w-]+))")
 
 
 def download_model(model: str) -> Path:
@@ -43,12 +26,15 @@ def download_model(model: str) -> Path:
     """
     if not model.startswith("models:"):
         return Path(model)
+    rebuild_if_empty()
     client = connect()
     return checkpoint_of(client, find_version(client, model))
 
 
 def find_model(name: str) -> Path:
-    """Fetch the checkpoint of a registered model by a short name; creates no store.
+    """Fetch the checkpoint of a registered model by a short name.
+
+    No store is created, but a lost one is rebuilt (``rebuild_if_empty``).
 
     Args:
         name: alias or version of the default model, such as ``champion`` or ``3``; or a
@@ -63,6 +49,7 @@ def find_model(name: str) -> Path:
         sign = "/" if name.isdecimal() else "@"
         address = f"models:/{Register().model_name}{sign}{name}"
     try:
+        rebuild_if_empty()
         client = visit()
         version = find_version(client, address)
     except ObjlocError as error:
@@ -86,7 +73,7 @@ def resolve_init(init_from: str | None, init_sha256: str | None) -> Path | None:
     """
     if init_from is None:
         return None
-    address = _ADDRESS.fullmatch(init_from)
+    address = ADDRESS.fullmatch(init_from)
     if address and address["alias"]:
         client = connect()
         version = find_version(client, init_from)
@@ -111,76 +98,3 @@ def resolve_init(init_from: str | None, init_sha256: str | None) -> Path | None:
             f"train.init_sha256: expected {init_sha256}; found {found} in {init_from}"
         )
     return path
-
-
-def find_version(client: MlflowClient, address: str) -> ModelVersion:
-    """Find the registered version that an address names.
-
-    Raises:
-        ObjlocError: the address is malformed, or there is no such version (the message
-            lists those there are).
-    """
-    parts = _ADDRESS.fullmatch(address)
-    if parts is None:
-        raise ObjlocError(f"{address}: expected models:/NAME/VERSION or models:/NAME@ALIAS")
-    try:
-        names = sorted(model.name for model in client.search_registered_models())
-        if parts["name"] not in names:
-            raise ObjlocError(
-                f"{address}: expected a registered model; found {', '.join(names) or 'none'} in "
-                f"{shown_uri()}"
-            )
-        versions = {
-            str(each.version): each
-            for each in client.search_model_versions(f"name = '{parts['name']}'")
-        }
-        aliases = client.get_registered_model(parts["name"]).aliases
-    except MlflowException as error:
-        raise store_error(error) from error
-    number = aliases.get(parts["alias"]) if parts["alias"] else parts["version"].lstrip("0")
-    if number is None or str(number) not in versions:
-        known = [*sorted(versions, key=int), *(f"@{alias}" for alias in sorted(aliases))]
-        raise ObjlocError(
-            f"{address}: expected one of the versions and aliases of {parts['name']}; "
-            f"found {', '.join(known) or 'none'}"
-        )
-    return versions[str(number)]
-
-
-def checkpoint_of(client: MlflowClient, version: ModelVersion) -> Path:
-    """Path of a registered version's checkpoint; not copied if the store is on this machine.
-
-    Raises:
-        ObjlocError: the files are missing, damaged or not of this project.
-    """
-    where = f"models:/{version.name}/{version.version}"
-    try:
-        source = client.get_model_version_download_uri(version.name, version.version)
-        local = _local_path(source)
-        path = local or Path(
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{source}/{CHECKPOINT}",
-                dst_path=str(state_folder() / "models" / version.name / str(version.version)),
-                tracking_uri=store_uri(),
-            )
-        )
-        found = file_hash(path)
-    except (MlflowException, OSError) as error:
-        raise ObjlocError(f"{where}: its {CHECKPOINT} cannot be had: {error}") from None
-    expected = version.tags.get("model_sha256", found)
-    if found != expected:
-        raise ObjlocError(f"{where}: damaged: expected SHA-256 {expected}; found {found}")
-    return path
-
-
-def files_are_gone(client: MlflowClient, version: ModelVersion) -> bool:
-    """Whether the store is on this machine and no longer holds the model's files."""
-    path = _local_path(client.get_model_version_download_uri(version.name, version.version))
-    return path is not None and not path.is_file()
-
-
-def _local_path(source: str) -> Path | None:
-    """Path of a model's checkpoint on this machine; None if it lies on another."""
-    if source.startswith("file:"):
-        source = unquote(urlparse(source).path)
-    return Path(source, CHECKPOINT) if source.startswith("/") else None

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from objloc.files import file_hash
-from objloc.tracking.run import harmless, newest_run
-from objloc.tracking.store import connect, store_uri
+from objloc.tracking.database import database_at
+from objloc.tracking.run import newest_run
+from objloc.tracking.store import connect, harmless, store_uri
 
 
 def commit_of(model: Path) -> str | None:
@@ -22,8 +23,8 @@ def commit_of(model: Path) -> str | None:
     Returns:
         The commit with remarks; None if no run of this model states it.
     """
-    uri = store_uri()
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+    path = database_at(store_uri())
+    if path is not None and not path.is_file():
         return None
     found: list[str | None] = []
     with harmless("this command"):

@@ -10,16 +10,17 @@ from typing import Any
 import mlflow
 import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model
 
+import objloc
 from objloc.tracking.contest import Entry
 from objloc.tracking.folder import complete_run
 from objloc.tracking.log_values import log_file, log_values
-from objloc.tracking.models import files_are_gone
 from objloc.tracking.restore import run_of
 from objloc.tracking.run import run_tags
-from objloc.tracking.store import connect, experiment_id, global_store, store_error, store_lock
+from objloc.tracking.signature import SIGNATURE, example
+from objloc.tracking.store import connect, experiment_id, global_store, store_errors, store_lock
+from objloc.tracking.versions import files_are_gone
 
 CHAMPION = "champion"
 """Alias of the first contest."""
@@ -27,29 +28,13 @@ CHAMPION = "champion"
 CARD = "model_card.md"
 """File name of the model card in the artifacts of the run and of the model."""
 
+PACKAGE = Path(objloc.__file__).parent
+"""The code that goes with a model; one of its files answers requests."""
+
 REQUIREMENTS = (
     "mlflow", "numpy", "pandas", "pillow", "pydantic", "ruamel.yaml", "torch", "webdataset",
 )  # fmt: skip
 """Packages that a registered model needs."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """Code, signature and documentation of a model to register.
-
-    Attributes:
-        code: path of a script for MLflow's ``models from code``.
-        folder: path of the package that the script imports; kept with the model.
-        signature: signature of input and output.
-        example: example of an input.
-        card: text of the model card, in Markdown.
-    """
-
-    code: Path
-    folder: Path
-    signature: ModelSignature
-    example: Any
-    card: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +52,7 @@ class Registration:
     aliases: tuple[str, ...]
 
 
-def register(
-    train: Path, evaluate: Path, name: str, entry: Entry, package: Package
-) -> Registration:
+def register(train: Path, evaluate: Path, name: str, entry: Entry, card: str) -> Registration:
     """Register a trained model in the run that made it, together with its metrics.
 
     If training came from the cache or the store was lost, the run is restored from
@@ -80,14 +63,14 @@ def register(
         evaluate: output folder of the evaluation.
         name: name of the registered model.
         entry: contest and figure of the model.
-        package: code, signature and card of the model.
+        card: the model's card, in Markdown.
 
     Raises:
         ObjlocError: the store fails.
     """
     checkpoint, contest = train / "checkpoint.pt", entry.contest
     client = connect()
-    try:
+    with store_errors():
         tags = run_tags(contest.data, contest.data_hash, contest.categories)
         run_id = run_of(client, checkpoint, entry.sha256, tags)
         complete_run(client, run_id, train)
@@ -96,15 +79,13 @@ def register(
         for path in (metrics, evaluate / "plots"):
             if path.exists():
                 log_file(client, run_id, path, "evaluate")
-        client.log_text(run_id, package.card, CARD)
+        client.log_text(run_id, card, CARD)
         # Under a lock, so that no process decides on the basis of what another is changing.
         # MLflow looks up a version's source in its global store, not in the client's.
         with store_lock("registry", patience=600.0), global_store():
             registry = _Registry(client, name, entry)
-            version, created = registry.version(run_id, checkpoint, package)
+            version, created = registry.version(run_id, checkpoint, card)
             aliases = registry.compete(version)
-    except (MlflowException, OSError) as error:
-        raise store_error(error) from error
     return Registration(version, created, aliases)
 
 
@@ -123,7 +104,7 @@ class _Registry:
         self._entry = entry
         self._contest = entry.contest
 
-    def version(self, run_id: str, checkpoint: Path, package: Package) -> tuple[str, bool]:
+    def version(self, run_id: str, checkpoint: Path, card: str) -> tuple[str, bool]:
         """Find or create the version of this model: its number, and whether it is new."""
         client, name, sha256 = self._client, self._name, self._entry.sha256
         if not any(model.name == name for model in client.search_registered_models()):
@@ -133,7 +114,7 @@ class _Registry:
         same = client.search_model_versions(f"name = '{name}' and tags.model_sha256 = '{sha256}'")
         whole = [str(each.version) for each in same if not files_are_gone(client, each)]
         if not whole:
-            model = _log_model(client, run_id, checkpoint, package)
+            model = _log_model(client, run_id, checkpoint, card)
             version = client.create_model_version(
                 name,
                 model.model_uri,
@@ -199,7 +180,7 @@ class _Registry:
         return {key: text for key, text in tags.items() if text}
 
 
-def _log_model(client: MlflowClient, run_id: str, checkpoint: Path, package: Package) -> Any:
+def _log_model(client: MlflowClient, run_id: str, checkpoint: Path, card: str) -> Any:
     """Keep the model with its run: code, weights, card, signature, example, requirements."""
     model = client.create_logged_model(
         experiment_id(client),
@@ -209,18 +190,18 @@ def _log_model(client: MlflowClient, run_id: str, checkpoint: Path, package: Pac
         model_type="agent",
     )
     with tempfile.TemporaryDirectory() as folder:
-        card = Path(folder, CARD)
-        card.write_text(package.card, encoding="utf-8")
+        path = Path(folder, CARD)
+        path.write_text(card, encoding="utf-8")
         return Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             run_id=run_id,
             model_id=model.model_id,
-            python_model=str(package.code),
-            artifacts={"checkpoint": str(checkpoint), "model_card": str(card)},
-            code_paths=[str(package.folder)],
-            signature=package.signature,
-            input_example=package.example,
+            python_model=str(PACKAGE / "serving" / "mlflow_model.py"),
+            artifacts={"checkpoint": str(checkpoint), "model_card": str(path)},
+            code_paths=[str(PACKAGE)],
+            signature=SIGNATURE,
+            input_example=example(),
             pip_requirements=[f"{name}=={_public_version(name)}" for name in REQUIREMENTS],
         )
 

@@ -1,7 +1,6 @@
 """The run of a training: opened by the training, found later by the model's hash."""
 
 import getpass
-import logging
 import os
 import subprocess
 import time
@@ -9,31 +8,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import filelock
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from objloc.files import file_hash
-from objloc.tracking.folder import complete_run
-from objloc.tracking.log_values import as_metrics, log_file, log_metrics, log_params
-from objloc.tracking.store import connect, experiment_id, shown_uri, state_folder, store_lock
-
-Status = Literal["FINISHED", "KILLED", "FAILED"]
+from objloc.tracking.ending import (
+    Ending,
+    Status,
+    close_dead_runs,
+    life_lock,
+    now,
+    tell_kept_endings,
+)
+from objloc.tracking.log_values import as_metrics, log_metrics, log_params
+from objloc.tracking.store import connect, experiment_id, harmless, shown_uri, store_lock
 
 RETRY_SECONDS = 60.0
 """Seconds until a store that failed during a run is tried again."""
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class TrainingRun:
     """One run of MLflow for one training.
 
     It never breaks the training: a failing store is logged once, in one line. Metrics
-    that could not be written are kept and tried again. If there was no store from the
-    start, ``register`` restores the run from files.
+    that could not be written are kept and tried again. If there is no store at its end,
+    a file keeps what it lacks until the next training or stage finds the store again; if
+    there was none from the start, ``register`` restores the run from files.
 
     As a context manager it ends the run: finished, failed, or killed by an interrupt.
 
@@ -45,6 +48,7 @@ class TrainingRun:
         self.run_id = ""
         self._client: MlflowClient | None = None
         self._life: filelock.BaseFileLock | None = None
+        self._ending = Ending("", "")
         self._pending: list[Metric] = []
         self._retry_at = 0.0
         self._logged = False
@@ -79,7 +83,8 @@ class TrainingRun:
                 "command": command,
             }
             with store_lock():
-                _close_dead_runs(client)
+                tell_kept_endings(client)
+                close_dead_runs(client, newest_run)
                 run_id = _interrupted_run(client, run_key)
                 if run_id is None:
                     run_id = create_run(client, tags)
@@ -87,9 +92,9 @@ class TrainingRun:
                     client.update_run(run_id, status="RUNNING")
                     for key, value in tags.items():
                         client.set_tag(run_id, key, value)
-                run._life = _life_lock(run_id)
+                run._life = life_lock(run_id)
                 run._life.acquire(timeout=0)
-            run._client, run.run_id = client, run_id
+            run._client, run.run_id, run._ending = client, run_id, Ending(run_id, shown_uri())
             log_params(client, run_id, params)
         return run
 
@@ -102,29 +107,32 @@ class TrainingRun:
             self._flush()
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
-        """Keep a file, or a folder under its name, with the run."""
-        if self._client is not None:
-            with self._harmless():
-                log_file(self._client, self.run_id, path, folder)
+        """Keep a file, or a folder under its name, with the run; done when it ends."""
+        self._ending.files.append((str(path.absolute()), folder))
 
-    def log_folder(self, folder: Path) -> None:
-        """Complete the run from a run folder, without its models."""
-        if self._client is not None:
-            with self._harmless():
-                complete_run(self._client, self.run_id, folder)
+    def set_result(self, folder: Path) -> None:
+        """Complete the run from a run folder when it ends.
 
-    def set_model(self, path: Path) -> None:
-        """Tag the run with the hash of its model, by which later stages find it."""
-        if self._client is not None:
-            with self._harmless():
-                self._client.set_tag(self.run_id, "model_sha256", file_hash(path))
+        Its model is not kept, but the run is tagged with the model's hash, by which
+        later stages find it.
+        """
+        with self._harmless():
+            self._ending.folder = str(folder.absolute())
+            self._ending.model_sha256 = file_hash(folder / "checkpoint.pt")
 
     def finish(self, status: Status = "FINISHED") -> None:
         """End the run; a second call does nothing."""
         if self._client is not None:
-            self._flush()
-            with self._harmless():
-                self._client.set_terminated(self.run_id, status)
+            ending, self._ending = self._ending, Ending("", "")
+            ending.status, ending.milliseconds = status, now()
+            ending.metrics = [
+                (each.key, each.value, each.timestamp, each.step) for each in self._pending
+            ]
+            with self._harmless() as failures:
+                ending.tell(self._client)
+            if failures:
+                with harmless("training"):
+                    ending.keep()
         self._client = None
         if self._life is not None:
             # Delete the lock before releasing it, so that nobody takes the run for a dead one.
@@ -156,34 +164,11 @@ class TrainingRun:
             self._retry_at = 0.0
 
     @contextmanager
-    def _harmless(self) -> Iterator[None]:
+    def _harmless(self) -> Iterator[list[str]]:
         """Log the first failure in one line; let training go on."""
         with harmless("training", silent=self._logged) as failures:
-            yield
+            yield failures
         self._logged = self._logged or bool(failures)
-
-
-@contextmanager
-def harmless(what: str, *, silent: bool = False) -> Iterator[list[str]]:
-    """Turn any failure of the store in the block into one line in the log.
-
-    Args:
-        what: the process that continues without the store, for the message.
-        silent: whether the failure is not logged.
-
-    Yields:
-        A list that holds the message after a failure.
-    """
-    failures: list[str] = []
-    try:
-        yield failures
-    # Any error of MLflow, its database or the network: results matter more than
-    # their log.
-    except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        failures.append(f"MLflow at {shown_uri()} fails, {what} goes on without it: {reason}")
-        if not silent:
-            _LOGGER.warning(failures[0])
 
 
 def run_tags(data: str, data_hash: str, categories: Sequence[str]) -> dict[str, str]:
@@ -247,38 +232,6 @@ def _interrupted_run(client: MlflowClient, run_key: str) -> str | None:
     """Find the run of an earlier, interrupted attempt at this training."""
     ended = "attributes.status != 'FINISHED' and attributes.status != 'RUNNING'"
     return newest_run(client, condition=ended, run_key=run_key)
-
-
-def _life_lock(run_id: str) -> filelock.BaseFileLock:
-    """Lock that the process of a run holds while it lives.
-
-    The operating system releases it when the process ends, however it ends. Unlike a
-    process id it is never reused.
-    """
-    folder = state_folder() / "runs"
-    folder.mkdir(exist_ok=True)
-    return filelock.FileLock(folder / f"{run_id}.lock")
-
-
-def _close_dead_runs(client: MlflowClient) -> None:
-    """Mark as killed the runs whose process is gone.
-
-    Only runs started in this repository have a lock in it; runs of others on the same
-    server are not touched.
-    """
-    for path in (state_folder() / "runs").glob("*.lock"):
-        life = _life_lock(path.stem)
-        try:
-            life.acquire(timeout=0)
-        except filelock.Timeout:
-            continue
-        try:
-            left = f"attributes.run_id = '{path.stem}' and attributes.status = 'RUNNING'"
-            if run_id := newest_run(client, condition=left):
-                client.set_terminated(run_id, "KILLED")
-            path.unlink(missing_ok=True)
-        finally:
-            life.release()
 
 
 def _user() -> str:

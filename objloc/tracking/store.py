@@ -10,21 +10,24 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 import filelock
 import mlflow
+from alembic.util import CommandError
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from objloc.errors import ObjlocError
 from objloc.files import repository_root
+from objloc.tracking.database import address_of, check, database_at, is_half_made, prepare
 
 EXPERIMENT = "objloc"
 """Name of the experiment that holds all runs."""
+_LOGGER = logging.getLogger(__name__)
 # MLflow logs on standard error what it creates and upgrades; keep only its warnings.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -33,9 +36,7 @@ def store_uri() -> str:
     """Address of the store: ``MLFLOW_TRACKING_URI``, or the main workspace's SQLite file."""
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return uri
-    database = str(repository_root() / "mlflow.db")
-    # SQLAlchemy splits an address at the question mark and decodes percent signs.
-    return "sqlite:///" + database.replace("%", "%25").replace("?", "%3F")
+    return address_of(repository_root() / "mlflow.db")
 
 
 def shown_uri() -> str:
@@ -77,44 +78,77 @@ def connect() -> MlflowClient:
     """Connect to the store, which is created if it does not exist.
 
     Two processes that create one SQLite store at the same time destroy it. Therefore
-    each process connects under a lock.
+    each process connects under a lock. A half-made store is put aside.
 
     Raises:
-        ObjlocError: the store cannot be reached, opened or created.
+        ObjlocError: the store cannot be reached, opened or created, or is damaged.
     """
-    try:
-        with store_lock():
-            _probe(store_uri())
-            client = MlflowClient(store_uri())
-            # The client's registry opens the file separately, at its first use.
-            client.search_registered_models(max_results=1)
-            _experiment(client)
-        return client
-    except (MlflowException, OSError, sqlite3.Error) as error:
-        raise store_error(error) from error
+    with store_errors(), store_lock():
+        path = database_at(store_uri())
+        if path is not None:
+            prepare(path)
+        client = MlflowClient(store_uri())
+        # The client's registry opens the file separately, at its first use.
+        client.search_registered_models(max_results=1)
+        _experiment(client)
+    return client
 
 
 def visit() -> MlflowClient:
     """Connect to an existing store to read from it; nothing is created or repaired.
 
     Raises:
-        ObjlocError: there is no store, or it cannot be opened.
+        ObjlocError: there is no store, it cannot be opened, or is damaged.
     """
-    path = _database(store_uri())
-    # SQLite would create an empty file.
-    if path is not None and not path.is_file():
-        raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found none")
-    try:
-        _probe(store_uri())
+    path = database_at(store_uri())
+    with store_errors():
+        if path is not None:
+            # SQLite would create an empty file.
+            if not path.is_file():
+                raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found none")
+            if is_half_made(path):
+                raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found a half-made one")
+            check(path)
         return MlflowClient(store_uri())
-    except (MlflowException, OSError, sqlite3.Error) as error:
-        raise store_error(error) from error
 
 
-def store_error(error: Exception) -> ObjlocError:
-    """Convert an error of the store to one line."""
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return ObjlocError(f"{shown_uri()}: MLflow's store fails: {reason or type(error).__name__}")
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Convert any error of the store in the block to one line.
+
+    Raises:
+        ObjlocError: the store fails.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, CommandError, OSError, sqlite3.Error) as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise ObjlocError(
+            f"{shown_uri()}: MLflow's store fails: {reason or type(error).__name__}"
+        ) from error
+
+
+@contextmanager
+def harmless(what: str, *, silent: bool = False) -> Iterator[list[str]]:
+    """Turn any failure of the store in the block into one line in the log.
+
+    Args:
+        what: the process that continues without the store, for the message.
+        silent: whether the failure is not logged.
+
+    Yields:
+        A list that holds the message after a failure.
+    """
+    failures: list[str] = []
+    try:
+        yield failures
+    # Any error of MLflow, its database or the network: results matter more than
+    # their log.
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        failures.append(f"MLflow at {shown_uri()} fails, {what} goes on without it: {reason}")
+        if not silent:
+            _LOGGER.warning(failures[0])
 
 
 def experiment_id(client: MlflowClient) -> str:
@@ -138,23 +172,6 @@ def _experiment(client: MlflowClient) -> Experiment:
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return found
-
-
-def _probe(uri: str) -> None:
-    """Open a SQLite file once, since MLflow retries for 100 seconds if it cannot be opened."""
-    path = _database(uri)
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=30)) as database:
-        database.execute("PRAGMA schema_version")
-
-
-def _database(uri: str) -> Path | None:
-    """Path of a SQLite store; None for other stores."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from PIL import Image
 import objloc
 from objloc.search.localiser import Localiser
 from objloc.serving import mlflow_model as served
-from objloc.serving.mlflow_model import SIGNATURE, ServedAgent, example
+from objloc.serving.mlflow_model import ServedAgent
 from objloc.tracking.registry import REQUIREMENTS
+from objloc.tracking.signature import SIGNATURE, example
 from tests.helpers.runs import make_run
 from tests.helpers.stores import make_samples
 

@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 
 from objloc.files import file_hash
-from objloc.tracking import (
-    Package,
-    registry,
-)
+from objloc.tracking import registry
 
 
 @pytest.fixture
 def light_models(store_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Models are kept as bare checkpoints: packing a real one takes seconds."""
 
-    def keep(_client: Any, _run_id: str, checkpoint: Path, _package: Package) -> SimpleNamespace:
+    def keep(_client: Any, _run_id: str, checkpoint: Path, _card: str) -> SimpleNamespace:
         folder = store_root / "models" / file_hash(checkpoint)
         (folder / "artifacts").mkdir(parents=True, exist_ok=True)
         shutil.copy(checkpoint, folder / "artifacts" / "checkpoint.pt")

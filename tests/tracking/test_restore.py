@@ -10,8 +10,7 @@ def test_later_stages_write_into_the_run_that_made_the_model(store_root: Path) -
     folder = make_run(store_root / "data")
     model = folder / "train" / "checkpoint.pt"
     with start() as run:
-        run.log_folder(folder / "train")
-        run.set_model(model)
+        run.set_result(folder / "train")
     figures = {"val": {"success_rate": {"mean": 0.5}, "data": {"name": "scenes"}, "none": None}}
     for _ in range(2):
         found = log_to_run_of(

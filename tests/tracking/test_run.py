@@ -166,8 +166,7 @@ def test_training_goes_on_without_a_store_and_logs_it_once(
     with caplog.at_level(logging.WARNING, "objloc"), start() as run:
         run.log_metrics({"loss": 0.5}, 1)
         run.log_artifact(model)
-        run.log_folder(model.parent)
-        run.set_model(model)
+        run.set_result(model.parent)
     assert run.run_id == ""
     asked.assert_called_once()  # a missing store is not waited for again
     lines = [each.message for each in caplog.records if each.name.startswith("objloc")]
