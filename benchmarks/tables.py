@@ -46,8 +46,8 @@ T = TypeVar("T")
 Read = Callable[[str], str | None]
 """Function that returns a file's text, given its path below the root; None if it is missing."""
 
-METRICS = "data/evaluate/metrics.json"
-TRAINED = "data/train/params.yaml"
+METRICS = "results/evaluate/metrics.json"
+TRAINED = "results/train/params.yaml"
 RESULTS = "benchmarks/results"
 EMBEDDED = "scenes"
 """Name of the embedded data in ``metrics.json``."""
