@@ -49,8 +49,8 @@ def prepare(path: Path) -> None:
         OSError, sqlite3.Error: it cannot be opened or made.
     """
     if path.exists():
+        check(path)
         if not is_half_made(path):
-            check(path)
             return
         # MLflow's own commands make a store without this project's lock.
         seen = None
@@ -87,9 +87,13 @@ def has_alias(path: Path) -> bool:
     """Whether any registered model of a store has an alias; False where there is no whole store.
 
     Raises:
-        sqlite3.Error: the file cannot be opened, or is no database.
+        ObjlocError: the store is damaged.
+        sqlite3.Error: it cannot be opened, or is no store.
     """
-    if not path.exists() or is_half_made(path):
+    if not path.exists():
+        return False
+    check(path)
+    if is_half_made(path):
         return False
     with _opened(path) as database:
         return database.execute("SELECT 1 FROM registered_model_aliases").fetchone() is not None

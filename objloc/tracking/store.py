@@ -106,9 +106,9 @@ def visit() -> MlflowClient:
             # SQLite would create an empty file.
             if not path.is_file():
                 raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found none")
+            check(path)
             if is_half_made(path):
                 raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found a half-made one")
-            check(path)
         return MlflowClient(store_uri())
 
 

@@ -102,5 +102,5 @@ def test_looking_for_a_model_makes_no_store(
         find_model("champion")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "mlflow.db").write_bytes(b"not a database, whatever its name says" * 20)
-    with pytest.raises(ObjlocError, match="store fails: file is not a database"):
+    with pytest.raises(ObjlocError, match=r"mlflow\.db: damaged \(file is not a database\)"):
         find_model("champion")

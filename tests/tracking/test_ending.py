@@ -1,0 +1,158 @@
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from objloc.files import file_hash
+from objloc.tracking import find_run, log_to_run_of
+from objloc.tracking.ending import Ending, life_folder, tell_kept_endings
+from objloc.tracking.store import connect, shown_uri
+from tests.helpers.runs import make_run
+from tests.helpers.tracked import history, start, stored
+
+
+@contextmanager
+def mlflow_server(root: Path, port: int) -> Iterator[None]:
+    """MLflow's own server over the store in a folder; stopped, and waited for, at the end."""
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{root}/mlflow.db",
+        "--artifacts-destination", str(root / "kept"), "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1",
+    ]  # fmt: skip
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    with (root / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        while True:
+            assert server.poll() is None, (root / "server.log").read_text()
+            try:
+                if requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok:
+                    break
+            except requests.RequestException:
+                time.sleep(0.2)
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+@pytest.fixture
+def port(store_root: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A free port, on which the store is expected."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        number: int = free.getsockname()[1]
+    assert store_root.is_dir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{number}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    return number
+
+
+def test_a_run_whose_server_is_gone_at_its_end_is_ended_when_it_is_back(
+    store_root: Path, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_run(store_root / "data") / "train"
+    log = store_root / "train.log"
+    log.write_text("all went well")
+    with mlflow_server(store_root, port):
+        run = start()
+        run.log_metrics({"loss": 0.5}, 10)
+    with caplog.at_level(logging.WARNING, "objloc"), run:
+        run.log_metrics({"loss": 0.25}, 20)
+        run.set_result(folder)
+        run.log_artifact(log, "log")
+    kept = store_root / ".objloc" / "runs" / f"{run.run_id}.json"
+    lines = [each.getMessage() for each in caplog.records if each.name.startswith("objloc")]
+    assert len(lines) == 2
+    assert f"MLflow at http://127.0.0.1:{port} fails, training goes on without it: " in lines[0]
+    assert lines[1] == f"{kept}: keeps the end of the run until MLflow is back"
+    with mlflow_server(store_root, port):
+        client = connect()
+        assert client.get_run(run.run_id).info.status == "RUNNING"
+        with start("another"):
+            found = client.get_run(run.run_id)
+            assert found.info.status == "FINISHED"
+            assert found.info.end_time <= client.get_run(start("third").run_id).info.start_time
+        assert history(run.run_id, "loss") == [(10, 0.5), (20, 0.25), (30, 0.25)]
+        assert find_run(model_sha256=file_hash(folder / "checkpoint.pt")) == run.run_id
+        there = [each.path for each in client.list_artifacts(run.run_id)]
+        assert there == ["log", "train"]
+    assert not kept.exists()
+
+
+@pytest.fixture
+def kept_end(store_root: Path, monkeypatch: pytest.MonkeyPatch) -> Ending:
+    """The end of a run that was kept, since its store failed."""
+    folder = make_run(store_root / "data") / "train"
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise MlflowException("the disk is full\nand more")
+
+    with monkeypatch.context() as patch, start() as run:
+        run.set_result(folder)
+        patch.setattr(MlflowClient, "set_terminated", fail)
+        run.finish("KILLED")
+    (path,) = life_folder().glob("*.json")
+    assert stored(run.run_id).info.status == "RUNNING"
+    return Ending(**json.loads(path.read_text()))
+
+
+def test_a_later_stage_ends_the_run_and_writes_into_it(kept_end: Ending) -> None:
+    model = Path(kept_end.folder, "checkpoint.pt")
+    assert log_to_run_of(model, metrics={"val": {"ap": 0.5}}) == kept_end.run_id
+    found = stored(kept_end.run_id)
+    assert found.info.status == "KILLED"
+    assert found.info.end_time == kept_end.milliseconds
+    assert found.data.metrics["val.ap"] == 0.5
+    assert list(life_folder().iterdir()) == []
+
+
+def test_a_killed_training_goes_on_in_its_run_though_its_end_was_kept(kept_end: Ending) -> None:
+    with start() as again:
+        assert again.run_id == kept_end.run_id
+    assert stored(kept_end.run_id).info.status == "FINISHED"
+
+
+def test_the_files_of_a_later_training_are_not_taken_for_the_runs(kept_end: Ending) -> None:
+    make_run(Path(kept_end.folder).parent, seed=1)
+    before = connect().list_artifacts(kept_end.run_id)
+    tell_kept_endings(connect())
+    assert stored(kept_end.run_id).info.status == "KILLED"
+    assert connect().list_artifacts(kept_end.run_id) == before
+
+
+def test_an_end_for_another_store_waits_and_one_of_an_unknown_run_goes(kept_end: Ending) -> None:
+    kept_end.store = "https://example.org"
+    kept_end.keep()
+    tell_kept_endings(connect())
+    assert kept_end.kept.is_file()
+    kept_end.kept.unlink()
+    lost = Ending("0" * 32, shown_uri())
+    lost.keep()
+    tell_kept_endings(connect())
+    assert not lost.kept.exists()
+
+
+def test_a_damaged_file_hinders_no_training(
+    kept_end: Ending, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept_end.kept.write_text("{")
+    with start("another") as run:
+        pass
+    assert stored(run.run_id).info.status == "FINISHED"
+    assert kept_end.kept.with_suffix(".damaged").is_file()
+    assert not [line for line in caplog.messages if "fails" in line]
