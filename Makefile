@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	@# DVC knows nothing of the store of models, which a clone lacks and a user may remove.
+	$(BIN)/python -m stages.register data/train data/evaluate data/register --if-lost
 
 test: $(READY)  ## Set up, then run the tests.
 	$(PYTEST)

@@ -14,11 +14,22 @@ def main(
     output: Annotated[Path, typer.Argument(help="Folder to write: model.json, model_card.md.")],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
+    if_lost: Annotated[
+        bool,
+        typer.Option(
+            "--if-lost", help="Register only what OUTPUT says was registered and the store lacks."
+        ),
+    ] = False,
 ) -> None:
     """Log the model to MLflow, register it and give it the aliases that it wins.
 
     Registering twice makes one version. Run by hand it restores a lost store.
     """
+    if if_lost:
+        from objloc.tracking import Outputs, rebuild
+
+        rebuild(Outputs(train, evaluate, output))
+        return
     from objloc.evaluation.read import read_metrics
     from objloc.files import file_hash, write_atomically, write_json
     from objloc.network.checkpoint import load_checkpoint

@@ -63,6 +63,9 @@ TESTED_BY = {
     "objloc/params/section.py": "test_params.py",
     "objloc/params/training.py": "test_params.py",
     "objloc/params/viewing.py": "test_params.py",
+    # What a registered model is asked and answers.
+    "objloc/tracking/signature.py": "serving/test_mlflow_model.py",
+    "objloc/tracking/versions.py": "tracking/test_models.py",
     # What is drawn is judged as whole scenes.
     "objloc/scenes": "scenes/test_scenes.py",
     # In a browser, and the numbers behind the page by a test of the page.

@@ -1,18 +1,27 @@
-"""``objloc doctor``: a check of the installation, models and data."""
+"""``objloc doctor``: a check of the installation, models, data and workspace."""
 
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from objloc import __version__
 from objloc.cli._options import Json
-from objloc.errors import ObjlocError
+from objloc.cli._workspace import (
+    Finding,
+    cache,
+    checked,
+    leftovers,
+    locks,
+    store,
+    unfinished_runs,
+)
 from objloc.files import repository_root
 
 PACKAGES = ("torch", "numpy", "pillow", "mlflow", "dvc", "typer")
@@ -27,31 +36,19 @@ EXTRAS = {
 """The name of each extra, and a package that it installs."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        what: name of the check.
-        found: result in a few words.
-        missing: whether something that a usual command needs is not there.
-        remedy: command that provides it.
-    """
-
-    what: str
-    found: str
-    missing: bool = False
-    remedy: str = ""
-
-
-def command(as_json: Json = False) -> None:
-    """List versions, devices, models and data, and what is missing.
+def command(
+    as_json: Json = False,
+    with_cache: Annotated[
+        bool, typer.Option("--cache", help="Read DVC's cache too and find damaged files in it.")
+    ] = False,
+) -> None:
+    """List versions, devices, models, data, locks and leftovers, and what is missing.
 
     It looks from the working folder, as every command does, and changes nothing. Exit
-    status 1: something is missing that `make run` or an installation provides.
+    status 1: something is missing or damaged that a usual command needs.
     """
     findings = []
-    for each in examine():
+    for each in examine(with_cache):
         findings.append(each)
         if not as_json:
             mark = "MISSING" if each.missing else "ok" if not each.remedy else "-"
@@ -64,7 +61,7 @@ def command(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def examine() -> Iterator[Finding]:
+def examine(with_cache: bool = False) -> Iterator[Finding]:
     """Yield the result of each check in turn; nothing is created or changed."""
     root = repository_root()
     yield Finding("objloc", __version__)
@@ -75,9 +72,15 @@ def examine() -> Iterator[Finding]:
         yield _package(package, f"pip install 'objloc[{extra}]'", missing=False)
     yield from _devices()
     yield Finding("folder", str(root))
-    yield _checked("checkpoint", lambda: _checkpoint(root / "data" / "train" / "checkpoint.pt"))
-    yield _checked("champion", _champion)
-    yield _checked("data", lambda: _data(root / "data" / "shards"))
+    yield checked("checkpoint", lambda: _checkpoint(root / "data" / "train" / "checkpoint.pt"))
+    yield checked("store", store)
+    yield checked("champion", _champion)
+    yield from unfinished_runs(root)
+    yield checked("data", lambda: _data(root / "data" / "shards"))
+    yield locks(root)
+    yield leftovers(root)
+    if with_cache:
+        yield cache(root)
 
 
 def _package(name: str, remedy: str, missing: bool) -> Finding:
@@ -110,14 +113,6 @@ def _devices() -> Iterator[Finding]:
     )
 
 
-def _checked(what: str, look: Callable[[], str]) -> Finding:
-    """The result of a check, or why it failed."""
-    try:
-        return Finding(what, look())
-    except ObjlocError as error:
-        return Finding(what, str(error), missing=True, remedy="make run")
-
-
 def _checkpoint(path: Path) -> str:
     from objloc.network.checkpoint import load_checkpoint
 
@@ -128,7 +123,7 @@ def _checkpoint(path: Path) -> str:
 def _champion() -> str:
     from objloc.tracking.models import find_model
 
-    return _checkpoint(find_model("champion"))
+    return _checkpoint(find_model("champion", rebuilt=False))
 
 
 def _data(path: Path) -> str:

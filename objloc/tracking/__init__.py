@@ -18,7 +18,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 from objloc.tracking.contest import Contest, Entry
 from objloc.tracking.models import download_model, resolve_init
 from objloc.tracking.provenance import commit_of
-from objloc.tracking.rebuild import rebuild
+from objloc.tracking.rebuild import Outputs, rebuild
 from objloc.tracking.registry import Registration, register
 from objloc.tracking.restore import log_to_run_of
 from objloc.tracking.run import TrainingRun, find_run
@@ -26,6 +26,7 @@ from objloc.tracking.run import TrainingRun, find_run
 __all__ = [
     "Contest",
     "Entry",
+    "Outputs",
     "Registration",
     "TrainingRun",
     "commit_of",

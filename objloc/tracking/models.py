@@ -31,14 +31,15 @@ def download_model(model: str) -> Path:
     return checkpoint_of(client, find_version(client, model))
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, *, rebuilt: bool = True) -> Path:
     """Fetch the checkpoint of a registered model by a short name.
 
-    No store is created, but a lost one is rebuilt (``rebuild_if_empty``).
+    No store is created, unless a lost one can be rebuilt.
 
     Args:
         name: alias or version of the default model, such as ``champion`` or ``3``; or a
             whole address, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        rebuilt: whether a lost store is rebuilt (``rebuild_if_empty``).
 
     Raises:
         ObjlocError: there is no store or no such model (the message says what to do);
@@ -49,7 +50,8 @@ def find_model(name: str) -> Path:
         sign = "/" if name.isdecimal() else "@"
         address = f"models:/{Register().model_name}{sign}{name}"
     try:
-        rebuild_if_empty()
+        if rebuilt:
+            rebuild_if_empty()
         client = visit()
         version = find_version(client, address)
     except ObjlocError as error:

@@ -7,7 +7,9 @@ DVC keeps what the stages wrote, not the store: in a clone, after ``dvc pull`` o
 import json
 import logging
 import os
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 from objloc.files import file_hash, repository_root
 from objloc.tracking.contest import Entry
@@ -19,26 +21,61 @@ from objloc.tracking.versions import files_are_gone
 _LOGGER = logging.getLogger(__name__)
 
 
-def rebuild_if_empty() -> None:
-    """Register the pipeline's model if the workspace's own store is lost or has no model.
+@dataclass(frozen=True)
+class Outputs:
+    """Output folders of the stages of one pipeline.
 
-    Nothing is done to a store that ``MLFLOW_TRACKING_URI`` names, and without the
-    outputs of a whole pipeline.
+    Attributes:
+        train: of ``train``, with the checkpoint.
+        evaluate: of ``evaluate``, with the metrics.
+        register: of ``register``, with the entry and the model's card.
+    """
+
+    train: Path
+    evaluate: Path
+    register: Path
+
+    @classmethod
+    def of_workspace(cls) -> Self:
+        """Those that ``dvc.yaml`` names."""
+        data = repository_root() / "data"
+        return cls(data / "train", data / "evaluate", data / "register")
+
+    def registered(self) -> tuple[str, Entry] | None:
+        """Name and entry of the model that was registered, if all its files are still there."""
+        checkpoint, path = self.train / "checkpoint.pt", self.register / "model.json"
+        needed = (checkpoint, path, self.evaluate / "metrics.json", self.register / CARD)
+        if not all(each.is_file() for each in needed):
+            return None
+        try:
+            kept = json.loads(path.read_text("utf-8"))
+            name, entry = kept["model"], Entry.from_summary(kept)
+        except (ValueError, KeyError, TypeError):
+            # Damaged, or written before it stated the contest's conditions.
+            return None
+        return (name, entry) if entry.sha256 == file_hash(checkpoint) else None
+
+
+def rebuild_if_empty() -> None:
+    """Register the workspace's model if the workspace's own store is lost or has no champion.
+
+    Nothing is done to a store that ``MLFLOW_TRACKING_URI`` names, nor without the outputs
+    of a whole pipeline.
 
     Raises:
         ObjlocError: the store fails.
     """
-    path = repository_root() / "mlflow.db"
-    if "MLFLOW_TRACKING_URI" in os.environ or _registered() is None:
+    outputs = Outputs.of_workspace()
+    if "MLFLOW_TRACKING_URI" in os.environ or outputs.registered() is None:
         return
     with store_errors():
-        if has_alias(path):
+        if has_alias(repository_root() / "mlflow.db"):
             return
-    rebuild()
+    rebuild(outputs)
 
 
-def rebuild() -> Registration | None:
-    """Register the pipeline's model if the store lacks it, in one line of the log.
+def rebuild(outputs: Outputs) -> Registration | None:
+    """Register a pipeline's model if the store lacks it; say so in one line of the log.
 
     Returns:
         None if it is registered with its files, or if there is no whole pipeline's output.
@@ -46,10 +83,10 @@ def rebuild() -> Registration | None:
     Raises:
         ObjlocError: the store fails.
     """
-    kept = _registered()
-    if kept is None:
+    found = outputs.registered()
+    if found is None:
         return None
-    name, entry = kept["model"], Entry.from_summary(kept)
+    name, entry = found
     client = connect()
     with store_errors():
         same = client.search_model_versions(
@@ -60,28 +97,10 @@ def rebuild() -> Registration | None:
             entry.value is None or entry.contest.alias in client.get_registered_model(name).aliases
         ):
             return None
-    data = repository_root() / "data"
-    card = (data / "register" / CARD).read_text("utf-8")
-    done = register(data / "train", data / "evaluate", name, entry, card)
+    card = (outputs.register / CARD).read_text("utf-8")
+    done = register(outputs.train, outputs.evaluate, name, entry, card)
     _LOGGER.warning(
-        "%s had no model of data/train: registered it again as models:/%s/%s",
-        shown_uri(), name, done.version,
+        "%s had no model of %s: registered it again as models:/%s/%s",
+        shown_uri(), outputs.train, name, done.version,
     )  # fmt: skip
     return done
-
-
-def _registered() -> dict[str, Any] | None:
-    """What the ``register`` stage wrote, if the model and its metrics are still there."""
-    data = repository_root() / "data"
-    checkpoint = data / "train" / "checkpoint.pt"
-    needed = (checkpoint, data / "evaluate" / "metrics.json", data / "register" / CARD)
-    path = data / "register" / "model.json"
-    if not all(each.is_file() for each in (*needed, path)):
-        return None
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        Entry.from_summary(kept)
-        return kept if kept["model"] and kept["sha256"] == file_hash(checkpoint) else None
-    except (ValueError, KeyError, TypeError):
-        # Damaged, or written before it stated the contest's conditions.
-        return None

@@ -6,6 +6,7 @@ workspace, even if a queued experiment runs in another folder.
 """
 
 import logging
+import math
 import os
 import re
 import sqlite3
@@ -110,6 +111,20 @@ def visit() -> MlflowClient:
             if is_half_made(path):
                 raise ObjlocError(f"{shown_uri()}: expected MLflow's store; found a half-made one")
         return MlflowClient(store_uri())
+
+
+def describe_store() -> str:
+    """Its address, and the size of a file, which is checked however large it is.
+
+    Raises:
+        ObjlocError: as ``visit``.
+    """
+    visit()
+    path = database_at(store_uri())
+    if path is None:
+        return shown_uri()
+    check(path, math.inf)
+    return f"{path}: {path.stat().st_size / 2**20:.1f} MiB, whole"
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def found(out: str) -> dict[str, dict[str, str]]:
 def test_an_empty_folder_misses_model_and_data_and_stays_empty(folder: Path) -> None:
     told = run_objloc("doctor", "--json")
     assert told.status == 1
-    assert json.loads(told.out)["missing"] == ["checkpoint", "champion", "data"]
+    assert json.loads(told.out)["missing"] == ["checkpoint", "store", "champion", "data"]
     findings = found(told.out)
     assert findings["torch"]["found"] == version("torch")
     assert findings["champion"]["remedy"] == "make run"
@@ -32,19 +33,21 @@ def test_an_empty_folder_misses_model_and_data_and_stays_empty(folder: Path) -> 
 
 
 def test_what_is_there_is_told(
-    folder: Path, shards_folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, shards_folder: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_run(folder / "data")
     (folder / "data" / "shards").symlink_to(shards_folder)
     # A real registry takes seconds: that of the registered model's tests does.
     checkpoint = folder / "data" / "train" / "checkpoint.pt"
-    monkeypatch.setattr("objloc.tracking.models.find_model", lambda _name: checkpoint)
+    monkeypatch.setattr("objloc.tracking.models.find_model", lambda *_, **__: checkpoint)
+    shutil.copy(empty_store, folder / "mlflow.db")
     told = run_objloc("doctor")
     assert told.status == 0, told.out
     assert "MISSING" not in told.out
     lines = {line[8:24].strip(): line[24:] for line in told.out.splitlines()}
     assert lines["checkpoint"] == f"{checkpoint}: learned cat, dog from scenes"
     assert lines["champion"] == lines["checkpoint"]
+    assert lines["store"].endswith("MiB, whole")
     assert lines["data"].endswith("images: test 6, train 12, val 6")
 
 

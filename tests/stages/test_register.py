@@ -93,6 +93,7 @@ def test_registering_again_changes_nothing_and_restores_what_is_lost(store_root:
         "sha256": file_hash(model),
         "metric": "success_rate.greedy.mean",
         "image_set": "val",
+        "conditions": {"iou_threshold": 0.5, "images_by_category": {"cat": 2, "dog": 2}},
         "value": 0.5,
         "data": "scenes",
         "data_hash": "ab" * 32,
@@ -103,6 +104,8 @@ def test_registering_again_changes_nothing_and_restores_what_is_lost(store_root:
     assert again.out.splitlines()[0] == "models:/objloc/1: registered before"
     assert (folder / "register" / "model.json").read_bytes() == written
 
+    assert register(store_root, "--if-lost").out == ""
+
     # All of the run's files and of the model's are lost.
     shutil.rmtree(store_root / "mlruns")
     assert register(store_root).out.splitlines()[0] == "models:/objloc/2: new"
@@ -110,6 +113,12 @@ def test_registering_again_changes_nothing_and_restores_what_is_lost(store_root:
     kept = store_root / "mlruns" / "objloc" / str(run_id) / "artifacts"
     for path in ("train/history.csv", "train/plots/curve.png", "evaluate/plots/curve.png"):
         assert (kept / path).is_file()
+
+    shutil.rmtree(store_root / "mlruns")
+    told = register(store_root, "--if-lost")
+    assert (told.status, told.out) == (0, "")
+    assert download_model("models:/objloc/3").is_file()
+    assert (folder / "register" / "model.json").read_bytes() == written
 
 
 def test_a_lost_store_is_restored_from_files(

@@ -83,10 +83,10 @@ def test_a_run_whose_server_is_gone_at_its_end_is_ended_when_it_is_back(
     with mlflow_server(store_root, port):
         client = connect()
         assert client.get_run(run.run_id).info.status == "RUNNING"
-        with start("another"):
+        with start("another") as later:
             found = client.get_run(run.run_id)
             assert found.info.status == "FINISHED"
-            assert found.info.end_time <= client.get_run(start("third").run_id).info.start_time
+            assert found.info.end_time <= client.get_run(later.run_id).info.start_time
         assert history(run.run_id, "loss") == [(10, 0.5), (20, 0.25), (30, 0.25)]
         assert find_run(model_sha256=file_hash(folder / "checkpoint.pt")) == run.run_id
         there = [each.path for each in client.list_artifacts(run.run_id)]

@@ -9,7 +9,7 @@ from mlflow.store import model_registry, tracking
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
-from objloc.tracking import rebuild
+from objloc.tracking import Outputs, rebuild
 from objloc.tracking.models import find_model
 from objloc.tracking.store import connect
 from tests.helpers.commands import run_stage, write_params
@@ -65,7 +65,7 @@ def test_a_champion_that_the_store_lost_is_found_all_the_same(
         find_model("champion")
     told = [line for line in caplog.messages if "again" in line]
     assert told == [
-        f"sqlite:///{root}/mlflow.db had no model of data/train: registered it again as "
+        f"sqlite:///{root}/mlflow.db had no model of {root}/data/train: registered it again as "
         "models:/objloc/1"
     ]
     version = connect().get_model_version_by_alias("objloc", "champion")
@@ -77,13 +77,13 @@ def test_a_champion_that_the_store_lost_is_found_all_the_same(
 
 
 def test_what_is_registered_is_left_as_it_is(pipeline: Path) -> None:
-    assert rebuild() is None
+    assert rebuild(Outputs.of_workspace()) is None
     assert len(connect().search_model_versions("name = 'objloc'")) == 1
     # As a kill between the version and its aliases leaves it.
     client = connect()
     for alias in client.get_registered_model("objloc").aliases:
         client.delete_registered_model_alias("objloc", alias)
-    done = rebuild()
+    done = rebuild(Outputs.of_workspace())
     assert done is not None
     assert (done.version, done.created) == ("1", False)
     assert file_hash(find_model("champion")) == file_hash(pipeline)
@@ -106,7 +106,7 @@ def test_without_the_outputs_of_one_pipeline_nothing_is_registered(
         del kept["conditions"]
         path.write_text(json.dumps(kept))
     lose_models(root)
-    assert rebuild() is None
+    assert rebuild(Outputs.of_workspace()) is None
     with pytest.raises(ObjlocError, match=r"model 'champion': .*found none in .*`make run` regist"):
         find_model("champion")
 
