@@ -1,6 +1,7 @@
 """Set-up of a process that runs a command, and the report of a user's mistakes."""
 
 import ctypes
+import errno
 import os
 import re
 import sys
@@ -23,6 +24,9 @@ _TRIM_THRESHOLD = -1
 _MMAP_MAX = -4
 _HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 """Variable that PyTorch's allocator reads at its first tensor."""
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors: no space on the disk, a quota or the limit of a file's size reached."""
 
 Log = Callable[[str], None]
 """Function that takes a line of progress."""
@@ -53,6 +57,8 @@ class PlainCommand(TyperCommand):
 def mistakes_reported() -> Iterator[None]:
     """Report a user's mistake in the block as one line on standard error, not a traceback.
 
+    A full disk is one too.
+
     Raises:
         typer.Exit: status 1 for a mistake, 130 for an interrupt.
     """
@@ -60,6 +66,12 @@ def mistakes_reported() -> Iterator[None]:
         yield
     except ObjlocError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        place = error.filename or "a file"
+        print(f"error: {place}: cannot be written: {error.strerror}", file=sys.stderr)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from objloc.errors import ObjlocError
+from objloc.partial import SUFFIX, partial_file, partial_folder
 
 
 def repository_root() -> Path:
@@ -51,27 +51,30 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
+        with partial_file(path.parent, path.name) as temporary:
+            with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            # mkstemp makes files private; give them the permissions of ordinary files.
+            # Temporary files are private; give them the permissions of ordinary files.
             umask = os.umask(0)
             os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     except OSError as error:
-        raise ObjlocError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(output: Path, error: OSError) -> ObjlocError:
+    """The error of an output that cannot be written; it names a file elsewhere that failed."""
+    other = str(error.filename or "")
+    elsewhere = f"{other}: " if other and SUFFIX not in other and other != str(output) else ""
+    return ObjlocError(f"{output}: cannot be written: {elsewhere}{error.strerror or error}")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -133,33 +136,27 @@ def files_published(folder: Path, obsolete: Sequence[str] = ()) -> Iterator[Path
     try:
         place = folder if folder.is_dir() else folder.parent
         place.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}."))
+        with partial_folder(place, folder.name) as temporary:
+            yield temporary
+            _publish(temporary, folder, obsolete)
     except OSError as error:
-        raise ObjlocError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    try:
-        yield temporary
-        _publish(temporary, folder, obsolete)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise _not_written(folder, error) from error
 
 
 def _publish(temporary: Path, folder: Path, obsolete: Sequence[str]) -> None:
     files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
     places = [folder / path.relative_to(temporary) for path in files]
-    try:
-        # What can be in the way is found before the first file moves.
-        for place in places:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if place.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        for path, place in zip(files, places, strict=True):
-            path.replace(place)
-        for pattern in obsolete:
-            for path in folder.glob(pattern):
-                if path not in places:
-                    path.unlink()
-    except OSError as error:
-        raise ObjlocError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    # What can be in the way is found before the first file moves.
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    for path, place in zip(files, places, strict=True):
+        path.replace(place)
+    for pattern in obsolete:
+        for path in folder.glob(pattern):
+            if path not in places:
+                path.unlink()
 
 
 @contextmanager
@@ -186,20 +183,13 @@ def folder_written_whole(path: Path, marker: str) -> Iterator[Path]:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        with partial_folder(path.parent, path.name) as temporary:
+            yield temporary
+            temporary.chmod(0o755)
+            earlier = temporary.with_name(f"{temporary.name}.earlier")
+            if path.exists():
+                path.rename(earlier)
+            temporary.rename(path)
+            shutil.rmtree(earlier, ignore_errors=True)
     except OSError as error:
-        raise ObjlocError(f"{path}: cannot be written: {error.strerror or error}") from error
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        earlier = temporary.with_name(f"{temporary.name}.earlier")
-        if path.exists():
-            path.rename(earlier)
-        temporary.rename(path)
-        shutil.rmtree(earlier, ignore_errors=True)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise ObjlocError(f"{path}: cannot be written: {error.strerror or error}") from error
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        raise _not_written(path, error) from error

@@ -3,11 +3,12 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from objloc.command import HELP_OPTIONS, PlainCommand, keep_freed_memory, mistakes_reported
+from objloc.partial import only_writer
 
 ParamsFile = Annotated[
     Path, typer.Option("--params", help="The parameter file.", show_default=True)
@@ -24,14 +25,19 @@ def run_command(function: Callable[..., None]) -> None:
     """Run a function as the program's typer command.
 
     A user's mistake is reported in one line on standard error, with exit status 1; an
-    interrupt has status 130.
+    interrupt has status 130. No other stage writes the same output meanwhile.
+
+    Args:
+        function: the stage; its argument ``output``, or else the last of ``paths``, is the
+            folder that it writes.
     """
 
     @functools.wraps(function)
-    def guarded(*args: object, **kwargs: object) -> None:
+    def guarded(**options: Any) -> None:
         keep_freed_memory()
-        with mistakes_reported():
-            function(*args, **kwargs)
+        output = options["output"] if "output" in options else options["paths"][-1]
+        with mistakes_reported(), only_writer(Path(output)):
+            function(**options)
 
     # Rich markup would swallow the brackets of [cat].
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -9,8 +9,8 @@ import pytest
 from tests.helpers.imports import ROOT, imported, is_blank
 
 ROWS = (
-    ("__init__", "params", "box", "command", "errors", "files", "progress", "templates",
-     "tracking", "wording"),
+    ("__init__", "params", "box", "command", "errors", "files", "partial", "progress",
+     "templates", "tracking", "wording"),
     ("scenes",),
     ("data",),
     ("mdp",),

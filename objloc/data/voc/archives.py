@@ -5,17 +5,18 @@ straight from the archive, up to a size limit.
 """
 
 import gzip
-import os
 import re
 import tarfile
 import tempfile
 import weakref
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from objloc.errors import ObjlocError
+from objloc.partial import partial_file, sweep
 
 MIB = 2**20
 SIZE_LIMITS = {"Annotations": MIB, "ImageSets/Main": 16 * MIB, "JPEGImages": 64 * MIB}
@@ -28,6 +29,7 @@ _NAME = re.compile(
     r"|(?P<sets>ImageSets/Main)/(?P<txt>[^/.][^/]*)\.txt)"
 )
 _ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_SCRATCH = "objloc.tar"
 _MAX_DECOMPRESSED = 64 * 1024 * MIB
 
 
@@ -74,12 +76,15 @@ class DevkitFile:
 class Scratch:
     """Temporary files that live as long as this object."""
 
+    def __init__(self) -> None:
+        self._files = ExitStack()
+        weakref.finalize(self, self._files.close)
+
     def new_file(self) -> Path:
         """Make an empty file that is removed with this object or at the program's end."""
-        handle, name = tempfile.mkstemp(prefix="objloc-", suffix=".tar")
-        os.close(handle)
-        weakref.finalize(self, Path(name).unlink, missing_ok=True)
-        return Path(name)
+        folder = Path(tempfile.gettempdir())
+        sweep(folder, _SCRATCH)
+        return self._files.enter_context(partial_file(folder, _SCRATCH))
 
 
 def archives_in(folder: Path) -> list[Path]:
