@@ -65,7 +65,7 @@ def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIn
             for name in simple:
                 samples = (devkit.read(image_id) for image_id in planned[name])
                 image_sets[name], statistics[name] = _write_set(
-                    temporary, name, samples, section.samples_per_shard, advance
+                    temporary, name, samples, section, advance
                 )
         for name in planned.keys() - simple:
             parts = composition[name]
@@ -84,17 +84,17 @@ def _write_set(
     folder: Path,
     image_set: str,
     samples: Iterable[Sample],
-    samples_per_shard: int,
+    section: params.Shard,
     advance: Callable[[int], None],
 ) -> tuple[ImageSet, Statistics]:
     """Write an image set's shards, ``<image_set>-000000.tar`` and so on."""
-    paths: list[Path] = []
+    samples_in: dict[Path, int] = {}
     # The writer inserts the number with the % operator.
     pattern = f"{str(folder.resolve()).replace('%', '%%')}/{image_set}-%06d.tar"
     with webdataset.ShardWriter(
         pattern,
-        maxcount=samples_per_shard,
-        post=lambda name: paths.append(Path(name)),
+        maxcount=section.samples_per_shard,
+        maxsize=section.mb_per_shard * 1e6,
         mtime=0.0,
         user="",
         group="",
@@ -111,15 +111,14 @@ def _write_set(
                         "json": encode_annotation(sample),
                     }
                 )
+                samples_in[Path(str(writer.fname))] = writer.count
                 advance(1)
                 yield sample
 
         statistics = count(written())
-    full, last = divmod(statistics.images, samples_per_shard)
-    sizes = [samples_per_shard] * full + [last] * (last > 0)
     shards = tuple(
-        Shard(name=path.name, samples=size, bytes=path.stat().st_size, sha256=file_hash(path))
-        for path, size in zip(paths, sizes, strict=True)
+        Shard(name=path.name, samples=number, bytes=path.stat().st_size, sha256=file_hash(path))
+        for path, number in samples_in.items()
     )
     return ImageSet(samples=statistics.images, shards=shards), statistics
 

@@ -74,7 +74,9 @@ class Shard(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed for the split."""
     samples_per_shard: PositiveInt = 500
-    """Number of images in a tar file; the last file may hold fewer."""
+    """Maximum number of images in a tar file."""
+    mb_per_shard: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """A tar file of this many megabytes is closed, and the next image begins another."""
 
     @model_validator(mode="after")
     def _fractions_sum_to_one(self) -> "Shard":

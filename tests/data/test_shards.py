@@ -1,12 +1,15 @@
 import hashlib
+import io
 import json
 import os
 import shutil
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import webdataset
+from PIL import Image
 
 from objloc import params
 from objloc.data.shard_index import read_index
@@ -138,6 +141,29 @@ def test_the_same_devkit_gives_the_same_bytes(
     two = write_shards(open_devkit(other), tmp_path / "100%d", section)
     assert contents(tmp_path / "one") == contents(tmp_path / "100%d")
     assert one == two == read_index(tmp_path / "one")
+
+
+def test_a_shard_is_closed_by_its_size_too(tmp_path: Path) -> None:
+    year = tmp_path / "devkit" / "VOC2007"
+    noise = np.random.default_rng(0).integers(0, 256, (700, 800, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, "JPEG", quality=95)
+    large, small = stream.getvalue(), jpeg_bytes((800, 700))
+    assert 2**19 < len(large) < 1_000_000
+    for number, jpeg in enumerate((large, large, small, large, large, large, small), start=1):
+        name = f"{number:06}"
+        xml = annotation_xml("VOC2007", name, (800, 700), [("cat", (3, 4, 60, 70), False, False)])
+        write_image(year, name, jpeg, xml)
+    write_image_set(year, "train", [f"{number:06}" for number in range(1, 8)])
+    section = params.Shard(samples_per_shard=3, mb_per_shard=1)
+    index = write_shards(open_devkit(year), tmp_path / "out", section)
+    # By size after two large images; by size after a small one and two; what is left.
+    shards = index.image_sets["train"].shards
+    assert [shard.samples for shard in shards] == [2, 3, 2]
+    assert [shard.name for shard in shards] == [f"train-00000{number}.tar" for number in range(3)]
+    found = [sample.image_id for sample in read_samples(tmp_path / "out", "train")]
+    assert found == [f"{number:06}" for number in range(1, 8)]
+    assert sorted(contents(tmp_path / "out")) == ["index.json", *(each.name for each in shards)]
 
 
 def test_a_seeded_split_is_named_and_holds_every_image_once(devkit: Path, tmp_path: Path) -> None:
