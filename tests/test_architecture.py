@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.imports import ROOT, imported, is_blank
 
 ROWS = (
-    ("__init__", "params", "box", "command", "errors", "files", "partial", "progress",
+    ("__init__", "params", "box", "checksums", "command", "errors", "files", "partial", "progress",
      "templates", "tracking", "wording"),
     ("scenes",),
     ("data",),

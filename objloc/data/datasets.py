@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from objloc import params
+from objloc.checksums import write_sums
 from objloc.data.download import Download, Patience, download
 from objloc.data.own.convert import write_own_devkit
 from objloc.data.source import (
@@ -113,10 +114,10 @@ def local_mirror(mirror: str | None) -> Path | None:
 
 
 def _gather_scenes(section: params.Dataset, folder: Path) -> Source:
-    source = Source(name="scenes", archives=())
     with folder_written_whole(folder, SOURCE_FILE) as temporary:
         images = {str(name): number for name, number in section.scenes_images.items()}
         draw_devkit(temporary, images, section.scenes_seed)
+        source = Source(name="scenes", archives=(), files=write_sums(temporary))
         write_source(temporary, source)
     return source
 
@@ -131,9 +132,10 @@ def _gather_folder(section: params.Dataset, folder: Path) -> Source:
     own = repository_root() / Path(section.path or "").expanduser()
     if not own.is_dir():
         raise ObjlocError(f"dataset.path: expected a folder of images; found no folder {own}")
-    source = Source(name=f"folder {own.resolve().name}", archives=())
     with folder_written_whole(folder, SOURCE_FILE) as temporary:
         write_own_devkit(own, temporary, section)
+        name = f"folder {own.resolve().name}"
+        source = Source(name=name, archives=(), files=write_sums(temporary))
         write_source(temporary, source)
     return source
 

@@ -8,14 +8,12 @@ from typing import Annotated
 from pydantic import Field
 
 from objloc.data.sample import VOC_CATEGORIES, Sample
-from objloc.data.source import Checked, parse_json
+from objloc.data.source import Checked, Sha256, parse_json, write_model
 from objloc.errors import ObjlocError
-from objloc.files import write_json
 
 INDEX_FILE = "index.json"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -131,7 +129,7 @@ def write_index(
         image_sets=dict(image_sets),
         statistics=dict(statistics),
     )
-    write_json(folder / INDEX_FILE, index.model_dump(mode="json"))
+    write_model(folder / INDEX_FILE, index)
     return index
 
 

@@ -46,7 +46,10 @@ def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
     with path.open("rb") as file:
         # The open file that is verified is the one that is read.
         if (found := hashlib.file_digest(file, "sha256").hexdigest()) != shard.sha256:
-            raise ObjlocError(f"{path}: expected sha256 {shard.sha256}; found {found}")
+            raise ObjlocError(
+                f"{path}: expected sha256 {shard.sha256}; found {found} (damaged? "
+                f"`dvc repro --force --single-item shard` packs it again)"
+            )
         file.seek(0)
         samples = 0
         try:

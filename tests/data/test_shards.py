@@ -69,7 +69,8 @@ def test_shards_are_ordinary_webdataset_streams(written: Path) -> None:
 
 def test_the_index_says_what_the_shards_hold(written: Path) -> None:
     index = json.loads((written / "index.json").read_text())
-    assert list(index) == ["data", "data_hash", "categories", "image_sets", "statistics"]
+    keys = ["data", "data_hash", "categories", "image_sets", "statistics", "checksum"]
+    assert list(index) == keys
     assert index["data"] == "VOC2007"
     assert index["categories"] == ["cat", "dog"]
     assert {

@@ -2,10 +2,19 @@ from pathlib import Path
 
 import pytest
 
-from objloc.data.source import FetchedArchive, Source, parse_json, read_source, write_source
+from objloc.checksums import write_sums
+from objloc.data.source import (
+    FetchedArchive,
+    Source,
+    parse_json,
+    read_source,
+    sums_of,
+    write_source,
+)
 from objloc.errors import ObjlocError
 
-SOURCE = Source(name="voc2007", archives=(FetchedArchive(name="a.tar", bytes=3, md5="0" * 32),))
+MD5 = "900150983cd24fb0d6963f7d28e17f72"
+SOURCE = Source(name="voc2007", archives=(FetchedArchive(name="a.tar", bytes=3, md5=MD5),))
 
 
 @pytest.fixture
@@ -28,9 +37,43 @@ def test_an_archive_must_be_there_and_whole(folder: Path) -> None:
     (folder / "a.tar").write_bytes(b"ab")
     with pytest.raises(ObjlocError, match=r"a\.tar: expected 3 bytes; found 2 \(run the download"):
         read_source(folder)
+    (folder / "a.tar").write_bytes(b"abd")
+    with pytest.raises(ObjlocError, match=rf"a\.tar: damaged: expected md5 {MD5}; found 4911e516"):
+        read_source(folder)
     (folder / "a.tar").unlink()
     with pytest.raises(ObjlocError, match=r"a\.tar: expected the archive that source\.json names"):
         read_source(folder)
+
+
+def test_another_name_of_the_data_is_noticed_by_the_checksum(folder: Path) -> None:
+    path = folder / "source.json"
+    text = path.read_text()
+    path.write_text(text.replace("voc2007", "voc2008"))
+    with pytest.raises(ObjlocError, match=r"source\.json: damaged: expected checksum [0-9a-f]{64}"):
+        read_source(folder)
+    start = text.rindex(",")
+    path.write_text(text[:start] + "}")
+    assert read_source(folder) == SOURCE, "an older file has no checksum"
+
+
+def test_files_are_known_by_their_checksums(tmp_path: Path) -> None:
+    assert sums_of(tmp_path, SOURCE) is None
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    source = Source(name="scenes", archives=(), files=write_sums(tmp_path))
+    sums = sums_of(tmp_path, source)
+    assert sums == {"a.jpg": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"}
+    list_of = tmp_path / "SHA256SUMS"
+    whole = list_of.read_text()
+    list_of.write_text(whole.replace("a.jpg", "b.jpg"))
+    with pytest.raises(ObjlocError, match=r"SHA256SUMS: damaged: expected sha256"):
+        sums_of(tmp_path, source)
+    list_of.write_text(whole)
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(ObjlocError, match=r"a\.jpg: expected a file that SHA256SUMS lists"):
+        sums_of(tmp_path, source)
+    list_of.unlink()
+    with pytest.raises(ObjlocError, match=r"SHA256SUMS: expected the checksums of the files"):
+        sums_of(tmp_path, source)
 
 
 @pytest.mark.parametrize(

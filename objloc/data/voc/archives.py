@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from objloc.checksums import verify_content
+from objloc.data.source import AGAIN
 from objloc.errors import ObjlocError
 from objloc.partial import partial_file, sweep
 
@@ -46,6 +48,7 @@ class DevkitFile:
         path: the file that holds the bytes; for a member of an archive, the archive.
         offset: position of the first byte.
         size: number of bytes.
+        sha256: checksum of the bytes; empty if it is not known.
     """
 
     year: str
@@ -55,12 +58,13 @@ class DevkitFile:
     path: Path
     offset: int
     size: int
+    sha256: str = ""
 
     def read(self) -> bytes:
         """Read the file's bytes.
 
         Raises:
-            ObjlocError: the file can't be read, or is shorter than when it was listed.
+            ObjlocError: the file can't be read, or is not the one that was listed.
         """
         try:
             with self.path.open("rb") as file:
@@ -70,6 +74,8 @@ class DevkitFile:
             raise ObjlocError(f"{self.place}: cannot be read: {error.strerror or error}") from None
         if len(content) != self.size:
             raise ObjlocError(f"{self.place}: expected {self.size} bytes; found {len(content)}")
+        if self.sha256:
+            verify_content(content, self.sha256, self.place, AGAIN)
         return content
 
 

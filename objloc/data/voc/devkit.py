@@ -6,13 +6,14 @@ import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from objloc.checksums import SUMS_FILE
 from objloc.data.sample import Sample
-from objloc.data.source import read_source
+from objloc.data.source import AGAIN, Source, read_source, sums_of
 from objloc.data.voc.annotation import read_annotation
 from objloc.data.voc.archives import DevkitFile, Scratch, archives_in, list_archive, list_folder
 from objloc.data.voc.lists import ImageList, image_sets, read_list
@@ -83,15 +84,15 @@ def open_devkit(path: Path) -> Devkit:
             folder: ``VOC<year>``, ``VOCdevkit``, or a folder that holds ``VOCdevkit``.
 
     Raises:
-        ObjlocError: the path is no devkit; an archive is missing or cut short; an image
-            has no annotation or the reverse; an image occurs twice; an image set is
-            empty.
+        ObjlocError: the path is no devkit; an archive is missing, cut short or not the one
+            that ``source.json`` names; an image has no annotation or the reverse; an image
+            occurs twice; an image set is empty.
     """
-    name = _name(path)
+    source = read_source(path) if path.is_dir() else None
     scratch = Scratch()
     files: dict[str, dict[str, DevkitFile]] = {"Annotations": {}, "JPEGImages": {}}
     lists: dict[str, list[DevkitFile]] = {}
-    for file in _files(path, scratch):
+    for file in _files(path, source, scratch):
         if file.part == "ImageSets/Main":
             lists.setdefault(file.stem, []).append(file)
             continue
@@ -107,10 +108,11 @@ def open_devkit(path: Path) -> Devkit:
     _check_pairs(path, annotations, images)
     image_sets = _read_lists(lists, annotations)
     listed = sorted({each for image_ids in image_sets.values() for each in image_ids})
-    return Devkit(name, image_sets, tuple(listed or sorted(images)), images, annotations, scratch)
+    ids = tuple(listed or sorted(images))
+    return Devkit(_name(path, source), image_sets, ids, images, annotations, scratch)
 
 
-def _files(path: Path, scratch: Scratch) -> Iterator[DevkitFile]:
+def _files(path: Path, source: Source | None, scratch: Scratch) -> Iterator[DevkitFile]:
     """All files of a devkit, in archives or folders."""
     if path.is_file():
         yield from list_archive(path, scratch)
@@ -118,8 +120,10 @@ def _files(path: Path, scratch: Scratch) -> Iterator[DevkitFile]:
     if not path.is_dir():
         raise ObjlocError(f"{path}: expected a devkit, an archive or a folder; found nothing there")
     if folders := _year_folders(path):
+        sums = sums_of(path, source) if source else None
         for folder in folders:
-            yield from list_folder(folder)
+            for file in list_folder(folder):
+                yield file if sums is None else _with_checksum(file, path, sums)
         return
     archives = archives_in(path)
     if not archives:
@@ -129,6 +133,15 @@ def _files(path: Path, scratch: Scratch) -> Iterator[DevkitFile]:
         )
     for archive in archives:
         yield from list_archive(archive, scratch)
+
+
+def _with_checksum(file: DevkitFile, path: Path, sums: Mapping[str, str]) -> DevkitFile:
+    name = file.path.relative_to(path).as_posix()
+    if name not in sums:
+        raise ObjlocError(
+            f"{file.place}: expected only files that {SUMS_FILE} lists; found another ({AGAIN})"
+        )
+    return replace(file, sha256=sums[name])
 
 
 def _year_folders(path: Path) -> list[Path]:
@@ -144,11 +157,11 @@ def _year_folders(path: Path) -> list[Path]:
     return []
 
 
-def _name(path: Path) -> str:
+def _name(path: Path, source: Source | None) -> str:
     """Name of the data: from ``source.json``, or from its file, folder or years."""
     if not path.is_dir():
         return path.name.split(".")[0]
-    if source := read_source(path):
+    if source:
         return source.name
     name = path.resolve().name
     return "+".join(folder.name for folder in _year_folders(path)) if name == "VOCdevkit" else name

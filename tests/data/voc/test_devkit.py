@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from objloc.checksums import write_sums
 from objloc.data.sample import Sample, VocObject
 from objloc.data.source import FetchedArchive, Source, write_source
 from objloc.data.voc import devkit as devkit_module
 from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.errors import ObjlocError
+from objloc.files import file_hash
 from tests.helpers.devkits import (
     annotation_xml,
     jpeg_bytes,
@@ -146,7 +148,7 @@ def test_data_is_named_by_its_source_file_folder_or_years(devkit: Path, tmp_path
 def test_archives_that_the_source_names_must_be_there(devkit: Path, tmp_path: Path) -> None:
     archive = pack_devkit(devkit, tmp_path / "archives" / "a.tar")
     size = archive.stat().st_size
-    fetched = FetchedArchive(name="a.tar", bytes=size, md5="0" * 32)
+    fetched = FetchedArchive(name="a.tar", bytes=size, md5=file_hash(archive, "md5"))
     write_source(archive.parent, Source(name="x", archives=(fetched,)))
     assert open_devkit(archive.parent).name == "x"
     write_source(
@@ -159,6 +161,34 @@ def test_archives_that_the_source_names_must_be_there(devkit: Path, tmp_path: Pa
     write_source(archive.parent, Source(name="x", archives=(wrong,)))
     with pytest.raises(ObjlocError, match=f"a.tar: expected {size + 1} bytes; found {size}"):
         open_devkit(archive.parent)
+    wrong = FetchedArchive(name="a.tar", bytes=size, md5="0" * 32)
+    write_source(archive.parent, Source(name="x", archives=(wrong,)))
+    with pytest.raises(ObjlocError, match="a.tar: damaged: expected md5 000"):
+        open_devkit(archive.parent)
+
+
+def test_files_that_changed_since_they_were_written_are_named(devkit: Path) -> None:
+    folder = devkit.parent
+    whole = samples_of(open_devkit(folder))
+    write_source(folder, Source(name="VOC2007", archives=(), files=write_sums(folder)))
+    assert samples_of(open_devkit(folder)) == whole
+    year = devkit / "VOC2007"
+    for path in (year / "JPEGImages" / "000001.jpg", year / "Annotations" / "000001.xml"):
+        content = path.read_bytes()
+        path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+        opened = open_devkit(folder)
+        with pytest.raises(ObjlocError, match=f"{path}: damaged: expected sha256"):
+            opened.read("000001")
+        path.write_bytes(content)
+    lists = year / "ImageSets" / "Main" / "val.txt"
+    text = lists.read_text()
+    lists.write_text(text.splitlines()[0])
+    with pytest.raises(ObjlocError, match=f"{lists}: damaged: expected sha256"):
+        open_devkit(folder)
+    lists.write_text(text)
+    (year / "ImageSets" / "Main" / "more.txt").write_text(text)
+    with pytest.raises(ObjlocError, match=r"more.txt: expected only files that SHA256SUMS lists"):
+        open_devkit(folder)
 
 
 def test_an_image_without_annotation_is_named(devkit: Path) -> None:
