@@ -1,11 +1,17 @@
 """Evaluate: shards and a checkpoint in; metrics, tables and plots out."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stages._command import Overrides, ParamsFile, run_command
+
+if TYPE_CHECKING:
+    import torch
+
+    from objloc.network.checkpoint import Checkpoint
 
 
 def main(
@@ -27,6 +33,7 @@ def main(
     """
     from rich.console import Console
 
+    from objloc.checksums import write_sums
     from objloc.evaluation.compute import metrics_of
     from objloc.evaluation.measure import measure_sets
     from objloc.evaluation.metrics import metrics_as_json
@@ -35,6 +42,7 @@ def main(
     from objloc.files import file_hash, files_published
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
+    from objloc.network.feature_store import made_otherwise
     from objloc.params import load_params
     from objloc.tracking import download_model, log_to_run_of
     from objloc.view.plots_evaluation import write_plots
@@ -44,6 +52,8 @@ def main(
     path = download_model(model)
     checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
+    for line in made_otherwise(features, _features_of(checkpoint, params.encode.batch, device)):
+        print(f"note: {line}", file=sys.stderr)
     with files_published(output, NAMED_BY_DATA) as folder:
         measurements = measure_sets(
             shards,
@@ -61,6 +71,7 @@ def main(
         write_outputs(folder, measurements, metrics, params.evaluate.iou_threshold)
         for each in measurements:
             write_plots(folder / "plots", each, metrics[each.store.image_set])
+        write_sums(folder)
     for image_set, part in metrics.items():
         Console(width=110).print(table_of(image_set, part))
     # A run's figures are those of its own data.
@@ -74,6 +85,21 @@ def main(
             data_hash=checkpoint.data_hash,
             categories=checkpoint.categories,
         )
+
+
+def _features_of(
+    checkpoint: "Checkpoint", batch: int, device: "torch.device"
+) -> dict[str, dict[str, Any]]:
+    """By backbone, how the features were made that an agent learned from, or would be here."""
+    from objloc.network.feature_store import making
+
+    agents = checkpoint.members or (checkpoint.agent,)
+    infos = checkpoint.info["members"] if checkpoint.members else [checkpoint.info]
+    return {
+        agent.encoder.backbone: info.get("features") or making(agent.encoder, batch, device)
+        for agent, info in zip(agents, infos, strict=True)
+        if agent.encoder.reads_store
+    }
 
 
 if __name__ == "__main__":

@@ -24,14 +24,21 @@ def main(
     """
     from objloc.files import repository_root
     from objloc.learning.experiment import Experiment
+    from objloc.network.device import device_of
+    from objloc.network.feature_store import made_otherwise, making
     from objloc.params import load_params
     from objloc.tracking import TrainingRun, resolve_init
     from objloc.view.run_folder import write_run
     from objloc.view.training_progress import TrainingProgress
 
     params = load_params(params_file, overrides)
+    encoder = params.agent.encoder
     init = resolve_init(params.train.init_from, params.train.init_sha256)
     experiment = Experiment(shards, params, init, features)
+    if features is not None and encoder.reads_store:
+        made = making(encoder, params.encode.batch, device_of(params.train.device))
+        for line in made_otherwise([features], {encoder.backbone: made}):
+            print(f"note: {line}", file=sys.stderr)
     command = ["python", "-m", "stages.train", *sys.argv[1:]]
     log = repository_root() / ".objloc" / "logs" / f"train-{experiment.key}.log"
     with (

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from objloc.box import from_voc
+from objloc.checksums import verify_files
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.detections import file_name, read_detections
 from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import ImageSetMetrics, Metrics, parse_metrics
+
+_AGAIN = "run the evaluate stage again"
 
 SearchKey = tuple[str, str]
 """Image id and category."""
@@ -72,10 +75,14 @@ class EvaluationFiles:
         Raises:
             ObjlocError: a file is missing, malformed, or names images of another set.
         """
-        folder, known = self.folder / "detections" / kind, frozenset(store.image_ids)
-        return {
-            category: read_detections(folder / file_name(self.image_set, category), known)
+        names = {
+            category: f"detections/{kind}/{file_name(self.image_set, category)}"
             for category in self.categories
+        }
+        verify_files(self.folder, names.values(), _AGAIN)
+        known = frozenset(store.image_ids)
+        return {
+            category: read_detections(self.folder / name, known) for category, name in names.items()
         }
 
     def load_store(self, shards: Path, image_size: int | None = None) -> SampleStore:
@@ -108,6 +115,7 @@ def read_metrics(path: Path) -> Metrics:
         ) from None
     except OSError as error:
         raise ObjlocError(f"{path}: cannot be read: {error.strerror or error}") from None
+    verify_files(path.parent, (path.name,), _AGAIN)
     return parse_metrics(text, path)
 
 
@@ -117,6 +125,7 @@ def read_evaluation(folder: Path, image_set: str) -> EvaluationFiles:
     Raises:
         ObjlocError: no evaluation, or none of that set; a malformed file.
     """
+    verify_files(folder, ("episodes.csv",), _AGAIN)
     metrics = read_metrics(folder / "metrics.json")
     if image_set not in metrics:
         raise ObjlocError(

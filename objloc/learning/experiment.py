@@ -30,7 +30,7 @@ from objloc.network.checkpoint import (
     warm_start,
 )
 from objloc.network.device import device_of
-from objloc.network.feature_store import load_store
+from objloc.network.feature_store import load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
 
@@ -137,6 +137,10 @@ class Experiment:
             load_store(shards, name, self.categories, [agent.encoder], stores, memory)
             for name in (train.image_set, train.val_image_set)
         )
+        # How the features were made that the agent learns from.
+        self._made: dict[str, Any] | None = None
+        if features is not None and agent.encoder.reads_store:
+            self._made = read_feature_index(features).made
         self._tasks = self._store.tasks()
         self._init = init
         self.key = self._key()
@@ -265,6 +269,7 @@ class Experiment:
                 "update": int(metrics["update"]),
                 "score": metrics["score"],
                 "cut": cut,
+                **({"features": self._made} if self._made else {}),
             },
         )
 

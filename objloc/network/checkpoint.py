@@ -36,7 +36,8 @@ class Checkpoint:
         data, data_hash: name and hash of the shards it learned from.
         state: the network's weights.
         info: plain values about the run: ``image_set``, ``val_image_set``,
-            ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``.
+            ``update``, ``score``, ``cut`` (ended by the time limit), ``phase``,
+            ``features`` (how those in the store were made, see ``feature_store.making``).
         members: parameters of each network, where several make the agent together: then
             ``state`` is that of their ``Ensemble``, and ``agent`` is the first member's.
         device: where its network computes; no part of the file.
@@ -152,9 +153,8 @@ def load_tensors(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
-        if broken is not None:
-            raise ObjlocError(f"{path}: damaged: checksum of {broken} does not match")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        if broken is None:
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ObjlocError(f"{path}: no such checkpoint") from None
     except IsADirectoryError:
@@ -167,6 +167,7 @@ def load_tensors(path: Path) -> Any:
         raise ObjlocError(
             f"{path}: not a checkpoint of this program: {type(error).__name__}"
         ) from None
+    raise ObjlocError(f"{path}: damaged: checksum of {broken} does not match")
 
 
 def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:

@@ -10,7 +10,8 @@ N images of a set, M of them in a batch, U rows in a file, L numbers in a row.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,11 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from objloc.checksums import CHECKSUM, checksum_of, verify_checksum
 from objloc.data.image_batch import FeatureRows
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json
 from objloc.network.backbones.catalogue import info_of
+from objloc.network.precision import arithmetic
 from objloc.params import Encoder
 
 INDEX_FILE = "index.json"
@@ -38,15 +41,15 @@ class StoredMaps:
     """Maps of a backbone on disk or in memory, of all images of an image set.
 
     Attributes:
-        values: ``[U, L]`` int8, a row for each image of the file; may be memory-mapped.
+        values: ``[U, L]`` int8, a row for each image of the file.
         rows: ``[N]`` int64, the row of each image of the set.
         mirrored: ``[V, L]`` int8, those of the first V images mirrored; None unless they are
             those of all images of the set.
     """
 
-    values: Tensor
+    values: "Tensor | CheckedRows"
     rows: Tensor
-    mirrored: Tensor | None = None
+    mirrored: "Tensor | CheckedRows | None" = None
 
     def __getitem__(self, images: Tensor) -> Tensor:
         """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8."""
@@ -63,6 +66,35 @@ class StoredMaps:
                 "learning.flip: expected features of mirrored images too; found none (encode again)"
             )
         return torch.where(mirrored[:, None], self.mirrored[self.rows[images]], self[images])
+
+
+class CheckedRows:
+    """Rows of a file, each compared with its checksum when it is first read.
+
+    Args:
+        path: the file, for errors.
+        values: ``[U, L]`` int8; may be memory-mapped.
+        checksums: CRC-32 of each row.
+    """
+
+    def __init__(self, path: Path, values: Tensor, checksums: Sequence[int]) -> None:
+        self._path, self._values, self._checksums = path, values, checksums
+        self._unread = torch.ones(len(values), dtype=torch.bool)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Rows of the file: ``[M]`` int64 to ``[M, L]`` int8.
+
+        Raises:
+            ObjlocError: a row is not as it was written.
+        """
+        for row in rows[self._unread[rows]].tolist():
+            if (found := zlib.crc32(self._values[row].numpy())) != self._checksums[row]:
+                raise ObjlocError(
+                    f"{self._path}: damaged: row {row}: expected CRC-32 {self._checksums[row]:08x}"
+                    f"; found {found:08x} (python -m stages.encode writes it again)"
+                )
+            self._unread[row] = False
+        return self._values[rows]
 
 
 class StoredFeatures:
@@ -98,6 +130,8 @@ class FeatureIndex:
         images: number of rows.
         mirrored: number of rows in a second file, of the mirrored images of the first rows.
         image_sets: name of an image set to the rows of its images, in the shards' order.
+        checksums, mirrored_checksums: CRC-32 of each row of the files; None in older stores.
+        made: where and how the maps were computed; None in older stores and empty ones.
     """
 
     backbone: str
@@ -108,17 +142,22 @@ class FeatureIndex:
     images: int
     mirrored: int
     image_sets: dict[str, list[int]]
+    checksums: list[int] | None = None
+    mirrored_checksums: list[int] | None = None
+    made: dict[str, Any] | None = None
 
 
 def read_feature_index(folder: Path) -> FeatureIndex:
     """Read a store's ``index.json``.
 
     Raises:
-        ObjlocError: there is none, or it is not one of this program.
+        ObjlocError: there is none, it is not one of this program, or damaged.
     """
     path = folder / INDEX_FILE
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        verify_checksum(content, path)
+        content.pop(CHECKSUM, None)
         if content.pop("format") != _FORMAT:
             raise KeyError
         return FeatureIndex(**content)
@@ -131,7 +170,49 @@ def read_feature_index(folder: Path) -> FeatureIndex:
 
 def write_feature_index(folder: Path, index: FeatureIndex) -> None:
     """Write ``index.json``."""
-    write_json(folder / INDEX_FILE, {"format": _FORMAT, **vars(index)})
+    known = {key: value for key, value in vars(index).items() if value is not None}
+    content = {"format": _FORMAT, **known}
+    write_json(folder / INDEX_FILE, {**content, CHECKSUM: checksum_of(content)})
+
+
+def making(encoder: Encoder, batch: int, device: torch.device) -> dict[str, Any]:
+    """Describe how this machine computes features: device, number type, TF32, batch size.
+
+    With any of them, features change by rounding (TF32: by up to 1 % of the largest).
+    """
+    number = arithmetic(encoder.precision, device)
+    cuda = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if cuda else device.type,
+        "arithmetic": str(number).removeprefix("torch."),
+        "tf32": cuda and number is torch.float32 and torch.backends.cudnn.allow_tf32,
+        "batch": batch,
+    }
+
+
+def made_otherwise(
+    features: Sequence[Path], expected: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Lines on stores that were not made as those that they are used with.
+
+    Args:
+        features: the stores.
+        expected: by backbone, ``making`` of the features that the model learned from or that
+            this run would compute.
+    """
+    for folder in features:
+        index = read_feature_index(folder)
+        wanted = expected.get(index.backbone)
+        if index.made and wanted and index.made != wanted:
+            yield (
+                f"{folder}: expected features made {_in_words(wanted)}; found those made "
+                f"{_in_words(index.made)}: they differ by rounding, and results may"
+            )
+
+
+def _in_words(made: Mapping[str, Any]) -> str:
+    tf32 = " with TF32" if made["tf32"] else ""
+    return f"on {made['device']} in {made['arithmetic']}{tf32}, {made['batch']} images at once"
 
 
 def open_features(
@@ -154,10 +235,13 @@ def open_features(
     rows = torch.tensor(index.image_sets[image_set])
     length = info_of(encoder.backbone).length(encoder.image_size)
     whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
-    values = _open(folder / FEATURES_FILE, (index.images, length), whole)
+    values = _open(folder / FEATURES_FILE, (index.images, length), index.checksums, whole)
     if not index.mirrored or int(rows.max()) >= index.mirrored:
         return StoredMaps(values, rows)
-    return StoredMaps(values, rows, _open(folder / MIRRORED_FILE, (index.mirrored, length), whole))
+    mirrored = _open(
+        folder / MIRRORED_FILE, (index.mirrored, length), index.mirrored_checksums, whole
+    )
+    return StoredMaps(values, rows, mirrored)
 
 
 def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
@@ -223,13 +307,22 @@ def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
     return found[encoder.backbone]
 
 
-def _open(path: Path, shape: tuple[int, int], whole: bool) -> Tensor:
+def _open(
+    path: Path, shape: tuple[int, int], checksums: Sequence[int] | None, whole: bool
+) -> "Tensor | CheckedRows":
     """Rows of a file, loaded once for all image sets that share it."""
-    return _opened(path.resolve(), path.stat().st_mtime_ns if path.exists() else 0, shape, whole)
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _opened(path.resolve(), changed, shape, checksums and tuple(checksums), whole)
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> Tensor:
+def _opened(
+    path: Path,
+    _changed: int,
+    shape: tuple[int, int],
+    checksums: tuple[int, ...] | None,
+    whole: bool,
+) -> "Tensor | CheckedRows":
     try:
         # Copy on write: torch wants writable memory; the file stays as it is.
         values = np.load(path, mmap_mode=None if whole else "c")
@@ -241,4 +334,5 @@ def _opened(path: Path, _changed: int, shape: tuple[int, int], whole: bool) -> T
         raise ObjlocError(
             f"{path}: expected int8 {list(shape)}; found {values.dtype} {list(values.shape)}"
         )
-    return torch.from_numpy(values)
+    rows = torch.from_numpy(values)
+    return rows if checksums is None else CheckedRows(path, rows, checksums)

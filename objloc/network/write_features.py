@@ -1,8 +1,12 @@
 """Writing a feature store: maps of a frozen backbone, computed once."""
 
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -18,6 +22,7 @@ from objloc.network.feature_store import (
     FEATURES_FILE,
     MIRRORED_FILE,
     FeatureIndex,
+    making,
     write_feature_index,
 )
 from objloc.params import Encoder
@@ -73,8 +78,8 @@ def encode_sets(
     if rows:
         backbone = backbone_of(encoder, device)
         pictures = (squash(each, encoder.image_size) for each in _once(shards, ordered))
-        for done in _write_rows(folder, pictures, index, backbone, encoder, batch):
-            yield done, index.images
+        index = replace(index, made=making(encoder, batch, device))
+        index = yield from _write_rows(folder, pictures, index, backbone, encoder, batch)
     write_feature_index(folder, index)
 
 
@@ -88,6 +93,39 @@ def _once(shards: Path, sets: Sequence[str]) -> Iterator[Sample]:
                 yield sample
 
 
+class _RowFile:
+    """A file of rows, written one after another.
+
+    Not through a memory map: on a full disk that kills the process without a message.
+
+    Args:
+        path: the file.
+        rows: number of rows that it will hold.
+        length: numbers in a row.
+
+    Attributes:
+        checksums: CRC-32 of each row so far.
+    """
+
+    def __init__(self, path: Path, rows: int, length: int) -> None:
+        self.checksums: list[int] = []
+        self._file = path.open("wb")
+        header = {"descr": "|i1", "fortran_order": False, "shape": (rows, length)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, rows: Tensor) -> None:
+        """Append rows ``[M, L]`` int8."""
+        for row in rows.cpu().numpy():
+            self._file.write(row)
+            self.checksums.append(zlib.crc32(row))
+
+
 def _write_rows(
     folder: Path,
     pictures: Iterator[Tensor],
@@ -95,21 +133,23 @@ def _write_rows(
     backbone: Backbone,
     encoder: Encoder,
     batch: int,
-) -> Iterator[int]:
-    """Compute and write maps; yields the number of images done."""
+) -> Generator[tuple[int, int], None, FeatureIndex]:
+    """Compute and write maps; see ``encode_sets``. Returns the index with their checksums."""
     length = info_of(encoder.backbone).length(encoder.image_size)
-    create = np.lib.format.open_memmap
-    plain = create(folder / FEATURES_FILE, "w+", np.int8, (index.images, length))
-    turned = None
-    if index.mirrored:
-        turned = create(folder / MIRRORED_FILE, "w+", np.int8, (index.mirrored, length))
-    for done in range(0, index.images, batch):
-        images = torch.stack(list(islice(pictures, batch)))
-        plain[done : done + len(images)] = backbone.rows(images).cpu().numpy()
-        wanted = images[: max(0, index.mirrored - done)]
-        if turned is not None and len(wanted):
-            turned[done : done + len(wanted)] = backbone.rows(wanted.flip(-1)).cpu().numpy()
-        yield done + len(images)
-    for file in (plain, turned):
-        if file is not None:
-            file.flush()
+    with ExitStack() as files:
+        plain = files.enter_context(_RowFile(folder / FEATURES_FILE, index.images, length))
+        turned = None
+        if index.mirrored:
+            turned = files.enter_context(_RowFile(folder / MIRRORED_FILE, index.mirrored, length))
+        for done in range(0, index.images, batch):
+            images = torch.stack(list(islice(pictures, batch)))
+            plain.add(backbone.rows(images))
+            wanted = images[: max(0, index.mirrored - done)]
+            if turned is not None and len(wanted):
+                turned.add(backbone.rows(wanted.flip(-1)))
+            yield done + len(images), index.images
+    return replace(
+        index,
+        checksums=plain.checksums,
+        mirrored_checksums=turned.checksums if turned is not None else None,
+    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from objloc.checksums import write_sums
 from objloc.errors import ObjlocError
 from objloc.evaluation.metrics import DataName
 from objloc.evaluation.read import read_evaluation, read_metrics
@@ -62,8 +63,26 @@ def test_detections_of_another_image_set_are_refused(folder: Path, evaluated_run
 def test_a_table_of_episodes_may_begin_with_a_byte_order_mark(folder: Path) -> None:
     expected = read_evaluation(folder, "val").episodes
     path = folder / "episodes.csv"
+    # Somebody's program wrote it anew, so that checksums do not hold.
+    (folder / "SHA256SUMS").unlink(missing_ok=True)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert read_evaluation(folder, "val").episodes == expected
+
+
+def test_files_that_changed_since_the_evaluation_are_named(
+    folder: Path, evaluated_run: Path
+) -> None:
+    write_sums(folder)
+    store = read_evaluation(folder, "val").load_store(evaluated_run / "shards")
+    assert read_evaluation(folder, "val").detections("triggered", store)
+    for name in ("metrics.json", "episodes.csv", "detections/triggered/comp3_det_val_cat.txt"):
+        content = (folder / name).read_bytes()
+        # A digit more or less is a number still.
+        place = max(content.rfind(digit) for digit in b"123456789")
+        (folder / name).write_bytes(content[:place] + b"0" + content[place + 1 :])
+        with pytest.raises(ObjlocError, match=rf"{name}: damaged: .*run the evaluate stage again"):
+            read_evaluation(folder, "val").detections("triggered", store)
+        (folder / name).write_bytes(content)
 
 
 @pytest.mark.parametrize("line", ["val,a,cat,0,x,1,1,1,2,2,.5,1", "val,a"])

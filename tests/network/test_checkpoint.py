@@ -39,6 +39,16 @@ def test_the_same_content_gives_the_same_bytes_under_any_name(tmp_path: Path) ->
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "sub/another name.pt").read_bytes()
 
 
+def test_a_damaged_checkpoint_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, make())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ObjlocError, match=r"a\.pt: damaged: checksum of \S+ does not match"):
+        load_checkpoint(path)
+
+
 def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     save_checkpoint(path, make())

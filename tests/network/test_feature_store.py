@@ -1,5 +1,6 @@
 """Feature stores written by hand: which row is whose, and what is refused."""
 
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from objloc.network.feature_store import (
     FeatureIndex,
     StoredFeatures,
     StoredMaps,
+    made_otherwise,
+    making,
     open_features,
     read_feature_index,
     write_feature_index,
@@ -64,6 +67,60 @@ def test_images_are_fetched_in_the_order_of_their_set(folder: Path, memory_mb: i
     assert first(maps.partly_mirrored(torch.tensor([0, 1, 1]), mirrored)) == [-2, 0, -1]
     val = open_features(folder, "val", HASH, ENCODER, memory_mb)
     assert first(val[torch.tensor([1])]) == [3]
+
+
+@pytest.mark.parametrize("memory_mb", [0, 1000])
+@pytest.mark.parametrize("file", [FEATURES_FILE, MIRRORED_FILE])
+def test_a_row_that_changed_is_noticed_before_it_is_used(
+    folder: Path, memory_mb: int, file: str
+) -> None:
+    plain, mirrored = (
+        [zlib.crc32(row) for row in np.load(folder / name)]
+        for name in (FEATURES_FILE, MIRRORED_FILE)
+    )
+    index = replace(INDEX, checksums=plain, mirrored_checksums=mirrored)
+    write_feature_index(folder, index)
+    with (folder / file).open("r+b") as opened:
+        opened.seek(-5, 2)  # in row 3 or 1, the last of its file
+        opened.write(b"\x77")
+    maps = open_features(folder, "train", HASH, ENCODER, memory_mb)
+    turned, both = torch.tensor([False, True]), torch.tensor([1, 1])
+    assert first(maps.partly_mirrored(both, turned)) == [0, -1]
+    with pytest.raises(
+        ObjlocError, match=rf"{file}: damaged: row \d: expected CRC-32 [0-9a-f]{{8}}"
+    ):
+        if file == MIRRORED_FILE:
+            maps.partly_mirrored(torch.tensor([0, 0]), turned)
+        else:
+            open_features(folder, "val", HASH, ENCODER, memory_mb)[torch.tensor([1])]
+
+
+def test_an_index_that_changed_is_noticed(folder: Path) -> None:
+    path = folder / INDEX_FILE
+    text = path.read_text()
+    path.write_text(text.replace('"images": 4', '"images": 3'))
+    with pytest.raises(ObjlocError, match=r"index.json: damaged: expected checksum"):
+        read_feature_index(folder)
+    path.write_text(text[: text.rindex(",")] + "}")
+    assert read_feature_index(folder) == INDEX, "an older index has no checksum"
+
+
+def test_stores_made_otherwise_are_noted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = making(ENCODER, 16, torch.device("cpu"))
+    assert here == {"device": "cpu", "arithmetic": "float32", "tf32": False, "batch": 16}
+    assert list(made_otherwise([folder], {ENCODER.backbone: here})) == [], "an older store"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "GPU 9")
+    there = making(ENCODER, 64, torch.device("cuda"))
+    assert there == {"device": "GPU 9", "arithmetic": "float32", "tf32": True, "batch": 64}
+    write_feature_index(folder, replace(INDEX, made=there))
+    assert read_feature_index(folder).made == there
+    assert list(made_otherwise([folder], {ENCODER.backbone: there, "other": here})) == []
+    assert list(made_otherwise([folder], {"other": here})) == []
+    assert list(made_otherwise([folder], {ENCODER.backbone: here})) == [
+        f"{folder}: expected features made on cpu in float32, 16 images at once; found those made "
+        f"on GPU 9 in float32 with TF32, 64 images at once: they differ by rounding, and results "
+        f"may"
+    ]
 
 
 def test_mirrored_images_that_are_not_stored_are_missed(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Writing a feature store, with a backbone whose rows tell the image."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,12 @@ from objloc.data.store import squash
 from objloc.network import write_features as encode
 from objloc.network.backbones.catalogue import info_of
 from objloc.network.device import CPU
-from objloc.network.feature_store import FEATURES_FILE, MIRRORED_FILE, read_feature_index
+from objloc.network.feature_store import (
+    FEATURES_FILE,
+    MIRRORED_FILE,
+    making,
+    read_feature_index,
+)
 from objloc.network.write_features import encode_sets
 from objloc.params import Encoder
 
@@ -51,6 +57,12 @@ def test_each_image_has_one_row_and_mirrored_sets_come_first(
     assert [each for each, _ in done[:-1]] == list(range(batch, index.images, batch))
     rows, mirrored = np.load(tmp_path / FEATURES_FILE), np.load(tmp_path / MIRRORED_FILE)
     assert len(mirrored) == len(train)
+    assert index.checksums == [zlib.crc32(row) for row in rows]
+    assert index.mirrored_checksums == [zlib.crc32(row) for row in mirrored]
+    assert index.made == making(ENCODER, batch, CPU)
+    # A file as NumPy itself writes it.
+    np.save(tmp_path / "same.npy", rows)
+    assert (tmp_path / "same.npy").read_bytes() == (tmp_path / FEATURES_FILE).read_bytes()
     for name, samples in (("train", train), ("val", val)):
         for row, sample in zip(index.image_sets[name], samples, strict=True):
             expected = squash(sample, 32)[0, 0].int() - 128
@@ -64,5 +76,6 @@ def test_each_image_has_one_row_and_mirrored_sets_come_first(
 @pytest.mark.usefixtures("backbone")
 def test_a_store_of_no_sets_is_empty(shards_folder: Path, tmp_path: Path) -> None:
     assert list(encode_sets(shards_folder, tmp_path, (), (), ENCODER, 4, CPU)) == []
-    assert read_feature_index(tmp_path).images == 0
+    index = read_feature_index(tmp_path)
+    assert (index.images, index.made) == (0, None), "it is the same on every machine"
     assert not (tmp_path / FEATURES_FILE).exists()

@@ -195,7 +195,7 @@ def test_metrics_hold_every_figure_of_the_file_contract(evaluated: Path) -> None
 def test_every_category_has_its_files_of_detections_and_every_set_its_plots(
     evaluated: Path,
 ) -> None:
-    expected = {"metrics.json", "summary.json", "episodes.csv", "episodes15.csv"}
+    expected = {"metrics.json", "summary.json", "episodes.csv", "episodes15.csv", "SHA256SUMS"}
     for image_set in ("val", "test"):
         expected |= {f"plots/{image_set}/{name}" for name in PLOTS}
         for kind in ("triggered", "attended"):
