@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -326,7 +327,8 @@ def _opened(
     try:
         # Copy on write: torch wants writable memory; the file stays as it is.
         values = np.load(path, mmap_mode=None if whole else "c")
-    except (OSError, ValueError) as error:
+    # A damaged header is a fault of Python's grammar.
+    except (OSError, ValueError, SyntaxError, TokenError) as error:
         raise ObjlocError(f"{path}: features cannot be read: {error}") from None
     except MemoryError:
         raise ObjlocError(f"{path}: out of memory; lower encode.memory_mb to map it") from None

@@ -93,7 +93,7 @@ def _once(shards: Path, sets: Sequence[str]) -> Iterator[Sample]:
                 yield sample
 
 
-class _RowFile:
+class RowFile:
     """A file of rows, written one after another.
 
     Not through a memory map: on a full disk that kills the process without a message.
@@ -137,10 +137,10 @@ def _write_rows(
     """Compute and write maps; see ``encode_sets``. Returns the index with their checksums."""
     length = info_of(encoder.backbone).length(encoder.image_size)
     with ExitStack() as files:
-        plain = files.enter_context(_RowFile(folder / FEATURES_FILE, index.images, length))
+        plain = files.enter_context(RowFile(folder / FEATURES_FILE, index.images, length))
         turned = None
         if index.mirrored:
-            turned = files.enter_context(_RowFile(folder / MIRRORED_FILE, index.mirrored, length))
+            turned = files.enter_context(RowFile(folder / MIRRORED_FILE, index.mirrored, length))
         for done in range(0, index.images, batch):
             images = torch.stack(list(islice(pictures, batch)))
             plain.add(backbone.rows(images))
