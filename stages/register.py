@@ -31,7 +31,7 @@ def main(
         rebuild(Outputs(train, evaluate, output))
         return
     from objloc.evaluation.read import read_metrics
-    from objloc.files import file_hash, write_atomically, write_json
+    from objloc.files import file_hash, files_published, write_atomically, write_json
     from objloc.network.checkpoint import load_checkpoint
     from objloc.params import load_params
     from objloc.serving.contest_entry import entry_of
@@ -55,8 +55,9 @@ def main(
     told = command.read_text("utf-8") if command.is_file() else ""
     card = model_card(checkpoint, entry.sha256, metrics, told)
     registration = register(train, evaluate, params.model_name, entry, card)
-    write_json(output / "model.json", {"model": params.model_name, **entry.summary()})
-    write_atomically(output / "model_card.md", card)
+    with files_published(output) as folder:
+        write_json(folder / "model.json", {"model": params.model_name, **entry.summary()})
+        write_atomically(folder / "model_card.md", card)
     print(f"models:/{params.model_name}/{registration.version}", end=": ")
     print("new" if registration.created else "registered before")
     print(*registration.aliases, sep="\n")

@@ -22,7 +22,7 @@ def main(
 
     Interrupted, the same command goes on where it stopped.
     """
-    from objloc.files import repository_root
+    from objloc.files import files_published, repository_root
     from objloc.learning.experiment import Experiment
     from objloc.network.device import device_of
     from objloc.network.feature_store import made_otherwise, making
@@ -53,7 +53,8 @@ def main(
         ) as run,
     ):
         best, last = experiment.run(progress, run)
-        write_run(output, experiment, best, last, command)
+        with files_published(output) as folder:
+            write_run(folder, experiment, best, last, command)
         run.set_result(output)
         run.log_artifact(log, "log")
 

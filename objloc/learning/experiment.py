@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -20,19 +19,22 @@ from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import repository_root, write_atomically
-from objloc.learning.status import TrainingStatus, ValidationReport
+from objloc.learning.learner import DivergenceError
+from objloc.learning.status import Record, TrainingStatus
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
 from objloc.network.checkpoint import (
     Checkpoint,
     load_checkpoint,
     load_tensors,
+    save_checkpoint,
     warm_start,
 )
 from objloc.network.device import device_of
 from objloc.network.feature_store import load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
+from objloc.partial import sweep
 
 SAVE_EVERY = 120.0
 """Seconds between two saves of the state that a killed run is resumed from."""
@@ -59,35 +61,6 @@ class Progress(Protocol):
 
     def rates(self, status: TrainingStatus) -> dict[str, float]:
         """Metrics of speed: steps and updates per second since the phase began."""
-
-
-@dataclass
-class Record:
-    """Everything that a run has measured so far.
-
-    Attributes:
-        rows: metrics of each period, in order; key ``phase`` counts from 0.
-        losses, q_values: update and samples of each period.
-    """
-
-    rows: list[dict[str, float]] = field(default_factory=list)
-    losses: list[tuple[int, Tensor]] = field(default_factory=list)
-    q_values: list[tuple[int, Tensor]] = field(default_factory=list)
-
-    def updates_before(self, phase: int) -> int:
-        """Number of updates in all earlier phases."""
-        before = [row["update"] for row in self.rows if row["phase"] < phase]
-        return int(before[-1]) if before else 0
-
-    def add(self, phase: int, report: ValidationReport) -> dict[str, float]:
-        """Add a period; its updates are counted on from those of earlier phases."""
-        row = {**report.metrics, "phase": float(phase)}
-        row["update"] += self.updates_before(phase)
-        self.rows.append(row)
-        update = int(row["update"])
-        self.losses.append((update, torch.from_numpy(report.losses.copy())))
-        self.q_values.append((update, torch.from_numpy(report.q_values.copy())))
-        return row
 
 
 class Experiment:
@@ -166,6 +139,7 @@ class Experiment:
 
         Raises:
             KeyboardInterrupt: the run was interrupted; its state is saved.
+            ObjlocError: training diverged; the message names the last good checkpoint.
         """
         state = self._saved_state(progress)
         limit = self.params.train.max_minutes
@@ -177,16 +151,16 @@ class Experiment:
             if state and phase == first:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
-            cut = self._run_phase(phase, training, progress, run, deadline)
-            # The record counts updates over all phases, a phase its own.
-            chosen = dict(training.best_metrics)
-            chosen["update"] += self.record.updates_before(phase)
+            try:
+                cut = self._run_phase(phase, training, progress, run, deadline)
+            except DivergenceError as error:
+                raise ObjlocError(f"{error}; {self._last_good(phase, training)}") from None
             last = self._checkpoint(
                 training.learner.kept.state_dict(), self.record.rows[-1], phase, cut
             )
             best = last
             if self.params.train.keep == "best":
-                best = self._checkpoint(training.best_weights, chosen, phase, cut)
+                best = self._best(phase, training, cut)
             if cut:
                 break
             network.load_state_dict(best.state)
@@ -223,6 +197,24 @@ class Experiment:
                     progress.log(f"cut by train.max_minutes at {status.progress:.0%}")
                     return True
         return False
+
+    def _best(self, phase: int, training: Training, cut: bool) -> Checkpoint:
+        # The record counts updates over all phases, a phase its own.
+        chosen = dict(training.best_metrics)
+        chosen["update"] += self.record.updates_before(phase)
+        return self._checkpoint(training.best_weights, chosen, phase, cut)
+
+    def _last_good(self, phase: int, training: Training) -> str:
+        """Save the best model of a phase that diverged, if there is one; where it is."""
+        if not training.best_weights:
+            return "no model was validated before (lower agents.*.learning.learning_rate)"
+        best = self._best(phase, training, cut=True)
+        path = self._state_file.with_name(f"{self.key}-best.pt")
+        save_checkpoint(path, best)
+        return (
+            f"the best model before, of update {best.info['update']}, is {path} "
+            f"(lower agents.*.learning.learning_rate)"
+        )
 
     @staticmethod
     def _log(row: dict[str, float], rates: dict[str, float], run: Run) -> None:
@@ -293,6 +285,7 @@ class Experiment:
             },
             buffer,
         )
+        sweep(self._state_file.parent, self._state_file.name)
         write_atomically(self._state_file, buffer.getvalue())
         # States are large: those of other runs are deleted after a week.
         for other in self._state_file.parent.glob("*.pt"):

@@ -12,11 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
 from objloc.learning.replay import ReplayBuffer
 from objloc.learning.sampled_targets import SampledTargets
 from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
 from objloc.network.q_network import QNetwork
 from objloc.params import Learning, Mdp
+from objloc.wording import abridged
+
+_RUNAWAY = 1000.0
+"""Q-values this many times the largest return have run away: learned ones overshoot less."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class Update:
     td_error: float
     q_values: Tensor
     losses: Tensor
+
+
+class DivergenceError(ObjlocError):
+    """The loss is not finite, or Q-values are far outside of all returns: training is lost."""
 
 
 class Learner:
@@ -61,6 +71,8 @@ class Learner:
         self.target = copy.deepcopy(network).eval().requires_grad_(False)
         self.updates = 0
         self._device = network.device
+        self._image_ids = store.image_ids
+        self._limit = _RUNAWAY * largest_return(mdp, learning)
         self._learning = learning
         self._generator = generator
         targets = SampledTargets if learning.backup == "sampled" else AllActionTargets
@@ -76,7 +88,11 @@ class Learner:
         return self.target if self._learning.kept == "target" else self.online
 
     def update(self, memory: ReplayBuffer) -> Update:
-        """Sample a batch, take one gradient step, and update the target network."""
+        """Sample a batch, take one gradient step, and update the target network.
+
+        Raises:
+            DivergenceError: the loss is not finite, or Q-values run away.
+        """
         set_learning_rate(self._optimiser, self._learning, self.updates)
         self.online.train()
         with self._own_dropout():
@@ -97,13 +113,30 @@ class Learner:
             self._update_target()
         values = values.detach().float().cpu()
         td_errors = (values - batch.targets.cpu()).abs()
-        if memory.priorities is not None:
-            memory.priorities.update(batch.keys, td_errors)
-        return Update(
+        update = Update(
             float(loss.detach()),
             float(td_errors.mean()),
             values,
             losses.detach().float().cpu(),
+        )
+        self._check(update, batch)
+        if memory.priorities is not None:
+            memory.priorities.update(batch.keys, td_errors)
+        return update
+
+    def _check(self, update: Update, batch: TargetBatch) -> None:
+        largest = float(update.q_values.abs().max())
+        if math.isfinite(update.loss) and largest <= self._limit:
+            return
+        names = [self._image_ids[image] for image in batch.images.unique().tolist()]
+        what = (
+            f"Q-values of at most {self._limit:g}; found {largest:g}"
+            if math.isfinite(update.loss)
+            else f"a finite loss; found {update.loss}"
+        )
+        raise DivergenceError(
+            f"update {self.updates}: expected {what}, in a batch of {len(names)} images: "
+            f"{abridged(names, _SHOWN)}"
         )
 
     def _losses(self, batch: TargetBatch) -> tuple[Tensor, Tensor]:
@@ -153,6 +186,14 @@ class Learner:
         self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]
         self.make_targets.load_state_dict(state)
+
+
+def largest_return(mdp: Mdp, learning: Learning) -> float:
+    """An upper bound of all returns: the largest reward in every step of an episode."""
+    reward = max(1.0, mdp.trigger_reward, mdp.trigger_cost, -learning.absent_reward)
+    discount = learning.discount
+    steps = mdp.max_steps if discount == 1 else min(mdp.max_steps, 1 / (1 - discount))
+    return reward * steps
 
 
 @contextmanager

@@ -60,6 +60,7 @@ class SampledTargets:
             torch.ones_like(targets),
             action,
             sampled.rows,
+            batch.observation.image,
             sampled.importance.to(device),
         )
 

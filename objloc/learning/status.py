@@ -1,6 +1,6 @@
 """The measurements that training yields: its status at any time, a report for each period."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -51,6 +51,35 @@ class TrainingStatus:
     epsilon: float
     reward: float
     report: ValidationReport | None = None
+
+
+@dataclass
+class Record:
+    """Everything that a run has measured so far.
+
+    Attributes:
+        rows: metrics of each period, in order; key ``phase`` counts from 0.
+        losses, q_values: update and samples of each period.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    losses: list[tuple[int, Tensor]] = field(default_factory=list)
+    q_values: list[tuple[int, Tensor]] = field(default_factory=list)
+
+    def updates_before(self, phase: int) -> int:
+        """Number of updates in all earlier phases."""
+        before = [row["update"] for row in self.rows if row["phase"] < phase]
+        return int(before[-1]) if before else 0
+
+    def add(self, phase: int, report: ValidationReport) -> dict[str, float]:
+        """Add a period; its updates are counted on from those of earlier phases."""
+        row = {**report.metrics, "phase": float(phase)}
+        row["update"] += self.updates_before(phase)
+        self.rows.append(row)
+        update = int(row["update"])
+        self.losses.append((update, torch.from_numpy(report.losses.copy())))
+        self.q_values.append((update, torch.from_numpy(report.q_values.copy())))
+        return row
 
 
 class Period:

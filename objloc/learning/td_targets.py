@@ -31,6 +31,7 @@ class TargetBatch:
         weights: ``[n]``, weights of their losses.
         actions: ``[n]`` int64, the action of each value.
         keys: ``[n]`` int64 on the CPU, the transition or image of each, for priorities.
+        images: ``[n]`` int64 on the CPU, the image of each.
         importance: ``[n]``, importance weights of prioritised replay; 1 without it.
         auxiliary: weighted losses of auxiliary outputs.
     """
@@ -40,6 +41,7 @@ class TargetBatch:
     weights: Tensor
     actions: Tensor
     keys: Tensor
+    images: Tensor
     importance: Tensor
     auxiliary: tuple[Tensor, ...] = ()
 
@@ -115,13 +117,15 @@ class AllActionTargets:
             landings = self._learned_moves.landings(batch, pairs, outputs.detach())
             self._extra.landed.add(*landings, self._generator)
         row, action = trained.nonzero(as_tuple=True)
+        images = batch.observation.image[pairs.window[row]]
         trained = trained.to(device)
         return TargetBatch(
             outputs[:, : self._online.num_actions][trained],
             targets.to(device)[trained],
             weights.to(device)[trained],
             action.to(device),
-            batch.observation.image[pairs.window[row]],
+            images,
+            images,
             importance[row.to(device)],
             auxiliary,
         )

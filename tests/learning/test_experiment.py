@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from objloc.errors import ObjlocError
-from objloc.learning.experiment import Experiment, Record
-from objloc.learning.status import TrainingStatus, ValidationReport
+from objloc.learning.experiment import Experiment
+from objloc.learning.learner import Learner, Update
+from objloc.learning.status import Record, TrainingStatus, ValidationReport
+from objloc.network.checkpoint import load_checkpoint
 from objloc.params import (
     Agent,
     Encoder,
@@ -102,6 +104,45 @@ def test_each_status_is_shown_and_each_period_is_logged(shards_folder: Path) -> 
         assert metrics["steps_per_second"] == status.steps
     assert last.info["update"] == experiment.record.rows[-1]["update"]
     assert best.info["score"] == max(row["score"] for row in experiment.record.rows)
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_diverging_training_names_its_last_good_model(
+    shards_folder: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    whole = experiment_of(shards_folder)
+    best, last = whole.run(Observer(), Observer())
+    reports = [int(row["update"]) for row in whole.record.rows]
+    lost = reports[0] + 1 if after else 1
+    assert 1 < reports[0] < reports[-1]
+    update = Learner.update
+
+    def poisoned(learner: Learner, memory: object) -> Update:
+        if learner.updates == lost - 1:
+            with torch.no_grad():
+                next(learner.online.parameters()).fill_(float("nan"))
+        return update(learner, memory)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Learner, "update", poisoned)
+    # A finished run starts from the beginning.
+    with pytest.raises(ObjlocError) as caught:
+        experiment_of(shards_folder).run(Observer(), Observer())
+    message = str(caught.value)
+    assert message.startswith(f"update {lost}: expected a finite loss; found nan, in a batch of ")
+    assert "0000" in message, "images of the batch"
+    if not after:
+        assert "no model was validated before" in message
+        return
+    path = Path(message.split(" is ")[1].split(" (lower ")[0])
+    kept = load_checkpoint(path)
+    assert (kept.info["update"], kept.info["cut"]) == (reports[0], True)
+    assert f"the best model before, of update {reports[0]}, is {path}" in message
+    assert all(bool(value.isfinite().all()) for value in kept.state.values())
+    # The state that was saved last is still that of the first report: the same happens again.
+    seen = Observer()
+    with pytest.raises(ObjlocError, match=f"update {lost}: expected a finite loss"):
+        experiment_of(shards_folder).run(seen, seen)
+    assert seen.lines == [f"goes on from update {reports[0]}"]
 
 
 def test_a_longer_run_resumes_a_shorter_one_and_a_finished_one_starts_again(

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from objloc.learning.extra_windows import windows_around_objects
-from objloc.learning.learner import Learner, learning_rate_at
+from objloc.learning.learner import (
+    DivergenceError,
+    Learner,
+    largest_return,
+    learning_rate_at,
+)
 from objloc.learning.replay import ReplayBuffer, Transition
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
@@ -99,6 +104,35 @@ def test_a_restored_learner_goes_on_as_the_original() -> None:
         each.update(memory())
     assert other.updates == 2
     assert torch.equal(weights(other.online), weights(learner.online))
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (float("nan"), "a finite loss; found nan"),
+        (float("inf"), "a finite loss; found (inf|nan)"),
+        (1e9, "Q-values of at most 150000; found 1e\\+09"),
+        (-1e9, "Q-values of at most 150000; found 1e\\+09"),
+    ],
+)
+def test_an_update_that_runs_away_is_named_with_its_images(value: float, found: str) -> None:
+    learner = learner_of(discount=1.0)
+    learner.update(memory())
+    with torch.no_grad():
+        learner.online.values.bias.fill_(value)
+    with pytest.raises(
+        DivergenceError, match=f"^update 2: expected {found}, in a batch of 3 images"
+    ):
+        learner.update(memory())
+
+
+def test_no_return_is_larger_than_the_largest_reward_in_every_step() -> None:
+    mdp = Mdp(max_steps=10, trigger_reward=2.0, trigger_cost=4.0)
+    learning = Learning(discount=1.0, absent_reward=0.0)
+    assert largest_return(mdp, learning) == 40
+    assert largest_return(mdp, learning.model_copy(update={"discount": 0.5})) == 8
+    assert largest_return(mdp, learning.model_copy(update={"discount": 0.99})) == 40
+    assert largest_return(Mdp(max_steps=1, trigger_reward=0.1, trigger_cost=0.1), learning) == 1
 
 
 def test_the_learning_rate_falls_to_a_hundredth_by_a_cosine() -> None:

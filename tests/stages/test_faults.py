@@ -1,0 +1,72 @@
+"""Stages killed at any moment, on a full disk, or twice at once: nothing partial is left."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.faults import STAGES, Pipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline(
+    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Path
+) -> Iterator[Pipeline]:
+    """All stages after one run."""
+    pipeline = Pipeline(tmp_path_factory.mktemp("faults"), empty_store, warm)
+    for stage in STAGES:
+        done = pipeline.run(stage)
+        assert done.status == 0, done.err
+    return pipeline
+
+
+def killed_everywhere(pipeline: Pipeline, stage: str, moments: int) -> int:
+    """Kill a stage at some moments, over an earlier output and without; how often it died."""
+    whole = pipeline.files(stage)
+    shutil.rmtree(pipeline.output(stage))
+    events = pipeline.run(stage).events
+    assert pipeline.files(stage) == whole
+    chance, died = random.Random(stage), 0
+    for number in range(moments):
+        if number % 2:
+            shutil.rmtree(pipeline.output(stage))
+        died += pipeline.run(stage, kill_at=chance.randint(1, events)).status == 247
+        again = pipeline.run(stage)
+        assert again.status == 0, again.err
+        assert pipeline.files(stage) == whole
+        assert pipeline.leftovers() == []
+    return died
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_stage_makes_the_same_bytes_when_it_runs_again(
+    pipeline: Pipeline, stage: str
+) -> None:
+    assert killed_everywhere(pipeline, stage, 2) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_may_be_killed_at_many_moments(pipeline: Pipeline, stage: str) -> None:
+    assert killed_everywhere(pipeline, stage, 12) >= 10
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_is_one_line_and_leaves_no_part(pipeline: Pipeline, stage: str) -> None:
+    whole = pipeline.files(stage)
+    largest = max(path.stat().st_size for path in pipeline.output(stage).rglob("*"))
+    for earlier in (True, False):
+        if not earlier:
+            shutil.rmtree(pipeline.output(stage))
+        full = pipeline.run(stage, file_size=largest - 1)
+        assert full.status == 1
+        assert "Traceback" not in full.err
+        (line,) = [each for each in full.err.splitlines() if each.startswith("error: ")]
+        assert line.endswith(": cannot be written: File too large")
+        assert pipeline.output(stage).exists() == earlier
+        assert not earlier or pipeline.files(stage) == whole
+        assert pipeline.leftovers() == []
+    assert pipeline.run(stage).status == 0
+    assert pipeline.files(stage) == whole
