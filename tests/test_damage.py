@@ -178,7 +178,7 @@ def assert_noticed(stored: Stored, name: str) -> int:
             found = stored.read(stored.folder)
         except ObjlocError as error:
             noticed += 1
-            assert str(path) in str(error), f"{number}: {error}"
+            assert str(path) in str(error), f"{number}: {error}"  # noqa: PT017
         else:
             assert found == whole, f"damage {number} of {name} changed what is read"
     path.write_bytes(content)

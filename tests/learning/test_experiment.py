@@ -111,7 +111,7 @@ def test_a_diverging_training_names_its_last_good_model(
     shards_folder: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     whole = experiment_of(shards_folder)
-    best, last = whole.run(Observer(), Observer())
+    whole.run(Observer(), Observer())
     reports = [int(row["update"]) for row in whole.record.rows]
     lost = reports[0] + 1 if after else 1
     assert 1 < reports[0] < reports[-1]
@@ -133,7 +133,7 @@ def test_a_diverging_training_names_its_last_good_model(
     if not after:
         assert "no model was validated before" in message
         return
-    path = Path(message.split(" is ")[1].split(" (lower ")[0])
+    path = Path(message.split(" is ")[1].split(" (lower ", maxsplit=1)[0])
     kept = load_checkpoint(path)
     assert (kept.info["update"], kept.info["cut"]) == (reports[0], True)
     assert f"the best model before, of update {reports[0]}, is {path}" in message
