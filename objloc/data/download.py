@@ -27,7 +27,7 @@ class Patience:
 
     Each round tries all addresses. The wait before the next round doubles, and is
     changed by up to a half at random, so that many clients don't return at once.
-    A round that brought new bytes resets the count.
+    A round after which there are more bytes than ever resets the count.
 
     Attributes:
         rounds: maximum number of rounds without progress.
@@ -129,7 +129,7 @@ def _try_all(wanted: Download) -> None:
     open_urls = list(dict.fromkeys(wanted.urls))
     failures = dict.fromkeys(open_urls, "not tried")
     suspects: set[str] = set()
-    attempt = 0
+    attempt, most = 0, _size(wanted.part)
     while open_urls and attempt < wanted.patience.rounds:
         if attempt:
             wait = wanted.patience.wait(attempt)
@@ -148,6 +148,7 @@ def _try_all(wanted: Download) -> None:
                 if had == 0 or url in suspects:
                     open_urls.remove(url)
                 suspects.add(url)
+                most = 0
             except _TransientError as error:
                 reason = str(error)
             except _PermanentError as error:
@@ -156,8 +157,9 @@ def _try_all(wanted: Download) -> None:
             if reason != failures[url]:
                 _log(f"{wanted.name}: {url}: {reason}")
             failures[url] = reason
-            if _size(wanted.part) > had:
-                attempt = 0
+            # More than ever: a page that comes again and again is no progress.
+            if _size(wanted.part) > most:
+                most, attempt = _size(wanted.part), 0
     tried = "; ".join(f"{url} ({reason})" for url, reason in failures.items())
     raise ObjlocError(
         f"{wanted.name}: expected {wanted.size} bytes with md5 {wanted.md5}; tried {tried}; "

@@ -31,6 +31,8 @@ EXPERIMENT = "objloc"
 _LOGGER = logging.getLogger(__name__)
 # MLflow logs on standard error what it creates and upgrades; keep only its warnings.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+# It logs each error of the database with a traceback; the error itself is reported in a line.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def store_uri() -> str:

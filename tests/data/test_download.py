@@ -1,7 +1,10 @@
+import errno
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ CONTENT = bytes(range(256)) * 4000
 OTHER = CONTENT[::-1]
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 CUT = 20 * CHUNK
+IMPATIENT = Patience(rounds=2, first_wait=0.01, connect_timeout=2, read_timeout=0.2)
 QUICK = Patience(rounds=3, first_wait=0.01, connect_timeout=2, read_timeout=2)
 
 
@@ -216,6 +220,60 @@ def test_no_more_than_the_expected_bytes_are_taken(server: Files, tmp_path: Path
     message = failure(tmp_path, f"{server.url}/a.tar")
     assert "(wrong size: found more bytes than expected)" in message
     assert not wanted(tmp_path).part.exists()
+
+
+def test_a_server_that_stalls_is_left_and_asked_for_the_rest(server: Files, tmp_path: Path) -> None:
+    server.stalls = [CUT, 10 * CHUNK]
+    url = f"{server.url}/a.tar"
+    want = replace(wanted(tmp_path, url), patience=IMPATIENT)
+    assert download(want).read_bytes() == CONTENT
+    assert [asked for _, asked, _ in server.log] == [
+        None, f"bytes={CUT}-", f"bytes={CUT + 10 * CHUNK}-",
+    ]  # fmt: skip
+
+
+def test_a_server_that_stalls_at_once_is_given_up(server: Files, tmp_path: Path) -> None:
+    server.stalls = [0] * 9
+    want = replace(wanted(tmp_path, f"{server.url}/a.tar"), patience=IMPATIENT)
+    with pytest.raises(ObjlocError, match=r"tried .*/a\.tar \(no answer in time\)"):
+        download(want)
+    assert len(server.log) == IMPATIENT.rounds
+    assert not want.target.exists()
+
+
+def test_redirects_are_followed_but_not_round_and_round(server: Files, tmp_path: Path) -> None:
+    server.redirects = {"/old.tar": "/a.tar", "/one.tar": "/two.tar", "/two.tar": "/one.tar"}
+    assert fetch(tmp_path / "a", f"{server.url}/old.tar") == CONTENT
+    url = f"{server.url}/one.tar"
+    assert f"tried {url} (too many redirects)" in failure(tmp_path / "b", url)
+
+
+def test_a_page_of_unknown_length_is_no_archive(server: Files, tmp_path: Path) -> None:
+    url = f"{server.url}/a.tar"
+    server.content["/a.tar"] = b"<html>please log in</html>"
+    server.headers = {"Content-Length": "", "Connection": "close"}
+    assert f"tried {url} (" in failure(tmp_path, url)
+    assert len(server.log) == 1 + QUICK.rounds
+    # What is left of the page spoils no later download.
+    server.content["/a.tar"], server.headers = CONTENT, {}
+    assert fetch(tmp_path, url) == CONTENT
+
+
+def test_a_full_disk_keeps_what_has_arrived(
+    server: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want = wanted(tmp_path, f"{server.url}/a.tar")
+
+    def full(*_: object) -> None:
+        want.part.write_bytes(CONTENT[:CUT])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("objloc.data.download._copy", full)
+        with pytest.raises(ObjlocError, match="cannot be written: No space left on device"):
+            download(want)
+    assert fetch(tmp_path, f"{server.url}/a.tar") == CONTENT
+    assert server.log[-1] == ("/a.tar", f"bytes={CUT}-", '"one"')
 
 
 def test_a_packed_answer_is_refused(server: Files, tmp_path: Path) -> None:

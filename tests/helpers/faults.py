@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from objloc.partial import SUFFIX
 from tests.helpers.imports import ROOT
 from tests.helpers.projects import TINY, edit
 
@@ -122,9 +123,9 @@ class Pipeline:
         }
 
     def leftovers(self) -> list[str]:
-        """Hidden files and folders anywhere, but for the program's own ``.objloc``."""
-        return [
-            str(path.relative_to(self.root))
-            for path in self.root.rglob(".*")
-            if path != self.root / ".objloc"
-        ]
+        """Hidden files and folders below ``data``, and what is partial elsewhere.
+
+        MLflow's own store is not looked at.
+        """
+        found = [*(self.root / "data").rglob(".*"), *(self.root / ".objloc").rglob(f"*{SUFFIX}*")]
+        return [str(path.relative_to(self.root)) for path in found]

@@ -17,9 +17,12 @@ class Files:
         etag, modified: validators sent; None: not sent.
         failures: statuses of the first answers.
         cuts: numbers of bytes after which the first answers' connections close.
+        stalls: numbers of bytes after which the first answers stop, their connections open.
+        redirects: path to go to, by path.
         content_range: sent instead of the true one.
         headers: sent with files; an empty one is left out.
         log: one line for each request: path, ``Range``, ``If-Range``.
+        ended: set when the server shuts down.
     """
 
     content: dict[str, bytes]
@@ -28,10 +31,13 @@ class Files:
     modified: str | None = None
     failures: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
+    stalls: list[int] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
     content_range: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     url: str = ""
     log: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 class _Server(ThreadingHTTPServer):
@@ -49,6 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
         files.log.append((self.path, wanted, condition))
         if files.failures:
             self._answer(files.failures.pop(0), b"", {})
+        elif self.path in files.redirects:
+            self._answer(302, b"", {"Location": files.redirects[self.path]})
         elif self.path not in files.content:
             self._answer(404, b"", {})
         else:
@@ -84,6 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: files.cuts.pop(0)])
             self.close_connection = True
             return
+        if body and files.stalls:
+            self.wfile.write(body[: files.stalls.pop(0)])
+            files.ended.wait()
+            self.close_connection = True
+            return
         # A client that has seen enough hangs up.
         with suppress(ConnectionError):
             self.wfile.write(body)
@@ -105,6 +118,7 @@ def serving(files: Files) -> Iterator[Files]:
     try:
         yield files
     finally:
+        files.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

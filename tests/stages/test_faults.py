@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from objloc.partial import only_writer
 from tests.helpers.faults import STAGES, Pipeline
 
 
@@ -64,9 +65,24 @@ def test_a_full_disk_is_one_line_and_leaves_no_part(pipeline: Pipeline, stage: s
         assert full.status == 1
         assert "Traceback" not in full.err
         (line,) = [each for each in full.err.splitlines() if each.startswith("error: ")]
-        assert line.endswith(": cannot be written: File too large")
+        # The registry is a database, which has words of its own.
+        reason = "disk I/O error" if stage == "register" else "cannot be written: File too large"
+        assert line.endswith(f": {reason}")
         assert pipeline.output(stage).exists() == earlier
         assert not earlier or pipeline.files(stage) == whole
         assert pipeline.leftovers() == []
     assert pipeline.run(stage).status == 0
     assert pipeline.files(stage) == whole
+
+
+@pytest.mark.parametrize("stage", ["shard", "train"])
+def test_the_second_of_two_at_once_is_refused(pipeline: Pipeline, stage: str) -> None:
+    whole = pipeline.files(stage)
+    with only_writer(pipeline.output(stage)):
+        second = pipeline.run(stage)
+    assert second.status == 1
+    expected = f"error: {pipeline.output(stage)}: expected no other process to write it; found"
+    assert second.err.startswith(expected)
+    assert "\n" not in second.err
+    assert pipeline.files(stage) == whole
+    assert pipeline.run(stage).status == 0
