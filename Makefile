@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table
+.PHONY: run test test-slow test-lowest lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -19,6 +19,13 @@ test: $(READY)  ## Set up, then run the tests.
 
 test-slow: $(READY)  ## The minutes-long tests too.
 	$(PYTEST) -m "slow or not slow"
+
+LOWEST := .venv-lowest
+test-lowest:  ## Run the quick tests with the lowest version of each package that pyproject.toml allows.
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[dev]"
+	$(LOWEST)/bin/python -m pytest --numprocesses $(WORKERS) $(addprefix tests/,data evaluation gym mdp network params search serving tracking)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -73,4 +80,4 @@ tools-table: $(READY)  ## Run annotation tools, each in an environment below TOO
 	$(BIN)/python -m benchmarks.tables
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)
