@@ -77,7 +77,7 @@ def locks(root: Path) -> Finding:
 
 
 def leftovers(root: Path) -> Finding:
-    """What a kill left behind: hidden folders of stages, stores that were put aside."""
+    """Remains of killed processes: hidden folders of stages, stores that were put aside."""
     found = [
         *(path for path in root.glob("data/.*") if path.is_dir()),
         *root.glob(".results.*"),

@@ -25,7 +25,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass
 class Ending:
-    """What a store is told at the end of a run; kept in a file if it cannot be told.
+    """The end of a run, recorded in its store, or kept in a file while the store is gone.
 
     Attributes:
         run_id: id of the run.
@@ -52,8 +52,8 @@ class Ending:
         """The file that keeps it until the store is back."""
         return life_folder() / f"{self.run_id}.json"
 
-    def tell(self, client: MlflowClient) -> None:
-        """Complete and end the run; telling it twice changes nothing.
+    def record(self, client: MlflowClient) -> None:
+        """Complete and end the run; recording it twice changes nothing.
 
         Raises:
             Exception: whatever the store fails with.
@@ -76,7 +76,7 @@ class Ending:
         _LOGGER.warning("%s: keeps the end of the run until MLflow is back", self.kept)
 
 
-def tell_kept_endings(client: MlflowClient) -> None:
+def record_kept_endings(client: MlflowClient) -> None:
     """End the runs in this store whose ends were kept; one that fails is kept further."""
     for path in sorted(life_folder().glob("*.json")):
         try:
@@ -91,7 +91,7 @@ def tell_kept_endings(client: MlflowClient) -> None:
             continue
         with harmless("this command"):
             try:
-                ending.tell(client)
+                ending.record(client)
             except MlflowException as error:
                 # A store that was made anew does not know the run; files restore it.
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":

@@ -26,9 +26,9 @@ class Outputs:
     """Output folders of the stages of one pipeline.
 
     Attributes:
-        train: of ``train``, with the checkpoint.
-        evaluate: of ``evaluate``, with the metrics.
-        register: of ``register``, with the entry and the model's card.
+        train: folder with the checkpoint.
+        evaluate: folder with the metrics.
+        register: folder with the entry and the model's card.
     """
 
     train: Path
@@ -37,7 +37,7 @@ class Outputs:
 
     @classmethod
     def of_workspace(cls) -> Self:
-        """Those that ``dvc.yaml`` names."""
+        """The folders that ``dvc.yaml`` names."""
         data = repository_root() / "data"
         return cls(data / "train", data / "evaluate", data / "register")
 

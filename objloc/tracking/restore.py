@@ -7,7 +7,7 @@ from typing import Any
 from mlflow import MlflowClient
 
 from objloc.files import file_hash
-from objloc.tracking.ending import tell_kept_endings
+from objloc.tracking.ending import record_kept_endings
 from objloc.tracking.folder import complete_run
 from objloc.tracking.log_values import log_file, log_values
 from objloc.tracking.run import create_run, newest_run, run_tags
@@ -55,7 +55,7 @@ def log_to_run_of(
 def run_of(client: MlflowClient, model: Path, sha256: str, tags: Mapping[str, str]) -> str:
     """Id of the run that made a model; if there is none, it is restored from files and tagged."""
     with store_lock():
-        tell_kept_endings(client)
+        record_kept_endings(client)
         run_id = newest_run(client, model_sha256=sha256)
         if run_id is not None:
             return run_id

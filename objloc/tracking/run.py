@@ -21,7 +21,7 @@ from objloc.tracking.ending import (
     close_dead_runs,
     life_lock,
     now,
-    tell_kept_endings,
+    record_kept_endings,
 )
 from objloc.tracking.log_values import as_metrics, log_metrics, log_params
 from objloc.tracking.store import connect, experiment_id, harmless, shown_uri, store_lock
@@ -83,7 +83,7 @@ class TrainingRun:
                 "command": command,
             }
             with store_lock():
-                tell_kept_endings(client)
+                record_kept_endings(client)
                 close_dead_runs(client, newest_run)
                 run_id = _interrupted_run(client, run_key)
                 if run_id is None:
@@ -129,7 +129,7 @@ class TrainingRun:
                 (each.key, each.value, each.timestamp, each.step) for each in self._pending
             ]
             with self._harmless() as failures:
-                ending.tell(self._client)
+                ending.record(self._client)
             if failures:
                 with harmless("training"):
                     ending.keep()

@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from objloc.files import file_hash
 from objloc.tracking import find_run, log_to_run_of
-from objloc.tracking.ending import Ending, life_folder, tell_kept_endings
+from objloc.tracking.ending import Ending, life_folder, record_kept_endings
 from objloc.tracking.store import connect, shown_uri
 from tests.helpers.runs import make_run
 from tests.helpers.tracked import history, start, stored
@@ -130,7 +130,7 @@ def test_a_killed_training_goes_on_in_its_run_though_its_end_was_kept(kept_end: 
 def test_the_files_of_a_later_training_are_not_taken_for_the_runs(kept_end: Ending) -> None:
     make_run(Path(kept_end.folder).parent, seed=1)
     before = connect().list_artifacts(kept_end.run_id)
-    tell_kept_endings(connect())
+    record_kept_endings(connect())
     assert stored(kept_end.run_id).info.status == "KILLED"
     assert connect().list_artifacts(kept_end.run_id) == before
 
@@ -138,12 +138,12 @@ def test_the_files_of_a_later_training_are_not_taken_for_the_runs(kept_end: Endi
 def test_an_end_for_another_store_waits_and_one_of_an_unknown_run_goes(kept_end: Ending) -> None:
     kept_end.store = "https://example.org"
     kept_end.keep()
-    tell_kept_endings(connect())
+    record_kept_endings(connect())
     assert kept_end.kept.is_file()
     kept_end.kept.unlink()
     lost = Ending("0" * 32, shown_uri())
     lost.keep()
-    tell_kept_endings(connect())
+    record_kept_endings(connect())
     assert not lost.kept.exists()
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlflow.store import model_registry, tracking
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as ModelStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as RunStore
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
@@ -57,9 +58,8 @@ def test_a_champion_that_the_store_lost_is_found_all_the_same(
     )
     lose(root)
     # Another process would have no connection to the lost file.
-    for stores in (model_registry.sqlalchemy_store, tracking.sqlalchemy_store):
-        for engine in stores.SqlAlchemyStore._engine_map.values():
-            engine.dispose()
+    for engine in (*ModelStore._engine_map.values(), *RunStore._engine_map.values()):
+        engine.dispose()
     with caplog.at_level(logging.WARNING, "objloc"):
         assert file_hash(find_model("champion")) == before == file_hash(pipeline)
         find_model("champion")
