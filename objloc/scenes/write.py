@@ -3,10 +3,11 @@
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -112,6 +113,19 @@ def _draw_chunk(folder: Path, seed: int, tasks: list[_Task]) -> list[dict[str, i
     return found
 
 
+def _end_with_parent() -> None:
+    """Let this worker end when the process that started it is killed; it would wait for ever."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _labels(
     folder: Path, seed: int, tasks: list[_Task], workers: int
 ) -> Iterator[list[dict[str, int]]]:
@@ -122,7 +136,9 @@ def _labels(
             yield _draw_chunk(folder, seed, chunk)
         return
     # A fresh interpreter for each process: a fork could copy locks held by other threads.
-    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(chunks)), get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
         jobs = [pool.submit(_draw_chunk, folder, seed, chunk) for chunk in chunks]
         try:
             for job in jobs:

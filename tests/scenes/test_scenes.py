@@ -1,8 +1,12 @@
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -177,3 +181,23 @@ def test_blind_guesses_stay_below_their_limits(samples: dict[str, list[Sample]])
     assert max(whole) < 0.15
     assert max(fixed) < 0.35
     assert np.mean(fixed) < 0.25
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    draw = (
+        "import sys; from pathlib import Path; from objloc.scenes import draw_devkit\n"
+        "if __name__ == '__main__': draw_devkit(Path(sys.argv[1]), {'train': 9000}, 0, workers=2)"
+    )
+    script = tmp_path / "draw.py"
+    script.write_text(draw)
+    with subprocess.Popen([sys.executable, script, tmp_path / "out"]) as drawing:
+        while not list(tmp_path.rglob("*.xml")):
+            assert drawing.poll() is None
+            time.sleep(0.01)
+        family = psutil.Process(drawing.pid).children(recursive=True)
+        drawing.kill()
+    assert len(family) >= 2
+    _, alive = psutil.wait_procs(family, timeout=300)
+    for each in alive:
+        each.kill()
+    assert alive == []

@@ -51,7 +51,7 @@ def test_a_killed_stage_makes_the_same_bytes_when_it_runs_again(
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_may_be_killed_at_many_moments(pipeline: Pipeline, stage: str) -> None:
-    assert killed_everywhere(pipeline, stage, 12) >= 10
+    assert killed_everywhere(pipeline, stage, 5) == 5
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -65,9 +65,10 @@ def test_a_full_disk_is_one_line_and_leaves_no_part(pipeline: Pipeline, stage: s
         assert full.status == 1
         assert "Traceback" not in full.err
         (line,) = [each for each in full.err.splitlines() if each.startswith("error: ")]
-        # The registry is a database, which has words of its own.
-        reason = "disk I/O error" if stage == "register" else "cannot be written: File too large"
-        assert line.endswith(f": {reason}")
+        if stage == "register":  # which writes to a database
+            assert ": MLflow's store fails: " in line
+        else:
+            assert line.endswith(": cannot be written: File too large")
         assert pipeline.output(stage).exists() == earlier
         assert not earlier or pipeline.files(stage) == whole
         assert pipeline.leftovers() == []
