@@ -40,7 +40,7 @@ def main(
             (train.image_set,) if params.agent.learning.flip else (),
             encoder,
             params.encode.batch,
-            device_of(train.device),
+            device_of(train.device, train.deterministic),
         ):
             progress.update(task, completed=done, total=total)
 

@@ -48,7 +48,7 @@ def main(
     from objloc.view.plots_evaluation import write_plots
 
     params = load_params(params_file, overrides)
-    device = device_of(params.train.device)
+    device = device_of(params.train.device, params.train.deterministic)
     path = download_model(model)
     checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)

@@ -50,6 +50,7 @@ def main(
             categories=experiment.categories,
             run_key=experiment.key,
             command=" ".join(command),
+            machine=experiment.machine,
         ) as run,
     ):
         best, last = experiment.run(progress, run)

@@ -71,6 +71,7 @@ def examine(with_cache: bool = False) -> Iterator[Finding]:
     for extra, package in EXTRAS.items():
         yield _package(package, f"pip install 'objloc[{extra}]'", missing=False)
     yield from _devices()
+    yield Finding("published bytes", _published_bytes())
     yield Finding("folder", str(root))
     yield checked("checkpoint", lambda: _checkpoint(root / "data" / "train" / "checkpoint.pt"))
     yield checked("store", store)
@@ -111,6 +112,13 @@ def _devices() -> Iterator[Finding]:
         if has_bfloat16(torch.device("cpu"))
         else "not by the processor, which computes in float32 instead",
     )
+
+
+def _published_bytes() -> str:
+    from objloc.learning.fingerprint import difference_to_published
+
+    told = difference_to_published()
+    return f"not made by this machine ({told})" if told else "made by this machine"
 
 
 def _checkpoint(path: Path) -> str:

@@ -30,7 +30,7 @@ from objloc.network.checkpoint import (
     save_checkpoint,
     warm_start,
 )
-from objloc.network.device import device_of
+from objloc.network.device import device_of, differences, machine_of
 from objloc.network.feature_store import load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
@@ -86,8 +86,9 @@ class Experiment:
         features: Path | None = None,
     ) -> None:
         train, agent = params.train, params.agent
-        self._device = device_of(train.device)
+        self._device = device_of(train.device, train.deterministic)
         index = read_index(shards)
+        self.machine = machine_of(self._device)
         self.params = params
         self.data, self.data_hash = index.data, index.data_hash
         self.categories = resolve_categories(train.categories, index.categories, "train.categories")
@@ -282,6 +283,7 @@ class Experiment:
                 "record": [self.record.rows, self.record.losses, self.record.q_values],
                 "finished": training.finished and phase == len(self.phases) - 1,
                 "passes": self.params.agent.schedule.passes,
+                "machine": self.machine,
             },
             buffer,
         )
@@ -306,6 +308,8 @@ class Experiment:
             return None
         self.record = Record(*state["record"])
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
+        if changed := differences(state.get("machine", self.machine), self.machine):
+            progress.log(f"begun on another machine, so the bytes are neither's: {changed}")
         return state
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
+from objloc.learning.backward import Backward
 from objloc.learning.replay import ReplayBuffer
 from objloc.learning.sampled_targets import SampledTargets
 from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
@@ -80,6 +81,7 @@ class Learner:
             self.online, self.target, store, mdp, learning, generator
         )
         self._optimiser = build_optimiser(network, learning)
+        self._backward = Backward(network)
         self._drops = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in network.modules())
 
     @property
@@ -95,14 +97,15 @@ class Learner:
         """
         set_learning_rate(self._optimiser, self._learning, self.updates)
         self.online.train()
-        with self._own_dropout():
-            batch = self.make_targets(memory)
-        values, losses = self._losses(batch)
-        loss = (losses * batch.weights * batch.importance).sum() / batch.weights.sum()
-        for auxiliary in batch.auxiliary:
-            loss = loss + auxiliary
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with self._backward.recording():
+            with self._own_dropout():
+                batch = self.make_targets(memory)
+            values, losses = self._losses(batch)
+            loss = (losses * batch.weights * batch.importance).sum() / batch.weights.sum()
+            for auxiliary in batch.auxiliary:
+                loss = loss + auxiliary
+            self._optimiser.zero_grad(set_to_none=True)
+            self._backward(loss)
         if self._learning.max_gradient_norm is not None:
             torch.nn.utils.clip_grad_norm_(
                 self.online.parameters(), self._learning.max_gradient_norm

@@ -1,5 +1,10 @@
-"""Device that networks compute on."""
+"""Device that networks compute on, what makes it give the same bytes, and what it is."""
 
+import os
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -8,18 +13,86 @@ from objloc.errors import ObjlocError
 
 CPU = torch.device("cpu")
 
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+"""Variable that cuBLAS reads when it is first used on a device."""
 
-def device_of(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
+
+def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = False) -> torch.device:
     """The device that ``train.device`` names, for training and for all that follows it.
+
+    From then on every operation on the CPU has one thread (``use_one_thread``).
 
     Args:
         setting: ``auto``: a CUDA device if there is one.
+        deterministic: whether a CUDA device gives the same bytes every time, which takes
+            longer; see ``objloc.params.Train.deterministic``.
 
     Raises:
         ObjlocError: ``cuda`` is asked for, and there is none.
     """
+    use_one_thread()
     if setting == "auto":
         setting = "cuda" if torch.cuda.is_available() else "cpu"
     if setting == "cuda" and not torch.cuda.is_available():
         raise ObjlocError("train.device: expected cpu or auto on this machine; found cuda")
+    if deterministic and setting == "cuda":
+        os.environ.setdefault(_CUBLAS, ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
     return torch.device(setting)
+
+
+def use_one_thread() -> None:
+    """Compute every operation of this Python thread in one thread.
+
+    Some operations add up a part for each thread and then the parts: another number of
+    threads rounds differently, and after some updates it is another agent. With one thread
+    there is one order. Other cores do whole operations beside (``objloc.learning.backward``,
+    ``objloc.network.write_features``): no sum depends on how many there are.
+    """
+    torch.set_num_threads(1)
+
+
+def machine_of(device: torch.device) -> dict[str, str]:
+    """What decides how sums are rounded on this machine, by name; nothing says whose it is.
+
+    Two machines of which all this is equal give the same bytes from the same data,
+    parameters and seed. The converse does not hold.
+    """
+    config = torch.__config__.show()
+    found = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+        "mkl": _version(r"Math Kernel Library Version (\S+?)-", config),
+        "onednn": _version(r"MKL-DNN v(\S+)", config),
+        "cuda": torch.version.cuda or "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What differs between two machines, as ``processor: A, now B``; empty if nothing does."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return "; ".join(
+        f"{name}: {before.get(name, 'none')}, now {now.get(name, 'none')}" for name in names
+    )
+
+
+def _version(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    return match[1] if match else ""
+
+
+def _processor() -> str:
+    """Architecture, vendor and model of the processor: ``x86_64 GenuineIntel 6 143``."""
+    parts = [platform.machine()]
+    listed = Path("/proc/cpuinfo")
+    if listed.is_file():
+        text = listed.read_text(encoding="utf-8", errors="replace")
+        names = ("vendor_id", "cpu family", "model")
+        parts += [_version(rf"(?m)^{name}\s*:\s*(.+)$", text) for name in names]
+    return " ".join(part for part in parts if part)

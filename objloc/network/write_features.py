@@ -1,7 +1,10 @@
 """Writing a feature store: maps of a frozen backbone, computed once."""
 
+import os
 import zlib
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
@@ -18,6 +21,7 @@ from objloc.data.shard_reader import read_samples
 from objloc.data.store import squash
 from objloc.network.backbones.base import Backbone
 from objloc.network.backbones.catalogue import backbone_of, info_of
+from objloc.network.device import use_one_thread
 from objloc.network.feature_store import (
     FEATURES_FILE,
     MIRRORED_FILE,
@@ -26,6 +30,9 @@ from objloc.network.feature_store import (
     write_feature_index,
 )
 from objloc.params import Encoder
+
+_MAX_BATCHES = 4
+"""Maximum number of batches computed at once: the first maps of a batch are large."""
 
 
 def encode_sets(
@@ -77,9 +84,12 @@ def encode_sets(
     )
     if rows:
         backbone = backbone_of(encoder, device)
+        # Cores take whole batches, each with one thread: however many there are, every
+        # batch is computed in the same way.
+        cores = 1 if device.type == "cuda" else min(os.cpu_count() or 1, _MAX_BATCHES)
         pictures = (squash(each, encoder.image_size) for each in _once(shards, ordered))
         index = replace(index, made=making(encoder, batch, device))
-        index = yield from _write_rows(folder, pictures, index, backbone, encoder, batch)
+        index = yield from _write_rows(folder, pictures, index, backbone, encoder, batch, cores)
     write_feature_index(folder, index)
 
 
@@ -133,21 +143,35 @@ def _write_rows(
     backbone: Backbone,
     encoder: Encoder,
     batch: int,
+    cores: int,
 ) -> Generator[tuple[int, int], None, FeatureIndex]:
     """Compute and write maps; see ``encode_sets``. Returns the index with their checksums."""
     length = info_of(encoder.backbone).length(encoder.image_size)
-    with ExitStack() as files:
-        plain = files.enter_context(RowFile(folder / FEATURES_FILE, index.images, length))
+
+    def compute(images: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor | None]:
+        seen = backbone.rows(images)
+        return seen, backbone.rows(mirrored.flip(-1)) if len(mirrored) else None
+
+    done = 0
+    waiting: deque[Future[tuple[Tensor, Tensor | None]]] = deque()
+    with ExitStack() as stack:
+        plain = stack.enter_context(RowFile(folder / FEATURES_FILE, index.images, length))
         turned = None
         if index.mirrored:
-            turned = files.enter_context(RowFile(folder / MIRRORED_FILE, index.mirrored, length))
-        for done in range(0, index.images, batch):
+            turned = stack.enter_context(RowFile(folder / MIRRORED_FILE, index.mirrored, length))
+        pool = stack.enter_context(ThreadPoolExecutor(cores, initializer=use_one_thread))
+        for first in range(0, index.images, batch):
             images = torch.stack(list(islice(pictures, batch)))
-            plain.add(backbone.rows(images))
-            wanted = images[: max(0, index.mirrored - done)]
-            if turned is not None and len(wanted):
-                turned.add(backbone.rows(wanted.flip(-1)))
-            yield done + len(images), index.images
+            mirrored = images[: max(0, index.mirrored - first)]
+            waiting.append(pool.submit(compute, images, mirrored))
+            last = first + batch >= index.images
+            while waiting and (last or len(waiting) > cores):
+                rows, turned_rows = waiting.popleft().result()
+                plain.add(rows)
+                if turned is not None and turned_rows is not None:
+                    turned.add(turned_rows)
+                done += len(rows)
+                yield done, index.images
     return replace(
         index,
         checksums=plain.checksums,

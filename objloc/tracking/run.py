@@ -63,6 +63,7 @@ class TrainingRun:
         categories: Sequence[str],
         run_key: str,
         command: str,
+        machine: Mapping[str, str] | None = None,
     ) -> Self:
         """Open a run, or continue the run of an interrupted training.
 
@@ -74,6 +75,7 @@ class TrainingRun:
             run_key: hash of data and parameters, which identifies an interrupted
                 training.
             command: the exact command.
+            machine: what decides how its sums are rounded, by name; tags ``machine.NAME``.
         """
         run = cls()
         with run._harmless():
@@ -81,6 +83,7 @@ class TrainingRun:
             tags = run_tags(data, data_hash, categories) | {
                 "run_key": run_key,
                 "command": command,
+                **{f"machine.{name}": value for name, value in (machine or {}).items()},
             }
             with store_lock():
                 record_kept_endings(client)
