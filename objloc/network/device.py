@@ -66,7 +66,7 @@ def machine_of(device: torch.device) -> dict[str, str]:
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "mkl": _version(r"Math Kernel Library Version (\S+?)-", config),
         "onednn": _version(r"MKL-DNN v(\S+)", config),
         "cuda": torch.version.cuda or "",
