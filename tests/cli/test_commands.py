@@ -115,7 +115,7 @@ def test_completion_can_be_shown_for_the_common_shells(monkeypatch: pytest.Monke
 
 
 def test_an_interrupt_is_told_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(_: bool) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(import_module("objloc.cli.doctor"), "examine", interrupted)

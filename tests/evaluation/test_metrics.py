@@ -17,7 +17,7 @@ COPIES = ("voc2007_cat_dqn2018", "voc2007_pretrained")
 @pytest.mark.parametrize(
     "path",
     [
-        ROOT / "data" / "evaluate" / "metrics.json",
+        ROOT / "results" / "evaluate" / "metrics.json",
         *(ROOT / "benchmarks" / "results" / f"{name}.json" for name in COPIES),
     ],
     ids=lambda path: path.stem,
