@@ -317,6 +317,23 @@ def test_a_remedy_is_what_the_error_names(error: str, expected: str | None) -> N
     assert reading.remedy_of(error) == expected
 
 
+@pytest.mark.parametrize(
+    ("status", "out", "err", "expected"),
+    [
+        (0, "error", "", None),
+        (1, "error   box     a.xml: one\nerror   box     b.xml: two\n", "60 of 60\n",
+         "error box a.xml: one"),
+        (1, "", "note: a\nerror: b: expected c\n", "b: expected c"),
+        (1, "", "Traceback\nValueError: d\n", "ValueError: d"),
+        (-9, "", "", "exit status -9"),
+    ],
+)  # fmt: skip
+def test_the_error_of_a_command_is_its_first(
+    status: int, out: str, err: str, expected: str | None
+) -> None:
+    assert reading.error_of(CompletedProcess("", status, out, err)) == expected
+
+
 def test_a_journey_ends_at_the_first_step_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,11 +45,13 @@ def objloc(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str | None:
-    """Last line of a command that failed; None if it passed."""
+    """First error that a command printed, or its last line; None if it passed."""
     if done.returncode == 0:
         return None
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else f"exit status {done.returncode}"
+    lines = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error")]
+    line = next(iter(errors or lines[-1:]), f"exit status {done.returncode}")
+    return " ".join(line.removeprefix("error:").split())
 
 
 def download(
