@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,10 +88,12 @@ def state_of(folder: Path) -> Any:
 
 def evaluation_of(folder: Path) -> Any:
     found = read_evaluation(folder, "val")
+    # All that matters of the images here is what they are called.
+    store: Any = SimpleNamespace(image_ids=[image_id for image_id, _ in found.episodes])
     triggered = {
         name: {key: value.tolist() if hasattr(value, "tolist") else value
                for key, value in vars(each).items()}
-        for name, each in found.detections("triggered").items()
+        for name, each in found.detections("triggered", store).items()
     }  # fmt: skip
     return found.metrics, found.episodes, triggered
 
@@ -129,7 +132,7 @@ def make_features(folder: Path) -> Stored:
         checksums.append(file.checksums)
     index = FeatureIndex(
         ENCODER.backbone, info_of(ENCODER.backbone).weights, "float32", 32, HASH, 4, 2,
-        {"train": [1, 0], "val": [2, 3]}, *checksums, making(ENCODER, 4, CPU),
+        {"train": [1, 0], "val": [2, 3]}, checksums[0], checksums[1], making(ENCODER, 4, CPU),
     )  # fmt: skip
     write_feature_index(folder, index)
     return Stored(folder, features_of, (FEATURES_FILE, MIRRORED_FILE, "index.json"))

@@ -58,7 +58,7 @@ class Backward:
             return
         jobs: list[Future[None]] = []
         handles = [
-            output.register_hook(self._starting(layer, output, jobs))
+            output.register_hook(self._starting(layer, output, jobs))  # type: ignore[no-untyped-call]
             for layer, output in self._called
         ]
         beside = {id(weight) for layer, _ in self._called for weight in layer.parameters()}

@@ -131,7 +131,7 @@ class Learner:
         largest = float(update.q_values.abs().max())
         if math.isfinite(update.loss) and largest <= self._limit:
             return
-        names = [self._image_ids[image] for image in batch.images.unique().tolist()]
+        names = [self._image_ids[image] for image in sorted(set(batch.images.tolist()))]
         what = (
             f"Q-values of at most {self._limit:g}; found {largest:g}"
             if math.isfinite(update.loss)

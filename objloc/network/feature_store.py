@@ -89,7 +89,7 @@ class CheckedRows:
             ObjlocError: a row is not as it was written.
         """
         for row in rows[self._unread[rows]].tolist():
-            if (found := zlib.crc32(self._values[row].numpy())) != self._checksums[row]:
+            if (found := zlib.crc32(self._values[row].numpy().tobytes())) != self._checksums[row]:
                 raise ObjlocError(
                     f"{self._path}: damaged: row {row}: expected CRC-32 {self._checksums[row]:08x}"
                     f"; found {found:08x} (python -m stages.encode writes it again)"

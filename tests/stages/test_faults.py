@@ -12,9 +12,7 @@ from tests.helpers.faults import STAGES, Pipeline
 
 
 @pytest.fixture(scope="module")
-def pipeline(
-    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Path
-) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Path) -> Pipeline:
     """All stages after one run."""
     pipeline = Pipeline(tmp_path_factory.mktemp("faults"), empty_store, warm)
     for stage in STAGES:

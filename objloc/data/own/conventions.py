@@ -33,7 +33,7 @@ class Convention:
         words: description of the form.
         evidence: the counts or marks that support it.
         certain: whether there is evidence; without any, the layout's own form is assumed.
-        hint: another form that fits nearly all boxes where some fail in this one; or empty.
+        hint: question whether another form is meant, which fits more boxes; or empty.
     """
 
     name: str
@@ -165,7 +165,7 @@ def decide(
             evidence = f"all four numbers are at most 1; {evidence}"
         if fits[best] >= MIN_FRACTION and (small or valid.mean() < MAX_OWN):
             return Convention(best, False, words_of(best), evidence)
-        if fits[best] >= MIN_FRACTION > valid.mean():
+        if fits[best] == 1 or fits[best] >= MIN_FRACTION > valid.mean():
             hint = f"are they {words_of(best)}? {evidence}"
     if kind != "voc":
         return Convention(own, True, words_of(own), "as the format has it", hint=hint)

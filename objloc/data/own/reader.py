@@ -271,9 +271,10 @@ class FolderReader:
         kept = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], width), min(box[3], height))
         beyond = max(-box[0], -box[1], box[2] - width, box[3] - height)
         if beyond > BORDER_TOLERANCE and self._section.outside == "refuse":
-            message = (
-                f"{what}: reaches beyond the image of {width} x {height} "
-                "(dataset.outside=clip cuts such boxes)"
+            message = f"{what}: reaches beyond the image of {width} x {height} " + (
+                "(another form fits more boxes: see the warning)"
+                if any(entry.hint for entry in self.conventions.values())
+                else "(dataset.outside=clip cuts such boxes)"
             )
             self.findings.error("box", each.place, message)
             return None

@@ -119,7 +119,8 @@ def test_the_form_of_a_folders_boxes_is_reported_with_its_evidence(
             assert report_of(folder, Dataset(boxes=name)).passed  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("failing", "fits", "hint"), [(4, True, False), (9, True, True),
+@pytest.mark.parametrize(("failing", "fits", "hint"), [(4, True, False), (5, True, True),
+                                                       (9, True, True),
                                                        (11, False, False)])  # fmt: skip
 def test_another_form_is_believed_if_most_boxes_fail_in_their_own(
     failing: int, fits: bool, hint: bool

@@ -36,11 +36,11 @@ def test_an_object_is_kept_as_it_is_written(tmp_path: Path) -> None:
     part = f"<part><name>ear</name>{box}</part>"
     write_texts(tmp_path, {"a.xml": xml(f"<difficult>True</difficult><pose>Left</pose>{part}")})
     (image,), _, findings = read(tmp_path)
-    assert list(findings) == []
+    assert messages(findings) == []
     assert (image.place, image.image, image.size) == ("a.xml", tmp_path / "a.jpg", (100, 80))
     (found,) = image.objects or ()
     assert (found.place, found.category) == ("a.xml: object 1", "cat")
-    assert found.box == (10.5, 20, 50, 60)
+    assert tuple(found.box) == (10.5, 20, 50, 60)
     assert found.text == "(10.50, 20, 50, 6e1)"
     assert (found.difficult, found.truncated, found.pose) == (True, False, "Left")
     assert found.parts == (Part("ear", (1, 2, 3, 4)),)
