@@ -3,9 +3,9 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -59,10 +59,16 @@ def fingerprint(agent: Agent) -> Fingerprint:
     )
 
 
+def published_agent(published: Mapping[str, Any]) -> Agent:
+    """The agent in the content of ``PUBLISHED``."""
+    # As text: JSON has no tuples.
+    return Agent.model_validate_json(json.dumps(published["agent"]))
+
+
 def difference_to_published() -> str:
     """Why this machine does not make the published bytes; empty if it does."""
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    found = fingerprint(Agent.model_validate(published["agent"]))
+    found = fingerprint(published_agent(published))
     expected = Fingerprint(**published["fingerprint"])
     if found == expected:
         return ""

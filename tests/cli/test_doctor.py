@@ -14,6 +14,8 @@ from tests.helpers.runs import make_run
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    # Seconds of training: tests of the fingerprint do that.
+    monkeypatch.setattr("objloc.learning.fingerprint.difference_to_published", lambda: "")
     return tmp_path
 
 
@@ -49,6 +51,23 @@ def test_what_is_there_is_told(
     assert lines["champion"] == lines["checkpoint"]
     assert lines["store"].endswith("MiB, whole")
     assert lines["data"].endswith("images: test 6, train 12, val 6")
+
+
+@pytest.mark.parametrize(
+    ("difference", "told"),
+    [
+        ("", "made by this machine"),
+        ("torch: 2, now 3", "not made by this machine (torch: 2, now 3)"),
+    ],
+)
+def test_whether_the_machine_makes_the_published_bytes_is_told(
+    folder: Path, difference: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("objloc.learning.fingerprint.difference_to_published", lambda: difference)
+    result = run_objloc("doctor", "--json")
+    assert found(result.out)["published bytes"]["found"] == told
+    assert "published bytes" not in json.loads(result.out)["missing"]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_missing_package_is_named_with_what_brings_it(

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from objloc.errors import ObjlocError
+from objloc.learning import experiment as module
 from objloc.learning.experiment import Experiment
 from objloc.learning.learner import Learner, Update
 from objloc.learning.status import Record, TrainingStatus, ValidationReport
@@ -159,6 +160,18 @@ def test_a_longer_run_resumes_a_shorter_one_and_a_finished_one_starts_again(
     assert longer.lines == [f"goes on from update {int(first.logged[-1][0])}"]
     assert longer.statuses[0].updates >= first.statuses[-1].updates
     assert len(experiment.record.rows) == 3
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(
+    shards_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Observer(), Observer()
+    monkeypatch.setattr(module, "machine_of", lambda _: {"processor": "one"})
+    experiment_of(shards_folder).run(first, first)
+    monkeypatch.setattr(module, "machine_of", lambda _: {"processor": "another"})
+    experiment_of(shards_folder, passes=2).run(second, second)
+    line = "begun on another machine, so the bytes are neither's: processor: one, now another"
+    assert second.lines[1:] == [line]
 
 
 def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path: Path) -> None:

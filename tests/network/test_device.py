@@ -1,6 +1,8 @@
 """One place picks the device, and all that runs a network asks it."""
 
-from collections.abc import Callable
+import os
+import platform
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +13,7 @@ from objloc.errors import ObjlocError
 from objloc.learning import experiment
 from objloc.network import device
 from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from objloc.network.device import CPU, device_of
+from objloc.network.device import CPU, device_of, differences, machine_of
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Params
 from tests.helpers.commands import run_stage
@@ -63,11 +65,78 @@ def test_a_cuda_device_that_is_not_there_is_refused(cuda: Callable[[bool], None]
         device_of("cuda")
 
 
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_whoever_asks_for_a_device_computes_in_one_thread() -> None:
+    assert torch.get_num_threads() == 3
+    device_of("cpu")
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "deterministic", "asked"),
+    [("cuda", True, True), ("cuda", False, False), ("cpu", True, False)],
+)
+def test_a_cuda_device_is_deterministic_where_that_is_asked_for(
+    cuda: Callable[[bool], None],
+    setting: Literal["cpu", "cuda"],
+    deterministic: bool,
+    asked: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda(True)
+    monkeypatch.setitem(os.environ, "CUBLAS_WORKSPACE_CONFIG", "")
+    del os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    assert not torch.are_deterministic_algorithms_enabled()
+    try:
+        device_of(setting, deterministic)
+        assert torch.are_deterministic_algorithms_enabled() is asked
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if asked else None)
+    assert torch.backends.cudnn.deterministic is asked
+    assert torch.backends.cudnn.benchmark is not asked
+
+
+@pytest.mark.parametrize("setting", [":16:8", ":4096:8"])
+def test_a_users_workspace_of_cublas_is_kept(
+    cuda: Callable[[bool], None], setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda(True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", setting)
+    try:
+        device_of("cuda", deterministic=True)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == setting
+
+
+def test_a_machine_is_told_by_what_rounds_and_not_by_whose_it_is() -> None:
+    found = machine_of(CPU)
+    assert found["torch"] == torch.__version__
+    assert found["device"] == "cpu"
+    assert found["threads"] == str(torch.get_num_threads())
+    assert all(found.values())
+    assert platform.node() not in found.values()
+    assert differences(found, found) == ""
+    other = {**found, "torch": "1.0", "mkl": "2020"}
+    assert f"torch: 1.0, now {torch.__version__}" in differences(other, found)
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_asks_for_the_device_of_train(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(setting: str) -> torch.device:
+    def refuse(setting: str, *_: bool) -> torch.device:
         raise ObjlocError(f"asked for {setting}")
 
     monkeypatch.setattr(device, "device_of", refuse)
@@ -78,7 +147,7 @@ def test_a_stage_asks_for_the_device_of_train(
 
 
 def test_training_asks_for_the_device_of_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(setting: str) -> torch.device:
+    def refuse(setting: str, *_: bool) -> torch.device:
         raise ObjlocError(f"asked for {setting}")
 
     monkeypatch.setattr(experiment, "device_of", refuse)

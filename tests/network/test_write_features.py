@@ -1,5 +1,6 @@
 """Writing a feature store, with a backbone whose rows tell the image."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -43,10 +44,15 @@ def backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("backbone")
-@pytest.mark.parametrize("batch", [3, 64])
+@pytest.mark.parametrize(("batch", "cores"), [(3, 1), (3, 4), (64, 2)])
 def test_each_image_has_one_row_and_mirrored_sets_come_first(
-    shards_folder: Path, tmp_path: Path, batch: int
+    shards_folder: Path,
+    tmp_path: Path,
+    batch: int,
+    cores: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
     sets = ("val", "train", "train+val")
     done = list(encode_sets(shards_folder, tmp_path, sets, ("train",), ENCODER, batch, CPU))
     index = read_feature_index(tmp_path)

@@ -97,6 +97,15 @@ def test_a_run_that_does_not_end_well_has_that_status(
     assert not list((store_root / ".objloc" / "runs").iterdir())
 
 
+@pytest.mark.usefixtures("store_root")
+def test_a_run_states_what_it_was_made_on() -> None:
+    with start(machine={"processor": "x86_64", "torch": "2.13.0"}) as run:
+        pass
+    tags = stored(run.run_id).data.tags
+    assert tags["machine.processor"] == "x86_64"
+    assert tags["machine.torch"] == "2.13.0"
+
+
 def test_an_interrupted_training_goes_on_in_its_run(killed_run: str) -> None:
     with start("a", params={"seed": 0, "max_minutes": 5}) as run:
         assert stored(run.run_id).info.status == "RUNNING"
