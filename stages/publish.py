@@ -32,19 +32,16 @@ def main(
 
     with folder_written_whole(output, "evaluate/metrics.json") as folder:
         for source, (stage, names) in zip((train, evaluate), PUBLISHED.items(), strict=True):
-            (folder / stage).mkdir()
             for name in names:
-                path, place = source / name, folder / stage / name
-                try:
-                    if path.is_dir():
+                path = source / name
+                if not path.exists():
+                    raise ObjlocError(f"{path}: no such file: run the {stage} stage first")
+                for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                    place = folder / stage / file.relative_to(source)
+                    if file.is_file():
+                        place.parent.mkdir(parents=True, exist_ok=True)
                         # Contents alone: DVC's cache has read-only files.
-                        shutil.copytree(path, place, copy_function=shutil.copyfile)
-                    else:
-                        shutil.copyfile(path, place)
-                except FileNotFoundError:
-                    raise ObjlocError(
-                        f"{path}: no such file: run the {stage} stage first"
-                    ) from None
+                        shutil.copyfile(file, place)
 
 
 if __name__ == "__main__":

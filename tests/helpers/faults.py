@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "encode": ("data/shards", "data/features", "--set", "train.agent=stored"),
     "train": ("data/shards", "data/train"),
     "evaluate": ("data/shards", "data/train/checkpoint.pt", "data/evaluate"),
+    "publish": ("data/train", "data/evaluate", "results"),
     "register": ("data/train", "data/evaluate", "data/register"),
     "report": ("data/shards", "data/train", "data/evaluate", "data/report"),
     "animate": ("data/shards", "data/train/checkpoint.pt", "data/animate"),
@@ -111,7 +113,7 @@ class Pipeline:
 
     def output(self, stage: str) -> Path:
         """The folder that a stage writes."""
-        return self.root / [each for each in STAGES[stage] if each.startswith("data/")][-1]
+        return self.root / [each for each in STAGES[stage] if not re.search("^--|=", each)][-1]
 
     def files(self, stage: str) -> dict[str, str]:
         """Hashes of a stage's output by path."""
@@ -123,9 +125,8 @@ class Pipeline:
         }
 
     def leftovers(self) -> list[str]:
-        """Hidden files and folders below ``data``, and what is partial elsewhere.
-
-        MLflow's own store is not looked at.
-        """
-        found = [*(self.root / "data").rglob(".*"), *(self.root / ".objloc").rglob(f"*{SUFFIX}*")]
+        """Hidden files and folders at outputs, and what is partial in the program's own folder."""
+        own = self.root / ".objloc"
+        found = [each for each in self.root.glob(".*") if each != own]
+        found += [*(self.root / "data").rglob(".*"), *own.rglob(f"*{SUFFIX}*")]
         return [str(path.relative_to(self.root)) for path in found]
