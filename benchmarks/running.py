@@ -1,6 +1,5 @@
 """Run stages one after another outside of DVC, each once."""
 
-import os
 import subprocess
 import sys
 import time
@@ -13,15 +12,12 @@ Stage = tuple[str, Sequence[Path | str], Path]
 """Name of a stage, its arguments, and its output."""
 
 
-def run_stages(
-    stages: Sequence[Stage], settings: Sequence[str], threads: int | None = None
-) -> dict[str, float]:
+def run_stages(stages: Sequence[Stage], settings: Sequence[str]) -> dict[str, float]:
     """Run the stages whose output does not exist yet.
 
     Args:
         stages: stages, in order.
         settings: parameters to override, ``KEY=VALUE``.
-        threads: number of threads of each stage; None: PyTorch's default.
 
     Returns:
         Minutes by name of the stages that ran.
@@ -31,12 +27,11 @@ def run_stages(
     """
     minutes = {}
     options = [part for each in settings for part in ("--set", each)]
-    environment = os.environ | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
     for stage, arguments, out in stages:
         if out.exists():
             continue
         started = time.monotonic()
         command = [sys.executable, "-m", f"stages.{stage}", *map(str, arguments), *options]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        subprocess.run(command, cwd=ROOT, check=True)
         minutes[stage] = round((time.monotonic() - started) / 60, 1)
     return minutes

@@ -199,7 +199,7 @@ def run_seed(
     minutes = {each: run_stages(_encoding(folder, each), settings[each]) for each in backbones}
     with ThreadPoolExecutor(len(backbones)) as pool:
         trained = pool.map(
-            lambda each: run_stages([_training(folder, seed, each)], settings[each], 1), backbones
+            lambda each: run_stages([_training(folder, seed, each)], settings[each]), backbones
         )
         for each, found in zip(backbones, trained, strict=True):
             minutes[each] |= found
