@@ -72,7 +72,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 def _not_written(output: Path, error: OSError) -> ObjlocError:
     """The error of an output that cannot be written; it names a file elsewhere that failed."""
-    other = str(error.filename or "")
+    # An error of copying names both files, and it is the copy that has no space.
+    other = "" if error.filename2 else str(error.filename or "")
     elsewhere = f"{other}: " if other and SUFFIX not in other and other != str(output) else ""
     return ObjlocError(f"{output}: cannot be written: {elsewhere}{error.strerror or error}")
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -14,8 +15,13 @@ from objloc.errors import ObjlocError
     [
         (ObjlocError("a.yaml: expected b; found c"), 1, "error: a.yaml: expected b; found c"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a.log"),
+            1,
+            "error: a.log: cannot be written: No space left on device",
+        ),
     ],
-    ids=["mistake", "interrupt"],
+    ids=["mistake", "interrupt", "full disk"],
 )
 def test_a_mistake_is_one_line_and_a_status(
     error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
@@ -29,6 +35,8 @@ def test_a_mistake_is_one_line_and_a_status(
 def test_any_other_error_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ZeroDivisionError), mistakes_reported():
         1 / 0  # noqa: B018
+    with pytest.raises(PermissionError), mistakes_reported():
+        raise PermissionError(errno.EACCES, "Permission denied", "a.log")
     with mistakes_reported():
         pass
     assert capsys.readouterr() == ("", "")

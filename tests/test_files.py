@@ -1,9 +1,11 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from objloc.errors import ObjlocError
-from objloc.files import files_published, folder_written_whole, write_files
+from objloc.files import files_published, folder_written_whole, write_atomically, write_files
 
 
 def write(path: Path, content: str) -> None:
@@ -150,3 +152,35 @@ def test_a_failure_leaves_none_of_the_files(tmp_path: Path) -> None:
     with pytest.raises(ObjlocError, match="cannot be written"):
         write_files(tmp_path, {"a.png": b"1", "b.png": b"2", "taken/c.png": b"3"})
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_file_elsewhere_that_fails_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ObjlocError, match=r"out: cannot be written: .*none\.txt: No such file"),
+        files_published(tmp_path / "out"),
+    ):
+        (tmp_path / "none.txt").read_text()
+    with (
+        pytest.raises(ObjlocError, match=r"out: cannot be written: No space left on device$"),
+        folder_written_whole(tmp_path / "out", "index.json") as folder,
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "from", None, str(folder / "to"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_earlier_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "metrics.json"
+    write_atomically(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ObjlocError, match=r"metrics\.json: cannot be written: No space left"):
+            write_atomically(path, "new")
+    assert everything(tmp_path) == {"metrics.json": "old"}
+    write_atomically(path, "new")
+    assert everything(tmp_path) == {"metrics.json": "new"}
