@@ -32,8 +32,8 @@ class Fingerprint(NamedTuple):
     """Hashes of a few updates' data and result.
 
     Attributes:
-        pictures: of drawn scenes, as JPEG files.
-        weights: of a network after it has learned from them.
+        pictures: hash of drawn scenes, as JPEG files.
+        weights: hash of a network's after it has learned from them.
     """
 
     pictures: str

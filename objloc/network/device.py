@@ -16,6 +16,12 @@ CPU = torch.device("cpu")
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 """Variable that cuBLAS reads when it is first used on a device."""
 
+_SETTINGS = (
+    "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA", _CUBLAS,
+)  # fmt: skip
+"""Variables by which PyTorch's libraries choose another code."""
+
 
 def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = False) -> torch.device:
     """The device that ``train.device`` names, for training and for all that follows it.
@@ -55,12 +61,13 @@ def use_one_thread() -> None:
 
 
 def machine_of(device: torch.device) -> dict[str, str]:
-    """What decides how sums are rounded on this machine, by name; nothing says whose it is.
+    """Describe what decides how sums are rounded here, by name; nothing says whose machine it is.
 
     Two machines of which all this is equal give the same bytes from the same data,
     parameters and seed. The converse does not hold.
     """
     config = torch.__config__.show()
+    settings = [f"{name}={os.environ[name]}" for name in _SETTINGS if name in os.environ]
     found = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "processor": _processor(),
@@ -70,12 +77,13 @@ def machine_of(device: torch.device) -> dict[str, str]:
         "mkl": _version(r"Math Kernel Library Version (\S+?)-", config),
         "onednn": _version(r"MKL-DNN v(\S+)", config),
         "cuda": torch.version.cuda or "",
+        "settings": " ".join(settings),
     }
     return {name: value for name, value in found.items() if value}
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What differs between two machines, as ``processor: A, now B``; empty if nothing does."""
+    """List what differs between two machines, as ``processor: A, now B``; empty if nothing does."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     return "; ".join(
         f"{name}: {before.get(name, 'none')}, now {now.get(name, 'none')}" for name in names

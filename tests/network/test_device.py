@@ -120,7 +120,10 @@ def test_a_users_workspace_of_cublas_is_kept(
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == setting
 
 
-def test_a_machine_is_told_by_what_rounds_and_not_by_whose_it_is() -> None:
+def test_a_machine_is_told_by_what_rounds_and_not_by_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     found = machine_of(CPU)
     assert found["torch"] == torch.__version__
     assert found["device"] == "cpu"
@@ -128,6 +131,9 @@ def test_a_machine_is_told_by_what_rounds_and_not_by_whose_it_is() -> None:
     assert all(found.values())
     assert platform.node() not in found.values()
     assert differences(found, found) == ""
+    assert "settings" not in found
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    assert differences(found, machine_of(CPU)) == "settings: none, now MKL_CBWR=COMPATIBLE"
     other = {**found, "torch": "1.0", "mkl": "2020"}
     assert f"torch: 1.0, now {torch.__version__}" in differences(other, found)
 
