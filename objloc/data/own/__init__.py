@@ -1,1 +1,1 @@
-"""Convert a user's own folder, with VOC's XML files or COCO's JSON, to a devkit."""
+"""Convert a user's own folder, in any layout that is known, to a devkit."""

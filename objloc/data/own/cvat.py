@@ -11,6 +11,7 @@ from objloc.data.own.findings import Findings
 from objloc.data.own.layout import Layout, set_of
 from objloc.data.own.written import WrittenImage, WrittenObject, enclosing
 from objloc.data.sample import Coordinates
+from objloc.data.voc.annotation import finite
 from objloc.errors import ObjlocError
 
 MAX_XML = 2**30
@@ -165,11 +166,8 @@ def _flag(shape: etree._Element, name: str) -> bool:
 
 def _number(shape: etree._Element, name: str, place: str, default: str = "") -> float:
     text = shape.get(name, default)
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    number = finite(text)
+    if number is None:
         raise ObjlocError(f"{place}: expected {name} to be a number; found '{text}'")
     return number
 

@@ -35,11 +35,14 @@ class Findings:
 
     def __init__(self, known: Iterable[Finding] = ()) -> None:
         self._found: list[Finding] = list(known)
+        self._errors = [each for each in self._found if each.severity == "error"]
         self._counted: dict[tuple[Severity, str, str], list[str]] = {}
 
     def error(self, kind: str, place: str, message: str) -> None:
         """Report what the pipeline refuses."""
-        self._found.append(Finding("error", kind, place, message))
+        finding = Finding("error", kind, place, message)
+        self._found.append(finding)
+        self._errors.append(finding)
 
     def warning(self, kind: str, place: str, message: str) -> None:
         """Report what may be intended."""
@@ -70,8 +73,7 @@ class Findings:
         Raises:
             ObjlocError: the first error, and the number of the others.
         """
-        errors = [each for each in self._found if each.severity == "error"]
-        if errors:
-            more = counted(len(errors) - 1, "more error")
-            others = f"; {more}" if len(errors) > 1 else ""
-            raise ObjlocError(f"{errors[0].place or folder}: {errors[0].message} ({hint}{others})")
+        if self._errors:
+            first, *more = self._errors
+            others = f"; {counted(len(more), 'more error')}" if more else ""
+            raise ObjlocError(f"{first.place or folder}: {first.message} ({hint}{others})")

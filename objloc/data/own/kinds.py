@@ -5,7 +5,6 @@ message can say how to export what this program reads.
 """
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from objloc.data.images import ENDINGS
+from objloc.data.voc.annotation import finite
 from objloc.errors import ObjlocError
 
 FOREIGN = {
@@ -206,7 +206,4 @@ def _beginning(path: Path) -> bytes:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+    return finite(text) is not None

@@ -13,6 +13,7 @@ from objloc.data.own.file_names import ImageIndex, find_image
 from objloc.data.own.findings import Findings
 from objloc.data.own.layout import Layout, set_of
 from objloc.data.own.written import WrittenImage, WrittenObject, enclosing
+from objloc.data.voc.annotation import finite
 from objloc.errors import ObjlocError
 from objloc.wording import abridged
 
@@ -217,11 +218,8 @@ def _category(text: str, rules: _Rules, place: str) -> str:
 
 
 def _number(text: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    number = finite(text)
+    if number is None:
         raise ObjlocError(f"{place}: expected numbers; found '{text}'")
     return number
 

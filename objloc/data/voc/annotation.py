@@ -143,6 +143,15 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
+def finite(text: str) -> float | None:
+    """Read a number; None if the text is none, or not a finite one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def read_flag(element: etree._Element, name: str, place: str) -> bool:
     """Read a flag; a missing or empty one is False.
 
@@ -155,11 +164,8 @@ def read_flag(element: etree._Element, name: str, place: str) -> bool:
     text = text_of(element, name).casefold()
     if text in _FLAGS:
         return _FLAGS[text]
-    try:
-        level = float(text)
-    except ValueError:
-        level = math.nan
-    if not math.isfinite(level):
+    level = finite(text)
+    if level is None:
         raise ObjlocError(f"{place}: expected <{name}> to be 0 or 1; found '{_short(text)}'")
     return level > 0
 
@@ -193,11 +199,8 @@ def read_corners(element: etree._Element, place: str) -> Coordinates:
     numbers = []
     for name in CORNERS:
         text = text_of(box, name)
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
+        number = finite(text)
+        if number is None:
             raise ObjlocError(f"{place}: expected <{name}> to be a number; found '{_short(text)}'")
         numbers.append(number)
     xmin, ymin, xmax, ymax = numbers

@@ -35,28 +35,13 @@ def read_list(text: str, find: Callable[[str], Key | None]) -> ImageList[Key]:
         text: content of the file.
         find: finds the image of a name; None if there is none.
     """
-    named: list[Key] = []
-    flagged: list[Key] = []
-    strange: list[str] = []
-    rows = [line.strip() for line in text.splitlines() if line.strip()]
-    by_category = 0
-    for row in rows:
-        if (image := find(row)) is not None:
-            named.append(image)
-        elif match := _FLAGGED.fullmatch(row):
-            by_category += 1
-            if (image := find(match[1])) is not None:
-                flagged.append(image)
-            else:
-                strange.append(row)
-        else:
-            strange.append(row)
-    if rows and by_category == len(rows):
-        return ImageList(tuple(flagged), True, ())
-    if flagged:
-        # Names with and without a flag: neither reading is right for all lines.
-        strange = [row for row in rows if find(row) is None]
-    return ImageList(tuple(named), False, tuple(strange))
+    rows = [(row, find(row)) for line in text.splitlines() if (row := line.strip())]
+    unknown = tuple(row for row, image in rows if image is None)
+    flagged = [match for row in unknown if (match := _FLAGGED.fullmatch(row))]
+    if rows and len(flagged) == len(rows):
+        images = (find(match[1]) for match in flagged)
+        return ImageList(tuple(image for image in images if image is not None), True, ())
+    return ImageList(tuple(image for _, image in rows if image is not None), False, unknown)
 
 
 def image_sets(lists: Mapping[str, ImageList[Key]]) -> dict[str, tuple[Key, ...]]:
