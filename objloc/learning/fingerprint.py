@@ -1,7 +1,6 @@
 """Fingerprint of a machine: whether it makes the bytes of the published agent."""
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from objloc.network.device import CPU, differences, machine_of, use_one_thread
 from objloc.network.q_network import build_network
 from objloc.params import Agent
 from objloc.scenes.compose import DRAWERS
-from objloc.scenes.write import scene
+from objloc.scenes.write import jpeg_of, scene
 
 PUBLISHED = Path(__file__).with_name("published.json")
 """The default agent, its fingerprint, and the machine that made it.
@@ -80,10 +79,8 @@ def difference_to_published() -> str:
 
 def _sample(index: int) -> Sample:
     drawn = scene(0, "fingerprint", index)
-    stream = io.BytesIO()
-    drawn.image.save(stream, "JPEG", quality=85)
     objects = tuple(VocObject(each.category, coordinates(each.box)) for each in drawn.objects)
-    return Sample(str(index), stream.getvalue(), *drawn.image.size, objects)
+    return Sample(str(index), jpeg_of(drawn), *drawn.image.size, objects)
 
 
 def _hash(parts: Iterable[bytes]) -> str:

@@ -96,14 +96,19 @@ def annotation_xml(image_id: str, drawn: Scene) -> str:
     )
 
 
+def jpeg_of(drawn: Scene) -> bytes:
+    """A scene's picture as the file that a devkit holds."""
+    stream = io.BytesIO()
+    drawn.image.save(stream, "JPEG", quality=_QUALITY)
+    return stream.getvalue()
+
+
 def _draw_chunk(folder: Path, seed: int, tasks: list[_Task]) -> list[dict[str, int]]:
     """Draw and write images; return each one's categories: 1, or 0 if all objects are difficult."""
     found = []
     for task in tasks:
         drawn = scene(seed, task.image_set, task.index)
-        stream = io.BytesIO()
-        drawn.image.save(stream, "JPEG", quality=_QUALITY)
-        (folder / "JPEGImages" / f"{task.image_id}.jpg").write_bytes(stream.getvalue())
+        (folder / "JPEGImages" / f"{task.image_id}.jpg").write_bytes(jpeg_of(drawn))
         xml = annotation_xml(task.image_id, drawn)
         (folder / "Annotations" / f"{task.image_id}.xml").write_text(xml, encoding="utf-8")
         labels: dict[str, int] = {}
