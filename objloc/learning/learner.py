@@ -2,21 +2,18 @@
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
-from objloc.learning.backward import Backward
+from objloc.learning.batch_part import BatchPart, PartResult
 from objloc.learning.replay import ReplayBuffer
-from objloc.learning.sampled_targets import SampledTargets
-from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
+from objloc.network.device import use_one_thread
 from objloc.network.q_network import QNetwork
 from objloc.params import Learning, Mdp
 from objloc.wording import abridged
@@ -50,7 +47,13 @@ class DivergenceError(ObjlocError):
 class Learner:
     """Deep Q-learning with a target network.
 
-    Source: Mnih et al. (2015).
+    A batch has parts (``objloc.params.Learning.batch_parts``), whose gradients are averaged. On
+    the CPU they are computed side by side, each operation in one thread: the result is the same
+    however many cores there are. Batch normalisation takes its statistics of each part, and
+    the running ones are averaged, as in training on several devices. A GPU is busy with one
+    part, which is the whole batch there.
+
+    Source: Mnih et al. (2015); for the statistics of parts Hoffer, Hubara & Soudry (2017).
 
     Args:
         network: the online network, already on its device; trained in place.
@@ -71,18 +74,25 @@ class Learner:
         self.online = network
         self.target = copy.deepcopy(network).eval().requires_grad_(False)
         self.updates = 0
-        self._device = network.device
         self._image_ids = store.image_ids
         self._limit = _RUNAWAY * largest_return(mdp, learning)
         self._learning = learning
-        self._generator = generator
-        targets = SampledTargets if learning.backup == "sampled" else AllActionTargets
-        self.make_targets: TargetMaker = targets(
-            self.online, self.target, store, mdp, learning, generator
-        )
+        number = learning.batch_parts if network.device.type == "cpu" else 1
+        self.parts = [
+            BatchPart(
+                network if each == 0 else with_own_buffers(network),
+                self.target,
+                store,
+                mdp,
+                learning,
+                len(range(each, learning.images_per_batch, number)),
+                int(torch.randint(2**62, (), generator=generator)),
+            )
+            for each in range(number)
+        ]
+        self._beside = ThreadPoolExecutor(max(1, number - 1), initializer=use_one_thread)
+        self._weights = [each for each in network.parameters() if each.requires_grad]
         self._optimiser = build_optimiser(network, learning)
-        self._backward = Backward(network)
-        self._drops = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in network.modules())
 
     @property
     def kept(self) -> QNetwork:
@@ -96,42 +106,79 @@ class Learner:
             DivergenceError: the loss is not finite, or Q-values run away.
         """
         set_learning_rate(self._optimiser, self._learning, self.updates)
-        self.online.train()
-        with self._backward.recording():
-            with self._own_dropout():
-                batch = self.make_targets(memory)
-            values, losses = self._losses(batch)
-            loss = (losses * batch.weights * batch.importance).sum() / batch.weights.sum()
-            for auxiliary in batch.auxiliary:
-                loss = loss + auxiliary
-            self._optimiser.zero_grad(set_to_none=True)
-            self._backward(loss)
+        results = self._results(memory)
+        self._set_gradients(results)
         if self._learning.max_gradient_norm is not None:
-            torch.nn.utils.clip_grad_norm_(
-                self.online.parameters(), self._learning.max_gradient_norm
-            )
+            torch.nn.utils.clip_grad_norm_(self._weights, self._learning.max_gradient_norm)
         self._optimiser.step()
+        self._average_buffers()
         self.updates += 1
         if self.updates % self._learning.target_update_every == 0:
             self._update_target()
-        values = values.detach().float().cpu()
-        td_errors = (values - batch.targets.cpu()).abs()
+        td_errors = torch.cat([each.td_errors for each in results])
         update = Update(
-            float(loss.detach()),
+            sum(each.loss * share for each, share in zip(results, self._shares, strict=True)),
             float(td_errors.mean()),
-            values,
-            losses.detach().float().cpu(),
+            torch.cat([each.values for each in results]),
+            torch.cat([each.losses for each in results]),
         )
-        self._check(update, batch)
+        self._check(update, torch.cat([each.images for each in results]))
         if memory.priorities is not None:
-            memory.priorities.update(batch.keys, td_errors)
+            memory.priorities.update(torch.cat([each.keys for each in results]), td_errors)
         return update
 
-    def _check(self, update: Update, batch: TargetBatch) -> None:
+    @property
+    def _shares(self) -> list[float]:
+        """Fraction of a batch's images that each part has."""
+        return [each.images / self._learning.images_per_batch for each in self.parts]
+
+    def _results(self, memory: ReplayBuffer) -> list[PartResult]:
+        """Results of all parts; this thread computes the first, others the rest."""
+        for part in self.parts:
+            part.network.train()
+        sampled = [part.sample(memory) for part in self.parts]
+        others = [
+            self._beside.submit(part.gradient, mine)
+            for part, mine in zip(self.parts[1:], sampled[1:], strict=True)
+        ]
+        try:
+            first = self.parts[0].gradient(sampled[0])
+        finally:
+            # Waits for all before any failure is raised: they read weights.
+            wait(others)
+        return [first, *(each.result() for each in others)]
+
+    def _set_gradients(self, results: list[PartResult]) -> None:
+        """Set each weight's gradient to the mean over all images."""
+        for weight, *gradients in zip(
+            self._weights, *(each.gradients for each in results), strict=True
+        ):
+            known = [
+                gradient * share
+                for gradient, share in zip(gradients, self._shares, strict=True)
+                if gradient is not None
+            ]
+            # In the weight's layout in memory: norms add up in that order.
+            weight.grad = torch.empty_like(weight).copy_(sum(known)) if known else None
+
+    @torch.no_grad()
+    def _average_buffers(self) -> None:
+        """Give all parts the mean of their running statistics."""
+        if len(self.parts) == 1:
+            return
+        for several in zip(*(part.network.buffers() for part in self.parts), strict=True):
+            if several[0].is_floating_point():
+                mean = sum(
+                    each * share for each, share in zip(several, self._shares, strict=True)
+                )
+                for each in several:
+                    each.copy_(mean)
+
+    def _check(self, update: Update, images: Tensor) -> None:
         largest = float(update.q_values.abs().max())
         if math.isfinite(update.loss) and largest <= self._limit:
             return
-        names = [self._image_ids[image] for image in sorted(set(batch.images.tolist()))]
+        names = [self._image_ids[image] for image in sorted(set(images.tolist()))]
         what = (
             f"Q-values of at most {self._limit:g}; found {largest:g}"
             if math.isfinite(update.loss)
@@ -141,19 +188,6 @@ class Learner:
             f"update {self.updates}: expected {what}, in a batch of {len(names)} images: "
             f"{abridged(names, _SHOWN)}"
         )
-
-    def _losses(self, batch: TargetBatch) -> tuple[Tensor, Tensor]:
-        """Values ``[n]`` and their losses ``[n]``."""
-        loss, outputs, targets = self._learning.loss, batch.outputs, batch.targets
-        if self.online.bounds is not None:
-            low, high = self.online.bounds[:, batch.actions]
-            values = low + (high - low) * torch.sigmoid(outputs)
-            return values, F.binary_cross_entropy_with_logits(
-                outputs, (targets - low) / (high - low), reduction="none"
-            )
-        if loss == "squared":
-            return outputs, (outputs - targets).square()
-        return outputs, F.smooth_l1_loss(outputs, targets, reduction="none")
 
     def _update_target(self) -> None:
         """Move the target weights towards the online ones; buffers are copied whole."""
@@ -166,20 +200,14 @@ class Learner:
             for kept, new in zip(self.target.buffers(), self.online.buffers(), strict=True):
                 kept.copy_(new)
 
-    def _own_dropout(self) -> AbstractContextManager[None]:
-        """Seed the global generator, which dropout draws from, for the update alone."""
-        if not self._drops:
-            return nullcontext()
-        return _seeded(int(torch.randint(2**62, (), generator=self._generator)), self._device)
-
     def state_dict(self) -> dict[str, Any]:
-        """Both networks, the optimiser, the number of updates, the state of the targets."""
+        """Both networks, the optimiser, the number of updates, the state of all parts."""
         return {
             "online": self.online.state_dict(),
             "target": self.target.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "updates": self.updates,
-            **self.make_targets.state_dict(),
+            "parts": [part.state_dict() for part in self.parts],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -188,7 +216,16 @@ class Learner:
         self.target.load_state_dict(state["target"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]
-        self.make_targets.load_state_dict(state)
+        for part, mine in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(mine)
+
+
+def with_own_buffers(network: QNetwork) -> QNetwork:
+    """A network with the same weights, not copies of them, and buffers of its own."""
+    other = copy.deepcopy(network)
+    for mine, its in zip(network.modules(), other.modules(), strict=True):
+        its._parameters.update(mine._parameters)  # noqa: SLF001  # as DataParallel does
+    return other
 
 
 def largest_return(mdp: Mdp, learning: Learning) -> float:
@@ -197,15 +234,6 @@ def largest_return(mdp: Mdp, learning: Learning) -> float:
     discount = learning.discount
     steps = mdp.max_steps if discount == 1 else min(mdp.max_steps, 1 / (1 - discount))
     return reward * steps
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators within a block, and restore them after it."""
-    devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
 
 
 def build_optimiser(network: QNetwork, learning: Learning) -> torch.optim.Optimizer:

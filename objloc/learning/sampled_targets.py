@@ -8,7 +8,7 @@ from torch import Tensor
 from objloc.data.store import SampleStore
 from objloc.learning.action_outcomes import bootstrap_values
 from objloc.learning.batch import make_batch
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.replay import SampledTransition, Transition
 from objloc.learning.td_targets import TargetBatch, online_outputs
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows
@@ -36,13 +36,11 @@ class SampledTargets:
         self._store = store
         self._learning = learning
         self._generator = generator
+        self.replayed = learning.windows_per_image
 
-    def __call__(self, memory: ReplayBuffer) -> TargetBatch:
-        """Sample the next batch and make its targets."""
+    def __call__(self, sampled: SampledTransition) -> TargetBatch:
+        """Make a batch and its targets."""
         learning, device = self._learning, self._online.device
-        sampled = memory.sample(
-            learning.images_per_batch, learning.windows_per_image, self._generator
-        )
         batch = make_batch(self._store, sampled.observation_tm1, learning, self._generator)
         rows = torch.arange(len(sampled.action_tm1))
         following, pairs = sampled.observation_t, Pairs(rows, batch.observation.category)

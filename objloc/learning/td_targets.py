@@ -14,7 +14,7 @@ from objloc.learning.action_outcomes import ActionOutcomes
 from objloc.learning.auxiliary import LearnedMoves, auxiliary_losses
 from objloc.learning.batch import Batch, make_batch
 from objloc.learning.extra_windows import ExtraWindows
-from objloc.learning.replay import ReplayBuffer
+from objloc.learning.replay import SampledTransition
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
@@ -47,10 +47,16 @@ class TargetBatch:
 
 
 class TargetMaker(Protocol):
-    """Samples a batch from the replay memory and makes its targets."""
+    """Makes a batch of sampled transitions, and its targets.
 
-    def __call__(self, memory: ReplayBuffer) -> TargetBatch:
-        """Sample the next batch and make its targets."""
+    Attributes:
+        replayed: number of windows of each image that are sampled.
+    """
+
+    replayed: int
+
+    def __call__(self, sampled: SampledTransition) -> TargetBatch:
+        """Make a batch and its targets."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes."""
@@ -92,11 +98,12 @@ class AllActionTargets:
         self._extra = ExtraWindows(
             store, mdp, learning, online.frames, online.action_history, generator
         )
+        self.replayed = self._extra.replayed
 
-    def __call__(self, memory: ReplayBuffer) -> TargetBatch:
-        """Sample the next batch and make its targets."""
+    def __call__(self, sampled: SampledTransition) -> TargetBatch:
+        """Make a batch and its targets."""
         learning, device = self._learning, self._online.device
-        batch, importance = self.sample(memory)
+        batch, importance = self.batch_of(sampled)
         targets, trained = self._targets(batch)
         pairs = self._pairs(trained)
         targets, trained = targets[pairs], trained[pairs]
@@ -130,14 +137,12 @@ class AllActionTargets:
             auxiliary,
         )
 
-    def sample(self, memory: ReplayBuffer) -> tuple[Batch, Tensor]:
-        """Sample windows from the memory, add extra windows of the same images, augment them.
+    def batch_of(self, sampled: SampledTransition) -> tuple[Batch, Tensor]:
+        """Add extra windows of the same images to sampled ones, and augment all.
 
         Returns:
             The batch of B windows, and the importance weight of each: ``[B]`` float32.
         """
-        images = self._learning.images_per_batch
-        sampled = memory.sample(images, self._extra.replayed, self._generator)
         observation = self._extra.add_to(sampled.observation_tm1)
         batch = make_batch(self._store, observation, self._learning, self._generator)
         of_images = torch.ones(len(batch.images))

@@ -54,7 +54,7 @@ def use_one_thread() -> None:
 
     Some operations add up a part for each thread and then the parts: another number of
     threads rounds differently, and after some updates it is another agent. With one thread
-    there is one order. Other cores do whole operations beside (``objloc.learning.backward``,
+    there is one order. Other cores do whole operations beside (``objloc.learning.batch_part``,
     ``objloc.network.write_features``): no sum depends on how many there are.
     """
     torch.set_num_threads(1)

@@ -15,6 +15,22 @@ from objloc.network.encoder import Seen
 from objloc.network.windows import Features, Pairs
 
 
+class Dropout(nn.Dropout):
+    """Dropout that draws from a generator of its own, once one is set.
+
+    PyTorch's draws from the global generator, which threads would share.
+    """
+
+    generator: torch.Generator | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Drop a fraction ``p`` of the values in training, and scale up the others."""
+        if not self.training or self.p == 0:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1 - self.p, generator=self.generator)
+        return values * kept / (1 - self.p)
+
+
 def dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Sequential, int]:
     """Dense layers with ReLU, each behind its dropout, and the width of the last.
 
@@ -25,7 +41,7 @@ def dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Seque
     """
     parts: list[nn.Module] = []
     for layer in layers:
-        parts += [nn.Dropout(dropout), nn.Linear(width, layer), nn.ReLU()]
+        parts += [Dropout(dropout), nn.Linear(width, layer), nn.ReLU()]
         width = layer
     return nn.Sequential(*parts), width
 

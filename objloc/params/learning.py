@@ -56,6 +56,9 @@ class Learning(Section):
     """Maximum norm of the gradient, which is scaled down to it; null: no limit."""
     images_per_batch: PositiveInt = 32
     """Number of images in a batch."""
+    batch_parts: PositiveInt = 1
+    """Number of parts of a batch; the CPU computes them side by side, a GPU the whole batch
+    as one. Batch normalisation takes its statistics of each part."""
     windows_per_image: PositiveInt = 1
     """Number of windows of each image in a batch."""
     object_windows: Fraction = 0.0

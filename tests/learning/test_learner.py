@@ -95,15 +95,88 @@ def test_an_update_reports_td_errors_and_squared_losses() -> None:
     assert update.loss == pytest.approx(float(update.losses.mean()), rel=1e-5)
 
 
-def test_a_restored_learner_goes_on_as_the_original() -> None:
-    learner, other = learner_of(), learner_of()
+@pytest.mark.parametrize("batch_parts", [1, 2])
+def test_a_restored_learner_goes_on_as_the_original(batch_parts: int) -> None:
+    learner, other = learner_of(batch_parts=batch_parts), learner_of(batch_parts=batch_parts)
+    other.update(memory())
     learner.update(memory())
     other.load_state_dict(copy.deepcopy(learner.state_dict()))
-    other._generator.set_state(learner._generator.get_state())
     for each in (learner, other):
         each.update(memory())
     assert other.updates == 2
     assert torch.equal(weights(other.online), weights(learner.online))
+
+
+def test_parts_side_by_side_give_the_mean_of_their_gradients_over_the_images() -> None:
+    """The same, to the bit, as one after another."""
+    learner, other = learner_of(batch_parts=2), learner_of(batch_parts=2)
+    assert [part.images for part in learner.parts] == [2, 1]
+    learner._optimiser.step = lambda: None  # type: ignore[method-assign,assignment]
+    learner.update(memory())
+    alone = []
+    for part in other.parts:
+        part.network.train()
+        alone.append(part.gradient(part.sample(memory())))
+    assert set(alone[0].images.tolist()) != set(alone[1].images.tolist())
+    for weight, first, second in zip(
+        learner.online.parameters(), alone[0].gradients, alone[1].gradients, strict=True
+    ):
+        assert weight.grad is not None
+        assert first is not None
+        assert second is not None
+        assert torch.equal(weight.grad, first * (2 / 3) + second * (1 / 3))
+
+
+def test_parts_share_weights_and_average_their_running_statistics() -> None:
+    learner = learner_of(batch_parts=2)
+    first, second = (part.network for part in learner.parts)
+    assert first is learner.online
+    for mine, its in zip(first.parameters(), second.parameters(), strict=True):
+        assert mine is its
+    sampled = [part.sample(memory()) for part in learner.parts]
+    for part, mine in zip(learner.parts, sampled, strict=True):
+        part.network.train()
+        part.gradient(mine)
+    names = [name for name, each in first.named_buffers() if name.endswith("running_mean")]
+    before = [dict(network.named_buffers()) for network in (first, second)]
+    expected = {name: before[0][name] * (2 / 3) + before[1][name] * (1 / 3) for name in names}
+    assert any(not torch.equal(before[0][name], before[1][name]) for name in names)
+    learner._average_buffers()
+    for network in (first, second):
+        for name, mean in expected.items():
+            assert torch.equal(dict(network.named_buffers())[name], mean)
+
+
+def test_a_part_that_fails_ends_the_update_with_its_own_error() -> None:
+    learner = learner_of(batch_parts=2)
+
+    def fail(_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    learner.parts[1].gradient = fail  # type: ignore[method-assign,assignment]
+    with pytest.raises(RuntimeError, match="^out of memory$"):
+        learner.update(memory())
+
+
+def test_dropout_draws_from_its_part_alone() -> None:
+    def losses() -> tuple[float, torch.Tensor]:
+        head = AGENT.head.model_copy(update={"dropout": 0.5})
+        learning = AGENT.learning.model_copy(update={"batch_parts": 2})
+        agent = AGENT.model_copy(update={"head": head, "learning": learning})
+        generator = torch.Generator().manual_seed(0)
+        network = build_network(agent, STORE.categories, generator)
+        learner = Learner(network, STORE, AGENT.mdp, learning, generator)
+        return learner.update(memory()).loss, torch.get_rng_state()
+
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, _ = losses()
+    torch.manual_seed(2)
+    second, _ = losses()
+    torch.manual_seed(1)
+    _, after = losses()
+    assert first == second
+    assert torch.equal(before, after)
 
 
 @pytest.mark.parametrize(

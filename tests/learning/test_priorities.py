@@ -1,5 +1,6 @@
 """Prioritised replay, beside frequencies counted and errors computed by hand."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -159,11 +160,11 @@ def test_an_update_weights_losses_and_sets_priorities_of_transitions() -> None:
     memory = memory_of(priorities)
     priorities.update(torch.arange(0, 20), torch.rand(20, generator=generator))
     before = priorities.state_dict()["priorities"]
-    state = generator.get_state()
-    drawn = memory.sample(6, 1, generator)
-    generator.set_state(state)
-    target_batch = learner.make_targets(memory)
-    generator.set_state(state)
+    (part,) = learner.parts
+    state = copy.deepcopy(part.state_dict())
+    drawn = part.sample(memory)
+    target_batch = part.make_targets(drawn)
+    part.load_state_dict(state)
     update = learner.update(memory)
 
     assert torch.equal(target_batch.keys, drawn.rows)
@@ -193,15 +194,16 @@ def test_an_update_weights_images_and_sets_their_priorities() -> None:
     memory = memory_of(priorities)
     priorities.update(torch.arange(8), torch.rand(8, generator=generator))
     before = priorities.state_dict()["priorities"]
-    state = generator.get_state()
-    drawn = memory.sample(3, 2, generator)
-    generator.set_state(state)
-    assert isinstance(learner.make_targets, AllActionTargets)
-    batch, importance = learner.make_targets.sample(memory)
-    generator.set_state(state)
-    target_batch = learner.make_targets(memory)
-    values, losses = (each.detach() for each in learner._losses(target_batch))
-    generator.set_state(state)
+    (part,) = learner.parts
+    state = copy.deepcopy(part.state_dict())
+    drawn = part.sample(memory)
+    assert isinstance(part.make_targets, AllActionTargets)
+    begun = copy.deepcopy(part.state_dict())
+    batch, importance = part.make_targets.batch_of(drawn)
+    part.load_state_dict(begun)
+    target_batch = part.make_targets(drawn)
+    values, losses = (each.detach() for each in part._losses(target_batch))
+    part.load_state_dict(state)
     update = learner.update(memory)
 
     of_image = dict(

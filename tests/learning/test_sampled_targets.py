@@ -48,10 +48,8 @@ def test_targets_are_returns_and_the_discounted_value_after_them(double: bool) -
     make_targets = SampledTargets(network, target, STORE, agent.mdp, agent.learning, generator)
     memory = memory_of(100, 3)
     play(memory, 30)
-    state = generator.get_state()
-    batch = make_targets(memory)
-    generator.set_state(state)
     sampled = memory.sample(agent.learning.images_per_batch, 1, generator)
+    batch = make_targets(sampled)
     network.eval()
     kinds = set()
     for row in range(len(sampled.reward_t)):

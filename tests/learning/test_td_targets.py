@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from objloc.learning.extra_windows import windows_around_objects
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.replay import ReplayBuffer, SampledTransition, Transition
 from objloc.learning.td_targets import AllActionTargets, online_outputs
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.windows import Pairs
@@ -36,9 +36,14 @@ def made(head: Head | None = None, **learning: Any) -> tuple[AllActionTargets, Q
     return AllActionTargets(online, target, STORE, agent.mdp, agent.learning, generator), online
 
 
+def sampled(make_targets: AllActionTargets, images: int = 3) -> SampledTransition:
+    generator = torch.Generator().manual_seed(0)
+    return memory().sample(images, make_targets.replayed, generator)
+
+
 def test_all_actions_of_present_categories_and_triggers_of_absent_ones_are_trained() -> None:
     make_targets, network = made(absent_weight=2.0, move_weight=0.5, discount=0.0)
-    batch = make_targets(memory())
+    batch = make_targets(sampled(make_targets))
     # Of 12 windows: 9 actions for the category in the image, the trigger for two others.
     assert len(batch.outputs) == len(batch.targets) == 12 * (9 + 2)
     assert batch.outputs.requires_grad
@@ -55,8 +60,8 @@ def test_all_actions_of_present_categories_and_triggers_of_absent_ones_are_train
 
 
 def test_a_fraction_of_the_absent_categories_is_trained() -> None:
-    make_targets, _ = made(absent_share=0.25, images_per_batch=6, windows_per_image=20)
-    batch = make_targets(memory())
+    make_targets, _ = made(absent_share=0.25, windows_per_image=20)
+    batch = make_targets(sampled(make_targets, images=6))
     absent = len(batch.outputs) - 120 * 9
     assert 30 < absent < 90
 
@@ -64,7 +69,7 @@ def test_a_fraction_of_the_absent_categories_is_trained() -> None:
 def test_a_discount_adds_the_target_networks_values_to_moves_alone() -> None:
     plain, _ = made(discount=0.0)
     discounted, _ = made(discount=0.9)
-    without, within = plain(memory()), discounted(memory())
+    without, within = plain(sampled(plain)), discounted(sampled(discounted))
     trigger = within.actions == 8
     assert torch.equal(without.targets[trigger], within.targets[trigger])
     assert (without.targets[~trigger] != within.targets[~trigger]).all()
@@ -72,7 +77,7 @@ def test_a_discount_adds_the_target_networks_values_to_moves_alone() -> None:
 
 def test_outputs_are_the_networks_for_pairs_of_window_and_category() -> None:
     make_targets, network = made()
-    batch, importance = make_targets.sample(memory())
+    batch, importance = make_targets.batch_of(sampled(make_targets))
     assert importance.tolist() == [1.0] * 12
     pairs = Pairs(torch.tensor([3, 11, 3]), torch.tensor([0, 2, 1]))
     outputs = online_outputs(network, batch, pairs)
@@ -89,7 +94,7 @@ def test_landed_windows_are_part_of_the_state_where_they_are_used(fraction: floa
     head = Head(hidden=(8,), learned_zooms=True)
     settings = Learning(landed_windows=fraction).model_dump(include={"landed_windows"})
     make_targets, _ = made(head, **settings)
-    make_targets(memory())
+    make_targets(sampled(make_targets))
     state = make_targets.state_dict()
     assert set(state) == ({"landings"} if fraction else set())
     other, _ = made(head, **settings)

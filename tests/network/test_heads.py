@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
 from objloc.learning.replay import ReplayBuffer, Transition
-from objloc.network.heads import Recurrent, apply_dense, dense, join_dueling, joint_layers, one_hot
+from objloc.network.heads import Dropout, Recurrent, apply_dense, dense, join_dueling, joint_layers, one_hot
 from objloc.network.map_encoder import MapEncoder
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.windows import Features, Pairs
@@ -24,7 +24,7 @@ KINDS = [(0, ()), (2, ()), (2, (8,))]
 def test_dense_layers_have_the_widths_asked() -> None:
     layers, width = dense(5, (4, 3), 0.25)
     assert width == 3
-    assert [type(each) for each in layers] == [nn.Dropout, nn.Linear, nn.ReLU] * 2
+    assert [type(each) for each in layers] == [Dropout, nn.Linear, nn.ReLU] * 2
     shapes = [tuple(each.shape) for name, each in layers.named_parameters() if "weight" in name]
     assert shapes == [(4, 5), (3, 4)]
     assert {each.p for each in layers if isinstance(each, nn.Dropout)} == {0.25}
@@ -32,6 +32,15 @@ def test_dense_layers_have_the_widths_asked() -> None:
     assert (len(nothing), width) == (0, 5)
     joint = joint_layers(5, (4,), 0.0, 7)
     assert joint(torch.zeros(2, 5)).shape == (2, 7)
+
+
+def test_dropout_drops_a_fraction_and_keeps_the_mean() -> None:
+    drop, ones = Dropout(0.25), torch.ones(20_000)
+    drop.generator = torch.Generator().manual_seed(0)
+    dropped = drop(ones)
+    assert set(dropped.tolist()) == {0.0, pytest.approx(4 / 3)}
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+    assert torch.equal(drop.eval()(ones), ones)
 
 
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])

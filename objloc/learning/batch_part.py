@@ -1,0 +1,137 @@
+"""A part of a batch: its own draws, its own targets, and the gradient of its loss."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from objloc.data.store import SampleStore
+from objloc.learning.replay import ReplayBuffer, SampledTransition
+from objloc.learning.sampled_targets import SampledTargets
+from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
+from objloc.network.heads import Dropout
+from objloc.network.q_network import QNetwork
+from objloc.params import Learning, Mdp
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """Gradient and measurements of a part of a batch, with n values trained.
+
+    Attributes:
+        gradients: of each trained parameter of the network; None where the loss does not
+            depend on it.
+        loss: the part's loss.
+        values: ``[n]`` float32 on the CPU, the values that were trained.
+        losses: ``[n]`` float32 on the CPU, the loss of each.
+        td_errors: ``[n]`` float32 on the CPU, absolute TD errors.
+        keys: ``[n]`` int64 on the CPU, the transition or image of each, for priorities.
+        images: ``[n]`` int64 on the CPU, the image of each.
+    """
+
+    gradients: tuple[Tensor | None, ...]
+    loss: float
+    values: Tensor
+    losses: Tensor
+    td_errors: Tensor
+    keys: Tensor
+    images: Tensor
+
+
+class BatchPart:
+    """One of the parts that every batch consists of.
+
+    Parts share nothing that changes while they work: each has its own generator, and a
+    network with buffers of its own. So they can work side by side, and give the same
+    numbers one after another.
+
+    Args:
+        network: the online network, whose weights may be shared with other parts.
+        target: the target network.
+        store: the training images.
+        mdp: the decision process.
+        learning: see ``objloc.params.Learning``.
+        images: number of images of this part.
+        seed: seed of its draws.
+    """
+
+    def __init__(
+        self,
+        network: QNetwork,
+        target: QNetwork,
+        store: SampleStore,
+        mdp: Mdp,
+        learning: Learning,
+        images: int,
+        seed: int,
+    ) -> None:
+        self.network = network
+        self.images = images
+        self._learning = learning
+        self._weights = [each for each in network.parameters() if each.requires_grad]
+        self._generator = torch.Generator().manual_seed(seed)
+        # Dropout draws on the network's device.
+        self._noise = torch.Generator(network.device).manual_seed(seed)
+        for module in network.modules():
+            if isinstance(module, Dropout):
+                module.generator = self._noise
+        targets = SampledTargets if learning.backup == "sampled" else AllActionTargets
+        self.make_targets: TargetMaker = targets(
+            network, target, store, mdp, learning, self._generator
+        )
+
+    def sample(self, memory: ReplayBuffer) -> SampledTransition:
+        """Sample this part's transitions."""
+        windows = self.make_targets.replayed
+        return memory.sample(self.images, windows, self._generator)
+
+    def gradient(self, sampled: SampledTransition) -> PartResult:
+        """Make the batch and its targets, and differentiate the loss."""
+        batch = self.make_targets(sampled)
+        values, losses = self._losses(batch)
+        loss = (losses * batch.weights * batch.importance).sum() / batch.weights.sum()
+        for auxiliary in batch.auxiliary:
+            loss = loss + auxiliary
+        gradients = torch.autograd.grad(loss, self._weights, allow_unused=True)
+        values = values.detach().float().cpu()
+        return PartResult(
+            gradients,
+            float(loss.detach()),
+            values,
+            losses.detach().float().cpu(),
+            (values - batch.targets.cpu()).abs(),
+            batch.keys,
+            batch.images,
+        )
+
+    def _losses(self, batch: TargetBatch) -> tuple[Tensor, Tensor]:
+        """Values ``[n]`` and their losses ``[n]``."""
+        loss, outputs, targets = self._learning.loss, batch.outputs, batch.targets
+        if self.network.bounds is not None:
+            low, high = self.network.bounds[:, batch.actions]
+            values = low + (high - low) * torch.sigmoid(outputs)
+            return values, F.binary_cross_entropy_with_logits(
+                outputs, (targets - low) / (high - low), reduction="none"
+            )
+        if loss == "squared":
+            return outputs, (outputs - targets).square()
+        return outputs, F.smooth_l1_loss(outputs, targets, reduction="none")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything of this part that changes, but the weights."""
+        return {
+            "generator": self._generator.get_state(),
+            "noise": self._noise.get_state(),
+            "buffers": dict(self.network.named_buffers()),
+            "targets": self.make_targets.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state."""
+        self._generator.set_state(state["generator"])
+        self._noise.set_state(state["noise"])
+        for name, buffer in self.network.named_buffers():
+            buffer.copy_(state["buffers"][name])
+        self.make_targets.load_state_dict(state["targets"])
