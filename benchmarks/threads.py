@@ -11,6 +11,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from objloc.learning.training import Training
 
 ROOT = Path(__file__).parent.parent
 UPDATES = 15
@@ -32,6 +36,36 @@ def seconds_of_an_update(
 
     Returns:
         Seconds per update.
+    """
+    training = training_on_noise(name, settings, device)
+    ticks = training.run()
+    while training.learner.updates < 3:
+        next(ticks)
+    first, began = training.learner.updates, time.perf_counter()
+    while training.learner.updates < first + updates:
+        next(ticks)
+    return (time.perf_counter() - began) / updates
+
+
+def operations_of_an_update(name: str = "scenes", settings: Sequence[str] = ()) -> float:
+    """Count the operations of an update's products and convolutions, in GFLOP."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    # Counted in this thread alone: the batch has one part.
+    training = training_on_noise(name, (*settings, "learning.batch_parts=1"))
+    ticks = training.run()
+    while training.learner.updates < 3:
+        next(ticks)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        next(ticks)
+    return counter.get_total_flops() / 1e9
+
+
+def training_on_noise(name: str, settings: Sequence[str] = (), device: str = "cpu") -> "Training":
+    """Set up a training on random pictures, or on random features of pictures.
+
+    The arguments are those of ``seconds_of_an_update``.
     """
     import torch
 
@@ -72,16 +106,9 @@ def seconds_of_an_update(
         jpegs=(b"",) * number,
     )
     network = build_network(agent, categories, generator).to(device)
-    training = Training(
+    return Training(
         network, store, store.tasks().repeat(50, 1), agent, lambda _: {"score": 0.0}, generator
     )
-    ticks = training.run()
-    while training.learner.updates < 3:
-        next(ticks)
-    first, began = training.learner.updates, time.perf_counter()
-    while training.learner.updates < first + updates:
-        next(ticks)
-    return (time.perf_counter() - began) / updates
 
 
 def _seconds(policy: str, busy: bool) -> float:

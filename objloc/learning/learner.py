@@ -168,9 +168,7 @@ class Learner:
             return
         for several in zip(*(part.network.buffers() for part in self.parts), strict=True):
             if several[0].is_floating_point():
-                mean = sum(
-                    each * share for each, share in zip(several, self._shares, strict=True)
-                )
+                mean = sum(each * share for each, share in zip(several, self._shares, strict=True))
                 for each in several:
                     each.copy_(mean)
 

@@ -154,7 +154,7 @@ def test_a_part_that_fails_ends_the_update_with_its_own_error() -> None:
         raise RuntimeError("out of memory")
 
     learner.parts[1].gradient = fail  # type: ignore[method-assign,assignment]
-    with pytest.raises(RuntimeError, match="^out of memory$"):
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
         learner.update(memory())
 
 

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
 from objloc.learning.replay import ReplayBuffer, Transition
-from objloc.network.heads import Dropout, Recurrent, apply_dense, dense, join_dueling, joint_layers, one_hot
+from objloc.network.heads import (
+    Dropout,
+    Recurrent,
+    apply_dense,
+    dense,
+    join_dueling,
+    joint_layers,
+    one_hot,
+)
 from objloc.network.map_encoder import MapEncoder
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.windows import Features, Pairs
