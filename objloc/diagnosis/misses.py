@@ -14,7 +14,7 @@ from objloc.diagnosis.tide import BACKGROUND_IOU
 from objloc.mdp.environment import Observation
 from objloc.mdp.success import is_success
 from objloc.params import Mdp
-from objloc.search.policy import Policy
+from objloc.search.policy import Choice, Policy
 from objloc.search.rollout import Rollout, rollout
 
 SAME_IOU = 0.9
@@ -84,10 +84,10 @@ class NeverTriggering:
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Choice:
         """See ``Policy.act``."""
-        _, values = self._policy.act(observation, index, sizes, generator)
-        return values[:, :-1].argmax(dim=1), values
+        choice = self._policy.act(observation, index, sizes, generator)
+        return choice._replace(actions=choice.q_values[:, :-1].argmax(dim=1))
 
 
 def continue_past_triggers(

@@ -19,7 +19,7 @@ from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Exploration
-from objloc.search.policy import category_values
+from objloc.search.policy import category_outputs
 
 Validate = Callable[[QNetwork], dict[str, float]]
 """Measures a network in evaluation mode; the weights with the highest ``score`` are the best."""
@@ -236,9 +236,10 @@ class Training:
         network.eval()
         index = torch.arange(self._slots)
         with torch.no_grad():
-            values = category_values(
+            outputs = category_outputs(
                 network, self._views, index, observation, self._store.sizes[observation.image]
             )
+            values = network.values_of(outputs).float().cpu()
         explores = torch.rand(self._slots, generator=self._generator) < epsilon
         scores = torch.rand(values.shape, generator=self._generator)
         if self._agent.exploration.guided:

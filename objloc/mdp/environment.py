@@ -61,7 +61,7 @@ class Outcome:
 class Environment:
     """B episodes side by side, each in a slot, over the images of one store.
 
-    Actions: indices into ``actions_of(mdp)``.
+    Actions: indices into ``actions_of(mdp)``, or ``learned_step``.
     Observation: see ``Observation``.
     Rewards: see ``objloc.mdp.reward``; the IoU is with the best-matching object of
         the category searched, difficult ones included.
@@ -86,6 +86,7 @@ class Environment:
         self.mdp = mdp
         self.moves = Moves(mdp)
         self.trigger = len(actions_of(mdp)) - 1
+        self.learned_step = self.trigger + 1
         self.starts = start_windows(mdp.starts)
         self._frames = frames
         self._action_history = action_history
@@ -136,15 +137,23 @@ class Environment:
         """``[B]`` int64: actions taken in each episode so far."""
         return self._steps
 
-    def step(self, actions: Tensor) -> Outcome:
+    def step(self, actions: Tensor, steps: Tensor | None = None) -> Outcome:
         """Take one action in every slot.
 
-        It does not restart an episode that has ended; ``reset_slots`` does.
+        It does not restart an episode that has ended; ``reset_slots`` does. A learned step
+        earns what any move earns, and is no past action: it has no value.
 
         Args:
             actions: ``[B]`` int64.
+            steps: ``[B, 4]``, where a learned step leads, see ``steps_between``; needed
+                where one is taken.
         """
-        boxes = self.moves.apply(self._boxes[:, -1], self.store.sizes[self._image], actions)
+        here, sizes = self._boxes[:, -1], self.store.sizes[self._image]
+        learned = actions == self.learned_step
+        # The trigger leaves windows where they are.
+        boxes = self.moves.apply(here, sizes, torch.where(learned, self.trigger, actions))
+        if steps is not None:
+            boxes = torch.where(learned[:, None], self.moves.by(here, sizes, steps.double()), boxes)
         iou = self._iou_of(boxes)
         terminated = actions == self.trigger
         reward = torch.where(
@@ -154,7 +163,8 @@ class Environment:
         )
         self._boxes = torch.cat([self._boxes[:, 1:], boxes[:, None]], dim=1)
         if self._action_history:
-            self._actions = torch.cat([self._actions[:, 1:], actions[:, None]], dim=1)
+            past = torch.where(learned, -1, actions)
+            self._actions = torch.cat([self._actions[:, 1:], past[:, None]], dim=1)
         self._steps = self._steps + 1
         self._iou = iou
         truncated = ~terminated & (self._steps >= self.mdp.max_steps)

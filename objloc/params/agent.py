@@ -47,6 +47,9 @@ class Mdp(Section):
     trigger_cost: Annotated[float, Field(gt=0)] = 3.0
     """Cost of a wrong trigger. A lower cost makes the agent trigger sooner; with
     ``learning.loss: logistic`` it learns the same values."""
+    refinements: Annotated[int, Field(ge=0)] = 0
+    """Maximum number of learned steps that a greedy episode makes where it would trigger,
+    before it does; above 0 only with ``head.learned_steps``."""
     starts: Starts = ((1, 1.0),)
     """Start windows, as grids ``[n, fraction]`` of n x n windows, each that fraction of the
     image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them. A search
@@ -242,6 +245,11 @@ class Agent(Section):
                     f"head.{name}: expected false unless head.per_category=true and "
                     "learning.backup=all_actions"
                 )
+        if self.mdp.refinements and not self.head.learned_steps:
+            raise ValueError(
+                f"mdp.refinements: expected 0 unless head.learned_steps=true; found "
+                f"{self.mdp.refinements}"
+            )
         if self.head.recurrent and (not pools_cells or self.encoder.frames == 1):
             raise ValueError(
                 "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "

@@ -1,6 +1,6 @@
 """Policies: they choose the actions."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -9,6 +9,21 @@ from objloc.data.image_batch import ImageBatch
 from objloc.mdp.environment import Observation
 from objloc.network.valuer import Valuer
 from objloc.network.windows import Pairs, Windows
+
+
+class Choice(NamedTuple):
+    """What a policy chooses for B episodes.
+
+    Attributes:
+        actions: ``[B]`` int64.
+        q_values: ``[B, A]`` float32, nan where there are none.
+        steps: ``[B, 4]`` float32, the learned step from each window, see ``steps_between``;
+            None where the agent has not learned any.
+    """
+
+    actions: Tensor
+    q_values: Tensor
+    steps: Tensor | None = None
 
 
 class Policy(Protocol):
@@ -24,7 +39,7 @@ class Policy(Protocol):
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Choice:
         """Choose an action for each episode.
 
         Args:
@@ -32,10 +47,6 @@ class Policy(Protocol):
             index: ``[B]`` int64, row of its image among those passed to ``look``.
             sizes: ``[B, 2]`` float64, width and height in pixels of their images.
             generator: for the random choices.
-
-        Returns:
-            Actions ``[B]`` int64 and Q-values ``[B, A]`` float32, nan if there
-            are none.
         """
 
 
@@ -57,11 +68,11 @@ class RandomPolicy:
         index: Tensor,  # noqa: ARG002  # it looks at nothing
         sizes: Tensor,  # noqa: ARG002
         generator: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Choice:
         """See ``Policy.act``."""
         number = len(observation.image)
         actions = torch.randint(self._num_actions, (number,), generator=generator)
-        return actions, torch.full((number, self._num_actions), float("nan"))
+        return Choice(actions, torch.full((number, self._num_actions), float("nan")))
 
 
 class GreedyPolicy:
@@ -89,26 +100,29 @@ class GreedyPolicy:
     @torch.no_grad()
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Choice:
         """See ``Policy.act``."""
-        q_values = category_values(self.network, self._views, index, observation, sizes)
+        network = self.network
+        outputs = category_outputs(network, self._views, index, observation, sizes)
+        q_values = network.values_of(outputs).float().cpu()
         actions = q_values.argmax(dim=1)
         if self.epsilon:
             shape = actions.shape
             wander = torch.rand(shape, generator=generator) < self.epsilon
             anything = torch.randint(q_values.shape[1], shape, generator=generator)
             actions = torch.where(wander, anything, actions)
-        return actions, q_values
+        steps = network.steps_of(outputs).float().cpu() if network.learned_steps else None
+        return Choice(actions, q_values, steps)
 
 
-def category_values(
+def category_outputs(
     network: Valuer, views: Tensor, index: Tensor, observation: Observation, sizes: Tensor
 ) -> Tensor:
-    """``[B, A]`` float32 on the CPU: Q-values for the category each episode searches."""
+    """``[B, O]`` float32: outputs for the category each episode searches."""
     device = views.device
     windows = Windows(index, shares(observation.boxes, sizes), observation.actions)
     pairs = Pairs(torch.arange(len(index)), observation.category)
-    return network.values_for(views, windows.to(device), pairs.to(device)).float().cpu()
+    return network.outputs_for(views, windows.to(device), pairs.to(device))
 
 
 def shares(boxes: Tensor, sizes: Tensor) -> Tensor:

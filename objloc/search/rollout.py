@@ -25,7 +25,7 @@ class Rollout:
         image: ``[B]`` int64, index into the store.
         category: ``[B]`` int64, index into the store's categories.
         boxes: ``[B, T+1, 4]`` float64 pixels; after the end the last one repeated.
-        actions: ``[B, T]`` int64 into the action set; -1 after the end.
+        actions: ``[B, T]`` int64 into the action set, A for a learned step; -1 after the end.
         q_values: ``[B, T+1, A]`` float32; nan after the end, and for policies
             without a network.
         steps: ``[B]`` int64, actions taken, the trigger included.
@@ -99,12 +99,19 @@ def _lockstep(
     steps = torch.zeros(number, dtype=torch.int64)
     terminated = torch.zeros(number, dtype=torch.bool)
     running = torch.arange(number)
+    refined = torch.zeros(number, dtype=torch.int64)  # learned steps since the last other move
     for step in range(limit):
         sizes = store.sizes[observation.image]
-        chosen, values = policy.act(observation, index[running], sizes, generator)
-        outcome = environment.step(chosen)
+        choice = policy.act(observation, index[running], sizes, generator)
+        chosen = choice.actions
+        if choice.steps is not None:
+            # Where it would trigger, the agent first goes as far as it has learned to.
+            refines = (chosen == environment.trigger) & (refined < mdp.refinements)
+            chosen = torch.where(refines, environment.learned_step, chosen)
+            refined = torch.where(refines, refined + 1, 0)
+        outcome = environment.step(chosen, choice.steps)
         actions[running, step] = chosen
-        q_values[running, step] = values
+        q_values[running, step] = choice.q_values
         observation = environment.observation()
         boxes[running, step + 1 :] = observation.boxes[:, -1:]
         iou[running, step + 1 :] = outcome.iou[:, None]
@@ -115,5 +122,5 @@ def _lockstep(
         if len(running) == 0:
             break
         environment.keep_only(ongoing)
-        observation = observation[ongoing]
+        observation, refined = observation[ongoing], refined[ongoing]
     return Rollout(tasks[:, 0], tasks[:, 1], boxes, actions, q_values, steps, terminated, iou)

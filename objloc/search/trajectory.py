@@ -115,12 +115,13 @@ def trajectories_of(episodes: Rollout, store: SampleStore, mdp: Mdp) -> Iterator
         mdp: the decision process they ran in.
     """
     actions = names_of(mdp)
+    names = (*actions, LEARNED_STEP)
     moves = move_reward(episodes.iou[:, :-1], episodes.iou[:, 1:], mdp)
     triggers = trigger_reward(episodes.iou, mdp)
     for row, length in enumerate(episodes.steps.tolist()):
         steps = []
         for number in range(length):
-            action = actions[int(episodes.actions[row, number])]
+            action = names[int(episodes.actions[row, number])]
             reward = triggers[row, number] if action == actions[-1] else moves[row, number]
             steps.append(
                 Step(

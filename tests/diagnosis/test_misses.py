@@ -16,7 +16,7 @@ from objloc.diagnosis.misses import (
 from objloc.diagnosis.oracle import Reach, reach_of
 from objloc.mdp.environment import Observation
 from objloc.params import Mdp
-from objloc.search.policy import RandomPolicy
+from objloc.search.policy import Choice, RandomPolicy
 from objloc.search.rollout import rollout
 from tests.helpers.budgeted_searches import Episode, make_rollout, make_sample, make_store
 
@@ -144,10 +144,10 @@ class Stubborn:
         index: torch.Tensor,  # noqa: ARG002 - it looks at nothing
         sizes: torch.Tensor,  # noqa: ARG002
         generator: torch.Generator,  # noqa: ARG002
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> Choice:
         values = torch.zeros(len(observation.image), 9)
         values[:, 6], values[:, 8] = 1.0, 2.0  # smaller; the trigger
-        return values.argmax(dim=1), values
+        return Choice(values.argmax(dim=1), values)
 
 
 def test_a_search_goes_on_with_its_best_move_where_it_triggered_on_a_wrong_window() -> None:

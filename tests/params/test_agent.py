@@ -13,7 +13,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "actions": "paper", "step_size": 0.2, "further_step_sizes": [], "zooms": False,
         "reward": "sign", "reward_scale": 5.0, "max_steps": 50, "min_side": 0.1,
         "min_aspect_ratio": 0.15, "max_aspect_ratio": 6.0, "trigger_iou": 0.5,
-        "trigger_reward": 3.0, "trigger_cost": 3.0, "starts": [[1, 1.0]],
+        "trigger_reward": 3.0, "trigger_cost": 3.0, "refinements": 0,
+        "starts": [[1, 1.0]],
     },
     "encoder": {
         "kind": "map", "backbone": "efficientnet-lite0", "precision": "float32",
@@ -33,7 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "zoom_weight": 0.5, "presence_weight": 0.5, "optimiser": "adamw",
         "learning_rate": 0.001, "backbone_rate": 0.1, "learning_rate_decay_updates": 0,
         "weight_decay": 0.0, "max_gradient_norm": None, "images_per_batch": 32,
-        "windows_per_image": 1, "object_windows": 0.0, "updates_per_step": 1.0,
+        "batch_parts": 1, "windows_per_image": 1, "object_windows": 0.0, "updates_per_step": 1.0,
         "target_update_every": 10000, "target_rate": 1.0, "kept": "online",
         "absent_reward": -3.0, "absent_share": 1.0, "absent_weight": 1.0,
         "start_windows": 0.0, "landed_windows": 0.0, "object_jitter": 1.0, "flip": False,

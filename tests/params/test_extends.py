@@ -54,12 +54,15 @@ def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use() 
         "agents.scenes.learning.windows_per_image=1", "agents.scenes.learning.backup=sampled",
         "agents.scenes.learning.object_windows=0", "agents.scenes.learning.flip=false",
         "agents.scenes.learning.crop=0", "agents.scenes.replay.priority_exponent=0.5",
+        "agents.scenes.head.presence=false", "agents.scenes.head.learned_steps=false",
+        "agents.scenes.mdp.refinements=0",
+        "agents.made_up.extends=scenes", "agents.made_up.learning.backup=all_actions",
     ]  # fmt: skip
     params = load_params(FILE, sampled)
     assert params.agent.replay.priority_exponent == 0.5
-    assert {*params.agents} & {*SHIPPED} < {*SHIPPED}
-    with pytest.raises(ObjlocError, match=r"agents\.scratch\.\w+"):
-        load_params(FILE, [*sampled, "train.agent=scratch"])
+    assert {*params.agents} == {*SHIPPED}
+    with pytest.raises(ObjlocError, match=r"agents\.made_up\.\w+"):
+        load_params(FILE, [*sampled, "train.agent=made_up"])
     with pytest.raises(ObjlocError, match=r"agents\.pretrained\.mdp\.max_steps"):
         load_params(FILE, [*sampled, "agents.pretrained.mdp.max_steps=0"])
 
@@ -95,13 +98,16 @@ def values_to_try(part: str, key: str) -> list[Any]:
     ]  # fmt: skip
 
 
+NO_LEARNED_MOVES = ["head.presence=false", "head.learned_steps=false", "mdp.refinements=0"]
+
+
 @pytest.mark.parametrize(
     "first",
     [
         [],
         ["learning.backup=sampled", "learning.flip=false", "learning.crop=0",
-         "learning.object_windows=0"],
-        ["encoder.category_channels=0", "head.per_category=false"],
+         "learning.object_windows=0", *NO_LEARNED_MOVES],
+        ["encoder.category_channels=0", "head.per_category=false", *NO_LEARNED_MOVES],
         ["head.learned_steps=true", "learning.landed_windows=0.2"],
     ],
     ids=["", "sampled", "one for all categories", "learned steps"],

@@ -3,10 +3,12 @@ from dataclasses import replace
 import torch
 
 from objloc.data.image_batch import ImageBatch
-from objloc.mdp.environment import Observation
+from objloc.mdp.action import LEARNED_STEP
+from objloc.mdp.environment import Environment, Observation
 from objloc.params import Mdp
-from objloc.search.policy import RandomPolicy
+from objloc.search.policy import Choice, RandomPolicy
 from objloc.search.rollout import Rollout, rollout
+from objloc.search.trajectory import trajectories_of
 from tests.helpers.stores import make_store
 
 MDP = Mdp(max_steps=5)
@@ -34,14 +36,14 @@ class Planned:
         index: torch.Tensor,
         sizes: torch.Tensor,
         generator: torch.Generator,  # noqa: ARG002 - it draws nothing
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> Choice:
         assert len(index) == len(sizes) == len(observation.image)
         action = torch.full((len(index),), self._actions[self._step])
         self._step += 1
         action[observation.category == 1] = TRIGGER
         values = torch.zeros(len(index), 9)
         values[:, TRIGGER] = float(self._step)
-        return action, values
+        return Choice(action, values)
 
 
 def planned(*actions: int) -> Rollout:
@@ -95,3 +97,59 @@ def test_without_ground_truth_the_agent_acts_alike_and_every_iou_is_zero() -> No
     assert torch.equal(known.actions, blind.actions)
     assert known.iou.any()
     assert not blind.iou.any()
+
+
+class Refining(Planned):
+    """Would trigger wherever it is, and has learned to go right by a tenth of the side."""
+
+    def act(
+        self,
+        observation: Observation,
+        index: torch.Tensor,
+        sizes: torch.Tensor,
+        generator: torch.Generator,
+    ) -> Choice:
+        choice = super().act(observation, index, sizes, generator)
+        steps = torch.tensor([[0.1, 0.0, 0.0, 0.0]]).repeat(len(index), 1)
+        return choice._replace(steps=steps)
+
+
+def refined(*actions: int, refinements: int = 2, action_history: int = 0) -> Rollout:
+    mdp = MDP.model_copy(update={"refinements": refinements})
+    policy = Refining(*actions)
+    policy.action_history = action_history
+    return rollout(make_store(3), policy, mdp, TASKS, torch.Generator())
+
+
+def test_where_it_would_trigger_it_makes_learned_steps_first() -> None:
+    plan = (SMALLER, TRIGGER, TRIGGER, TRIGGER)
+    episodes = refined(*plan)
+    learned = TRIGGER + 1
+    assert episodes.actions[0].tolist() == [SMALLER, learned, learned, TRIGGER, -1]
+    assert episodes.actions[1].tolist() == [learned, learned, TRIGGER, -1, -1]
+    assert episodes.steps.tolist() == [4, 3, 4, 3]
+    assert episodes.terminated.all()
+    boxes = episodes.boxes[0]
+    side = boxes[1, 2] - boxes[1, 0]
+    torch.testing.assert_close(boxes[2] - boxes[1], torch.tensor([0.1, 0, 0.1, 0]).double() * side)
+    assert torch.equal(boxes[3], boxes[4]), "the trigger leaves the window where it is"
+    assert refined(*plan, refinements=0).actions[0].tolist() == [SMALLER, TRIGGER, -1, -1, -1]
+
+
+def test_another_move_between_allows_learned_steps_again() -> None:
+    learned = TRIGGER + 1
+    episodes = refined(TRIGGER, SMALLER, TRIGGER, TRIGGER, refinements=1)
+    assert episodes.actions[0].tolist() == [learned, SMALLER, learned, TRIGGER, -1]
+
+
+def test_learned_steps_are_named_in_trajectories_and_are_no_past_actions() -> None:
+    store = make_store(3)
+    episodes = refined(SMALLER, TRIGGER, TRIGGER, TRIGGER, action_history=2)
+    first = next(trajectories_of(episodes, store, MDP))
+    names = [step.action for step in first.steps]
+    assert names == ["smaller", LEARNED_STEP, LEARNED_STEP, "trigger"]
+    environment = Environment(store, MDP, 1, 2)
+    environment.reset(TASKS)
+    here = torch.full((4,), environment.learned_step)
+    environment.step(here, torch.zeros(4, 4))
+    assert environment.observation().actions.tolist() == [[-1, -1]] * 4

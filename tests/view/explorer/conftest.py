@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmarks.browser import complaints, emulate, requested
 from objloc.mdp.environment import Observation
 from objloc.params import Explore
-from objloc.search.policy import GreedyPolicy
+from objloc.search.policy import Choice, GreedyPolicy
 from objloc.view.explorer.page import PAGE, write_explorer
 from tests.helpers.explorer_pages import CATEGORIES, SETS, mdp_of
 from tests.helpers.subjects import AGENT, make_checkpoint
@@ -22,10 +22,10 @@ class Dice(GreedyPolicy):
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        actions, values = super().act(observation, index, sizes, generator)
+    ) -> Choice:
+        values = super().act(observation, index, sizes, generator).q_values
         drawn = torch.randn(values.shape, generator=generator)
-        return drawn.argmax(dim=1).to(actions.dtype), drawn
+        return Choice(drawn.argmax(dim=1), drawn)
 
 
 @pytest.fixture(scope="session")
