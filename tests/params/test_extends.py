@@ -1,6 +1,7 @@
 import copy
 import json
 import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -49,22 +50,26 @@ def test_a_base_that_extends_what_extends_it_is_refused_with_the_whole_circle() 
         resolve(agents, "f: agents")
 
 
-def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use() -> None:
+def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "params.yaml"
+    made_up = "agents:\n  made_up: {extends: scenes, learning: {backup: all_actions}}\n"
+    file.write_text(FILE.read_text("utf-8").replace("agents:\n", made_up, 1), "utf-8")
     sampled = [
         "agents.scenes.learning.windows_per_image=1", "agents.scenes.learning.backup=sampled",
         "agents.scenes.learning.object_windows=0", "agents.scenes.learning.flip=false",
         "agents.scenes.learning.crop=0", "agents.scenes.replay.priority_exponent=0.5",
         "agents.scenes.head.presence=false", "agents.scenes.head.learned_steps=false",
         "agents.scenes.mdp.refinements=0",
-        "agents.made_up.extends=scenes", "agents.made_up.learning.backup=all_actions",
     ]  # fmt: skip
-    params = load_params(FILE, sampled)
+    params = load_params(file, sampled)
     assert params.agent.replay.priority_exponent == 0.5
     assert {*params.agents} == {*SHIPPED}
     with pytest.raises(ObjlocError, match=r"agents\.made_up\.\w+"):
-        load_params(FILE, [*sampled, "train.agent=made_up"])
+        load_params(file, [*sampled, "train.agent=made_up"])
     with pytest.raises(ObjlocError, match=r"agents\.pretrained\.mdp\.max_steps"):
-        load_params(FILE, [*sampled, "agents.pretrained.mdp.max_steps=0"])
+        load_params(file, [*sampled, "agents.pretrained.mdp.max_steps=0"])
 
 
 def test_an_override_of_a_base_holds_for_the_agents_that_do_not_state_the_key() -> None:
