@@ -211,8 +211,8 @@ def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
 @pytest.mark.parametrize(
     ("agent", "digest"),
     [
-        ("scenes", "92d7baa3770b"), ("pretrained", "db34440dc313"), ("scratch", "49ed2c7c34db"),
-        ("dqn2018", "3557ede2ac18"),
+        ("scenes", "1d08a6eb897c"), ("pretrained", "db34440dc313"), ("scratch", "906d56ef4ee4"),
+        ("dqn2018", "92c59ce427a2"),
     ],
 )  # fmt: skip
 def test_the_agents_are_those_of_the_published_figures(agent: str, digest: str) -> None:

@@ -61,6 +61,7 @@ def test_a_change_of_the_base_may_make_an_agent_impossible_that_is_not_in_use(
         "agents.scenes.learning.object_windows=0", "agents.scenes.learning.flip=false",
         "agents.scenes.learning.crop=0", "agents.scenes.replay.priority_exponent=0.5",
         "agents.scenes.head.presence=false", "agents.scenes.head.learned_steps=false",
+        "agents.scenes.head.learned_zooms=false",
         "agents.scenes.mdp.refinements=0",
     ]  # fmt: skip
     params = load_params(file, sampled)
@@ -103,7 +104,10 @@ def values_to_try(part: str, key: str) -> list[Any]:
     ]  # fmt: skip
 
 
-NO_LEARNED_MOVES = ["head.presence=false", "head.learned_steps=false", "mdp.refinements=0"]
+NO_LEARNED_MOVES = [
+    "head.presence=false", "head.learned_steps=false", "head.learned_zooms=false",
+    "mdp.refinements=0",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
