@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow test-lowest lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table
+.PHONY: run test test-slow test-lowest lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table reliability
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -77,6 +77,10 @@ metrics-table: $(READY)  ## Measure the last run's detections by other packages;
 TOOLS ?= .tools
 tools-table: $(READY)  ## Run annotation tools, each in an environment below TOOLS; needs PyPI and 10 GB.
 	$(BIN)/python -m benchmarks.annotation_tools --environments $(TOOLS)
+	$(BIN)/python -m benchmarks.tables
+
+reliability: $(READY)  ## Inject faults and write how many were withstood; PARTS="fuzz damage" runs these alone.
+	$(BIN)/python -m benchmarks.reliability $(PARTS)
 	$(BIN)/python -m benchmarks.tables
 
 clean:

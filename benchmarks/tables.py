@@ -32,6 +32,7 @@ from benchmarks.published import (
     ScratchRuns,
     parse,
 )
+from benchmarks.reliability.table import faults_table
 from objloc.evaluation.metrics import (
     DataName,
     ImageSetMetrics,
@@ -258,6 +259,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "annotation-tools": annotation_tools.exports_table,
     "annotation-tools-journeys": annotation_tools.journeys_table,
     "parameters": parameter_tables,
+    "reliability": lambda read: faults_table(lambda name: read(f"{RESULTS}/{name}")),
 }
 
 

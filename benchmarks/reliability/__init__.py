@@ -1,0 +1,1 @@
+"""Faults injected on purpose, and how many of them the program withstood."""
