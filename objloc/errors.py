@@ -10,6 +10,14 @@ _NO_KEY = re.compile(r"(literal\[|tuple\[|function-|constrained-|str$|int$|float
 """Parts of pydantic's locations that are branches of unions, not keys of the file."""
 
 
+def printable(text: str) -> str:
+    """The text with a space for each line end, control character or lone surrogate.
+
+    Quoted text (file names, XML, JSON) may contain any, and a terminal obeys some.
+    """
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 class ObjlocError(Exception):
     """A mistake in the user's input: data, parameters, paths, models.
 
@@ -18,8 +26,7 @@ class ObjlocError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        # Quoted text (file names, XML) may contain line ends or control characters.
-        super().__init__("".join(sign if sign.isprintable() else " " for sign in message))
+        super().__init__(printable(message))
 
 
 def first_complaint(error: "ValidationError") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from objloc.errors import ObjlocError, first_complaint
@@ -24,6 +24,20 @@ _FORMAT = "objloc checkpoint 1"
 _OF_THE_PYRAMID = (
     "stem", "stem_norm", "stages", "lateral", "image_wide", "smooth", "smooth_norm",
 )  # fmt: skip
+
+
+class _Entries(BaseModel):
+    """Entries of the file."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    agent: str
+    categories: tuple[str, ...]
+    data: str
+    data_hash: str
+    state: dict[str, Tensor]
+    info: dict[str, Any]
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,29 +123,58 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ObjlocError(f"{path}: expected an objloc checkpoint; found another PyTorch file")
     try:
-        agent, *members = (
-            Agent.model_validate_json(each)
-            for each in (content["agent"], *content.get("members", ()))
-        )
+        entries = _Entries.model_validate(content)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
+        raise ObjlocError(f"{path}: expected an entry '{where}' as objloc writes it") from None
+    try:
+        agent, *members = map(Agent.model_validate_json, (entries.agent, *entries.members))
     except ValidationError as error:
         raise ObjlocError(
             f"{path}: written by another version: parameter {first_complaint(error)}"
         ) from None
     checkpoint = Checkpoint(
         agent=agent,
-        categories=tuple(content["categories"]),
-        data=content["data"],
-        data_hash=content["data_hash"],
-        state={_renamed(name): value for name, value in content["state"].items()},
-        info=content["info"],
+        categories=entries.categories,
+        data=entries.data,
+        data_hash=entries.data_hash,
+        state={_renamed(name): value for name, value in entries.state.items()},
+        info=entries.info,
         members=tuple(members),
     )
     try:
+        _check_shapes(checkpoint, path.stat().st_size)
         checkpoint.network()
-    except RuntimeError as error:
+    except (RuntimeError, OverflowError) as error:
         reason = str(error).splitlines()[-1].strip()[:160]
         raise ObjlocError(f"{path}: weights do not fit its network: {reason}") from None
     return replace(checkpoint, device=device)
+
+
+def _check_shapes(checkpoint: Checkpoint, size: int) -> None:
+    """Compare weights with the required ones, before any memory is taken for these.
+
+    A few bytes can state a network of any size, and a tensor that repeats one number.
+
+    Raises:
+        RuntimeError: a weight is missing or has another shape, or all are larger than the
+            file of ``size`` bytes.
+    """
+    if sum(value.numel() for value in checkpoint.state.values()) > size:
+        raise RuntimeError("weights larger than the file")
+    for number, agent in enumerate(checkpoint.members or (checkpoint.agent,)):
+        # A frozen backbone is not loaded.
+        encoder = agent.encoder.model_copy(update={"fine_tune": "none"})
+        with torch.device("meta"):
+            network = QNetwork(agent.model_copy(update={"encoder": encoder}), checkpoint.categories)
+        for key, wanted in network.state_dict().items():
+            name = f"members.{number}.{key}" if checkpoint.members else key
+            found = checkpoint.state.get(name)
+            if found is None or found.shape != wanted.shape:
+                shape = "none" if found is None else list(found.shape)
+                raise RuntimeError(
+                    f"size mismatch for {name}: expected {list(wanted.shape)}; found {shape}"
+                )
 
 
 def _renamed(name: str) -> str:
@@ -152,6 +195,11 @@ def load_tensors(path: Path) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            # PyTorch compresses nothing: the file's size limits what is taken into memory.
+            if any(each.compress_type for each in archive.infolist()):
+                raise zipfile.BadZipFile("compressed members")
+            if sum(each.file_size for each in archive.infolist()) > path.stat().st_size:
+                raise zipfile.BadZipFile("members larger than the file")
             broken = archive.testzip()
         if broken is None:
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -160,7 +208,7 @@ def load_tensors(path: Path) -> Any:
     except IsADirectoryError:
         raise ObjlocError(f"{path}: expected a checkpoint file; found a folder") from None
     except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise ObjlocError(f"{path}: not a readable checkpoint: {reason}") from None
     except Exception as error:
         # The unpickler refuses anything but tensors and plain values.

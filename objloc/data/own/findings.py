@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from objloc.errors import ObjlocError
+from objloc.errors import ObjlocError, printable
 from objloc.wording import abridged, counted
 
 Severity = Literal["error", "warning", "note"]
@@ -28,6 +28,11 @@ class Finding:
     kind: str
     place: str
     message: str
+
+    def __post_init__(self) -> None:
+        """Make place and message printable."""
+        object.__setattr__(self, "place", printable(self.place))
+        object.__setattr__(self, "message", printable(self.message))
 
 
 class Findings:
