@@ -23,9 +23,9 @@ Folder = Mapping[str, bytes]
 """Content of files by name."""
 
 
-def picture(mode: str = "RGB") -> Image.Image:
-    """A smooth picture."""
-    ramp = Image.linear_gradient("L").resize(SIZE)
+def picture(mode: str = "RGB", turned: int = 0) -> Image.Image:
+    """A smooth picture, turned by some degrees."""
+    ramp = Image.linear_gradient("L").rotate(turned).resize(SIZE)
     if mode.startswith("I;16"):
         return Image.frombytes("I;16", SIZE, bytes(2 * SIZE[0] * SIZE[1]))
     coloured = Image.merge("RGB", (ramp, ramp.rotate(180), ramp))
@@ -139,7 +139,7 @@ def cvat_xml() -> bytes:
     (x, y, right, bottom), _ = _BOXES
     shapes = (
         f'<box label="cat" occluded="1" xtl="{x}" ytl="{y}" xbr="{right}" ybr="{bottom}" '
-        'rotation="30"><attribute name="difficult">true</attribute></box>',
+        'rotation="10"><attribute name="difficult">true</attribute></box>',
         '<polygon label="cat" points="1,2;20,3.5;7,9"></polygon>',
         '<ellipse label="traffic light" cx="20" cy="15" rx="5" ry="4" rotation="12"></ellipse>',
         '<mask label="cat" rle="1, 2" left="3" top="4" width="10" height="11"></mask>',
@@ -167,38 +167,31 @@ def yolo_files() -> Folder:
 
 def annotated_folders() -> dict[str, tuple[Folder, Folder]]:
     """Annotation files and other files of a folder, by the format of its annotations."""
-    stream = io.BytesIO()
-    picture().save(stream, "PNG")
-    png = stream.getvalue()
-    both = {"a.png": png, "b.png": png}
+    one, other = _png(0), _png(90)
+    both = {"a.png": one, "b.png": other}
     xml, yolo = voc_xml(), yolo_files()
-    lists = {"JPEGImages/a.png": png, "ImageSets/Main/train.txt": b"a\n"}
+    devkit = {"Annotations/a.xml": xml, "ImageSets/Main/train.txt": b"a\n"}
+    darknet = {"a.txt": yolo["labels/val/b.txt"], "obj.names": b"cat\ntraffic light\n"}
     return {
-        "voc": ({"a.xml": xml}, both),
-        "voc devkit": ({"Annotations/a.xml": xml, **_texts(lists)}, _pictures(lists)),
-        "yolo": (yolo, {"images/train/a.png": png, "images/val/b.png": png}),
-        "darknet": (
-            {"a.txt": yolo["labels/val/b.txt"], "obj.names": b"cat\ntraffic light\n"}, both,
-        ),
+        "voc": ({"a.xml": xml}, {"a.png": one}),
+        "voc devkit": (devkit, {"JPEGImages/a.png": one}),
+        "yolo": (yolo, {"images/train/a.png": one, "images/val/b.png": other}),
+        "darknet": (darknet, both),
         "cvat": ({"annotations.xml": cvat_xml()}, both),
         "labelme": ({"a.json": json.dumps(labelme_tree(), indent=1).encode()}, both),
-    }  # fmt: skip
+    }
 
 
 def coco_folder() -> tuple[Folder, Folder]:
     """COCO's JSON file and its images."""
+    tree = json.dumps(coco_tree()).encode()
+    return {"train.json": tree}, {"a.png": _png(0), "b.png": _png(90)}
+
+
+def _png(turned: int) -> bytes:
     stream = io.BytesIO()
-    picture().save(stream, "PNG")
-    images = {f"{name}.png": stream.getvalue() for name in "ab"}
-    return {"train.json": json.dumps(coco_tree()).encode()}, images
-
-
-def _texts(files: Folder) -> Folder:
-    return {name: content for name, content in files.items() if name.endswith(".txt")}
-
-
-def _pictures(files: Folder) -> Folder:
-    return {name: content for name, content in files.items() if not name.endswith(".txt")}
+    picture(turned=turned).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def params_tree() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from objloc.params.data import Boxes, Dataset, Shard
 from objloc.params.extends import KEY, resolve
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
+from objloc.params.plain import plain
 from objloc.params.section import SUCCESS_IOU, Categories, Section, Starts
 from objloc.params.training import Train
 from objloc.params.viewing import Animate, Explore, Layers
@@ -53,6 +54,10 @@ __all__ = [
     "load_params",
     "parse_params",
 ]
+
+
+MAX_BYTES = 2**20
+"""Maximum size in bytes of a parameter file."""
 
 
 class Params(Section):
@@ -132,9 +137,13 @@ def load_params(path: Path, overrides: Iterable[str] = ()) -> Params:
             impossible value; the message names the key and what is allowed.
     """
     try:
-        return parse_params(path.read_text(encoding="utf-8"), str(path), overrides)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        return parse_params(content.decode("utf-8"), str(path), overrides)
     except FileNotFoundError:
         raise ObjlocError(f"{path}: no such parameter file (give one with --params)") from None
+    except OSError as error:
+        raise ObjlocError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ObjlocError(f"{path}: not valid YAML: {error}") from None
 
@@ -152,28 +161,38 @@ def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
     Raises:
         ObjlocError: as ``load_params``.
     """
-    yaml = YAML(typ="safe", pure=True)
+    if len(text) > MAX_BYTES:
+        raise ObjlocError(f"{name}: expected at most {MAX_BYTES} bytes; found more")
     overrides = list(overrides)
+    extending: set[str] = set()
     try:
-        tree = yaml.load(text)
-        if not isinstance(tree, dict):
-            raise ObjlocError(f"{name}: expected sections such as 'train:'; found {tree!r}")
-        for override in overrides:
-            _set(tree, override, yaml)
-    except YAMLError as error:
+        tree = _tree(text, name, overrides)
+        if isinstance(agents := tree.get("agents"), dict):
+            tree["agents"] = plain(resolve(agents, f"{name}: agents"), f"{name}: agents")
+            extending = {
+                key for key, entry in agents.items() if isinstance(entry, dict) and KEY in entry
+            }
+    except (YAMLError, ValueError, OverflowError, RecursionError) as error:
+        # Some texts of numbers and dates, and nesting, are refused by Python itself.
         reason = " ".join(str(error).split())
         raise ObjlocError(f"{name}: not valid YAML: {reason}") from None
-    extending: set[str] = set()
-    if isinstance(agents := tree.get("agents"), dict):
-        tree["agents"] = resolve(agents, f"{name}: agents")
-        extending = {
-            key for key, entry in agents.items() if isinstance(entry, dict) and KEY in entry
-        }
     stated = {override.split(".")[1] for override in overrides if override.startswith("agents.")}
     try:
         return _validate(tree, extending - stated)
     except ValidationError as error:
         raise ObjlocError(_one_line(name, error)) from None
+
+
+def _tree(text: str, name: str, overrides: Iterable[str]) -> dict[str, Any]:
+    """The parameters with overrides, as plain values; agents are not yet whole."""
+    yaml = YAML(typ="safe", pure=True)
+    tree = yaml.load(text)
+    if not isinstance(tree, dict):
+        raise ObjlocError(f"{name}: expected sections such as 'train:'; found {str(tree)[:60]}")
+    for override in overrides:
+        _set(tree, override, yaml)
+    sections: dict[str, Any] = plain(tree, name)
+    return sections
 
 
 def _validate(tree: dict[str, Any], extending: set[str]) -> Params:

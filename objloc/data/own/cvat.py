@@ -11,7 +11,7 @@ from objloc.data.own.findings import Findings
 from objloc.data.own.layout import Layout, set_of
 from objloc.data.own.written import WrittenImage, WrittenObject, enclosing
 from objloc.data.sample import Coordinates
-from objloc.data.voc.annotation import finite
+from objloc.data.voc.annotation import finite, whole_pixels
 from objloc.errors import ObjlocError
 
 MAX_XML = 2**30
@@ -109,10 +109,8 @@ def _image(
 
 
 def _size(element: etree._Element) -> tuple[int, int] | None:
-    sides = [element.get(side, "") for side in ("width", "height")]
-    if not all(side.isdecimal() and int(side) for side in sides):
-        return None
-    return (int(sides[0]), int(sides[1]))
+    width, height = (whole_pixels(element.get(side, "")) for side in ("width", "height"))
+    return (width, height) if width and height else None
 
 
 def _object(shape: etree._Element, place: str, findings: Findings) -> WrittenObject | None:
@@ -175,12 +173,9 @@ def _number(shape: etree._Element, name: str, place: str, default: str = "") -> 
 def _points(shape: etree._Element, place: str) -> list[Point]:
     """Points of ``x,y;x,y``."""
     text = shape.get("points", "")
-    try:
-        points = [tuple(map(float, pair.split(","))) for pair in text.split(";")]
-    except ValueError:
-        points = []
-    good = [(p[0], p[1]) for p in points if len(p) == 2 and all(map(math.isfinite, p))]
-    if not good or len(good) < len(points):
+    points = [[finite(number) for number in pair.split(",")] for pair in text.split(";")]
+    good = [(p[0], p[1]) for p in points if len(p) == 2 and p[0] is not None and p[1] is not None]
+    if len(good) < len(points):
         raise ObjlocError(f"{place}: expected points as x,y;x,y; found '{text[:40]}'")
     return good
 

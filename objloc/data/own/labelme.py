@@ -9,6 +9,7 @@ from objloc.data.own.findings import Findings
 from objloc.data.own.layout import Layout, set_of
 from objloc.data.own.written import WrittenImage, WrittenObject, enclosing
 from objloc.data.sample import Coordinates
+from objloc.data.voc.annotation import MAX_NUMBER
 from objloc.errors import ObjlocError
 
 _ENCLOSED = {"polygon": 3, "oriented_rectangle": 4, "rotation": 4, "circle": 2}
@@ -103,7 +104,7 @@ def _object(shape: Any, place: str, findings: Findings, difficult: bool) -> Writ
         return None
     if not isinstance(label, str) or not label.strip():
         raise ObjlocError(f"{place}: expected a label; found {_short(label)}")
-    minimum = 2 if kind == "rectangle" else _ENCLOSED.get(kind)
+    minimum = 2 if kind == "rectangle" else _ENCLOSED.get(str(kind))
     if minimum is None:
         raise ObjlocError(f"{place}: expected a known shape_type; found {_short(kind)}")
     points = _points(shape.get("points"), minimum, place)
@@ -141,7 +142,9 @@ def _is_difficult(node: dict[str, Any]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
+    )
 
 
 def _short(value: Any) -> str:

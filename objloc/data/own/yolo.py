@@ -101,7 +101,7 @@ def _names(tree: Any, place: str) -> dict[int, str]:
     names = {}
     for key, name in pairs:
         number = str(key).strip()
-        if not number.isdecimal() or not isinstance(name, str):
+        if not re.fullmatch("[0-9]{1,9}", number) or not isinstance(name, str):
             raise ObjlocError(f"{place}: names: expected a name by number; found {key}: {name}")
         names[int(number)] = name.strip()
     count = tree.get("nc") if isinstance(tree, dict) else None

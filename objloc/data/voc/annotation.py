@@ -4,7 +4,6 @@ The parser fetches nothing and expands no entities. It refuses a document with a
 DTD: an annotation needs none, and entities are how XML does harm.
 """
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -20,6 +19,8 @@ BORDER_TOLERANCE = 1.0
 Boxes of scaled images, and of tools that count from zero, exceed the border by less.
 """
 
+MAX_NUMBER = 1e15
+"""Maximum magnitude of a coordinate: with larger ones a box's sides or area may overflow."""
 CATEGORY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = dict.fromkeys(("true", "t", "yes", "y"), True) | dict.fromkeys(
@@ -144,12 +145,12 @@ def _short(text: str) -> str:
 
 
 def finite(text: str) -> float | None:
-    """Read a number; None if the text is none, or not a finite one."""
+    """Read a number; None if the text is none, or it is not within ``MAX_NUMBER``."""
     try:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= MAX_NUMBER else None
 
 
 def read_flag(element: etree._Element, name: str, place: str) -> bool:

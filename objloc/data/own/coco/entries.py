@@ -1,7 +1,6 @@
 """Values in the entries of COCO's JSON, in all the forms that tools write."""
 
 import json
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from objloc.data.sample import Coordinates, coordinates
+from objloc.data.voc.annotation import MAX_NUMBER
 
 _T = TypeVar("_T")
 _Key = int | str
@@ -85,7 +85,7 @@ def _number_key(key: _Key) -> _Key:
 
 
 def number_of(written: Any) -> float | None:
-    """A finite number, also one in text; None for anything else."""
+    """A number within ``MAX_NUMBER``, also one in text; None for anything else."""
     try:
         match written:
             case bool():
@@ -98,7 +98,7 @@ def number_of(written: Any) -> float | None:
                 return None
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= MAX_NUMBER else None
 
 
 def size_of(entry: dict[str, Any]) -> tuple[tuple[int, int] | None, str]:
