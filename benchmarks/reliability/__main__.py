@@ -41,7 +41,7 @@ def main(
     if unknown := sorted({*chosen} - {*PARTS}):
         raise typer.BadParameter(f"expected parts of {', '.join(PARTS)}; found {unknown[0]}")
     for part in chosen:
-        started = time.monotonic()
+        started, commit = time.monotonic(), _git("rev-parse", "--short", "HEAD")
         rows = measuring(part)()
         minutes = round((time.monotonic() - started) / 60, 1)
         write_json(output / file_of(part), rows)
@@ -49,7 +49,7 @@ def main(
             "command": f"python -m benchmarks.reliability {part}",
             "machine": _machine(),
             "minutes": minutes,
-            "commit": _git("rev-parse", "--short", "HEAD"),
+            "commit": commit,
             "date": datetime.now(UTC).date().isoformat(),
         }
         write_json((output / file_of(part)).with_suffix(".run.json"), run)

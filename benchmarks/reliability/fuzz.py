@@ -67,7 +67,8 @@ def attempt(name: str, number: int) -> None:
     Raises:
         ObjlocError: it is refused.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    memory = Path("/dev/shm")  # noqa: S108 - not a name that others could foresee
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         KINDS[name].attempt(Random(f"{name} {number}"), Path(folder))
 
 
