@@ -7,8 +7,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from objloc.errors import ObjlocError
@@ -25,6 +27,8 @@ ENDINGS = (
 MAX_PIXELS = 89_000_000
 """Maximum number of pixels; a larger image is refused before it is decoded."""
 MAX_BYTES = 512 * 2**20
+_AT_ONCE = 2**20
+"""Number of pixels of more than 8 bits that are scaled at once."""
 
 DAMAGE = (
     OSError,
@@ -168,13 +172,25 @@ def _scaled_grey(image: Image.Image) -> Image.Image:
     Their own range counts: a camera of 12 bits, or a thermal one, uses a small part of the
     16 bits of its file. Floats from 0 to 1 and whole numbers up to 255 keep their brightness.
     """
-    grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
+    pixels = np.asarray(image)
+    # In strips: eight bytes a pixel, several times, are gigabytes of a large image.
+    rows = max(1, _AT_ONCE // pixels.shape[1])
+    strips = [slice(row, row + rows) for row in range(0, len(pixels), rows)]
+    ranges = [(grey.min(), grey.max()) for grey in (_finite(pixels[strip]) for strip in strips)]
+    low, high = float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))
     known = () if image.mode.startswith("I;16") else (1.0, 255.0)
     top = next((top for top in known if low >= 0 and high <= top), None)
     if top:
         low, high = 0.0, top
     elif low == high:
         low, high = min(0.0, low), max(65535.0, high)
-    scaled = (grey - low) * (255.0 / (high - low))
-    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8)).convert("RGB")
+    levels = np.empty(pixels.shape, np.uint8)
+    for strip in strips:
+        scaled = (_finite(pixels[strip]) - low) * (255.0 / (high - low))
+        levels[strip] = np.rint(scaled).clip(0, 255)
+    return Image.fromarray(levels).convert("RGB")
+
+
+def _finite(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    """Pixels as floats, those that are not finite as 0."""
+    return np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)

@@ -33,6 +33,9 @@ _NAME = re.compile(
 _ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _SCRATCH = "objloc.tar"
 _MAX_DECOMPRESSED = 64 * 1024 * MIB
+_MAX_RATIO, _ANY_SIZE = 100, 64 * MIB
+"""Maximum size of a gzipped archive's content, as a multiple of its own, where it is more than
+the second: photographs are compressed already, and zeros shrink to a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +214,13 @@ def _decompressed(archive: Path, scratch: Scratch) -> Path:
         with archive.open("rb") as file:
             if file.read(2) != b"\x1f\x8b":
                 return archive
+        limit = min(max(_MAX_RATIO * archive.stat().st_size, _ANY_SIZE), _MAX_DECOMPRESSED)
         plain = scratch.new_file()
         with gzip.open(archive, "rb") as packed, plain.open("wb") as unpacked:
             while block := packed.read(4 * MIB):
-                if unpacked.tell() + len(block) > _MAX_DECOMPRESSED:
+                if unpacked.tell() + len(block) > limit:
                     raise ObjlocError(
-                        f"{archive}: expected at most {_MAX_DECOMPRESSED // MIB} MiB of content; "
-                        f"found more"
+                        f"{archive}: expected at most {limit // MIB} MiB of content; found more"
                     )
                 unpacked.write(block)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
