@@ -237,3 +237,38 @@ def test_what_no_agent_changes_stands_apart_in_the_file() -> None:
         name: set(type(section).model_fields) for name, section in agents["scenes"]
     }
     assert sum(map(len, seldom.values())) == 27
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("agents: {a: {}}\ntrain: {seed: " + "9" * 5000 + "}", "not valid YAML: "),
+        ("a: " + "[" * 5000, "not valid YAML: "),
+        ("train: {agent: 2020-01-01}", "train.agent: expected a text, .*; found a date"),
+        ("agents: &a {b: *a}", "expected at most 100,000 values; found more"),
+        ("agents: {5: {extends: 5}}", r"agents\.5\.extends: "),
+        ("agents: {a: {}}\n#" + "x" * 2**20, "expected at most 1048576 bytes; found more"),
+        ("", "expected sections such as 'train:'; found None"),
+    ],
+    ids=["digits", "nesting", "date", "alias of itself", "number", "size", "nothing"],
+)
+def test_a_file_of_anything_is_refused_in_one_line(
+    text: str, expected: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(ObjlocError, match=expected) as error:
+        load_params(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_chain_of_agents_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("agents:\n" + "".join(f"  a{n}: {{extends: a{n + 1}}}\n" for n in range(2000)))
+    with pytest.raises(ObjlocError, match="not valid YAML: maximum recursion depth exceeded"):
+        load_params(path)
+
+
+def test_a_folder_is_no_parameter_file(tmp_path: Path) -> None:
+    with pytest.raises(ObjlocError, match="cannot be read: Is a directory"):
+        load_params(tmp_path)

@@ -72,7 +72,7 @@ def attempt(name: str, number: int) -> None:
         KINDS[name].attempt(Random(f"{name} {number}"), Path(folder))
 
 
-def _read_folder(folder: Path) -> None:
+def read_folder(folder: Path) -> None:
     """Check a folder as a person does, convert it as the pipeline does, and read the result."""
     section = params.Dataset()
     report = check_folder(folder / "given", section).report
@@ -88,7 +88,8 @@ def _read_folder(folder: Path) -> None:
         devkit.read(image_id)
 
 
-def _write(folder: Path, *parts: inputs.Folder) -> None:
+def write(folder: Path, *parts: inputs.Folder) -> None:
+    """Write files into the folder that ``read_folder`` reads."""
     for part in parts:
         for name, content in part.items():
             path = folder / "given" / name
@@ -102,16 +103,16 @@ def _annotations(chance: Random, folder: Path) -> None:
     content = mutated(written[name], chance)
     if name.endswith(".json") and chance.random() < 0.5:
         content = _json(mutated_tree(json.loads(written[name]), chance))
-    _write(folder, written, others, {name: content})
-    _read_folder(folder)
+    write(folder, written, others, {name: content})
+    read_folder(folder)
 
 
 def _coco(chance: Random, folder: Path) -> None:
     (name, content), others = next(iter(_coco_folder()[0].items())), _coco_folder()[1]
     deep = chance.random() < 0.7
     changed = _json(mutated_tree(json.loads(content), chance)) if deep else mutated(content, chance)
-    _write(folder, others, {name: changed})
-    _read_folder(folder)
+    write(folder, others, {name: changed})
+    read_folder(folder)
 
 
 def _json(tree: Any) -> bytes:

@@ -28,7 +28,7 @@ MAX_PIXELS = 89_000_000
 """Maximum number of pixels; a larger image is refused before it is decoded."""
 MAX_BYTES = 512 * 2**20
 _AT_ONCE = 2**20
-"""Number of pixels of more than 8 bits that are scaled at once."""
+"""Number of transparent pixels, or of those of more than 8 bits, that are converted at once."""
 
 DAMAGE = (
     OSError,
@@ -69,7 +69,10 @@ def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Im
     if not data:
         raise ObjlocError(f"{name}: expected an image; found an empty file")
     with _damage_reported(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
-        return _decoded(file, name, upright)
+        _decode(file, name)
+        if upright:
+            ImageOps.exif_transpose(file, in_place=True)
+        return _to_rgb(file)
 
 
 def as_rgb(image: Image.Image, name: str = "image") -> Image.Image:
@@ -79,14 +82,14 @@ def as_rgb(image: Image.Image, name: str = "image") -> Image.Image:
         ObjlocError: the image is damaged, cut short, or larger than 89 megapixels.
     """
     with _damage_reported(name):
-        return _decoded(image, name, upright=True)
+        _decode(image, name)
+        return _to_rgb(ImageOps.exif_transpose(image))
 
 
-def _decoded(image: Image.Image, name: str, upright: bool) -> Image.Image:
+def _decode(image: Image.Image, name: str) -> None:
     _check_size(image.size, name)
     # verify() passes half a JPEG; load() does not.
     image.load()
-    return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
 
 
 @contextmanager
@@ -160,10 +163,20 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         return _scaled_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        paper = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(paper, layered).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Lay transparent pixels on white, in strips: whole copies of a large image are gigabytes."""
+    width, height = image.size
+    rows = max(1, _AT_ONCE // width)
+    flat = Image.new("RGB", image.size)
+    for top in range(0, height, rows):
+        layer = image.crop((0, top, width, min(top + rows, height))).convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        flat.paste(Image.alpha_composite(paper, layer).convert("RGB"), (0, top))
+    return flat
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:

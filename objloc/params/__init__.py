@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from objloc.errors import ObjlocError, first_complaint
 from objloc.params.agent import Agent, Encoder, Head, Mdp
@@ -20,7 +18,7 @@ from objloc.params.data import Boxes, Dataset, Shard
 from objloc.params.extends import KEY, resolve
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.measuring import Encode, Evaluate, Register, Report, Search
-from objloc.params.plain import plain
+from objloc.params.plain import parse_yaml, plain
 from objloc.params.section import SUCCESS_IOU, Categories, Section, Starts
 from objloc.params.training import Train
 from objloc.params.viewing import Animate, Explore, Layers
@@ -111,7 +109,7 @@ def _keys_at(location: Iterable[Any]) -> list[str]:
     return [KEY, *keys] if section is Agent else keys
 
 
-def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:
+def _set(tree: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise ObjlocError(f"--set {override}: expected KEY=VALUE, as in train.categories=[cat]")
@@ -121,7 +119,7 @@ def _set(tree: dict[str, Any], override: str, yaml: YAML) -> None:
         node = node.setdefault(parent, {}) if isinstance(node, dict) else None
         if not isinstance(node, dict):
             raise ObjlocError(f"--set {override}: '{parent}' is not a section of the parameters")
-    node[last] = yaml.load(value) if value.strip() else None
+    node[last] = parse_yaml(value) if value.strip() else None
 
 
 def load_params(path: Path, overrides: Iterable[str] = ()) -> Params:
@@ -172,10 +170,9 @@ def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
             extending = {
                 key for key, entry in agents.items() if isinstance(entry, dict) and KEY in entry
             }
-    except (YAMLError, ValueError, OverflowError, RecursionError) as error:
-        # Some texts of numbers and dates, and nesting, are refused by Python itself.
-        reason = " ".join(str(error).split())
-        raise ObjlocError(f"{name}: not valid YAML: {reason}") from None
+    except (ValueError, RecursionError) as error:
+        # Agents that extend each other without end, too.
+        raise ObjlocError(f"{name}: not valid YAML: {error}") from None
     stated = {override.split(".")[1] for override in overrides if override.startswith("agents.")}
     try:
         return _validate(tree, extending - stated)
@@ -185,12 +182,11 @@ def parse_params(text: str, name: str, overrides: Iterable[str] = ()) -> Params:
 
 def _tree(text: str, name: str, overrides: Iterable[str]) -> dict[str, Any]:
     """The parameters with overrides, as plain values; agents are not yet whole."""
-    yaml = YAML(typ="safe", pure=True)
-    tree = yaml.load(text)
+    tree = parse_yaml(text)
     if not isinstance(tree, dict):
         raise ObjlocError(f"{name}: expected sections such as 'train:'; found {str(tree)[:60]}")
     for override in overrides:
-        _set(tree, override, yaml)
+        _set(tree, override)
     sections: dict[str, Any] = plain(tree, name)
     return sections
 

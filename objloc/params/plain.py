@@ -1,12 +1,32 @@
-"""Plain values: what JSON can hold, of what YAML can."""
+"""Read YAML, and reduce it to plain values: what JSON can hold."""
 
 import json
-from typing import Any
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
 
 from objloc.errors import ObjlocError
 
 MAX_VALUES = 100_000
 """Maximum number of values in a file, those within others included."""
+
+
+def parse_yaml(text: str, form: Literal["safe", "base"] = "safe") -> Any:
+    """Parse a text of YAML 1.2.
+
+    Args:
+        text: of a file.
+        form: ``base`` keeps all scalars as texts.
+
+    Raises:
+        ValueError: it is no YAML; the reason in one line.
+    """
+    try:
+        return YAML(typ=form, pure=True).load(text)
+    except Exception as error:
+        # Besides its own errors: numbers of too many digits, days that no month has, lists as
+        # keys, nesting without end.
+        raise ValueError(" ".join(str(error).split())) from None
 
 
 def plain(tree: Any, name: str) -> Any:

@@ -193,3 +193,28 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         images_in(tmp_path)
     with pytest.raises(ObjlocError, match="cannot be read"):
         images_in(tmp_path / "nothing")
+
+
+def test_large_images_are_converted_in_strips_to_the_same_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = np.random.default_rng(0)
+    deep = generator.integers(0, 2**16, (21, 30), np.uint16)
+    clear = generator.integers(0, 256, (21, 30, 4), np.uint8)
+    contents = [saved(Image.fromarray(each), "PNG") for each in (deep, clear)]
+    whole = [np.asarray(open_image(each)) for each in contents]
+    monkeypatch.setattr("objloc.data.images._AT_ONCE", 100)
+    assert all(
+        (np.asarray(open_image(content)) == pixels).all()
+        for content, pixels in zip(contents, whole, strict=True)
+    )
+    assert (Image.fromarray(whole[0]).getpixel((0, 0)) or 0) != 0
+
+
+def test_a_users_image_stays_as_it_is() -> None:
+    image = Image.new("RGB", (4, 3))
+    exif = image.getexif()
+    exif[274] = 6
+    assert as_rgb(image).size == (3, 4)
+    assert image.size == (4, 3)
+    assert as_rgb(Image.new("RGB", (4, 3))) is not image

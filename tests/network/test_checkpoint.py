@@ -165,3 +165,29 @@ def test_weights_of_before_the_pyramid_had_a_name_of_its_own_are_read(tmp_path: 
     assert old.keys() != state.keys()
     save_checkpoint(tmp_path / "old.pt", Checkpoint(AGENT, ("cat",), "mini", "0" * 64, old))
     assert load_checkpoint(tmp_path / "old.pt").state.keys() == state.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("agent", None), ("categories", "cat"), ("categories", ["cat", 5]), ("data", 3),
+        ("state", []), ("state", {"values.weight": 1.0}), ("state", {5: torch.zeros(1)}),
+        ("info", None), ("members", [{}]),
+    ],
+)  # fmt: skip
+def test_an_entry_of_another_type_is_refused(name: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, make())
+    torch.save(torch.load(path, weights_only=True) | {name: value}, path)
+    with pytest.raises(ObjlocError, match=rf"a\.pt: expected an entry '{name}.*' as objloc writes"):
+        load_checkpoint(path)
+
+
+def test_a_missing_entry_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, make())
+    content = torch.load(path, weights_only=True)
+    del content["info"]
+    torch.save(content, path)
+    with pytest.raises(ObjlocError, match="expected an entry 'info'"):
+        load_checkpoint(path)

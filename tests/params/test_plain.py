@@ -1,12 +1,29 @@
+from typing import Literal
+
 import pytest
-from ruamel.yaml import YAML
 
 from objloc.errors import ObjlocError
-from objloc.params.plain import MAX_VALUES, plain
+from objloc.params.plain import MAX_VALUES, parse_yaml, plain
 
 
 def read(text: str) -> object:
-    return plain(YAML(typ="safe", pure=True).load(text), "p.yaml")
+    return plain(parse_yaml(text), "p.yaml")
+
+
+@pytest.mark.parametrize("form", ["safe", "base"])
+@pytest.mark.parametrize(
+    "text", ["a: [", "? [a]\n: [\n", "a: " + "[" * 5000, "? {a: [b]}\n: c", "a: \x00"]
+)
+def test_what_is_no_yaml_is_refused_in_one_line(text: str, form: Literal["safe", "base"]) -> None:
+    with pytest.raises(ValueError, match=r"\w") as error:
+        parse_yaml(text, form)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["a: " + "9" * 5000, "a: 2020-99-01"])
+def test_what_python_refuses_is_no_yaml(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_yaml(text)
 
 
 def test_plain_values_stay_and_keys_become_texts() -> None:

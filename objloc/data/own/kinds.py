@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from objloc.data.images import ENDINGS
 from objloc.data.voc.annotation import finite
 from objloc.errors import ObjlocError
+from objloc.params.plain import parse_yaml
 
 FOREIGN = {
     "CVAT for video": "export it as CVAT for images 1.1",
@@ -159,11 +158,11 @@ def load_names_yaml(path: Path, place: str) -> dict[str, Any] | ObjlocError | No
         content = path.read_bytes()
         if not _NAMES.search(content):
             return None
-        tree = YAML(typ="base", pure=True).load(content.decode("utf-8-sig"))
+        tree = parse_yaml(content.decode("utf-8-sig"), "base")
     except OSError as error:
         return ObjlocError(f"{place}: cannot be read: {error.strerror or error}")
-    except (ValueError, YAMLError, RecursionError) as error:
-        return ObjlocError(f"{place}: expected YAML; found: {' '.join(str(error).split())}")
+    except ValueError as error:
+        return ObjlocError(f"{place}: expected YAML; found: {error}")
     names = tree.get("names") if isinstance(tree, dict) else None
     return tree if isinstance(names, list | dict) else None
 

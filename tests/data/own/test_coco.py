@@ -406,6 +406,7 @@ def test_boxes_in_any_form(entry: Tree, box: tuple[float, ...], text: str, note:
         ({"bbox": [1, 2, 3, True]}, "[1, 2, 3, true]"),
         ({"bbox": [1, 2, 3, float("nan")]}, "[1, 2, 3, NaN]"),
         ({"bbox": [1, 2, 3, float("inf")]}, "[1, 2, 3, Infinity]"),
+        ({"bbox": [1, 2, 3, 1e308]}, "[1, 2, 3, 1e+308]"),
         ({"bbox": [1, 2, 3, "wide"]}, '[1, 2, 3, "wide"]'),
         ({"bbox": [[1, 2, 3, 4]]}, "[[1, 2, 3, 4]]"),
         ({"bbox": {"x": 1}}, '{"x": 1}'),

@@ -120,6 +120,7 @@ def test_other_shapes_are_left_out_and_counted(kind: str, tmp_path: Path) -> Non
         ('<box label="mug" xtl="1" ytl="2" xbr="inf" ybr="4"/>', "a number; found 'inf'"),
         ('<box label="mug" xtl="1" ytl="2" xbr="3" ybr="4" rotation="x"/>', "rotation to be a"),
         ('<polygon label="mug" points="1,2;3"/>', "expected points as x,y;x,y; found '1,2;3'"),
+        ('<polygon label="mug" points="1,2;3,1e308"/>', "expected points as x,y;x,y"),
         ('<polygon label="mug" points=""/>', "expected points as x,y;x,y; found ''"),
     ],
 )
@@ -135,7 +136,12 @@ def test_a_wrong_shape_is_an_error_and_the_others_are_read(
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [('width="64" height="48"', (64, 48)), ('width="64"', None), ('width="0" height="9"', None)],
+    [
+        ('width="64" height="48"', (64, 48)),
+        ('width="64"', None),
+        ('width="0" height="9"', None),
+        (f'width="{"9" * 5000}" height="9"', None),
+    ],
 )
 def test_a_size_that_is_not_usable_is_none(
     size: str, expected: tuple[int, int] | None, tmp_path: Path

@@ -18,6 +18,12 @@ def test_events_are_counted_and_their_first_places_named() -> None:
     ]
 
 
+def test_what_a_terminal_would_obey_or_cannot_print_becomes_spaces() -> None:
+    findings = Findings()
+    findings.error("box", "a\x1b[2J.xml", "found 'x\ud800\n'")
+    assert list(findings) == [Finding("error", "box", "a [2J.xml", "found 'x  '")]
+
+
 def test_the_first_error_is_raised_with_the_number_of_the_others() -> None:
     findings = Findings()
     findings.warning("box", "a.xml", "small")

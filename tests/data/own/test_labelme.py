@@ -96,7 +96,9 @@ def test_other_shapes_are_left_out_and_counted(kind: str, tmp_path: Path) -> Non
         (shape([[1, 2], [3, 4]], "polygon"), "expected 3 points or more"),
         (shape([[1, 2], [3, "4"]]), "expected 2 points or more; found [[1, 2], [3, '4']]"),
         (shape([[1, 2], [3, float("nan")]]), "expected 2 points or more"),
+        (shape([[1, 2], [3, 10**400]]), "expected 2 points or more"),
         (shape(None), "expected 2 points or more; found None"),
+        (shape([[1, 2], [3, 4]], ["rectangle"]), "expected a known shape_type"),  # type: ignore[arg-type]
     ],
 )
 def test_a_wrong_shape_is_an_error_and_the_others_are_read(

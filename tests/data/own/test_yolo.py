@@ -105,6 +105,7 @@ def test_keypoints_are_left_out_and_counted(tmp_path: Path) -> None:
         ("0.5 0.3 0.5 0.4 0.5", "a named class, 0 to 1; found 0.5"),
         ("nan 0.3 0.5 0.4 0.5", "a named class, 0 to 1; found nan"),
         ("0 0.3 0.5 nan 0.5", "expected numbers; found 'nan'"),
+        ("0 0.3 0.5 1e308 0.5", "expected numbers; found '1e308'"),
         ("0 0.3 0.5 0,4 0.5", "expected numbers; found '0,4'"),
         ("0, 0.3, 0.5, 0.4, 0.5", "expected numbers; found '0.3,'"),
     ],

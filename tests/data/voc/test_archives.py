@@ -198,3 +198,12 @@ def test_a_file_that_shrank_since_it_was_listed_is_reported(tmp_path: Path) -> N
     path.write_bytes(b"123")
     with pytest.raises(ObjlocError, match="expected 5 bytes; found 3"):
         file.read()
+
+
+def test_a_gzipped_archive_of_much_more_than_its_size_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.tar.gz"
+    with gzip.open(bomb, "wb") as file:
+        for _ in range(100):
+            file.write(bytes(2**20))
+    with pytest.raises(ObjlocError, match=r"bomb\.tar\.gz: expected at most 64 MiB of content"):
+        listed(bomb)
