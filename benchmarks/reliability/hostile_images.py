@@ -23,7 +23,7 @@ def images() -> tuple[Case, ...]:
     jpeg = bytearray(_saved("JPEG"))
     place = jpeg.index(b"\xff\xc0") + 5
     jpeg[place : place + 4] = struct.pack(">HH", 65500, 65500)
-    text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(256 * MIB)))
+    text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(64 * MIB)))
     noted = _saved("PNG")
     contents = {
         "PNG of 10,000 megapixels": png + _chunk(b"IDAT", zlib.compress(bytes(100))),
@@ -31,7 +31,7 @@ def images() -> tuple[Case, ...]:
         "GIF of 4,295 megapixels": bytes(gif),
         "JPEG of 4,290 megapixels": bytes(jpeg),
         "PPM of 10,000 megapixels": f"P6 {side} {side} 255\n".encode(),
-        "PNG with 256 MiB of text": noted[:33] + text + noted[33:],
+        "PNG with 64 MiB of text": noted[:33] + text + noted[33:],
         "PNG cut short": _saved("PNG")[:-40],
         "PostScript called .jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
         "SVG called .jpg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
