@@ -15,7 +15,7 @@ def parse_yaml(text: str, form: Literal["safe", "base"] = "safe") -> Any:
     """Parse a text of YAML 1.2.
 
     Args:
-        text: of a file.
+        text: content of a file.
         form: ``base`` keeps all scalars as texts.
 
     Raises:
