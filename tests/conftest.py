@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # First, before anything loads PyTorch: two workers share two cores, and threads wait asleep.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,17 @@ from tests.helpers.devkits import make_devkit
 from tests.helpers.shared import made_once
 from tests.helpers.warm import warm_python
 from tests.helpers.workplaces import working_in
+
+# The same examples everywhere; nothing depends on the time that one takes, nor is kept.
+settings.register_profile(
+    "objloc",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=int(os.environ.get("OBJLOC_EXAMPLES", "20")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("objloc")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from objloc.box import (
     area,
@@ -13,9 +15,13 @@ from objloc.box import (
     iou,
     non_maximum_suppression,
     pairwise_iou,
+    quarter,
+    quarters,
     soft_nms,
     to_voc,
 )
+from objloc.data.sample import Coordinates
+from tests.helpers.strategies import close_boxes, exact_iou, grid_boxes, tables
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> torch.Tensor:
@@ -175,3 +181,85 @@ def test_flipping_twice_gives_the_box_back() -> None:
     assert torch.equal(flip_horizontally(after, widths), before)
     many = flip_horizontally(before[:, None].repeat(1, 3, 1), widths)
     assert torch.equal(many[:, 2], after)
+
+
+@given(st.lists(st.tuples(grid_boxes(), grid_boxes()) | st.tuples(close_boxes(), close_boxes())))
+def test_iou_is_the_fraction_rounded_once(pairs: list[tuple[Coordinates, Coordinates]]) -> None:
+    a, b = (torch.tensor([pair[n] for pair in pairs]).double().reshape(-1, 4) for n in (0, 1))
+    found = iou(a, b)
+    assert found.tolist() == [float(exact_iou(*pair)) for pair in pairs]
+    assert torch.equal(found, iou(b, a))
+    assert ((found == 1) == ((a == b).all(dim=1) & (area(a) > 0))).all()
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=8, max_size=8), st.floats(0, 1e-9))
+def test_iou_is_a_fraction_for_any_numbers(numbers: list[float], apart: float) -> None:
+    a, b = (torch.tensor(numbers[n : n + 4]).double() for n in (0, 4))
+    a, b = (torch.cat([each[:2], each[:2] + each[2:]]) for each in (a, b))
+    for other in (b, a + apart, a * (1 + apart)):
+        assert 0 <= float(iou(a, other)) <= 1
+        assert iou(a, other) == iou(other, a)
+    assert float(iou(a, a)) == float(area(a) > 0)
+
+
+@given(grid_boxes(), grid_boxes(), st.integers(-500, 500), st.sampled_from([0.25, 2.0, 1024.0]))
+def test_iou_knows_no_place_scale_or_side(
+    one: Coordinates, two: Coordinates, shift: int, scale: float
+) -> None:
+    a, b = boxes(one), boxes(two)
+    expected, width = iou(a, b), torch.tensor([512.0]).double()
+    assert torch.equal(iou(a + shift, b + shift), expected)
+    assert torch.equal(iou(a * scale, b * scale), expected)
+    assert torch.equal(iou(flip_horizontally(a, width), flip_horizontally(b, width)), expected)
+    assert torch.equal(flip_horizontally(flip_horizontally(a, width), width), a)
+
+
+@given(grid_boxes(), st.floats(1, 1e5), st.floats(1, 1e5))
+def test_coordinates_of_any_devkit_come_back(box: Coordinates, x: float, y: float) -> None:
+    assert from_voc(to_voc(box)) == box
+    voc = (x, y, x + 1, y + 1)
+    assert to_voc(from_voc(voc)) == voc
+
+
+@given(st.lists(grid_boxes(), min_size=1), st.data())
+def test_quarters_tile_their_box(rows: list[Coordinates], data: st.DataObject) -> None:
+    whole = boxes(*rows)
+    parts = quarters(whole)
+    assert torch.equal(area(parts).sum(dim=1), area(whole))
+    assert torch.equal(parts[..., :2].amin(dim=1), whole[:, :2])
+    assert torch.equal(parts[..., 2:].amax(dim=1), whole[:, 2:])
+    # Row by row, from the upper left: equal sides, each beside the next and above the third.
+    upper_left, upper_right, lower_left, lower_right = parts.unbind(dim=1)
+    assert torch.equal(upper_left[:, [2, 1, 3]], upper_right[:, [0, 1, 3]])
+    assert torch.equal(upper_left[:, [0, 3, 2]], lower_left[:, [0, 1, 2]])
+    assert torch.equal(lower_right, torch.cat([upper_left[:, 2:], whole[:, 2:]], dim=1))
+    places = st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows))
+    which = torch.tensor(data.draw(places))
+    assert torch.equal(quarter(whole, which), parts[torch.arange(len(rows)), which])
+
+
+@given(tables(9), st.permutations(range(9)), st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 1.0]))
+def test_what_is_kept_overlaps_little_and_what_goes_overlaps_something_better(
+    candidates: torch.Tensor, ranks: list[int], threshold: float
+) -> None:
+    kept = non_maximum_suppression(candidates, -torch.tensor(ranks).double(), threshold).tolist()
+    overlaps = pairwise_iou(candidates, candidates)
+    assert [ranks[one] for one in kept] == sorted(ranks[one] for one in kept)
+    for one in range(9):
+        above = [other for other in kept if ranks[other] < ranks[one]]
+        assert (one in kept) == all(overlaps[one, other] <= threshold for other in above)
+
+
+@given(tables(6), st.lists(st.floats(0, 1, width=32), min_size=6, max_size=6), st.floats(0.05, 2))
+def test_soft_suppression_raises_no_score_and_keeps_the_best(
+    candidates: torch.Tensor, scores: list[float], width: float
+) -> None:
+    given_scores = torch.tensor(scores)[None, None]
+    valid = torch.tensor([True, False, True, True, True, True])[None, None]
+    found = soft_nms(candidates[None], given_scores, valid, width)
+    assert (found >= 0).all()
+    assert (found <= given_scores).all()
+    assert found[0, 0, 1] == 0
+    assert found.max() == given_scores[valid].max()
+    alone = pairwise_iou(candidates, candidates[valid[0, 0]]).gt(0).sum(dim=1) == 1
+    assert torch.equal(found[0, 0][alone & valid[0, 0]], given_scores[0, 0][alone & valid[0, 0]])
