@@ -102,5 +102,14 @@ def processes(draw: st.DrawFn) -> Mdp:
     )
 
 
-sizes = st.tuples(st.integers(16, 4096), st.integers(16, 4096))
-"""Width and height of an image."""
+sizes = st.lists(st.integers(16, 4096), min_size=2, max_size=2).map(
+    lambda size: torch.tensor([size], dtype=torch.float64)
+)
+"""Width and height of an image, ``[1, 2]``."""
+
+
+@st.composite
+def windows(draw: st.DrawFn, size: Tensor) -> Tensor:
+    """A window in an image, ``[1, 4]``, at sixty-fourths of its sides."""
+    xmin, ymin, xmax, ymax = (8 * each for each in draw(grid_boxes(minimum=1, maximum=64)))
+    return torch.tensor([[xmin, ymin, xmax, ymax]]).double() / 64 * size.repeat(1, 2)

@@ -3,7 +3,11 @@ from typing import get_args
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor
 
+from objloc.box import flip_horizontally
 from objloc.mdp.action import (
     ACTION_SETS,
     Action,
@@ -16,6 +20,7 @@ from objloc.mdp.action import (
     steps_between,
 )
 from objloc.params import Mdp
+from tests.helpers.strategies import processes, sizes, windows
 
 SIZES = torch.tensor([[200.0, 100.0]], dtype=torch.float64)
 ALL = Mdp(actions="dissertation")
@@ -219,3 +224,120 @@ def test_learned_steps_to_a_window_that_is_too_small_lead_nowhere() -> None:
     box = torch.tensor([[50, 20, 100, 60]], dtype=torch.float64)
     steps = torch.tensor([[0, 0, -9.0, 0]], dtype=torch.float64)
     assert Moves(ALL).by(box, SIZES, steps).tolist() == box.tolist()
+
+
+def legal(boxes: Tensor, sizes: Tensor, mdp: Mdp) -> Tensor:
+    """Whether windows ``[..., 4]`` lie in the image and keep to the limits of the process."""
+    inside = (boxes[..., :2] >= 0).all(dim=-1) & (boxes[..., 2:] <= sizes).all(dim=-1)
+    sides = (boxes[..., 2:] - boxes[..., :2]) / sizes
+    ratio = sides[..., 1] / sides[..., 0]
+    slack = 1e-8
+    return (
+        inside
+        & (sides.amin(dim=-1) >= mdp.min_side - slack)
+        & (ratio >= mdp.min_aspect_ratio - slack)
+        & (ratio <= mdp.max_aspect_ratio + slack)
+    )
+
+
+@given(processes(), sizes, st.lists(st.integers(0, 99), max_size=30), st.data())
+def test_no_walk_leaves_the_image_or_the_limits(
+    mdp: Mdp, size: Tensor, walk: list[int], data: st.DataObject
+) -> None:
+    moves, window = Moves(mdp), torch.cat([torch.zeros_like(size), size], dim=1)
+    for step in walk:
+        table = moves.every(window, size)
+        assert legal(table, size, mdp).all()
+        assert torch.equal(table[:, -1], window), "the trigger"
+        index = torch.tensor([step % len(moves.actions)])
+        window = moves.apply(window, size, index)
+        assert torch.equal(window, table[:, index[0]])
+    steps = st.lists(st.floats(-3, 3), min_size=4, max_size=4)
+    landed = moves.by(window, size, torch.tensor([data.draw(steps)]).double())
+    assert legal(landed, size, mdp).all()
+
+
+OPPOSITES = (
+    (Action.MOVE_RIGHT, Action.MOVE_LEFT),
+    (Action.MOVE_DOWN, Action.MOVE_UP),
+    (Action.BIGGER, Action.SMALLER),
+    (Action.TALLER, Action.FATTER),
+)
+MIRRORED = {
+    **dict([OPPOSITES[0], OPPOSITES[0][::-1]]),
+    Action.ZOOM_UPPER_LEFT: Action.ZOOM_UPPER_RIGHT,
+    Action.ZOOM_UPPER_RIGHT: Action.ZOOM_UPPER_LEFT,
+    Action.ZOOM_LOWER_LEFT: Action.ZOOM_LOWER_RIGHT,
+    Action.ZOOM_LOWER_RIGHT: Action.ZOOM_LOWER_LEFT,
+}
+
+
+@given(processes(), sizes, st.data())
+def test_opposite_moves_undo_each_other_inside_the_image(
+    mdp: Mdp, size: Tensor, data: st.DataObject
+) -> None:
+    window, moves = data.draw(windows(size)), Moves(mdp)
+    for pair in OPPOSITES[:2]:
+        for first, second in (pair, pair[::-1]):
+            there, back = (torch.tensor([moves.actions.index(each)]) for each in (first, second))
+            moved = moves.apply(window, size, there)
+            touches = (moved[:, :2] <= 0).any() or (moved[:, 2:] >= size).any()
+            if not touches and not torch.equal(moved, window):
+                assert torch.allclose(moves.apply(moved, size, back), window, rtol=0, atol=1e-9)
+
+
+@given(processes(), sizes, st.data())
+def test_the_mirrored_action_does_the_same_in_the_mirrored_image(
+    mdp: Mdp, size: Tensor, data: st.DataObject
+) -> None:
+    window, moves = data.draw(windows(size)), Moves(mdp)
+    mirrored = flip_horizontally(window, size[:, 0])
+    names = list(zip(moves.actions, axes_of(mdp).tolist(), strict=False))
+    table = moves.every(window, size)[0]
+    for index, (action, axis) in enumerate(names):
+        if action is Action.SPLIT_HORIZONTAL:
+            continue  # it keeps the left half
+        same = [
+            moves.every(mirrored, size)[0, other]
+            for other, (name, along) in enumerate(names)
+            if (name, along) == (MIRRORED.get(action, action), axis)
+        ]
+        expected = flip_horizontally(table[index][None], size[:, 0])[0]
+        assert any(torch.allclose(each, expected, rtol=0, atol=1e-6) for each in same)
+
+
+@given(sizes, st.data())
+def test_steps_lead_from_any_window_to_any_other(size: Tensor, data: st.DataObject) -> None:
+    mdp = Mdp(min_side=0.01, min_aspect_ratio=0.15, max_aspect_ratio=6.0)
+    window, other = data.draw(windows(size)), data.draw(windows(size))
+    assume(bool(legal(other, size, mdp)))
+    landed = Moves(mdp).by(window, size, steps_between(window, other))
+    assert torch.allclose(landed, other, rtol=0, atol=1e-6)
+    assert steps_between(window, window).tolist() == [[0, 0, 0, 0]]
+
+
+@given(processes())
+def test_names_are_distinct_and_the_axes_those_of_the_names(mdp: Mdp) -> None:
+    actions, names = actions_of(mdp), names_of(mdp)
+    assert len(set(names)) == len(names) == len(actions)
+    axes = axes_of(mdp).tolist()
+    assert len(axes) == len(actions) - 1
+    of_action = {action: axis for axis, pair in enumerate(OPPOSITES) for action in pair}
+    assert axes == [of_action.get(action, -1) for action in actions[:-1]]
+    for name, action in zip(names, actions, strict=True):
+        suffix = name.removeprefix(action.value)
+        assert not suffix or float(suffix.removeprefix("_")) in mdp.further_step_sizes
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.floats(0.01, 1)), min_size=1, max_size=4))
+def test_start_windows_cover_the_image_evenly(grids: list[tuple[int, float]]) -> None:
+    found = start_windows(tuple(grids))
+    assert len(found) == sum(number**2 for number, _ in grids)
+    for number, side in grids:
+        mine, found = found[: number**2], found[number**2 :]
+        assert torch.allclose(mine[:, 2:] - mine[:, :2], torch.tensor(side).double())
+        mirrored = (1 - mine[:, [2, 3, 0, 1]]).flip(0)
+        assert torch.allclose(mine, mirrored), "as far from one border as from the other"
+        if number > 1:
+            assert float(mine.min()) == 0
+            assert float(mine.max()) == pytest.approx(1)

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from objloc.mdp.success import is_success
 from objloc.params import SUCCESS_IOU, Evaluate, Schedule
@@ -24,3 +26,15 @@ def test_the_threshold_may_be_another() -> None:
 
 def test_measuring_and_validating_ask_for_the_same_unless_told() -> None:
     assert Evaluate().iou_threshold == Schedule().success_iou == SUCCESS_IOU == 0.5
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]))), st.data())
+def test_many_episodes_are_judged_as_each_alone(
+    episodes: list[tuple[bool, float]], data: st.DataObject
+) -> None:
+    threshold = data.draw(st.sampled_from([0.3, 0.5, 0.7]))
+    triggered = torch.tensor([episode[0] for episode in episodes], dtype=torch.bool)
+    iou = torch.tensor([episode[1] for episode in episodes], dtype=torch.float64)
+    found = is_success(triggered, iou, threshold).tolist()
+    assert found == [is_success(*episode, threshold) for episode in episodes]
+    assert found == [wanted and value > threshold for wanted, value in episodes]
