@@ -21,7 +21,8 @@ from objloc.box import (
     to_voc,
 )
 from objloc.data.sample import Coordinates
-from tests.helpers.strategies import close_boxes, exact_iou, grid_boxes, tables
+from tests.helpers.exact import exact_iou
+from tests.helpers.strategies import close_boxes, grid_boxes, tables
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> torch.Tensor:

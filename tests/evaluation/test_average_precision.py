@@ -1,9 +1,9 @@
-"""Average precision against hand-computed tables, a slow reference and mmeval."""
-
-import math
+"""Average precision against hand-computed tables, exact fractions and mmeval."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from objloc.box import to_voc
 from objloc.evaluation.average_precision import (
@@ -15,7 +15,9 @@ from objloc.evaluation.average_precision import (
     precision_recall,
     voc2007,
 )
-from objloc.evaluation.matching import Detections, Objects
+from tests.helpers.claims import Case
+from tests.helpers.exact import exact_average_precisions
+from tests.helpers.strategies import cases
 
 Box = tuple[float, float, float, float]
 Claim = tuple[str, float, Box]
@@ -25,24 +27,8 @@ CAT: Box = (0, 0, 10, 10)
 FAR: Box = (50, 50, 60, 60)
 
 
-def as_detections(claims: list[Claim]) -> Detections:
-    return Detections(
-        np.array([name for name, _, _ in claims], dtype=np.str_),
-        np.array([box for _, _, box in claims], dtype=np.float64).reshape(-1, 4),
-        np.array([score for _, score, _ in claims], dtype=np.float64),
-    )
-
-
-def as_objects(truths: list[Truth]) -> Objects:
-    return Objects(
-        np.array([name for name, _, _ in truths], dtype=np.str_),
-        np.array([box for _, box, _ in truths], dtype=np.float64).reshape(-1, 4),
-        np.array([difficult for _, _, difficult in truths], dtype=bool),
-    )
-
-
 def curve_of(claims: list[Claim], truths: list[Truth]) -> Curve:
-    curve = precision_recall(as_detections(claims), as_objects(truths))
+    curve = precision_recall(Case(claims, truths).detections, Case(claims, truths).objects)
     assert curve is not None
     return curve
 
@@ -82,9 +68,9 @@ def test_no_detection_scores_zero() -> None:
 
 
 def test_a_category_without_objects_has_no_average_precision() -> None:
-    detections = as_detections([("a", 0.9, CAT)])
-    assert precision_recall(detections, as_objects([])) is None
-    assert precision_recall(detections, as_objects([("a", CAT, True)])) is None
+    for truths in ([], [("a", CAT, True)]):
+        case = Case([("a", 0.9, CAT)], truths)
+        assert precision_recall(case.detections, case.objects) is None
 
 
 def test_a_second_detection_of_an_object_is_false() -> None:
@@ -120,25 +106,6 @@ def test_an_object_of_another_image_does_not_match() -> None:
     assert area(curve_of([("b", 1.0, CAT)], [("a", CAT, False)])) == 0
 
 
-def test_the_order_given_does_not_matter() -> None:
-    generator = np.random.default_rng(0)
-    claims = [
-        (f"{int(image)}", float(score), (float(x), 0.0, float(x) + 10, 10.0))
-        for image, score, x in zip(
-            generator.integers(0, 4, 30),
-            generator.integers(0, 3, 30) / 2,
-            generator.integers(0, 30, 30),
-            strict=True,
-        )
-    ]
-    truths: list[Truth] = [(f"{image}", (5.0, 0.0, 15.0, 10.0), False) for image in range(4)]
-    values = set()
-    for _ in range(10):
-        shuffled = [claims[int(index)] for index in generator.permutation(len(claims))]
-        values.add(area(curve_of(shuffled, truths)))
-    assert len(values) == 1
-
-
 def test_detections_of_one_score_are_one_point_of_the_curve() -> None:
     truths = [(name, CAT, False) for name in "ab"]
     claims: list[Claim] = [("a", 1.0, CAT), ("b", 1.0, FAR), ("c", 1.0, FAR), ("d", 1.0, FAR)]
@@ -152,47 +119,6 @@ def test_detections_of_one_score_are_one_point_of_the_curve() -> None:
 def test_the_mean_leaves_out_what_is_not_known() -> None:
     assert mean_known([0.25, None, 0.75]) == 0.5
     assert mean_known([None]) is None
-
-
-def slow_iou(a: Box, b: Box) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
-
-
-def slow_reference(claims: list[Claim], truths: list[Truth]) -> dict[str, float]:
-    """The devkit's definition, detection by detection."""
-    positives = sum(not difficult for _, _, difficult in truths)
-    taken: set[int] = set()
-    true = false = 0
-    points = []
-    for image, _, box in sorted(claims, key=lambda claim: (-claim[1], claim[0], claim[2])):
-        best, most = -1, -math.inf
-        for index, (name, other, _) in enumerate(truths):
-            if name == image and slow_iou(box, other) > most:
-                best, most = index, slow_iou(box, other)
-        if most >= 0.5:
-            if not truths[best][2]:
-                if best in taken:
-                    false += 1
-                else:
-                    taken.add(best)
-                    true += 1
-        else:
-            false += 1
-        points.append((true / positives, true / (true + false) if true + false else 0.0))
-    eleven = 0.0
-    for step in range(11):
-        reached = [precision for recall, precision in points if recall >= step * 0.1]
-        eleven += max(reached, default=0.0) / 11
-    total, before = 0.0, 0.0
-    for index, (recall, _) in enumerate(points):
-        total += (recall - before) * max(precision for _, precision in points[index:])
-        before = recall
-    return {"voc2007": eleven, "area": total}
 
 
 def random_case(
@@ -220,13 +146,54 @@ def random_case(
     return [claims[int(index)] for index in order], truths
 
 
-@pytest.mark.parametrize("seed", range(20))
+def average_precisions(case: Case) -> dict[str, float]:
+    """Both definitions; empty if no object counts."""
+    curve = precision_recall(case.detections, case.objects)
+    if curve is None:
+        return {}
+    return {name: of_curve(curve) for name, of_curve in AVERAGE_PRECISIONS.items()}
+
+
+@given(cases())
+def test_it_equals_exact_fractions(case: Case) -> None:
+    found = average_precisions(case)
+    expected = {name: float(value) for name, value in exact_average_precisions(case).items()}
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert all(0 <= value <= 1 for value in found.values())
+
+
+@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("ties", [False, True])
-def test_it_equals_a_slow_reference(seed: int, ties: bool) -> None:
-    claims, truths = random_case(seed, difficult=True, ties=ties, positives=10 + seed)
-    curve = curve_of(claims, truths)
-    for name, expected in slow_reference(claims, truths).items():
-        assert AVERAGE_PRECISIONS[name](curve) == pytest.approx(expected, abs=1e-12)
+def test_it_equals_exact_fractions_of_many_claims(seed: int, ties: bool) -> None:
+    case = Case(*random_case(seed, difficult=True, ties=ties, positives=10 + 2 * seed))
+    for name, expected in exact_average_precisions(case).items():
+        assert average_precisions(case)[name] == pytest.approx(float(expected), abs=1e-12)
+
+
+@given(cases(distinct=True), st.data())
+def test_only_the_order_of_scores_counts(case: Case, data: st.DataObject) -> None:
+    number = len(case.claims)
+    scores = sorted(
+        data.draw(st.lists(st.floats(-1e9, 1e9), min_size=number, max_size=number, unique=True))
+    )
+    ranks = sorted(score for _, score, _ in case.claims)
+    others = Case(
+        [(name, scores[ranks.index(score)], box) for name, score, box in case.claims], case.truths
+    )
+    shuffled = Case(data.draw(st.permutations(others.claims)), case.truths)
+    assert average_precisions(case) == average_precisions(others) == average_precisions(shuffled)
+
+
+@given(cases())
+def test_false_detections_cost_only_what_they_outrank(case: Case) -> None:
+    before = average_precisions(case)
+    last = Case([*case.claims, ("a", -1.0, FAR)], case.truths)
+    assert average_precisions(last) == pytest.approx(before)
+    first = Case([("a", 9.0, FAR), *case.claims], case.truths)
+    assert all(value <= before[name] for name, value in average_precisions(first).items())
+    # On a difficult object, none costs anything, wherever it stands.
+    hard = Case([("z", 9.0, CAT), ("z", 8.0, CAT), *case.claims], [*case.truths, ("z", CAT, True)])
+    assert average_precisions(hard) == pytest.approx(before)
 
 
 def by_mmeval(claims: list[Claim], truths: list[Truth]) -> dict[str, float]:
@@ -328,13 +295,11 @@ def test_mmeval_agrees_on_what_other_tools_count_otherwise(
 
 
 def test_the_mean_over_categories_leaves_out_those_without_objects() -> None:
-    found = {name: as_detections([("a", 1.0, CAT)]) for name in ("cat", "dog", "cow")}
     truths = [("a", CAT, False), ("b", CAT, False)]
-    objects = {
-        "cat": as_objects(truths[:1]),
-        "dog": as_objects(truths),
-        "cow": as_objects([]),
-    }
+    mine = {"cat": truths[:1], "dog": truths, "cow": []}
+    cases = {name: Case([("a", 1.0, CAT)], each) for name, each in mine.items()}
+    found = {name: case.detections for name, case in cases.items()}
+    objects = {name: case.objects for name, case in cases.items()}
     # The dog: precision 1 up to recall 0.5, that is at six of eleven points.
     assert mean_ap(found, objects) == pytest.approx((1 + 6 / 11) / 2)
     assert mean_ap({"cow": found["cow"]}, objects) is None

@@ -1,20 +1,22 @@
-"""Matching against hand tables and a plain, slow reference."""
+"""Matching against hand tables and a plain loop over fractions."""
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import objloc.evaluation.matching
 from objloc.data.sample import Coordinates
 from objloc.evaluation.matching import (
     MATCH_IOU,
-    Detections,
     Match,
-    Objects,
     match,
     most_overlapped,
     ranked,
+    ranking,
 )
-from tests.helpers.claims import NEAR_A, NOWHERE, OFF_A, A, B, claims, truth
+from tests.helpers.claims import NEAR_A, NOWHERE, OFF_A, A, B, Case, claims, truth
+from tests.helpers.exact import exact_matches
+from tests.helpers.strategies import cases
 
 HALF_A: Coordinates = (0, 0, 10, 5)  # IoU exactly .5 with A
 
@@ -80,80 +82,53 @@ def test_without_objects_or_detections_there_is_nothing_to_match() -> None:
     assert len(match(claims(), truth()).status) == 0
 
 
-def drawn(seed: int) -> tuple[Detections, Objects]:
-    """Detections near objects and elsewhere, many of equal scores, in eight images."""
-    draw = np.random.default_rng(seed)
-
-    def boxes(number: int) -> np.ndarray:
-        corners = draw.integers(0, 30, (number, 2))
-        return np.concatenate([corners, corners + draw.integers(5, 30, (number, 2))], axis=1)
-
-    images = [f"{number:02d}" for number in range(8)]
-    objects = Objects(
-        draw.choice(images[:6], 15), boxes(15).astype(np.float64), draw.random(15) < 0.2
-    )
-    near = draw.integers(15, size=60)
-    places = np.concatenate(
-        [objects.boxes[near] + draw.integers(-3, 4, (60, 4)), boxes(30).astype(np.float64)]
-    )
-    names = np.concatenate([objects.image_ids[near], draw.choice(images, 30)])
-    return Detections(names, places, draw.integers(0, 5, 90) / 4), objects
+@given(cases(), st.sampled_from([1, 2, 7, 1_000_000]))
+def test_it_equals_a_plain_loop(case: Case, at_once: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objloc.evaluation.matching, "_PAIRS", at_once)
+        found = match(case.detections, case.objects)
+    expected = exact_matches(case)
+    assert found.detections.image_ids.tolist() == [row.image for row in expected]
+    assert found.detections.boxes.tolist() == [list(row.box) for row in expected]
+    assert found.detections.scores.tolist() == [row.score for row in expected]
+    assert found.object.tolist() == [row.object for row in expected]
+    assert found.iou.tolist() == [float(row.iou) for row in expected]
+    assert found.status.tolist() == [row.status for row in expected]
+    assert case.detections[found.order].boxes.tolist() == found.detections.boxes.tolist()
+    again, overlap = most_overlapped(found.detections, case.objects)
+    assert (again.tolist(), overlap.tolist()) == (found.object.tolist(), found.iou.tolist())
 
 
-def slow_iou(a: list[float], b: list[float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+@given(cases(), st.sampled_from([0.25, MATCH_IOU, 1.0]))
+def test_each_object_has_one_true_detection_at_most_and_a_difficult_one_none(
+    case: Case, threshold: float
+) -> None:
+    found = match(case.detections, case.objects, threshold)
+    hit = found.iou >= threshold
+    assert (hit == (found.status != Match.NONE)).all()
+    for index, (_, _, difficult) in enumerate(case.truths):
+        mine = found.status[hit & (found.object == index)].tolist()
+        rest = Match.IGNORED if difficult else Match.DUPLICATE
+        first = [Match.IGNORED if difficult else Match.TRUE]
+        assert mine == (first + [rest] * (len(mine) - 1) if mine else [])
 
 
-@pytest.mark.parametrize("seed", range(25))
-@pytest.mark.parametrize("at_once", [1_000_000, 7])
-def test_it_equals_a_plain_loop(seed: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objloc.evaluation.matching, "_PAIRS", at_once)
-    detections, objects = drawn(seed)
-    rows = zip(
-        detections.image_ids.tolist(), detections.boxes.tolist(), detections.scores.tolist(),
-        strict=True,
-    )  # fmt: skip
-    taken: set[int] = set()
-    expected = []
-    for name, box, score in sorted(rows, key=lambda row: (-row[2], row[0], row[1])):
-        best, most = 0, -1.0
-        for index, own in enumerate(objects.boxes.tolist()):
-            if objects.image_ids[index] == name and slow_iou(box, own) > most:
-                best, most = index, slow_iou(box, own)
-        status = Match.NONE
-        if most >= MATCH_IOU:
-            status = Match.DUPLICATE if best in taken else Match.TRUE
-            if objects.difficult[best]:
-                status = Match.IGNORED
-            else:
-                taken.add(best)
-        expected.append((name, box, score, best, most, status))
-    found = match(detections, objects)
-    assert set(found.status.tolist()) == set(Match)
-    names, boxes, scores, best_of, most_of, statuses = map(list, zip(*expected, strict=True))
-    assert found.detections.image_ids.tolist() == names
-    assert found.detections.boxes.tolist() == boxes
-    assert found.detections.scores.tolist() == scores
-    assert found.object.tolist() == best_of
-    assert found.iou.tolist() == pytest.approx(most_of, abs=1e-15)
-    assert found.status.tolist() == statuses
-    assert detections[found.order].boxes.tolist() == boxes
-    again, overlap = most_overlapped(found.detections, objects)
-    assert (again.tolist(), overlap.tolist()) == (best_of, found.iou.tolist())
+@given(cases(), st.data())
+def test_the_order_given_does_not_matter(case: Case, data: st.DataObject) -> None:
+    shuffled = Case(data.draw(st.permutations(case.claims)), case.truths)
+    first, second = (match(each.detections, each.objects) for each in (case, shuffled))
+    for each in (first, second):
+        assert ranking(each.detections).tolist() == list(range(len(each.detections)))
+    assert first.detections.image_ids.tolist() == second.detections.image_ids.tolist()
+    assert first.detections.boxes.tolist() == second.detections.boxes.tolist()
+    assert first.status.tolist() == second.status.tolist()
+    assert ranked(shuffled.detections).scores.tolist() == first.detections.scores.tolist()
 
 
-def test_ranking_does_not_depend_on_the_order_given() -> None:
-    detections, _ = drawn(0)
-    expected = ranked(detections)
-    assert np.all(np.diff(expected.scores) <= 0)
-    tied = expected.scores == 0.5
-    assert expected.image_ids[tied].tolist() == sorted(expected.image_ids[tied])
-    for seed in range(5):
-        again = ranked(detections[np.random.default_rng(seed).permutation(len(detections))])
-        assert again.image_ids.tolist() == expected.image_ids.tolist()
-        assert again.boxes.tolist() == expected.boxes.tolist()
+@given(cases())
+def test_another_image_changes_nothing(case: Case) -> None:
+    alone = match(case.detections, case.objects)
+    others = Case(case.claims, [*case.truths, *(("z", box, hard) for _, box, hard in case.truths)])
+    beside = match(others.detections, others.objects)
+    assert beside.status.tolist() == alone.status.tolist()
+    assert beside.object.tolist() == alone.object.tolist()

@@ -1,6 +1,7 @@
 """Detections and objects made by hand."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,3 +29,20 @@ def truth(*rows: tuple[str, Coordinates], difficult: Sequence[int] = ()) -> Obje
         np.array([row[1] for row in rows], dtype=np.float64).reshape(-1, 4),
         np.isin(np.arange(len(rows)), difficult),
     )
+
+
+@dataclass(frozen=True)
+class Case:
+    """Claims of one category, and the objects, difficult ones marked."""
+
+    claims: Sequence[tuple[str, float, Coordinates]]
+    truths: Sequence[tuple[str, Coordinates, bool]]
+
+    @property
+    def detections(self) -> Detections:
+        return claims(*self.claims)
+
+    @property
+    def objects(self) -> Objects:
+        hard = [index for index, row in enumerate(self.truths) if row[2]]
+        return truth(*(row[:2] for row in self.truths), difficult=hard)

@@ -4,25 +4,13 @@ Coordinates lie on a grid of eighths of a pixel, where doubles hold areas and th
 what ought to be equal is equal, and fractions tell what an IoU is.
 """
 
-from dataclasses import dataclass
-from fractions import Fraction
-
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
 from objloc.data.sample import Coordinates
-from objloc.evaluation.matching import Detections, Objects
 from objloc.params import Mdp
-from tests.helpers.claims import claims, truth
-
-
-def exact_iou(a: Coordinates, b: Coordinates) -> Fraction:
-    """IoU without rounding; 0 where both boxes are empty."""
-    ax, ay, az, aw, bx, by, bz, bw = map(Fraction, (*a, *b))
-    shared = max(min(az, bz) - max(ax, bx), Fraction()) * max(min(aw, bw) - max(ay, by), Fraction())
-    union = (az - ax) * (aw - ay) + (bz - bx) * (bw - by) - shared
-    return shared / union if union else Fraction()
+from tests.helpers.claims import Case
 
 
 @st.composite
@@ -48,23 +36,6 @@ def tables(draw: st.DrawFn, rows: int) -> Tensor:
     """Close boxes ``[rows, 4]`` float64."""
     found = draw(st.lists(close_boxes(), min_size=rows, max_size=rows))
     return torch.tensor(found, dtype=torch.float64).reshape(-1, 4)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Claims of one category, and the objects: rows of ``tests.helpers.claims``."""
-
-    claims: list[tuple[str, float, Coordinates]]
-    truths: list[tuple[str, Coordinates, bool]]
-
-    @property
-    def detections(self) -> Detections:
-        return claims(*self.claims)
-
-    @property
-    def objects(self) -> Objects:
-        hard = [index for index, row in enumerate(self.truths) if row[2]]
-        return truth(*(row[:2] for row in self.truths), difficult=hard)
 
 
 @st.composite
