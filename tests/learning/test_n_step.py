@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from objloc.learning.n_step import EpisodeStep, NStepReturns
 from objloc.learning.replay import ReplayBuffer, SampledTransition, Transition
@@ -151,3 +153,43 @@ def test_the_place_of_a_transition_in_its_episode_must_be_given() -> None:
     play(other, 1)
     with pytest.raises(ValueError, match="step: expected for n-step returns"):
         memory.add(all_rows(other))
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(0, 12),
+    st.integers(1, 5),
+    st.sampled_from([0.0, 0.5, 0.9, 1.0]),
+    st.lists(st.tuples(st.integers(-8, 8), st.integers(0, 3)), min_size=4, max_size=60),
+)
+def test_returns_equal_naive_sums_across_ends_of_episodes(
+    slots: int, more: int, n_step: int, discount: float, played: list[tuple[int, int]]
+) -> None:
+    """Also in a memory barely as large as the environments are many."""
+    size = slots + more
+    steps = NStepReturns(size, slots, n_step, discount)
+    rewards = torch.zeros(size)
+    episodes: list[list[int]] = [[] for _ in range(slots)]
+    rest: dict[int, list[int]] = {}
+    values: list[int] = []
+    for tick in range(len(played) // slots):
+        now = played[tick * slots : (tick + 1) * slots]
+        first = tick * slots
+        rows = torch.arange(first, first + slots) % size
+        rewards[rows] = torch.tensor([reward for reward, _ in now]).float()
+        ended = torch.tensor([end == 0 for _, end in now])
+        steps.add(rows, EpisodeStep(torch.arange(slots), ended))
+        for slot, (reward, end) in enumerate(now):
+            values.append(reward)
+            episodes[slot].append(first + slot)
+            for number, each in enumerate(episodes[slot]):
+                rest[each] = episodes[slot][number:][:n_step]
+            if end == 0:
+                episodes[slot] = []
+    kept = range(max(0, len(values) - size), len(values))
+    total, count, last = steps.returns(torch.tensor([each % size for each in kept]), rewards)
+    expected = [[values[each] for each in rest[one]] for one in kept]
+    assert count.tolist() == [len(each) for each in expected]
+    assert last.tolist() == [rest[one][-1] % size for one in kept]
+    sums = [sum(discount**k * reward for k, reward in enumerate(each)) for each in expected]
+    assert total.tolist() == pytest.approx(sums, abs=1e-4)

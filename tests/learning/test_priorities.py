@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from objloc.learning.extra_windows import windows_around_objects
@@ -243,3 +245,54 @@ def test_a_restored_memory_has_the_same_priorities() -> None:
     )
     assert torch.equal(first[0], second[0])
     assert torch.equal(first[1], second[1])
+
+
+errors = st.floats(0, 1e6, width=32)
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=12), st.data())
+def test_probabilities_are_in_proportion_and_draws_distinct(
+    values: list[float], data: st.DataObject
+) -> None:
+    weights = torch.tensor(values, dtype=torch.float64)
+    number = data.draw(st.integers(1, len(values)))
+    probabilities = inclusion_probabilities(weights, number)
+    assert float(probabilities.sum()) == pytest.approx(number)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    # One factor for all, where it makes no probability larger than 1.
+    below = probabilities < 1 - 1e-9
+    factors = (probabilities / weights)[below]
+    assert torch.allclose(factors, factors[:1].expand_as(factors), rtol=1e-6, atol=0)
+    if below.any() and not below.all():
+        assert float(factors[0] * weights[~below].min()) >= 1 - 1e-6
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 999)))
+    chosen = systematic_sample(probabilities, generator)
+    assert len(chosen) == number == len(set(chosen.tolist()))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), errors), min_size=1, max_size=20),
+    st.sampled_from([0.3, 1.0]),
+    st.sampled_from([0.0, 0.4, 1.0]),
+    st.data(),
+)
+def test_updates_average_and_weights_are_at_most_one(
+    updated: list[tuple[int, float]], exponent: float, importance: float, data: st.DataObject
+) -> None:
+    priorities = Priorities(8, False, exponent, importance)
+    keys = torch.tensor([key for key, _ in updated])
+    priorities.update(keys, torch.tensor([error for _, error in updated]))
+    stored = priorities.state_dict()["priorities"].tolist()
+    for key in range(8):
+        mine = [error for other, error in updated if other == key]
+        assert stored[key] == pytest.approx(sum(mine) / len(mine) + 1e-3 if mine else 0, rel=1e-5)
+    number = data.draw(st.integers(1, 10))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 999)))
+    chosen, weights = priorities.draw(torch.arange(8), number, generator)
+    assert len(set(chosen.tolist())) == len(chosen) == min(number, 8)
+    assert ((weights > 0) & (weights <= 1)).all()
+    assert float(weights.max()) == 1
+    # The rarer one was to be drawn, the more its loss counts; a new key is as likely as any.
+    known = [value or max([1e-3, *stored]) for value in stored]
+    order = sorted(range(len(chosen)), key=lambda place: known[int(chosen[place])])
+    assert (weights[order].diff() <= 1e-6).all()

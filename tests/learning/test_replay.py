@@ -1,4 +1,6 @@
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from objloc.learning.replay import ReplayBuffer, Transition
 from objloc.mdp.environment import Observation
@@ -116,3 +118,41 @@ def test_a_memory_with_room_fills_the_rest_of_a_larger_one() -> None:
     larger.load_state_dict(some.state_dict())
     larger.add(transitions(6, 9))
     assert numbers(larger) == set(range(15))
+
+
+@given(
+    st.integers(1, 12),
+    st.lists(st.integers(1, 15), min_size=1, max_size=6),
+    st.integers(1, 8),
+    st.integers(1, 3),
+    st.integers(0, 99),
+)
+def test_only_the_last_transitions_come_back_and_each_whole(
+    size: int, numbers_added: list[int], images: int, windows: int, seed: int
+) -> None:
+    buffer, restored, total = ReplayBuffer(size, 2, 2), ReplayBuffer(size + 3, 2, 2), 0
+    for number in numbers_added:
+        buffer.add(transitions(total, number))
+        total += number
+    restored.load_state_dict(buffer.state_dict())
+    for memory in (buffer, restored):
+        assert len(memory) == min(total, size)
+        assert numbers(memory, 300) <= set(range(max(0, total - size), total))
+        drawn = memory.sample(images, windows, torch.Generator().manual_seed(seed))
+        which = drawn.reward_t.long()
+        expected = transitions(0, total)
+        seen, kept = drawn.observation_tm1, expected.observation_tm1[which]
+        assert torch.equal(seen.image, kept.image)
+        assert torch.equal(seen.category, kept.category)
+        assert torch.equal(seen.boxes, kept.boxes)
+        assert torch.equal(seen.actions, kept.actions)
+        assert torch.equal(drawn.action_tm1, expected.action_tm1[which])
+        assert torch.equal(drawn.box_t, expected.box_t[which])
+        assert torch.equal(drawn.terminated_t, expected.terminated_t[which])
+        assert torch.equal(drawn.steps, torch.ones_like(which))
+        if windows > 1:
+            groups = seen.image.view(-1, windows)
+            stored = {number % 7 for number in range(max(0, total - size), total)}
+            assert len(groups) == min(images, len(stored))
+            assert (groups == groups[:, :1]).all()
+            assert len(groups[:, 0].unique()) == len(groups)
