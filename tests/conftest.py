@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # First, before anything loads PyTorch: two workers share two cores, and threads wait asleep.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,6 +28,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("objloc")
+# For mutation testing: that a test fails is enough, whatever the simplest example.
+settings.register_profile("mutants", settings(phases=(Phase.explicit, Phase.generate)))
 
 
 @pytest.fixture(scope="session", autouse=True)

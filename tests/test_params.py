@@ -50,6 +50,11 @@ def refused(*overrides: str) -> str:
         ("dataset.scenes_images.foo=3", "dataset.scenes_images.foo"),
         ("shard.fractions.train=0.9", "fractions: expected a sum of 1, found 1.25"),
         ("agents.scenes.mdp.step_size=2", "agents.scenes.mdp.step_size: expected less than 1"),
+        (
+            "agents.scenes.mdp.further_step_sizes=[0.3,0.1,0.3]",
+            "further_step_sizes: expected distinct step sizes",
+        ),
+        ("register.foo=1", "register.foo: unknown key; allowed: model_name, metric"),
         ("agents.scenes.learning.discount=1.5", "discount: expected less than or equal to 1"),
         ("agents.dqn2018.learning.flip=true", "expected flip=false and crop=0 unless"),
         ("agents.pretrained.learning.crop=0.2", "expected jitter=0 and crop=0 for the maps"),

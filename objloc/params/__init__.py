@@ -100,13 +100,14 @@ def _one_line(path: str, error: ValidationError) -> str:
 def _keys_at(location: Iterable[Any]) -> list[str]:
     """Keys of the section at a location of ``Params``."""
     section: Any = Params
-    for part in location:
-        annotation = (
-            section.model_fields[part].annotation if part in section.model_fields else Agent
-        )
-        section = Agent if part == "agents" else annotation
-    keys = [field.alias or name for name, field in section.model_fields.items()]
-    return [KEY, *keys] if section is Agent else keys
+    keys = list(location)
+    if keys[:1] == ["agents"]:
+        section, keys = Agent, keys[2:]
+    for key in keys:
+        fields = section.model_fields.items()
+        section = {field.alias or name: field.annotation for name, field in fields}[key]
+    allowed = [field.alias or name for name, field in section.model_fields.items()]
+    return [KEY, *allowed] if section is Agent else allowed
 
 
 def _set(tree: dict[str, Any], override: str) -> None:

@@ -6,7 +6,7 @@ Defaults are therefore frozen, and no recommendation: ``params.yaml`` has the ag
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
 from objloc.params.section import PositiveInt, Section, Starts
@@ -55,6 +55,13 @@ class Mdp(Section):
     image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them. A search
     with a budget uses all of them unless ``evaluate.search.starts`` names others. A greedy
     episode begins with the first."""
+
+    @field_validator("further_step_sizes")
+    @classmethod
+    def _distinct(cls, sizes: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(sizes)) < len(sizes):
+            raise ValueError("expected distinct step sizes: an action's name tells its own")
+        return sizes
 
 
 FineTune = Literal["none", "last", "last_two", "all"]

@@ -5,16 +5,20 @@ import os
 import shutil
 import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import webdataset
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from objloc import params
-from objloc.data.shard_index import read_index
+from objloc.data.sample import Sample
+from objloc.data.shard_index import read_index, write_index
 from objloc.data.shard_reader import read_samples
-from objloc.data.shards import write_shards
+from objloc.data.shards import _write_set, write_shards
 from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import (
@@ -24,6 +28,7 @@ from tests.helpers.devkits import (
     write_image,
     write_image_set,
 )
+from tests.helpers.strategies import samples
 
 FOUR = params.Shard(samples_per_shard=4)
 
@@ -212,3 +217,30 @@ def test_sets_that_share_images_are_reported(
     write_image_set(devkit / "VOC2007", "test", ["000002", "000003"])
     write_shards(open_devkit(devkit), tmp_path / "out", FOUR)
     assert "note: image sets 'test' and 'train' share 1 images" in capsys.readouterr().err
+
+
+@given(st.lists(samples(), min_size=1, max_size=7, unique_by=lambda each: each.image_id),
+       st.integers(1, 4))  # fmt: skip
+def test_any_samples_come_back_in_order_byte_for_byte(
+    given_samples: list[Sample], most: int
+) -> None:
+    section, written = params.Shard(samples_per_shard=most), []
+    with TemporaryDirectory() as first, TemporaryDirectory() as second:
+        for folder in (Path(first), Path(second)):
+            advanced: list[int] = []
+            image_set, statistics = _write_set(
+                folder, "train", given_samples, section, advanced.append
+            )
+            written.append(write_index(folder, "x", {"train": image_set}, {"train": statistics}))
+            assert list(read_samples(folder, "train")) == given_samples
+            assert sum(advanced) == len(given_samples)
+        assert contents(Path(first)) == contents(Path(second))
+    assert written[0] == written[1]
+    shards = written[0].image_set("train").shards
+    assert [shard.samples for shard in shards[:-1]] == [most] * (len(shards) - 1)
+    assert 0 < shards[-1].samples <= most
+    counted = written[0].statistics["train"]
+    objects = [item for sample in given_samples for item in sample.objects]
+    assert counted.objects == len(objects)
+    assert counted.difficult == sum(item.difficult for item in objects)
+    assert set(written[0].categories) == {item.category for item in objects}

@@ -8,7 +8,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from objloc.data.sample import Coordinates
+from objloc.box import from_voc
+from objloc.data.sample import Coordinates, Part, Sample, VocObject
 from objloc.params import Mdp
 from tests.helpers.claims import Case
 
@@ -84,3 +85,30 @@ def windows(draw: st.DrawFn, size: Tensor) -> Tensor:
     """A window in an image, ``[1, 4]``, at sixty-fourths of its sides."""
     xmin, ymin, xmax, ymax = (8 * each for each in draw(grid_boxes(minimum=1, maximum=64)))
     return torch.tensor([[xmin, ymin, xmax, ymax]]).double() / 64 * size.repeat(1, 2)
+
+
+_text = st.text(min_size=1, max_size=8)
+_boxes = st.tuples(*[st.floats(1, 1e5)] * 4).map(from_voc)
+"""Any numbers that an annotation may hold."""
+_objects = st.builds(
+    VocObject,
+    _text,
+    _boxes,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    pose=_text,
+    parts=st.lists(st.builds(Part, _text, _boxes), max_size=2).map(tuple),
+)
+
+
+def samples() -> st.SearchStrategy[Sample]:
+    """An annotated image of any bytes, texts and numbers."""
+    return st.builds(
+        Sample,
+        st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", fullmatch=True),
+        st.binary(max_size=2000),
+        st.integers(1, 9999),
+        st.integers(1, 9999),
+        st.lists(_objects, max_size=3).map(tuple),
+    )
