@@ -126,10 +126,9 @@ def soft_nms(boxes: Tensor, scores: Tensor, valid: Tensor, width: float) -> Tens
         best, place = left.max(dim=2)
         if float(best.max()) < _NEGLIGIBLE:
             break
-        factors = torch.where((best > 0)[..., None], factor[row, place], 1.0)
         open_ = left > 0
         open_.scatter_(2, place[..., None], False)
-        found = torch.where(open_, found * factors, found)
+        found = torch.where(open_, found * factor[row, place], found)
         left = torch.where(open_, found, 0.0)
     return found
 

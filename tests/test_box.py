@@ -88,6 +88,21 @@ def test_padding_never_matches() -> None:
     assert best_iou(boxes((0, 0, 4, 4)), none, torch.zeros(1, 0, dtype=torch.bool)).item() == 0.0
 
 
+@given(tables(6), tables(8), st.lists(st.booleans(), min_size=8, max_size=8), st.integers(0, 4))
+def test_many_windows_are_compared_with_the_objects_of_their_image(
+    windows: torch.Tensor, objects: torch.Tensor, present: list[bool], most: int
+) -> None:
+    windows, objects = windows.view(2, 3, 4), objects.view(2, 4, 4)[:, :most]
+    there = torch.tensor(present).view(2, 4)[:, :most]
+    found = best_iou(windows, objects[:, None], there[:, None])
+    for image in range(2):
+        for window in range(3):
+            overlaps = [
+                iou(windows[image, window], one).item() for one in objects[image][there[image]]
+            ]
+            assert found[image, window].item() == max(overlaps, default=0.0)
+
+
 def test_best_iou_by_label_equals_a_loop() -> None:
     generator = torch.Generator().manual_seed(0)
     low = torch.rand(3, 5, 2, generator=generator, dtype=torch.float64) * 50
@@ -237,6 +252,7 @@ def test_quarters_tile_their_box(rows: list[Coordinates], data: st.DataObject) -
     places = st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows))
     which = torch.tensor(data.draw(places))
     assert torch.equal(quarter(whole, which), parts[torch.arange(len(rows)), which])
+    assert torch.equal(quarters(whole[0]), parts[0])
 
 
 @given(tables(9), st.permutations(range(9)), st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 1.0]))

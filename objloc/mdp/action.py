@@ -134,10 +134,10 @@ def start_windows(starts: Starts) -> Tensor:
     """
     windows = []
     for number, side in starts:
-        ticks = torch.linspace(0, 1 - side, number, dtype=torch.float64) if number > 1 else (
-            torch.tensor([(1 - side) / 2], dtype=torch.float64)
-        )  # fmt: skip
-        windows += [(x, y, x + side, y + side) for y in ticks.tolist() for x in ticks.tolist()]
+        ticks = [(1 - side) / 2]
+        if number > 1:
+            ticks = torch.linspace(0, 1 - side, number, dtype=torch.float64).tolist()
+        windows += [(x, y, x + side, y + side) for y in ticks for x in ticks]
     return torch.tensor(windows, dtype=torch.float64)
 
 

@@ -1,5 +1,6 @@
 """Matching against hand tables and a plain loop over fractions."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +124,17 @@ def test_the_order_given_does_not_matter(case: Case, data: st.DataObject) -> Non
     assert first.detections.boxes.tolist() == second.detections.boxes.tolist()
     assert first.status.tolist() == second.status.tolist()
     assert ranked(shuffled.detections).scores.tolist() == first.detections.scores.tolist()
+
+
+@given(cases(), st.data())
+def test_rows_are_chosen_whole(case: Case, data: st.DataObject) -> None:
+    for rows in (case.detections, case.objects):
+        number = len(rows)
+        chosen = data.draw(st.lists(st.integers(0, number - 1), max_size=6)) if number else []
+        some = rows[np.array(chosen, dtype=np.int64)]
+        assert type(some) is type(rows)
+        for name, column in vars(rows).items():
+            assert vars(some)[name].tolist() == [column.tolist()[row] for row in chosen]
 
 
 @given(cases())

@@ -155,4 +155,4 @@ def test_only_the_last_transitions_come_back_and_each_whole(
             stored = {number % 7 for number in range(max(0, total - size), total)}
             assert len(groups) == min(images, len(stored))
             assert (groups == groups[:, :1]).all()
-            assert len(groups[:, 0].unique()) == len(groups)
+            assert len(set(groups[:, 0].tolist())) == len(groups)

@@ -188,7 +188,7 @@ def test_start_windows_are_grids_that_reach_the_borders() -> None:
             [0.4, 0.4, 1, 1],
         )
     ]
-    assert start_windows(((1, 0.5),)).tolist() == [[0.25, 0.25, 0.75, 0.75]]
+    assert start_windows(((1, 0.3),)).tolist() == [[0.35, 0.35, 0.35 + 0.3, 0.35 + 0.3]]
 
 
 def test_every_action_has_a_name_of_its_own_and_the_first_step_size_none_in_it() -> None:
@@ -314,6 +314,7 @@ def test_steps_lead_from_any_window_to_any_other(size: Tensor, data: st.DataObje
     landed = Moves(mdp).by(window, size, steps_between(window, other))
     assert torch.allclose(landed, other, rtol=0, atol=1e-6)
     assert steps_between(window, window).tolist() == [[0, 0, 0, 0]]
+    assert torch.equal(steps_between(window[0], other[0]), steps_between(window, other)[0])
 
 
 @given(processes())

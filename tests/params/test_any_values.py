@@ -37,16 +37,18 @@ FIELDS: list[tuple[Key, FieldInfo]] = [
     if name != "agents" and (*key, field.alias or name) not in dict(SECTIONS)
 ]
 BOUNDS = {
-    annotated_types.Ge: lambda limit: (limit, limit - 1, "greater than or equal to"),
-    annotated_types.Le: lambda limit: (limit, limit + 1, "less than or equal to"),
-    annotated_types.Gt: lambda limit: (None, limit, "greater than"),
-    annotated_types.Lt: lambda limit: (None, limit, "less than"),
+    "ge": (annotated_types.Ge, -1, "greater than or equal to"),
+    "le": (annotated_types.Le, 1, "less than or equal to"),
+    "gt": (annotated_types.Gt, 0, "greater than"),
+    "lt": (annotated_types.Lt, 0, "less than"),
 }
+"""Kinds of bounds, from each to a value beyond it, and what the message says."""
 BOUNDED = [
-    (key, *BOUNDS[type(bound)](bound.__getattribute__(type(bound).__name__.lower())))
+    (key, getattr(bound, name), step, rule)
     for key, field in FIELDS
     for bound in field.metadata
-    if type(bound) in BOUNDS
+    for name, (kind, step, rule) in BOUNDS.items()
+    if isinstance(bound, kind)
 ]
 
 
@@ -82,7 +84,8 @@ def refused(values: dict[Key, Any]) -> str:
 
 def value_of(field: FieldInfo) -> st.SearchStrategy[Any]:
     """Values of a field's type, within its bounds."""
-    bounds = [each for each in field.metadata if type(each) in BOUNDS]
+    kinds = tuple(kind for kind, _, _ in BOUNDS.values())
+    bounds = [each for each in field.metadata if isinstance(each, kinds)]
     kind: Any = Annotated[(field.annotation, *bounds)] if bounds else field.annotation
     return st.from_type(kind) | st.just(field.get_default(call_default_factory=True))
 
@@ -119,11 +122,10 @@ def test_an_unknown_key_is_refused_wherever_it_stands(
     assert names <= set(message.split("allowed: ")[1].split(", "))
 
 
-@pytest.mark.parametrize(("key", "limit", "beyond", "rule"), BOUNDED, ids=str)
-def test_bounds_hold(key: Key, limit: float | None, beyond: float, rule: str) -> None:
-    message = refused({key: beyond})
-    assert f"{'.'.join(key)}: expected {rule}" in message
-    if limit is not None:
+@pytest.mark.parametrize(("key", "limit", "step", "rule"), BOUNDED, ids=str)
+def test_bounds_hold(key: Key, limit: float, step: int, rule: str) -> None:
+    assert f"{'.'.join(key)}: expected {rule}" in refused({key: limit + step})
+    if step:
         # Impossible, if at all, only beside other keys.
         assert rule not in str(parse(tree_of({key: limit})))
 
