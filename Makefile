@@ -17,8 +17,8 @@ run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
 test: $(READY)  ## Set up, then run the tests.
 	$(PYTEST)
 
-test-slow: $(READY)  ## The minutes-long tests too.
-	$(PYTEST) -m "slow or not slow"
+test-slow: $(READY)  ## The minutes-long tests too, and 25 times the examples of properties.
+	OBJLOC_EXAMPLES=500 $(PYTEST) -m "slow or not slow"
 
 LOWEST := .venv-lowest
 test-lowest:  ## Run the quick tests with the lowest version of each package that pyproject.toml allows.

@@ -134,6 +134,14 @@ def test_suppression_keeps_the_best_of_what_overlaps() -> None:
     assert non_maximum_suppression(candidates, scores, 0.99).tolist() == [1, 3, 0, 2]
 
 
+def test_of_many_equal_scores_the_first_is_the_best() -> None:
+    places = 20 * torch.arange(60).double()
+    pairs = torch.stack([places, places, places + 10, places + 10], dim=1).repeat_interleave(2, 0)
+    scores = torch.arange(120) // 40 / 2
+    kept = non_maximum_suppression(pairs, scores, 0.5).tolist()
+    assert kept == [*range(80, 120, 2), *range(40, 80, 2), *range(0, 40, 2)]
+
+
 def slow_nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> list[int]:
     """Indices of the boxes kept, best first, by the definition."""
     kept: list[int] = []

@@ -101,7 +101,7 @@ def _row(tree: Path, module: str) -> Row:
     notes = [f"{endless} of them by their time" if endless else ""]
     notes += [f"{statuses[0]} survive" if statuses[0] else ""]
     rest = statuses.total() - killed - endless - statuses[0]
-    notes += [f"{rest} without a test" if rest else ""]
+    notes += [f"{rest} without a verdict" if rest else ""]
     return {
         "what": f"mutants of `objloc/{module}.py`",
         "tried": statuses.total(),

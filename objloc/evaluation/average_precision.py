@@ -47,9 +47,9 @@ def precision_recall(
     if positives == 0:
         return None
     status = match(detections, objects, match_iou).status
-    trues = np.cumsum(status == Match.TRUE, dtype=np.float64)
-    counted = np.cumsum(status != Match.IGNORED, dtype=np.float64)
-    return Curve(precision=trues / np.maximum(counted, 1.0), recall=trues / positives)
+    trues = np.cumsum(status == Match.TRUE)
+    counted = np.cumsum(status != Match.IGNORED)
+    return Curve(precision=trues / np.maximum(counted, 1), recall=trues / positives)
 
 
 def voc2007(curve: Curve) -> float:

@@ -102,6 +102,14 @@ def test_an_iou_of_exactly_half_matches() -> None:
     assert area(curve_of([("a", 1.0, (0.0, 0.0, 10.0, 4.9))], [("a", CAT, False)])) == 0
 
 
+@pytest.mark.parametrize(("match_iou", "expected"), [(0.5, 1), (0.6, 0), (0.25, 1)])
+def test_another_iou_may_be_asked_for(match_iou: float, expected: int) -> None:
+    case = Case([("a", 1.0, (0.0, 0.0, 10.0, 5.0))], [("a", CAT, False)])
+    curve = precision_recall(case.detections, case.objects, match_iou)
+    assert curve is not None
+    assert area(curve) == expected
+
+
 def test_an_object_of_another_image_does_not_match() -> None:
     assert area(curve_of([("b", 1.0, CAT)], [("a", CAT, False)])) == 0
 

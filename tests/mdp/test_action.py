@@ -93,6 +93,20 @@ def test_a_window_stays_within_the_aspect_ratios() -> None:
     assert after(tuple(narrow), Action.TALLER, mdp) == narrow
 
 
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (Action.TALLER, [75, 25, 125, 75]),
+        (Action.FATTER, [50, 37.5, 150, 62.5]),
+        (Action.SMALLER, [75, 37.5, 125, 62.5]),
+    ],
+)
+def test_a_window_may_reach_each_limit_exactly(action: Action, expected: list[float]) -> None:
+    # From half of each side to a quarter: ratios of 2 and one half, the minimum side.
+    mdp = Mdp(step_size=0.5, min_aspect_ratio=0.5, max_aspect_ratio=2.0, min_side=0.25)
+    assert after((50, 25, 150, 75), action, mdp) == expected
+
+
 def test_smaller_makes_even_small_windows_smaller() -> None:
     """Integer division made the 2018 system's small windows grow."""
     mdp = Mdp(min_side=0.001)
@@ -306,6 +320,22 @@ def test_the_mirrored_action_does_the_same_in_the_mirrored_image(
         assert any(torch.allclose(each, expected, rtol=0, atol=1e-6) for each in same)
 
 
+@given(processes(), st.lists(sizes, min_size=2, max_size=5), st.data())
+def test_windows_beside_each_other_are_moved_as_each_alone(
+    mdp: Mdp, many: list[Tensor], data: st.DataObject
+) -> None:
+    moves, alone = Moves(mdp), [data.draw(windows(size)) for size in many]
+    together, size = torch.cat(alone), torch.cat(many)
+    choices = st.lists(
+        st.integers(0, len(moves.actions) - 1), min_size=len(many), max_size=len(many)
+    )
+    chosen = torch.tensor(data.draw(choices))
+    tables = [moves.every(*each) for each in zip(alone, many, strict=True)]
+    assert torch.equal(moves.every(together, size), torch.cat(tables))
+    rows = [table[0, index] for table, index in zip(tables, chosen.tolist(), strict=True)]
+    assert torch.equal(moves.apply(together, size, chosen), torch.stack(rows))
+
+
 @given(sizes, st.data())
 def test_steps_lead_from_any_window_to_any_other(size: Tensor, data: st.DataObject) -> None:
     mdp = Mdp(min_side=0.01, min_aspect_ratio=0.15, max_aspect_ratio=6.0)
@@ -313,8 +343,9 @@ def test_steps_lead_from_any_window_to_any_other(size: Tensor, data: st.DataObje
     assume(bool(legal(other, size, mdp)))
     landed = Moves(mdp).by(window, size, steps_between(window, other))
     assert torch.allclose(landed, other, rtol=0, atol=1e-6)
+    alone = Moves(mdp).by(window[0], size[0], steps_between(window[0], other[0]))
+    assert torch.equal(alone, landed[0])
     assert steps_between(window, window).tolist() == [[0, 0, 0, 0]]
-    assert torch.equal(steps_between(window[0], other[0]), steps_between(window, other)[0])
 
 
 @given(processes())
