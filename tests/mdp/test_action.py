@@ -116,21 +116,6 @@ def test_smaller_makes_even_small_windows_smaller() -> None:
     assert result[3] - result[1] < 2
 
 
-def test_every_gives_what_apply_gives() -> None:
-    moves = Moves(ALL)
-    generator = torch.Generator().manual_seed(0)
-    low = torch.rand(50, 2, generator=generator, dtype=torch.float64) * torch.tensor([100, 50])
-    side = torch.rand(50, 2, generator=generator, dtype=torch.float64) * 40 + 10
-    boxes, sizes = torch.cat([low, low + side], dim=1), SIZES.repeat(50, 1)
-    table = moves.every(boxes, sizes)
-    assert table.shape == (50, 11, 4)
-    for index in range(11):
-        alone = moves.apply(boxes, sizes, torch.full((50,), index))
-        assert torch.equal(table[:, index], alone)
-    assert (table >= 0).all()
-    assert (table[..., 2:] <= SIZES).all()
-
-
 MOVES = "move_right move_down bigger taller move_left move_up smaller fatter"
 SPLITS = "split_horizontal split_vertical"
 ZOOMS = "zoom_upper_left zoom_upper_right zoom_lower_left zoom_lower_right zoom_centre"
@@ -346,19 +331,6 @@ def test_steps_lead_from_any_window_to_any_other(size: Tensor, data: st.DataObje
     alone = Moves(mdp).by(window[0], size[0], steps_between(window[0], other[0]))
     assert torch.equal(alone, landed[0])
     assert steps_between(window, window).tolist() == [[0, 0, 0, 0]]
-
-
-@given(processes())
-def test_names_are_distinct_and_the_axes_those_of_the_names(mdp: Mdp) -> None:
-    actions, names = actions_of(mdp), names_of(mdp)
-    assert len(set(names)) == len(names) == len(actions)
-    axes = axes_of(mdp).tolist()
-    assert len(axes) == len(actions) - 1
-    of_action = {action: axis for axis, pair in enumerate(OPPOSITES) for action in pair}
-    assert axes == [of_action.get(action, -1) for action in actions[:-1]]
-    for name, action in zip(names, actions, strict=True):
-        suffix = name.removeprefix(action.value)
-        assert not suffix or float(suffix.removeprefix("_")) in mdp.further_step_sizes
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.floats(0.01, 1)), min_size=1, max_size=4))
