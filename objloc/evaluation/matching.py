@@ -153,7 +153,7 @@ def most_overlapped(detections: Detections, objects: Objects) -> tuple[Indices, 
         return best, overlap
     names, row = np.unique(objects.image_ids, return_inverse=True)
     order = np.argsort(row, kind="stable")
-    counts = np.bincount(row, minlength=len(names))
+    counts = np.bincount(row)
     column = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     # Object indices by image, padded with -1.
     table = np.full((len(names), counts.max()), -1)

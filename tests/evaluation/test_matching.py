@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 import objloc.evaluation.matching
+from objloc.box import iou
 from objloc.data.sample import Coordinates
 from objloc.evaluation.matching import (
     MATCH_IOU,
@@ -81,6 +84,22 @@ def test_without_objects_or_detections_there_is_nothing_to_match() -> None:
     assert (elsewhere.object.tolist(), elsewhere.iou.tolist()) == ([0], [-1])
     assert len(match(claims(), truth(("i", A))).status) == 0
     assert len(match(claims(), truth()).status) == 0
+
+
+@pytest.mark.parametrize(("pairs", "rows"), [(12, [4, 4, 2]), (1, [1] * 10), (100, [10])])
+def test_overlaps_are_computed_so_many_at_a_time(
+    pairs: int, rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def spied(boxes: Tensor, objects: Tensor) -> Tensor:
+        seen.append(tuple(torch.broadcast_shapes(boxes.shape, objects.shape)))
+        return iou(boxes, objects)
+
+    monkeypatch.setattr(objloc.evaluation.matching, "_PAIRS", pairs)
+    monkeypatch.setattr(objloc.evaluation.matching, "iou", spied)
+    match(claims(*[("i", rank, A) for rank in range(10)]), truth(("i", A), ("i", B), ("i", OFF_A)))
+    assert seen == [(number, 3, 4) for number in rows]
 
 
 @given(cases(), st.sampled_from([1, 2, 7, 1_000_000]))
