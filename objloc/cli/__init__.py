@@ -23,6 +23,7 @@ COMMANDS = {
     "watch": "Write an animation of one search.",
     "layers": "Draw the activations of a layer of the network for a picture.",
     "app": "Open a local page: drop a photograph, watch the search.",
+    "serve": "Serve a model over HTTP, within limits.",
     "report": "Write the report of a run.",
     "explain": "Explain why objects were missed.",
     "compare": "Compare two runs or models, image by image.",

@@ -21,6 +21,12 @@ def command(
     max_megabytes: Annotated[
         int, typer.Option(min=1, max=500, help="Maximum size of an upload.")
     ] = 20,
+    max_seconds: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Maximum time for an upload to arrive, and for a search to wait or take."
+        ),
+    ] = 60,
     show: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = True,
@@ -33,10 +39,12 @@ def command(
     import webbrowser
 
     from objloc.search.localiser import Localiser
+    from objloc.serving.listening import warn_if_open
     from objloc.view.app.server import served
 
     agent = Localiser.load(model)
-    with served(agent, host, port, max_megabytes) as address:
+    warn_if_open(host)
+    with served(agent, host, port, max_megabytes, max_seconds) as address:
         print(f"Serving {address} (Ctrl-C ends it)", flush=True)
         if show:
             webbrowser.open(address)

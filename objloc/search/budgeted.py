@@ -20,6 +20,7 @@ from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.network.value_range import TriggerRange
 from objloc.network.valuer import Valuer
 from objloc.params import Mdp, Search
+from objloc.search.time_limit import check_time
 from objloc.search.trace import SearchTasks, SearchTrace, TraceBuilder
 
 _STEPS, _ZOOM = 0, 1
@@ -105,9 +106,13 @@ class BudgetedSearch:
         self._start(*torch.cartesian_prod(torch.arange(number), torch.arange(first)).T)
 
     def run(self) -> SearchTrace:
-        """Visit windows until every budget is spent or no search is open."""
+        """Visit windows until every budget is spent or no search is open.
+
+        Raises:
+            ObjlocError: no time is left (``objloc.search.time_limit``).
+        """
         while self._continue():
-            pass
+            check_time()
         return self._trace.trace()
 
     def _start(self, image: Tensor, number: Tensor) -> None:

@@ -1,7 +1,8 @@
 """A trained agent in three lines: load it, show it a picture, read its boxes."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,11 +17,13 @@ from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import names_of
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
+from objloc.network.device import use_one_thread
 from objloc.params import Agent, Search
 from objloc.search.budgeted import Searcher, run_budgeted_search
 from objloc.search.policy import GreedyPolicy
 from objloc.search.result import Found, Result
 from objloc.search.rollout import rollout
+from objloc.search.time_limit import check_time
 from objloc.search.trace import SearchTasks
 from objloc.search.trajectory import TraceReader, Trajectory, VisitedWindow, trajectories_of
 
@@ -36,10 +39,22 @@ MAX_BUDGET = 10_000
 """Maximum budget of one search: memory is reserved for all its windows."""
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread, as training and evaluation do; then as before."""
+    before = torch.get_num_threads()
+    use_one_thread()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Localiser:
     """A trained agent that searches pictures.
 
-    Several threads may use it at once. It writes nothing.
+    Several threads may use it at once; each search computes in one, so that its result does
+    not depend on how many PyTorch would use. It writes nothing.
 
     Args:
         checkpoint: the agent.
@@ -67,6 +82,7 @@ class Localiser:
         """
         return cls(load_checkpoint(model_path(model)), str(model))
 
+    @_one_thread()
     def __call__(
         self,
         source: Source | Photograph,
@@ -89,8 +105,10 @@ class Localiser:
 
         Raises:
             ObjlocError: not a picture; an unknown category; a budget that is no integer from
-                1 to ``MAX_BUDGET``; a ground truth that is no box.
+                1 to ``MAX_BUDGET``; a ground truth that is no box; no time is left
+                (``objloc.search.time_limit``).
         """
+        check_time()
         indices = self.indices(categories)
         budget = None if max_windows is None else _checked_budget(max_windows)
         box = None if ground_truth is None else _checked_box(ground_truth)

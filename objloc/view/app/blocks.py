@@ -1,31 +1,85 @@
 """The app's page, laid out with Gradio and connected with the agent."""
 
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import gradio as gr
+from fastapi import FastAPI
 from PIL import Image
 
 from objloc.errors import ObjlocError
 from objloc.search.localiser import Localiser
 from objloc.view.app import markup
-from objloc.view.app.live import INVITATION, PACES, Shown, examples, opened, watch
+from objloc.view.app.live import INVITATION, PACES, Shown, Turns, examples, opened, watch
 
 EXAMPLES = 6
 """Number of drawn scenes."""
 BUDGET = 100
 """Default of the maximum number of windows: enough for every search to get somewhere."""
-REQUESTS = 4
-"""Maximum number of searches at once; more wait for their turn."""
+SEARCHES = 2
+"""Maximum number of searches at once."""
+SHOWN = 24
+"""Maximum number of searches that wait or are shown at once; each has a thread, and Gradio has 40
+for all."""
+WAITING = 64
+"""Maximum number of clicks that wait for Gradio; to more it says that it is busy."""
+SESSIONS = 500
+"""Maximum number of visitors that Gradio remembers; whoever was here longest ago has to choose a
+photograph again."""
 
 
-def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
-    """Lay the page out and connect it with the agent.
+class _Upload(gr.File):  # type: ignore[misc]
+    """A file from the visitor's machine; Gradio's own would also fetch an address."""
+
+    is_template = True  # To the page it is Gradio's.
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> str | None:
+        """Take an uploaded file.
+
+        Raises:
+            gr.Error: it is an address.
+        """
+        if str(url_or_file_path).lower().startswith(("http:", "https:")):
+            raise gr.Error("expected an uploaded file; found an address")
+        moved: str | None = await super().async_move_resource_to_block_cache(url_or_file_path)
+        return moved
+
+
+def application(agent: Localiser, max_megabytes: int, max_seconds: float) -> FastAPI:
+    """The app, for a server.
 
     Args:
         agent: searches the photographs.
-        max_megabytes: maximum size of a file, as the page states it.
+        max_megabytes: maximum size of a file.
+        max_seconds: maximum time that a search waits, and that it takes.
     """
+    blocks = build(agent, max_megabytes, max_seconds)
+    blocks.queue(max_size=WAITING)
+    blocks.state_session_capacity = SESSIONS
+    # FastAPI's own pages load scripts from elsewhere.
+    app = FastAPI(openapi_url=None)
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        blocks,
+        "/",
+        ssr_mode=False,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=[],
+        max_file_size=f"{max_megabytes}mb",
+        theme=theme(),
+        css=(files("objloc.view.app") / "style.css").read_text("utf-8"),
+    )
+    return mounted
+
+
+def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks:
+    """Lay the page out and connect it with the agent.
+
+    Args: see ``application``.
+    """
+    turns = Turns(agent, SEARCHES, max_seconds)
     scenes = examples(EXAMPLES)
 
     def take_file(path: str | None) -> Any:
@@ -33,7 +87,7 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
         if path is None:
             return (gr.skip(),) * 6
         try:
-            return None, *taken(opened(path))
+            return None, path, *taken(opened(path))
         except ObjlocError as error:
             return None, None, "", "", "", markup.said(str(error), wrong=True)
 
@@ -41,19 +95,21 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
         return int(event.index)
 
     def search(
-        image: Image.Image | None, categories: list[str], budget: float, pace: str
+        chosen: str | int | None, categories: list[str], budget: float, pace: str
     ) -> Iterator[Shown]:
-        yield from watch(agent, image, categories, budget, pace)
+        picture = scenes[chosen] if isinstance(chosen, int) else chosen
+        yield from watch(turns, picture, categories, budget, pace)
 
     blocks = gr.Blocks(title="objloc", analytics_enabled=False, delete_cache=(600, 3600))
     with blocks:
         gr.HTML(markup.title(), elem_id="ob-title")
-        image, scene = gr.State(), gr.State()
+        # A file's path or a scene's number: pictures are large, and there are many visitors.
+        chosen = gr.State()
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
                 note = f"A photograph of at most {max_megabytes} MB"
                 gr.HTML(markup.note(f"{note}:"), elem_classes="ob-label")
-                file = gr.File(label=note, show_label=False, height=110, elem_id="ob-file")
+                file = _Upload(label=note, show_label=False, height=110, elem_id="ob-file")
                 scenes_note = markup.note("Or a drawn scene, new to the agent:")
                 gr.HTML(scenes_note, elem_classes="ob-label")
                 gallery = gr.Gallery(
@@ -77,27 +133,27 @@ def build(agent: Localiser, max_megabytes: int) -> gr.Blocks:
                     with gr.Column(scale=4, min_width=280):
                         panel = gr.HTML(elem_id="ob-panel", apply_default_css=False)
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        shown = [image, photo, overlay, panel, told]
+        shown = [photo, overlay, panel, told]
         searching = start.click(
-            search, [image, categories, budget, pace], [overlay, panel, told],
-            concurrency_limit=REQUESTS, **quietly,
+            search, [chosen, categories, budget, pace], [overlay, panel, told],
+            concurrency_limit=SHOWN, **quietly,
         )  # fmt: skip
         # First the search ends, then something else is shown: else its last step, which
         # is on its way, might lie over it.
         ending: dict[str, Any] = {"cancels": searching, "queue": False, **quietly}
-        file.change(None, **ending).then(take_file, file, [file, *shown], **quietly)
-        gallery.select(chosen_scene, None, scene, **ending).then(
-            lambda number: taken(scenes[number]), scene, shown, **quietly
+        file.change(None, **ending).then(take_file, file, [file, chosen, *shown], **quietly)
+        gallery.select(chosen_scene, None, chosen, **ending).then(
+            lambda number: taken(scenes[number]), chosen, shown, **quietly
         )
         stop.click(None, **ending).then(lambda: markup.said("Stopped."), None, told, **quietly)
     return blocks
 
 
-def taken(image: Image.Image) -> tuple[Image.Image, str, str, str, str]:
-    """Values of all components for a new photograph: state, picture, boxes, panel, sentence."""
+def taken(image: Image.Image) -> tuple[str, str, str, str]:
+    """Values of all components for a new photograph: picture, boxes, panel, sentence."""
     size = f"{image.width} by {image.height} pixels"
     ready = markup.said(f"Ready: {size}. Press Search.")
-    return image, markup.photograph(image), "", "", ready
+    return markup.photograph(image), "", "", ready
 
 
 def theme() -> gr.themes.Base:

@@ -1,7 +1,8 @@
 """The app's answers: a photograph, and a search shown step by step."""
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -11,6 +12,7 @@ from objloc.errors import ObjlocError
 from objloc.scenes.write import scene
 from objloc.search.localiser import Localiser
 from objloc.search.result import Result
+from objloc.search.time_limit import time_limit
 from objloc.view.app import markup
 from objloc.view.app.markup import Glance, Moment
 
@@ -20,6 +22,36 @@ INVITATION = "Drop a photograph, or choose a drawn scene."
 
 Shown = tuple[str, str, str]
 """HTML of the boxes, of the panel, and the sentence to the visitor."""
+Search = Callable[[Image.Image, list[str], int], Result]
+"""Function that searches a picture for categories within a budget."""
+
+
+class Turns:
+    """An agent that makes a limited number of searches at once, each for a limited time.
+
+    Args:
+        agent: searches.
+        at_once: maximum number of searches at once; others wait.
+        seconds: maximum time that a search waits, and that it takes.
+    """
+
+    def __init__(self, agent: Localiser, at_once: int, seconds: float) -> None:
+        self._agent, self._seconds = agent, seconds
+        self._turns = threading.BoundedSemaphore(at_once)
+
+    def __call__(self, image: Image.Image, categories: list[str], budget: int) -> Result:
+        """Search a picture when it is its turn.
+
+        Raises:
+            ObjlocError: it is not its turn in time, or see ``Localiser``.
+        """
+        if not self._turns.acquire(timeout=self._seconds):
+            raise ObjlocError("busy: others are searching; try again later")
+        try:
+            with time_limit(self._seconds):
+                return self._agent(image, categories, budget)
+        finally:
+            self._turns.release()
 
 
 def examples(number: int) -> list[Image.Image]:
@@ -50,8 +82,8 @@ def moments(result: Result) -> Iterator[Moment | Glance]:
 
 
 def watch(
-    agent: Localiser,
-    image: Image.Image | None,
+    search: Search,
+    picture: Image.Image | str | None,
     categories: Sequence[str],
     budget: float,
     pace: str,
@@ -62,17 +94,18 @@ def watch(
     A mistake of the visitor's is a sentence, not an exception.
 
     Args:
-        agent: searches.
-        image: None: none was chosen yet.
+        search: searches.
+        picture: or path of its file; None: none was chosen yet.
         categories: what to search for.
         budget: maximum number of windows visited.
         pace: one of ``PACES``.
     """
-    if image is None:
+    if picture is None:
         yield "", "", markup.said(f"There is no photograph yet. {INVITATION}", wrong=True)
         return
     try:
-        result = agent(image, list(categories), int(budget))
+        image = opened(picture) if isinstance(picture, str) else picture
+        result = search(image, list(categories), int(budget))
     except ObjlocError as error:
         yield "", "", markup.said(str(error), wrong=True)
         return

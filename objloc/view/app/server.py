@@ -4,15 +4,25 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 
 from objloc.errors import ObjlocError
 from objloc.search.localiser import Localiser
+from objloc.serving.limits import Limits
+from objloc.serving.listening import listening
+
+PORTS = range(7860, 7960)
+"""Ports of which the first free one is taken."""
+REQUESTS = 32
+"""Maximum number of uploads and clicks that are taken in at once."""
 
 
 @contextmanager
 def served(
-    agent: Localiser, host: str = "127.0.0.1", port: int | None = None, max_megabytes: int = 20
+    agent: Localiser,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    max_megabytes: int = 20,
+    max_seconds: float = 60,
 ) -> Iterator[str]:
     """Serve the app while the block runs.
 
@@ -21,8 +31,9 @@ def served(
     Args:
         agent: searches the photographs.
         host: address to listen on.
-        port: None for the first free one from 7860.
+        port: None for the first free one of ``PORTS``.
         max_megabytes: maximum size of an upload; a larger one is refused.
+        max_seconds: maximum time for an upload to arrive, and for a search to wait and to end.
 
     Yields:
         Address of the page.
@@ -34,32 +45,14 @@ def served(
         # Read when Gradio is imported, or when it starts.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder}
         _require_gradio()
-        from objloc.view.app.blocks import build, theme  # noqa: PLC0415
+        from objloc.view.app.blocks import application  # noqa: PLC0415
 
-        blocks = build(agent, max_megabytes)
-        try:
-            _, address, _ = blocks.launch(
-                server_name=host,
-                server_port=port,
-                prevent_thread_lock=True,
-                quiet=True,
-                share=False,
-                ssr_mode=False,
-                enable_monitoring=False,
-                run_history=False,
-                footer_links=[],
-                max_file_size=f"{max_megabytes}mb",
-                theme=theme(),
-                css=(files("objloc.view.app") / "style.css").read_text("utf-8"),
-            )  # fmt: skip
-        except OSError as error:
-            where = f"{host}:{port}" if port else host
-            reason = " ".join(str(error).split())
-            raise ObjlocError(f"app: cannot listen on {where}: {reason}") from None
-        try:
-            yield address
-        finally:
-            blocks.close(verbose=False)
+        app = application(agent, max_megabytes, max_seconds)
+        ports = PORTS if port is None else range(port, port + 1)
+        # An upload is a little more than its file.
+        limits = Limits(max_megabytes + 1, max_seconds, REQUESTS)
+        with listening(app, host, ports, limits) as address:
+            yield f"{address}/"
 
 
 def _require_gradio() -> None:

@@ -180,7 +180,7 @@ def test_a_search_is_stopped(page: Chrome) -> None:
 def test_a_port_that_is_taken_is_told(address: str) -> None:
     port = urlsplit(address).port
     with (
-        pytest.raises(ObjlocError, match=f"app: cannot listen on 127.0.0.1:{port}"),
+        pytest.raises(ObjlocError, match=f"cannot listen on 127.0.0.1:{port}"),
         served(AGENT, port=port),
     ):
         pass
