@@ -6,7 +6,7 @@ What is asked and answered is that of ``mlflow models serve`` (docs/serving.md),
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,8 @@ def _version(_: Request) -> Response:
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
     """The answer to another path or method."""
-    assert isinstance(error, HTTPException)
-    return refusal(error.status_code, error.detail)
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    return refusal(status, f"{error}; expected POST /invocations or GET /ping")
 
 
 def _failed(_: Request, error: Exception) -> JSONResponse:

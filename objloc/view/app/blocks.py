@@ -29,21 +29,18 @@ SESSIONS = 500
 photograph again."""
 
 
-class _Upload(gr.File):  # type: ignore[misc]
-    """A file from the visitor's machine; Gradio's own would also fetch an address."""
+def _uploads_only(component: gr.File) -> gr.File:
+    """Have a component take files of the visitor's; by itself it would also fetch an address."""
+    take = component.async_move_resource_to_block_cache
 
-    is_template = True  # To the page it is Gradio's.
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> str | None:
-        """Take an uploaded file.
-
-        Raises:
-            gr.Error: it is an address.
-        """
-        if str(url_or_file_path).lower().startswith(("http:", "https:")):
+    async def refuse_addresses(path: Any) -> str | None:
+        if str(path).lower().startswith(("http:", "https:")):
             raise gr.Error("expected an uploaded file; found an address")
-        moved: str | None = await super().async_move_resource_to_block_cache(url_or_file_path)
-        return moved
+        taken: str | None = await take(path)
+        return taken
+
+    component.async_move_resource_to_block_cache = refuse_addresses
+    return component
 
 
 def application(agent: Localiser, max_megabytes: int, max_seconds: float) -> FastAPI:
@@ -109,7 +106,9 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
             with gr.Column(scale=4, min_width=280):
                 note = f"A photograph of at most {max_megabytes} MB"
                 gr.HTML(markup.note(f"{note}:"), elem_classes="ob-label")
-                file = _Upload(label=note, show_label=False, height=110, elem_id="ob-file")
+                file = _uploads_only(
+                    gr.File(label=note, show_label=False, height=110, elem_id="ob-file")
+                )
                 scenes_note = markup.note("Or a drawn scene, new to the agent:")
                 gr.HTML(scenes_note, elem_classes="ob-label")
                 gallery = gr.Gallery(
