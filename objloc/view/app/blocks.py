@@ -1,11 +1,13 @@
 """The app's page, laid out with Gradio and connected with the agent."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from objloc.errors import ObjlocError
@@ -29,18 +31,25 @@ SESSIONS = 500
 photograph again."""
 
 
-def _uploads_only(component: gr.File) -> gr.File:
-    """Have a component take files of the visitor's; by itself it would also fetch an address."""
-    take = component.async_move_resource_to_block_cache
+def _take_uploads_only(*components: gr.components.Component) -> None:
+    """Have components take files that were uploaded, and nothing else.
 
-    async def refuse_addresses(path: Any) -> str | None:
-        if str(path).lower().startswith(("http:", "https:")):
-            raise gr.Error("expected an uploaded file; found an address")
-        taken: str | None = await take(path)
-        return taken
+    Whatever a component is for, Gradio takes a file in its place where a request gives one by
+    its path. In an app that is mounted it takes any file of this machine, and in every app one
+    at an address, which it fetches.
+    """
+    folder = Path(get_upload_folder()).resolve()
 
-    component.async_move_resource_to_block_cache = refuse_addresses
-    return component
+    def guarded(take: Callable[[Any], Awaitable[str | None]]) -> Callable[[Any], Any]:
+        async def take_upload(path: Any) -> str | None:
+            if not Path(path).resolve().is_relative_to(folder):
+                raise gr.Error("expected an uploaded file; found another", print_exception=False)
+            return await take(path)
+
+        return take_upload
+
+    for each in components:
+        each.async_move_resource_to_block_cache = guarded(each.async_move_resource_to_block_cache)
 
 
 def application(agent: Localiser, max_megabytes: int, max_seconds: float) -> FastAPI:
@@ -106,9 +115,7 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
             with gr.Column(scale=4, min_width=280):
                 note = f"A photograph of at most {max_megabytes} MB"
                 gr.HTML(markup.note(f"{note}:"), elem_classes="ob-label")
-                file = _uploads_only(
-                    gr.File(label=note, show_label=False, height=110, elem_id="ob-file")
-                )
+                file = gr.File(label=note, show_label=False, height=110, elem_id="ob-file")
                 scenes_note = markup.note("Or a drawn scene, new to the agent:")
                 gr.HTML(scenes_note, elem_classes="ob-label")
                 gallery = gr.Gallery(
@@ -131,6 +138,7 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
                         overlay = gr.HTML(elem_id="ob-overlay", apply_default_css=False)
                     with gr.Column(scale=4, min_width=280):
                         panel = gr.HTML(elem_id="ob-panel", apply_default_css=False)
+        _take_uploads_only(file, categories, budget, pace)
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         shown = [photo, overlay, panel, told]
         searching = start.click(
