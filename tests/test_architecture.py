@@ -70,7 +70,6 @@ TESTED_BY = {
     "objloc/scenes": "scenes/test_scenes.py",
     # In a browser, and the numbers behind the page by a test of the page.
     "objloc/view/app/blocks.py": "view/app/test_browser.py",
-    "objloc/view/app/server.py": "view/app/test_browser.py",
     "objloc/view/explorer/record.py": "view/explorer/test_page.py",
     "objloc/view/report/figures.py": "view/report/test_build.py",
     "objloc/view/run_folder.py": "stages/test_train.py",
@@ -119,7 +118,8 @@ def test_only_tracking_and_the_served_model_know_mlflow() -> None:
         )
     }
     allowed = {file for file in FILES if file.parts[1] == "tracking"}
-    served = {Path("objloc/serving", name) for name in ("mlflow_model.py", "unknown_names.py")}
+    names = ("mlflow_model.py", "service.py", "unknown_names.py")
+    served = {Path("objloc/serving", name) for name in names}
     assert served <= knowing
     assert knowing - served <= allowed
 

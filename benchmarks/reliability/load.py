@@ -132,6 +132,10 @@ def _drive(tally: Tally, cases: list[Case], process: psutil.Process, end: float)
         while time.monotonic() < end and sum(tally.sent.values()) < MAX_REQUESTS:
             size = process.memory_info().rss / 2**20
             tally.memory.append((time.monotonic() - started, size))
+            if at % 6 == 0:
+                print(
+                    f"{tally.name}: {sum(tally.sent.values())} requests, {size:.0f} MiB", flush=True
+                )
             if at % 12 == 6:
                 good = [case for case in cases if case.good]
                 for seed in range(CROWD):

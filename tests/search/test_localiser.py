@@ -444,3 +444,30 @@ def test_the_same_picture_gives_the_same_result(tmp_path: Path) -> None:
     image = pictures(1)[0]
     first, second = (agent(image, max_windows=40) for _ in range(2))
     assert replace(first, image=image).as_json() == replace(second, image=image).as_json()
+
+
+def test_a_search_computes_in_one_thread_and_leaves_pytorchs_number_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = agent_in(tmp_path)
+    jpeg = make_samples(1)[0].jpeg
+    encode, seen = agent._network.encode, []
+
+    def watched(images: ImageBatch) -> torch.Tensor:
+        seen.append(torch.get_num_threads())
+        return encode(images)
+
+    monkeypatch.setattr(agent._network, "encode", watched)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        results = [agent(jpeg).as_json()]
+        with pytest.raises(ObjlocError):
+            agent(b"no image")
+        assert torch.get_num_threads() == 3
+        torch.set_num_threads(1)
+        results.append(agent(jpeg).as_json())
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+    assert results[0] == results[1]

@@ -7,7 +7,7 @@ import uuid
 from random import Random
 from typing import Any
 
-from benchmarks.reliability.traffic.case import BusyError, Case, expect
+from benchmarks.reliability.traffic.case import BusyError, Case, WrongError, expect
 from benchmarks.reliability.traffic.client import ask, begun, events, status_of
 from benchmarks.reliability.traffic.pictures import bad_files, good_files
 from objloc.search.localiser import Localiser
@@ -42,7 +42,7 @@ class Visitor:
             seen += event["msg"] == "process_generating"
             if event["msg"] == "process_completed" or seen == steps:
                 return event
-        raise BusyError
+        raise WrongError("the events ended without an answer")
 
 
 def form(file: bytes, name: str) -> bytes:
@@ -95,8 +95,7 @@ def _right(address: str, agent: Localiser, good: list[bytes], take: int, search:
             event = visitor.call(search, None, asked, budget, "at once")
             expect(event["success"], event)
             found = event["output"]["data"]
-            if "busy: others" in found[2] or "the limit; it takes longer" in found[2]:
-                raise BusyError
+            _expect_a_turn(found[2])
             expect(found == answers[number, budget, len(asked)], found)
 
     return [Case("a photograph, searched twice", True, 20, visit)]
@@ -175,6 +174,8 @@ def _disturbing(
         visitor = Visitor(address)
         _take(visitor, good[0], take)
         event = visitor.call(search, None, names, 60, "normal", steps=3)
+        if event["msg"] == "process_completed":
+            _expect_a_turn(event["output"]["data"][2])
         expect(event["msg"] == "process_generating", event)
 
     return [
@@ -191,6 +192,16 @@ def _take(visitor: Visitor, file: bytes, take: int) -> dict[str, Any]:
     event = visitor.call(take, _file(paths[0]))
     expect(event["success"], event)
     return event
+
+
+def _expect_a_turn(sentence: str) -> None:
+    """Have a visit made again if a busy machine was too slow for its limits of time.
+
+    Raises:
+        BusyError: it was.
+    """
+    if "busy: others" in sentence or "the limit; it takes longer" in sentence:
+        raise BusyError
 
 
 def _file(path: str) -> dict[str, Any]:

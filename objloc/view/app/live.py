@@ -10,7 +10,6 @@ from PIL import Image
 from objloc.data.images import open_image
 from objloc.errors import ObjlocError
 from objloc.scenes.write import scene
-from objloc.search.localiser import Localiser
 from objloc.search.result import Result
 from objloc.search.time_limit import time_limit
 from objloc.view.app import markup
@@ -27,16 +26,16 @@ Search = Callable[[Image.Image, list[str], int], Result]
 
 
 class Turns:
-    """An agent that makes a limited number of searches at once, each for a limited time.
+    """Searches for several visitors, a limited number at once, each for a limited time.
 
     Args:
-        agent: searches.
+        search: searches.
         at_once: maximum number of searches at once; others wait.
         seconds: maximum time that a search waits, and that it takes.
     """
 
-    def __init__(self, agent: Localiser, at_once: int, seconds: float) -> None:
-        self._agent, self._seconds = agent, seconds
+    def __init__(self, search: Search, at_once: int, seconds: float) -> None:
+        self._search, self._seconds = search, seconds
         self._turns = threading.BoundedSemaphore(at_once)
 
     def __call__(self, image: Image.Image, categories: list[str], budget: int) -> Result:
@@ -49,7 +48,7 @@ class Turns:
             raise ObjlocError("busy: others are searching; try again later")
         try:
             with time_limit(self._seconds):
-                return self._agent(image, categories, budget)
+                return self._search(image, categories, budget)
         finally:
             self._turns.release()
 

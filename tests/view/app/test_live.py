@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from PIL import Image
 from objloc.errors import ObjlocError
 from objloc.scenes.write import scene
 from objloc.search.localiser import Localiser
-from objloc.view.app.live import examples, opened, watch
+from objloc.search.result import Result
+from objloc.view.app.live import Shown, Turns, examples, opened, watch
 from tests.helpers.subjects import make_checkpoint
 
 AGENT = Localiser(make_checkpoint())
@@ -47,6 +49,22 @@ def test_a_mistake_is_a_sentence(
     assert told in shown[2]
     assert 'role="alert"' in shown[2]
     assert shown[:2] == ("", "")
+
+
+def test_a_search_that_is_not_its_turn_is_told_so_and_the_next_one_made() -> None:
+    told: list[Shown] = []
+
+    def search(image: Image.Image, names: list[str], budget: int) -> Result:
+        # Another visitor comes while this search has the only turn.
+        told.extend(watch(turns, image, names, budget, "at once"))
+        return AGENT(image, names, budget)
+
+    turns = Turns(search, 1, 0.01)
+    for _ in range(2):
+        with suppress(ObjlocError):  # Its own time may be over by now.
+            turns(PHOTO, ["cat"], 5)
+    assert len(told) == 2
+    assert all("busy: others are searching; try again later" in each[2] for each in told)
 
 
 def test_an_uploaded_file_is_called_by_its_name_alone(tmp_path: Path) -> None:
