@@ -29,7 +29,10 @@ from tests.helpers.workplaces import working_in
 
 PAGES = ("cli", "python", "serving")
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SERVE = "mlflow models serve -m models:/objloc@champion --env-manager local -p 5001"
+SERVERS = (
+    "objloc serve --port 5001",
+    "mlflow models serve -m models:/objloc@champion --env-manager local -p 5001",
+)
 NEEDS = {"objloc export": "onnxruntime", "to_supervision": "supervision"}
 
 
@@ -91,14 +94,14 @@ def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-@pytest.fixture(scope="module")
-def service(project: Path) -> Iterator[str]:
-    """Address of the documented command, on a free port of its own."""
+@pytest.fixture(scope="module", params=SERVERS, ids=["objloc", "mlflow"])
+def service(project: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of a documented command, on a free port of its own."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (project / "service.log").open("w") as log:
         process = subprocess.Popen(
-            shlex.split(SERVE.replace("5001", str(port))),
+            shlex.split(request.param.replace("5001", str(port))),
             cwd=project, env=environment(), stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
@@ -125,12 +128,13 @@ def ask(address: str, body: Any) -> tuple[int, Any]:
 
 def test_pages_have_commands_and_programs() -> None:
     assert len(COMMANDS) > 10
-    assert all(line.startswith("objloc ") or line == SERVE for line in COMMANDS)
+    assert set(SERVERS) < set(COMMANDS)
+    assert all(line.startswith("objloc ") for line in COMMANDS if line not in SERVERS)
     assert blocks("python", "python")
     assert blocks("serving", "python")
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("objloc ")])
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line not in SERVERS])
 def test_a_documented_command_runs(
     inside: Path, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

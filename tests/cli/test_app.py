@@ -31,7 +31,7 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_served() -> None:
 
 # A shell that puts a program in the background has it ignore interrupts, and its
 # children too: where the tests run so, this one would wait for ever.
-_INTERRUPTIBLE = (
+INTERRUPTIBLE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from objloc.cli import main; main()"
 )
@@ -44,7 +44,7 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) ->
     place = tmp_path / "temporary"
     place.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", _INTERRUPTIBLE, "app",
+        [sys.executable, "-c", INTERRUPTIBLE, "app",
          "--model", str(path), "--no-open", "--port", str(free_port())],
         cwd=ROOT, env={**os.environ, "TMPDIR": str(place)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
