@@ -38,7 +38,7 @@ CROWD = 32
 """Clients that come at once, every two minutes."""
 MAX_REQUESTS = 20_000
 """Maximum number of requests to each server."""
-GROWTH = 0.05
+GROWTH = 0.1
 """Growth of memory, as a fraction, up to which it counts as none."""
 
 
@@ -109,9 +109,8 @@ def measure(minutes: float = 30, checkpoint: Path = CHECKPOINT) -> list[Row]:
             process, address = stack.enter_context(_started([*command, f"--model={checkpoint}"]))
             cases = cases_of(address, agent, MEGABYTES, SECONDS)
             running.append((Tally(name), cases, process))
-        end = time.monotonic() + 60 * minutes
         threads = [
-            threading.Thread(target=_drive, args=(*each, end), name=each[0].name)
+            threading.Thread(target=_drive, args=(*each, minutes), name=each[0].name)
             for each in running
         ]
         for thread in threads:
@@ -121,12 +120,14 @@ def measure(minutes: float = 30, checkpoint: Path = CHECKPOINT) -> list[Row]:
     return [row for tally, *_ in running for row in tally.rows(minutes)]
 
 
-def _drive(tally: Tally, cases: list[Case], process: psutil.Process, end: float) -> None:
-    """Send requests until the end, and read the server's memory."""
+def _drive(tally: Tally, cases: list[Case], process: psutil.Process, minutes: float) -> None:
+    """Send each kind once, then a mixture until the end, and read the server's memory."""
+    for case in cases:
+        _send(tally, case, Random(0))
     started = time.monotonic()
+    end = started + 60 * minutes
     stop = threading.Event()
-    with ThreadPoolExecutor(1 + CLIENTS + CROWD) as pool:
-        every = pool.submit(lambda: [_send(tally, case, Random(0)) for case in cases])
+    with ThreadPoolExecutor(CLIENTS + CROWD) as pool:
         clients = [pool.submit(_client, tally, cases, seed, stop) for seed in range(CLIENTS)]
         at = 0
         while time.monotonic() < end and sum(tally.sent.values()) < MAX_REQUESTS:
@@ -143,7 +144,7 @@ def _drive(tally: Tally, cases: list[Case], process: psutil.Process, end: float)
             at += 1
             stop.wait(min(10, max(0, end - time.monotonic())))
         stop.set()
-        for each in (every, *clients):
+        for each in clients:
             each.result()
 
 

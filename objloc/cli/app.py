@@ -38,10 +38,12 @@ def command(
     import threading
     import webbrowser
 
+    from objloc.command import return_freed_memory
     from objloc.search.localiser import Localiser
     from objloc.serving.listening import warn_if_open
     from objloc.view.app.server import served
 
+    return_freed_memory()
     agent = Localiser.load(model)
     warn_if_open(host)
     with served(agent, host, port, max_megabytes, max_seconds) as address:

@@ -38,11 +38,13 @@ def command(
     """
     import threading
 
+    from objloc.command import return_freed_memory
     from objloc.search.localiser import model_path
     from objloc.serving.limits import Limits
     from objloc.serving.listening import listening, warn_if_open
     from objloc.serving.service import Service
 
+    return_freed_memory()
     requests = at_once + waiting
     service = Service(model_path(model), at_once, requests, max_seconds)
     limits = Limits(max_megabytes, max_seconds, requests)
