@@ -68,3 +68,26 @@ def test_huge_pages_are_requested_unless_the_user_decides(given: str | None, fou
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert result.stdout.strip() == found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is glibc that keeps memory")
+def test_freed_memory_is_returned() -> None:
+    script = """
+import psutil, threading
+from objloc.command import return_freed_memory
+assert return_freed_memory()
+def use():
+    kept = [bytearray(b"1") * 2_000_000 for _ in range(100)]
+    sizes.append(psutil.Process().memory_info().rss)
+sizes = []
+threads = [threading.Thread(target=use) for _ in range(8)]
+for thread in threads:
+    thread.start()
+    thread.join()
+print(max(sizes) // 2**20, psutil.Process().memory_info().rss // 2**20)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    most, left = map(int, done.stdout.split())
+    assert most > left + 150

@@ -13,7 +13,7 @@ _BODILESS = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a service takes.
+    """Bounds on what a service takes.
 
     Attributes:
         megabytes: maximum size of a request, in MiB.

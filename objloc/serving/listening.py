@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ def listening(app: ASGIApp, host: str, ports: range, limits: Limits) -> Iterator
         app: the application.
         host: address to listen on.
         ports: the first free one is taken; 0 stands for any.
-        limits: of its requests.
+        limits: bounds on its requests and connections.
 
     Yields:
         Address of the service, without a slash at the end.
@@ -94,36 +94,54 @@ def _protocol(seconds: float) -> type[asyncio.Protocol]:
     """HTTP whose connections end where a client takes too long to send or to read."""
 
     class Impatient(H11Protocol):
-        _sending: asyncio.TimerHandle | None = None
-        _reading: asyncio.TimerHandle | None = None
+        """Hangs up when one of its two alarms goes off."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._sending, self._reading = _Alarm(), _Alarm()
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self._sending = self.loop.call_later(seconds, transport.abort)
+            self._sending.set(self.loop, seconds, transport.abort)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-                self._sending = _stopped(self._sending)
-            elif self._sending is None:
-                self._sending = self.loop.call_later(seconds, self.transport.abort)
+            if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+                self._sending.set(self.loop, seconds, self.transport.abort)
+            else:
+                self._sending.stop()
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._reading = self.loop.call_later(seconds, self.transport.abort)
+            self._reading.set(self.loop, seconds, self.transport.abort)
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._reading = _stopped(self._reading)
+            self._reading.stop()
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            self._sending, self._reading = _stopped(self._sending), _stopped(self._reading)
+            self._sending.stop()
+            self._reading.stop()
 
     return Impatient
 
 
-def _stopped(timer: asyncio.TimerHandle | None) -> None:
-    """Stop a timer, if there is one."""
-    if timer is not None:
-        timer.cancel()
+class _Alarm:
+    """A call in some seconds, unless it is stopped before."""
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, call: Callable[[], None]
+    ) -> None:
+        """Set it; one that is set already stays as it is."""
+        if self._timer is None:
+            self._timer = loop.call_later(seconds, call)
+
+    def stop(self) -> None:
+        """Stop it; it may be set again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
