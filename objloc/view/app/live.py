@@ -1,8 +1,8 @@
 """The app's answers: a photograph, and a search shown step by step."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from PIL import Image
@@ -36,7 +36,8 @@ class Turns:
 
     def __init__(self, search: Search, at_once: int, seconds: float) -> None:
         self._search, self._seconds = search, seconds
-        self._turns = threading.BoundedSemaphore(at_once)
+        # PyTorch keeps memory for every thread that it has computed in.
+        self._threads = ThreadPoolExecutor(at_once, "search")
 
     def __call__(self, image: Image.Image, categories: list[str], budget: int) -> Result:
         """Search a picture when it is its turn.
@@ -44,13 +45,15 @@ class Turns:
         Raises:
             ObjlocError: it is not its turn in time, or see ``Localiser``.
         """
-        if not self._turns.acquire(timeout=self._seconds):
+        search = self._threads.submit(self._limited, image, categories, budget)
+        wait([search], self._seconds)
+        if search.cancel():
             raise ObjlocError("busy: others are searching; try again later")
-        try:
-            with time_limit(self._seconds):
-                return self._search(image, categories, budget)
-        finally:
-            self._turns.release()
+        return search.result()
+
+    def _limited(self, image: Image.Image, categories: list[str], budget: int) -> Result:
+        with time_limit(self._seconds):
+            return self._search(image, categories, budget)
 
 
 def examples(number: int) -> list[Image.Image]:
