@@ -62,18 +62,23 @@ def unfinished_runs(root: Path) -> Iterator[Finding]:
 
 def locks(root: Path) -> Finding:
     """DVC's lock file, which a kill can leave empty; DVC then refuses every command."""
-    path = root / ".dvc" / "tmp" / "rwlock"
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        if isinstance(found, dict):
-            return Finding("DVC's locks", "in order")
-    except FileNotFoundError:
-        return Finding("DVC's locks", "none")
-    except (OSError, ValueError):
-        pass
+    path = damaged_lock(root)
+    if path is None:
+        return Finding("DVC's locks", "in order")
     return Finding(
         "DVC's locks", f"{path}: damaged by a kill; DVC refuses to run", True, f"rm {path}"
     )
+
+
+def damaged_lock(root: Path) -> Path | None:
+    """DVC's lock file, if it is damaged."""
+    path = root / ".dvc" / "tmp" / "rwlock"
+    try:
+        return None if isinstance(json.loads(path.read_text("utf-8")), dict) else path
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return path
 
 
 def leftovers(root: Path) -> Finding:

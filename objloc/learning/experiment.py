@@ -6,10 +6,11 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import torch
@@ -20,7 +21,7 @@ from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import repository_root, write_atomically
 from objloc.learning.learner import DivergenceError
-from objloc.learning.status import Record, TrainingStatus
+from objloc.learning.status import Progress, Record, Run
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
 from objloc.network.checkpoint import (
@@ -38,29 +39,6 @@ from objloc.partial import sweep
 
 SAVE_EVERY = 120.0
 """Seconds between two saves of the state that a killed run is resumed from."""
-
-
-class Run(Protocol):
-    """Tracking of a training; ``objloc.tracking.TrainingRun`` is one."""
-
-    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        """Log a period's metrics at an update."""
-
-
-class Progress(Protocol):
-    """Display of a training; ``objloc.view.training_progress.TrainingProgress`` is one."""
-
-    def phase(self, name: str) -> None:
-        """Begin a phase."""
-
-    def log(self, line: str) -> None:
-        """Show a line."""
-
-    def update(self, status: TrainingStatus) -> None:
-        """Show where training stands."""
-
-    def rates(self, status: TrainingStatus) -> dict[str, float]:
-        """Metrics of speed: steps and updates per second since the phase began."""
 
 
 class Experiment:
@@ -119,6 +97,7 @@ class Experiment:
         self._init = init
         self.key = self._key()
         self._state_file = repository_root() / ".objloc" / "resume" / f"{self.key}.pt"
+        self._extension_file = self._state_file.with_name(f"{self.key}-extend.pt")
         self.record = Record()
         # Fails now instead of after an hour if ``init`` does not fit.
         self._first_network()
@@ -176,7 +155,7 @@ class Experiment:
         deadline: float,
     ) -> bool:
         """Run a phase to its end or the deadline; True if it was cut."""
-        saved = time.monotonic()
+        saved, ending = time.monotonic(), training.ending
         psutil.cpu_percent()
         with _interrupts() as interrupted:
             for status in training.run():
@@ -184,15 +163,18 @@ class Experiment:
                 if status.report is not None:
                     row = self.record.add(phase, status.report)
                     self._log(row, progress.rates(status), run)
+                if training.ending and not ending and phase == 0:
+                    self._save_state(phase, training, self._extension_file)
+                ending = training.ending
                 now = time.monotonic()
                 if status.report is not None or now - saved >= SAVE_EVERY or interrupted:
-                    self._save_state(phase, training)
+                    self._save_state(phase, training, self._state_file)
                     saved = now
                 if interrupted:
                     progress.log("interrupted: the same command goes on from here")
                     raise KeyboardInterrupt
                 if now >= deadline and status.progress < 1:
-                    self._save_state(phase, training)
+                    self._save_state(phase, training, self._state_file)
                     row = self.record.add(phase, training.report())
                     self._log(row, progress.rates(status), run)
                     progress.log(f"cut by train.max_minutes at {status.progress:.0%}")
@@ -267,14 +249,21 @@ class Experiment:
         )
 
     def _key(self) -> str:
-        """Hash of everything that determines the run but its length, so that it can be extended."""
+        """Hash of everything that determines the run but its length, so that it can be extended.
+
+        Lengths are counted in validations: a longer run then validates, and so chooses its
+        best model, where a shorter one did.
+        """
         train = self.params.train.model_dump(mode="json", exclude={"max_minutes"})
-        agent = self.params.agent.model_dump(mode="json")
-        del agent["schedule"]["passes"]
+        agent, schedule = self.params.agent.model_dump(mode="json"), self.params.agent.schedule
+        for name in ("passes", "max_updates"):
+            length = getattr(schedule, name)
+            agent["schedule"][name] = length and str(Fraction(length, schedule.evaluations))
+        del agent["schedule"]["evaluations"]
         text = json.dumps([self.data_hash, train, agent, str(self._device)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def _save_state(self, phase: int, training: Training) -> None:
+    def _save_state(self, phase: int, training: Training, path: Path) -> None:
         buffer = io.BytesIO()
         torch.save(
             {
@@ -282,35 +271,44 @@ class Experiment:
                 "training": training.state_dict(),
                 "record": [self.record.rows, self.record.losses, self.record.q_values],
                 "finished": training.finished and phase == len(self.phases) - 1,
-                "passes": self.params.agent.schedule.passes,
+                "extendable": phase == 0 and (path == self._extension_file or not training.ending),
+                "evaluations": self.params.agent.schedule.evaluations,
                 "machine": self.machine,
             },
             buffer,
         )
-        sweep(self._state_file.parent, self._state_file.name)
-        write_atomically(self._state_file, buffer.getvalue())
+        sweep(path.parent, path.name)
+        write_atomically(path, buffer.getvalue())
         # States are large: those of other runs are deleted after a week.
-        for other in self._state_file.parent.glob("*.pt"):
-            if other != self._state_file and time.time() - other.stat().st_mtime > 7 * 86400:
+        week_ago = time.time() - 7 * 86400
+        for other in path.parent.glob("*.pt"):
+            if not other.name.startswith(self.key) and other.stat().st_mtime < week_ago:
                 other.unlink(missing_ok=True)
 
     def _saved_state(self, progress: Progress) -> dict[str, Any] | None:
         """The state to resume from; None if there is none that this run continues."""
-        if not self._state_file.exists():
-            return None
+        evaluations = self.params.agent.schedule.evaluations
         try:
-            state: dict[str, Any] = load_tensors(self._state_file)
+            state = _read_state(self._state_file)
+            if state and evaluations > state["evaluations"] and not state["extendable"]:
+                # The shorter run's end has told in it; the state from before has its own file.
+                shorter, state = state["evaluations"], _read_state(self._extension_file)
+                if state and state["evaluations"] != shorter:
+                    return None
         except ObjlocError as error:
             progress.log(f"starts from the beginning: {error}")
             return None
-        passes = self.params.agent.schedule.passes
-        if passes < state["passes"] or (state["finished"] and passes == state["passes"]):
+        if state is None or evaluations < state["evaluations"] + state["finished"]:
             return None
         self.record = Record(*state["record"])
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
         if changed := differences(state.get("machine", self.machine), self.machine):
             progress.log(f"begun on another machine, so the bytes are neither's: {changed}")
         return state
+
+
+def _read_state(path: Path) -> dict[str, Any] | None:
+    return load_tensors(path) if path.exists() else None
 
 
 @contextmanager
@@ -324,11 +322,9 @@ def _interrupts() -> Iterator[list[int]]:
         caught.append(number)
 
     before = {}
-    try:
+    with suppress(ValueError):  # not the main thread: leave signals alone
         for number in (signal.SIGINT, signal.SIGTERM):
             before[number] = signal.signal(number, note)
-    except ValueError:  # not the main thread: leave signals alone
-        before = {}
     try:
         yield caught
     finally:

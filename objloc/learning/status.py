@@ -1,7 +1,7 @@
-"""The measurements that training yields: its status at any time, a report for each period."""
+"""The measurements that training yields, and the protocols of what receives them."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -131,3 +131,26 @@ class Period:
         period = cls()
         period.sums, period.losses, period.q_values, period.q_max = state
         return period
+
+
+class Run(Protocol):
+    """Tracking of a training; ``objloc.tracking.TrainingRun`` is one."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        """Log a period's metrics at an update."""
+
+
+class Progress(Protocol):
+    """Display of a training; ``objloc.view.training_progress.TrainingProgress`` is one."""
+
+    def phase(self, name: str) -> None:
+        """Begin a phase."""
+
+    def log(self, line: str) -> None:
+        """Show a line."""
+
+    def update(self, status: TrainingStatus) -> None:
+        """Show where training stands."""
+
+    def rates(self, status: TrainingStatus) -> dict[str, float]:
+        """Metrics of speed: steps and updates per second since the phase began."""

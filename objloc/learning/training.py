@@ -87,6 +87,21 @@ class Training:
         return max(self._episodes_ended / len(self._queue), self._update_progress)
 
     @property
+    def ending(self) -> bool:
+        """Whether the schedule's end can tell in the next step.
+
+        Until then a longer schedule makes the same steps: no environment has gone idle, and
+        no update was left out.
+        """
+        schedule = self._agent.schedule
+        due = self.learner.updates + self._updates_due + self._agent.learning.updates_per_step
+        return (
+            len(self._queue) - self._started < self._slots
+            or (schedule.max_updates is not None and due >= schedule.max_updates)
+            or self._memory_limit < self._agent.replay.init_size
+        )
+
+    @property
     def _update_progress(self) -> float:
         """Fraction of the updates that the schedule allows; 0 if there is no limit."""
         maximum = self._agent.schedule.max_updates

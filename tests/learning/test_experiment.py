@@ -66,8 +66,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
-def experiment_of(shards: Path, passes: int = 1, **train: object) -> Experiment:
-    schedule = AGENT.schedule.model_copy(update={"passes": passes})
+def experiment_of(
+    shards: Path, passes: int = 1, evaluations: int | None = None, **train: object
+) -> Experiment:
+    lengths = {"passes": passes, "evaluations": evaluations or 2 * passes}
+    schedule = AGENT.schedule.model_copy(update=lengths)
     agent = AGENT.model_copy(update={"schedule": schedule})
     section = Train.model_validate({"agent": "tiny", **train})
     return Experiment(shards, Params(train=section, agents={"tiny": agent}))
@@ -157,9 +160,21 @@ def test_a_longer_run_resumes_a_shorter_one_and_a_finished_one_starts_again(
     assert again.logged[0][1]["update"] == first.logged[0][1]["update"]
     experiment = experiment_of(shards_folder, passes=2)
     experiment.run(longer, longer)
-    assert longer.lines == [f"goes on from update {int(first.logged[-1][0])}"]
-    assert longer.statuses[0].updates >= first.statuses[-1].updates
-    assert len(experiment.record.rows) == 3
+    # Not from its very end, where environments had gone idle.
+    (line,) = longer.lines
+    assert line.startswith("goes on from update ")
+    assert 0 < int(line.split()[-1]) < first.logged[-1][0]
+    assert len(experiment.record.rows) == 4
+    assert experiment.record.rows[0].items() <= first.logged[0][1].items()
+
+
+def test_what_cannot_be_extended_to_the_same_starts_again(shards_folder: Path) -> None:
+    seen = Observer()
+    experiment_of(shards_folder, passes=2).run(seen, seen)
+    # A shorter one, and one that is validated at other moments.
+    for passes, evaluations in ((1, 2), (3, 4)):
+        experiment_of(shards_folder, passes=passes, evaluations=evaluations).run(seen, seen)
+    assert seen.lines == []
 
 
 def test_a_run_that_goes_on_elsewhere_says_so(
@@ -188,6 +203,8 @@ def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path:
 def test_the_key_depends_on_everything_but_the_length(shards_folder: Path) -> None:
     key = experiment_of(shards_folder).key
     assert experiment_of(shards_folder, passes=7).key == key
+    # Validations at other moments choose another model.
+    assert experiment_of(shards_folder, passes=7, evaluations=2).key != key
     assert experiment_of(shards_folder, max_minutes=3.0).key == key
     assert experiment_of(shards_folder, seed=1).key != key
 

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from objloc.files import file_hash
 from objloc.learning.training import Training
 from objloc.network.checkpoint import load_checkpoint
 from tests.helpers.commands import run_stage, write_params
+from tests.helpers.imports import ROOT
 from tests.helpers.workplaces import working_in
 
 PARAMS = """
@@ -28,6 +30,24 @@ agents:
     head: {hidden: [8]}
     learning: {windows_per_image: 2, images_per_batch: 2}
 """
+KILLED = """
+import os, runpy, signal, sys
+sys.path.insert(0, sys.argv[1])
+from objloc.learning.training import Training
+steps, learn = int(sys.argv[2]), Training._learn
+
+def killed(self):
+    global steps
+    steps -= 1
+    if steps == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    learn(self)
+
+Training._learn = killed
+sys.argv = ["train", *sys.argv[3:]]
+runpy.run_module("stages.train", run_name="__main__")
+"""
+"""Trains until a step of the environments, then kills itself."""
 
 
 @pytest.fixture
@@ -100,6 +120,61 @@ def test_an_interrupted_run_goes_on_and_ends_as_one_never_interrupted(
     assert run_stage(*args, root / "stopped", *tail).status == 0
     for name in ("checkpoint.pt", "final.pt", "history.csv"):
         assert file_hash(root / "stopped" / name) == file_hash(straight / name)
+
+
+LENGTHS = ("passes", "evaluations", "max_updates")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "more"),
+    [
+        ((1, 1, None), ("train.curriculum=[dog,cat]",)),
+        (
+            (2, 1, 5),
+            ("agents.tiny.replay.priority_exponent=0.5", "agents.tiny.learning.backup=sampled",
+             "agents.tiny.encoder.kind=crops", "agents.tiny.encoder.window_size=36",
+             "agents.tiny.encoder.category_channels=0", "agents.tiny.head.per_category=false"),
+        ),
+    ],
+    ids=["by passes", "by updates"],
+)  # fmt: skip
+def test_trained_in_one_piece_killed_or_extended_is_the_same(
+    lengths: tuple[int | None, ...],
+    more: tuple[str, ...],
+    shards_folder: Path,
+    params_file: Path,
+    warm: Path,
+) -> None:
+    def arguments(out: str, times: int) -> list[str | Path]:
+        schedule = {n: each and each * times for n, each in zip(LENGTHS, lengths, strict=True)}
+        schedule["episodes_per_image"] = 1
+        settings = [f"agents.tiny.schedule.{name}={json.dumps(v)}" for name, v in schedule.items()]
+        options = [f"--set={each}" for each in (*settings, *more)]
+        return [shards_folder, params_file.parent / out, "--params", params_file, *options]
+
+    def hashes(out: str) -> list[str]:
+        names = ("checkpoint.pt", "final.pt", "history.csv", "metrics.json")
+        return [file_hash(params_file.parent / out / name) for name in names]
+
+    assert run_stage("train", *arguments("whole", 10)).status == 0
+    rows = (params_file.parent / "whole" / "history.csv").read_text().splitlines()
+    steps_of_four = float(rows[4].split(",")[rows[0].split(",").index("step")])
+    command = [
+        warm / "python",
+        "-c",
+        KILLED,
+        ROOT,
+        str(int(steps_of_four / 4)),
+        *arguments("killed", 10),
+    ]
+    assert subprocess.run(command, check=False).returncode == 247
+    assert "goes on from update" in run_stage("train", *arguments("killed", 10)).out
+    assert hashes("killed") == hashes("whole")
+
+    assert run_stage("train", *arguments("extended", 6)).status == 0
+    assert hashes("extended") != hashes("whole")
+    assert "goes on from update" in run_stage("train", *arguments("extended", 10)).out
+    assert hashes("extended") == hashes("whole")
 
 
 def test_a_curriculum_trains_one_phase_for_each_category(
