@@ -22,8 +22,9 @@ ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # The packages change seldom, so their layer comes before the code's.
-COPY --chown=objloc:objloc requirements.lock ./
-RUN python -m venv .venv && .venv/bin/python -m pip install --requirement requirements.lock
+COPY --chown=objloc:objloc Makefile pyproject.toml requirements*.lock ./
+COPY --chown=objloc:objloc stages/_alone.py stages/
+RUN make packages
 
 COPY --chown=objloc:objloc . .
 RUN make .venv/.ready \

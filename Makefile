@@ -7,9 +7,16 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow test-lowest lint types check clean lock docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table reliability
+.PHONY: run run-alone packages test test-slow test-lowest lint types check clean lock audit docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table reliability
+
+# Of two at once in one folder the second waits.
+ALONE := $(PYTHON) stages/_alone.py
 
 run: $(READY)  ## Set up, then run the whole pipeline on the embedded data.
+	@$(ALONE) .run.lock $(MAKE) --no-print-directory run-alone
+
+run-alone:
+	@$(BIN)/python -m stages._unlock
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	@# DVC knows nothing of the store of models, which a clone lacks and a user may remove.
 	$(BIN)/python -m stages.register data/train data/evaluate data/register --if-lost
@@ -36,19 +43,35 @@ types: $(READY)
 
 check: lint types test
 
-$(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+LOCKS := requirements.lock requirements-build.lock requirements-torch.lock requirements-torch-cpu.lock
+ifdef ALONE_HERE
+$(READY): $(LOCKS) pyproject.toml
+	@$(MAKE) --no-print-directory packages
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
+else
+$(READY): $(LOCKS) pyproject.toml
+	@$(ALONE) .venv.lock $(MAKE) --no-print-directory ALONE_HERE=1 $(READY)
+endif
 
-lock:  ## Write requirements.lock anew from the ranges in pyproject.toml.
+INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
+packages:  # all but the project itself
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "torch==2.13.0" setuptools
-	$(BIN)/python -m pip install --quiet --editable ".[app,dev,video]"
-	@# A local version such as 2.13.0+cpu exists on no other machine.
-	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+[a-z0-9.]+$$//' > requirements.lock
+	$(INSTALL) --requirement requirements-build.lock
+	@# PyTorch's build for CPUs if pip finds it; else PyPI's, with CUDA's libraries on Linux.
+	$(INSTALL) --requirement requirements-torch-cpu.lock 2> /dev/null || $(INSTALL) --requirement requirements-torch.lock
+	$(INSTALL) --no-build-isolation --requirement requirements.lock
+
+lock:  ## Write the locked packages anew from the ranges in pyproject.toml; UPGRADE="--upgrade-package NAME" or --upgrade.
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/python -m benchmarks.lock .venv-lock/bin/uv $(UPGRADE)
+
+audit:  ## Look the locked packages up in the database of known vulnerabilities; needs a network.
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	$(PYTHON) -m benchmarks.audit .venv-audit/bin/pip-audit
 
 docs: $(READY)  ## Write pictures and tables of README and docs from the last run's files.
 	mkdir -p docs/images
@@ -84,4 +107,4 @@ reliability: $(READY)  ## Inject faults and write how many were withstood; PARTS
 	$(BIN)/python -m benchmarks.tables
 
 clean:
-	rm -rf $(VENV) $(LOWEST)
+	rm -rf $(VENV) $(LOWEST) .venv-lock .venv-audit

@@ -24,7 +24,8 @@ def main(lock: Path, command: list[str]) -> None:
         pass  # a file system without locks
     os.truncate(handle, 0)
     os.write(handle, f"{os.getpid()}\n".encode())
-    os.set_inheritable(handle, True)
+    # Shells use the low numbers for themselves; a copy of this kind is passed on to commands.
+    fcntl.fcntl(handle, fcntl.F_DUPFD, 64)
     os.execvp(command[0], command)  # noqa: S606 - the command is the caller's own
 
 

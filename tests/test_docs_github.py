@@ -53,8 +53,22 @@ def test_the_workflow_runs_the_checks_of_the_makefile_on_every_version() -> None
     assert prerequisites("site") == []
 
 
-def test_the_workflow_may_only_read() -> None:
-    assert parsed(GITHUB / "workflows" / "ci.yml")["permissions"] == {"contents": "read"}
+@pytest.mark.parametrize("name", ["ci", "audit"])
+def test_a_workflow_may_only_read_and_knows_no_secret(name: str) -> None:
+    path = GITHUB / "workflows" / f"{name}.yml"
+    workflow = parsed(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not any("permissions" in job for job in workflow["jobs"].values())
+    # It would run a stranger's code with the repository's rights.
+    assert "pull_request_target" not in workflow["on"]
+    assert "secrets" not in path.read_text("utf-8")
+
+
+def test_the_audit_is_the_makefiles_each_week() -> None:
+    workflow = parsed(GITHUB / "workflows" / "audit.yml")
+    assert commands(workflow["jobs"]["audit"]) == ["make audit"]
+    assert prerequisites("audit") == []
+    assert workflow["on"]["schedule"][0]["cron"].split()[4] == "1"
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
@@ -87,7 +101,7 @@ def test_the_container_installs_the_lock_and_runs_as_an_ordinary_user() -> None:
     (base,) = (line for line in lines if line.startswith("FROM "))
     assert base.split(":")[1].removesuffix("-slim") in versions()
     user = lines.index("USER objloc")
-    installing = [number for number, line in enumerate(lines) if "requirements.lock" in line]
+    installing = [number for number, line in enumerate(lines) if line == "RUN make packages"]
     assert installing
     assert min(installing) > user
     assert not any(line.startswith("USER ") for line in lines[user + 1 :])

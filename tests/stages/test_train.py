@@ -132,7 +132,8 @@ LENGTHS = ("passes", "evaluations", "max_updates")
         (
             (2, 1, 5),
             ("agents.tiny.replay.priority_exponent=0.5", "agents.tiny.learning.backup=sampled",
-             "agents.tiny.encoder.kind=crops", "agents.tiny.encoder.window_size=36",
+             "agents.tiny.learning.object_windows=0", "agents.tiny.learning.windows_per_image=1",
+             "agents.tiny.learning.crop=0", "agents.tiny.learning.flip=false",
              "agents.tiny.encoder.category_channels=0", "agents.tiny.head.per_category=false"),
         ),
     ],

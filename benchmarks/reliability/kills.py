@@ -1,0 +1,264 @@
+"""Stages killed under DVC at moments drawn by seed; ``dvc repro`` then goes on.
+
+A round is one miniature project that is run from nothing to its end, and is killed once in
+each stage on the way: so it also meets what the kills before have left.
+"""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import psutil
+
+from benchmarks.reliability.table import Row
+from tests.helpers.faults import STAGES
+from tests.helpers.projects import Project
+
+VICTIMS = {
+    "stage": "the stage's process",
+    "dvc": "DVC's process alone; the stage goes on",
+    "group": "DVC and the stage",
+}
+"""What is killed, and its name in the table."""
+ROUNDS = 6
+_POLL = 0.02
+_TRIES = 4
+_RESULTS = (*(f"data/{name}" for name in STAGES if name != "publish"), "results", "dvc.lock")
+_BUSY = ("expected no other process to write it", "is busy, it is being blocked by")
+_LOCK = "JSON structure is corrupted"
+
+
+@dataclass
+class Tally:
+    """Kills of one kind.
+
+    Attributes:
+        tried: number of kills.
+        held: number of those after which ``dvc repro`` went on to the same bytes.
+        waited: number of those after which it first refused, since the stage was running.
+        unlocked: number of those that left DVC's lock file damaged.
+        moments: where they struck.
+    """
+
+    tried: int = 0
+    held: int = 0
+    waited: int = 0
+    unlocked: int = 0
+    moments: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Kill:
+    """A kill that is planned.
+
+    Attributes:
+        stage: the stage after whose start it strikes.
+        fraction: part of the stage's time, DVC's own included, that passes first.
+        victim: key of ``VICTIMS``.
+    """
+
+    stage: str
+    fraction: float
+    victim: str
+
+
+def measure() -> list[Row]:
+    """Kill in all rounds; what did not hold is printed."""
+    tallies = {victim: Tally() for victim in VICTIMS}
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Repro(Project(_new(folder, "whole")))
+        status, told = whole.run()
+        if status:
+            raise RuntimeError(f"an undisturbed run failed:\n{told}")
+        expected, seconds = whole.hashes(), whole.seconds
+        for number in range(ROUNDS):
+            _round(
+                Repro(Project(_new(folder, f"round-{number}"))), number, expected, seconds, tallies
+            )
+    return [
+        {
+            "what": f"SIGKILL under `dvc repro` of {what}",
+            "tried": tally.tried,
+            "held": tally.held,
+            "note": _note(tally),
+        }
+        for what, tally in ((VICTIMS[victim], tallies[victim]) for victim in VICTIMS)
+    ]
+
+
+def plan(number: int) -> list[Kill]:
+    """The kills of a round, one in each stage, all victims in turn."""
+    chance = Random(f"kills {number}")
+    victims = list(VICTIMS)
+    return [
+        Kill(stage, chance.random(), victims[(number + place) % len(victims)])
+        for place, stage in enumerate(STAGES)
+    ]
+
+
+def _round(
+    repro: "Repro",
+    number: int,
+    expected: dict[str, str],
+    seconds: dict[str, float],
+    tallies: dict[str, Tally],
+) -> None:
+    struck: list[Tally] = []
+    for kill in [*plan(number), None]:
+        for _ in range(_TRIES):
+            status, told = repro.run(kill, seconds)
+            if status == 0 or repro.struck:
+                break
+            if any(each in told for each in _BUSY):
+                struck[-1].waited += 1
+                repro.wait_for_orphans()
+            elif _LOCK in told:
+                struck[-1].unlocked += 1
+                repro.unlock()
+            else:
+                print(
+                    f"round {number}, after {struck and struck[-1].moments[-1]}:\n{told}",
+                    flush=True,
+                )
+                return
+        if repro.struck and kill:
+            tally = tallies[kill.victim]
+            tally.tried += 1
+            tally.moments.append(f"{kill.stage} +{kill.fraction:.2f} {kill.victim}")
+            struck.append(tally)
+            print(f"round {number}: {tally.moments[-1]}", flush=True)
+    repro.wait_for_orphans()
+    found = repro.hashes()
+    differing = sorted(
+        name for name in expected.keys() | found if expected.get(name) != found.get(name)
+    )
+    if differing or repro.leftovers():
+        print(f"round {number}: other bytes {differing}; left {repro.leftovers()}", flush=True)
+        return
+    for tally in struck:
+        tally.held += 1
+
+
+class Repro:
+    """``dvc repro`` in a project, which may be killed.
+
+    Attributes:
+        seconds: of each stage that ran, to the start of the next, when nothing was killed.
+        struck: whether the last run was killed.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.seconds: dict[str, float] = {}
+        self.struck = False
+        self._project = project
+        self._orphans: list[psutil.Process] = []
+
+    def run(
+        self, kill: Kill | None = None, seconds: dict[str, float] | None = None
+    ) -> tuple[int, str]:
+        """Run to the end, or until it is killed.
+
+        Returns:
+            The exit status, and what was printed.
+        """
+        self.struck = False
+        log = self._project.folder.parent / "log"
+        started: dict[str, float] = {}
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dvc", "repro"],
+                cwd=self._project.folder,
+                env=self._project.environment,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        while process.poll() is None:
+            for name in re.findall(r"Running stage '(\w+)'", log.read_text("utf-8", "replace")):
+                started.setdefault(name, time.monotonic())
+            if kill and seconds and kill.stage in started:
+                due = started[kill.stage] + kill.fraction * seconds[kill.stage]
+                if time.monotonic() >= due:
+                    self._strike(process, kill.victim)
+                    break
+            time.sleep(_POLL)
+        process.wait()
+        ends = [*list(started.values())[1:], time.monotonic()]
+        self.seconds = {
+            name: end - began for (name, began), end in zip(started.items(), ends, strict=True)
+        }
+        return process.returncode, log.read_text("utf-8", "replace")
+
+    def _strike(self, process: subprocess.Popen[bytes], victim: str) -> None:
+        """Kill; where the stage is to be killed and DVC is at work between two, kill DVC."""
+        try:
+            below = psutil.Process(process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return
+        self.struck = True
+        if victim == "dvc":
+            self._orphans = below
+        elif victim == "stage" and below:
+            for each in below:
+                _kill(each)
+            return
+        else:
+            for each in below:
+                _kill(each)
+        os.kill(process.pid, signal.SIGKILL)
+
+    def wait_for_orphans(self) -> None:
+        """Wait until the stages whose DVC was killed have ended."""
+        psutil.wait_procs(self._orphans, timeout=600)
+
+    def unlock(self) -> None:
+        """Remove DVC's damaged lock file as ``make run`` does."""
+        self._project.run(sys.executable, "-m", "stages._unlock")
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of each result by path."""
+        root = self._project.folder
+        files = [
+            each
+            for name in _RESULTS
+            for each in ((root / name), *(root / name).rglob("*"))
+            if each.is_file()
+        ]
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+        }
+
+    def leftovers(self) -> list[str]:
+        """Partial outputs, which the next run of their stages should have removed."""
+        root = self._project.folder
+        return [str(path.relative_to(root)) for path in root.rglob("*.objloc-partial*")]
+
+
+def _kill(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+
+
+def _new(folder: str, name: str) -> Path:
+    path = Path(folder) / name
+    path.mkdir()
+    return path
+
+
+def _note(tally: Tally) -> str:
+    parts = ["the next `dvc repro` ended with the same bytes"]
+    if tally.waited:
+        parts.append(f"{tally.waited} times after it had refused while the stage still ran")
+    if tally.unlocked:
+        parts.append(f"{tally.unlocked} times after `make run` had removed DVC's damaged lock file")
+    return "; ".join(parts)
