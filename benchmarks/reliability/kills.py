@@ -29,7 +29,7 @@ VICTIMS = {
     "group": "DVC and the stage",
 }
 """What is killed, and its name in the table."""
-ROUNDS = 6
+ROUNDS = 4
 _POLL = 0.02
 _TRIES = 4
 _RESULTS = (*(f"data/{name}" for name in STAGES if name != "publish"), "results", "dvc.lock")
