@@ -22,6 +22,7 @@ import psutil
 from benchmarks.reliability.table import Row
 from tests.helpers.faults import STAGES
 from tests.helpers.projects import Project
+from tests.helpers.warm import warm_python
 
 VICTIMS = {
     "stage": "the stage's process",
@@ -32,7 +33,7 @@ VICTIMS = {
 ROUNDS = 4
 _POLL = 0.02
 _TRIES = 4
-_RESULTS = (*(f"data/{name}" for name in STAGES if name != "publish"), "results", "dvc.lock")
+_RESULTS = ("data", "results", "dvc.lock")
 _BUSY = ("expected no other process to write it", "is busy, it is being blocked by")
 _LOCK = "JSON structure is corrupted"
 
@@ -74,16 +75,15 @@ class Kill:
 def measure() -> list[Row]:
     """Kill in all rounds; what did not hold is printed."""
     tallies = {victim: Tally() for victim in VICTIMS}
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Repro(Project(_new(folder, "whole")))
+    with tempfile.TemporaryDirectory() as folder, warm_python() as tools:
+        whole = Repro(Project(_new(folder, "whole"), tools))
         status, told = whole.run()
         if status:
             raise RuntimeError(f"an undisturbed run failed:\n{told}")
         expected, seconds = whole.hashes(), whole.seconds
         for number in range(ROUNDS):
-            _round(
-                Repro(Project(_new(folder, f"round-{number}"))), number, expected, seconds, tallies
-            )
+            repro = Repro(Project(_new(folder, f"round-{number}"), tools))
+            _round(repro, number, expected, seconds, tallies)
     return [
         {
             "what": f"SIGKILL under `dvc repro` of {what}",
@@ -151,15 +151,19 @@ def _round(
 class Repro:
     """``dvc repro`` in a project, which may be killed.
 
+    Args:
+        project: the project.
+        targets: stages to run, with those before them; none: all.
+
     Attributes:
         seconds: of each stage that ran, to the start of the next, when nothing was killed.
         struck: whether the last run was killed.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *targets: str) -> None:
         self.seconds: dict[str, float] = {}
         self.struck = False
-        self._project = project
+        self._project, self._targets = project, targets
         self._orphans: list[psutil.Process] = []
 
     def run(
@@ -175,7 +179,7 @@ class Repro:
         started: dict[str, float] = {}
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dvc", "repro"],
+                [sys.executable, "-m", "dvc", "repro", *self._targets],
                 cwd=self._project.folder,
                 env=self._project.environment,
                 stdout=sink,
@@ -200,21 +204,21 @@ class Repro:
 
     def _strike(self, process: subprocess.Popen[bytes], victim: str) -> None:
         """Kill; where the stage is to be killed and DVC is at work between two, kill DVC."""
-        try:
-            below = psutil.Process(process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return
+        below = [
+            each for each in psutil.process_iter(["cwd"]) if self._is_of_a_stage(each, process)
+        ]
         self.struck = True
         if victim == "dvc":
             self._orphans = below
-        elif victim == "stage" and below:
-            for each in below:
-                _kill(each)
-            return
         else:
             for each in below:
                 _kill(each)
-        os.kill(process.pid, signal.SIGKILL)
+        if victim != "stage" or not below:
+            os.kill(process.pid, signal.SIGKILL)
+
+    def _is_of_a_stage(self, each: psutil.Process, dvc: subprocess.Popen[bytes]) -> bool:
+        """Whether a process works in the project and is not DVC's own; a stage may be no child."""
+        return each.pid != dvc.pid and each.info["cwd"] == str(self._project.folder.resolve())
 
     def wait_for_orphans(self) -> None:
         """Wait until the stages whose DVC was killed have ended."""

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.reliability import kills
 from objloc.partial import only_writer
 from tests.helpers.faults import STAGES, Pipeline
+from tests.helpers.projects import Project
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,23 @@ def test_the_second_of_two_at_once_is_refused(pipeline: Pipeline, stage: str) ->
     assert "\n" not in second.err
     assert pipeline.files(stage) == whole
     assert pipeline.run(stage).status == 0
+
+
+def test_dvc_goes_on_after_a_kill_to_the_same_bytes(tmp_path: Path) -> None:
+    whole, killed = (kills.Repro(Project(tmp_path / name), "shard") for name in ("one", "other"))
+    assert whole.run()[0] == 0
+    for kill in (kills.Kill("download", 0.5, "group"), kills.Kill("shard", 0.5, "stage")):
+        assert killed.run(kill, whole.seconds)[0] != 0
+        assert killed.struck
+    assert killed.run()[0] == 0
+    assert killed.hashes() == whole.hashes()
+    assert len(whole.hashes()) > len(STAGES)
+    assert killed.leftovers() == []
+
+
+def test_the_kills_that_are_published_are_of_every_stage_and_kind() -> None:
+    planned = [kill for number in range(kills.ROUNDS) for kill in kills.plan(number)]
+    assert len(planned) >= 40
+    assert {kill.stage for kill in planned} == {*STAGES}
+    for stage in STAGES:
+        assert {kill.victim for kill in planned if kill.stage == stage} == {*kills.VICTIMS}
