@@ -48,8 +48,9 @@ def resolved(uv: str, options: list[str]) -> str:
     with tempfile.TemporaryDirectory() as name:
         builders, lock = Path(name, "build.in"), Path(name, "lock.txt")
         builders.write_text("\n".join(project["build-system"]["requires"]))
-        # The versions that uv prefers.
-        lock.write_text("".join(path.read_text("utf-8") for path in _files() if path.exists()))
+        # The versions that uv prefers; it would keep their hashes too, right or wrong.
+        texts = [path.read_text("utf-8") for path in _files() if path.exists()]
+        lock.write_text(re.sub(r" \\\n +--hash=\S+", "", "".join(texts)))
         subprocess.run(
             [
                 uv, "pip", "compile", ROOT / "pyproject.toml", builders,
