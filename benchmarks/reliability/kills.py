@@ -197,9 +197,9 @@ class Repro:
             time.sleep(_POLL)
         process.wait()
         ends = [*list(started.values())[1:], time.monotonic()]
-        self.seconds = {
-            name: end - began for (name, began), end in zip(started.items(), ends, strict=True)
-        }
+        # If it was refused, no stage has started.
+        pairs = zip(started.items(), ends, strict=False)
+        self.seconds = {name: end - began for (name, began), end in pairs}
         return process.returncode, log.read_text("utf-8", "replace")
 
     def _strike(self, process: subprocess.Popen[bytes], victim: str) -> None:
