@@ -35,7 +35,7 @@ _POLL = 0.02
 _TRIES = 4
 _RESULTS = ("data", "results", "dvc.lock")
 _BUSY = ("expected no other process to write it", "is busy, it is being blocked by")
-_LOCK = "JSON structure is corrupted"
+_CUT = re.compile(r"JSON structure is corrupted|dvc\.lock' (?:validation failed|is invalid)")
 
 
 @dataclass
@@ -46,14 +46,14 @@ class Tally:
         tried: number of kills.
         held: number of those after which ``dvc repro`` went on to the same bytes.
         waited: number of those after which it first refused, since the stage was running.
-        unlocked: number of those that left DVC's lock file damaged.
+        mended: number of those that left a file of DVC cut.
         moments: where they struck.
     """
 
     tried: int = 0
     held: int = 0
     waited: int = 0
-    unlocked: int = 0
+    mended: int = 0
     moments: list[str] = field(default_factory=list)
 
 
@@ -121,9 +121,9 @@ def _round(
             if any(each in told for each in _BUSY):
                 struck[-1].waited += 1
                 repro.wait_for_orphans()
-            elif _LOCK in told:
-                struck[-1].unlocked += 1
-                repro.unlock()
+            elif _CUT.search(told):
+                struck[-1].mended += 1
+                repro.mend()
             else:
                 print(
                     f"round {number}, after {struck and struck[-1].moments[-1]}:\n{told}",
@@ -224,8 +224,8 @@ class Repro:
         """Wait until the stages whose DVC was killed have ended."""
         psutil.wait_procs(self._orphans, timeout=600)
 
-    def unlock(self) -> None:
-        """Remove DVC's damaged lock file as ``make run`` does."""
+    def mend(self) -> None:
+        """Mend files of DVC that were cut, as ``make run`` does."""
         self._project.run(sys.executable, "-m", "stages._unlock")
 
     def hashes(self) -> dict[str, str]:
@@ -263,6 +263,6 @@ def _note(tally: Tally) -> str:
     parts = ["the next `dvc repro` ended with the same bytes"]
     if tally.waited:
         parts.append(f"{tally.waited} times after it had refused while the stage still ran")
-    if tally.unlocked:
-        parts.append(f"{tally.unlocked} times after `make run` had removed DVC's damaged lock file")
+    if tally.mended:
+        parts.append(f"{tally.mended} times after a file of DVC had been mended as `make run` does")
     return "; ".join(parts)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ruamel.yaml import YAML, YAMLError
+
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
 
@@ -61,17 +63,16 @@ def unfinished_runs(root: Path) -> Iterator[Finding]:
 
 
 def locks(root: Path) -> Finding:
-    """DVC's lock file, which a kill can leave empty; DVC then refuses every command."""
-    path = damaged_lock(root)
-    if path is None:
-        return Finding("DVC's locks", "in order")
-    return Finding(
-        "DVC's locks", f"{path}: damaged by a kill; DVC refuses to run", True, f"rm {path}"
-    )
+    """DVC's files that a kill can leave cut; DVC then refuses every command."""
+    for path, remedy in ((damaged_lock(root), "rm"), (damaged_record(root), "git checkout --")):
+        if path is not None:
+            found = f"{path}: damaged by a kill; DVC refuses to run"
+            return Finding("DVC's locks", found, True, f"{remedy} {path}")
+    return Finding("DVC's locks", "in order")
 
 
 def damaged_lock(root: Path) -> Path | None:
-    """DVC's lock file, if it is damaged."""
+    """DVC's list of who reads and writes what, if it is damaged."""
     path = root / ".dvc" / "tmp" / "rwlock"
     try:
         return None if isinstance(json.loads(path.read_text("utf-8")), dict) else path
@@ -79,6 +80,29 @@ def damaged_lock(root: Path) -> Path | None:
         return None
     except (OSError, ValueError):
         return path
+
+
+def damaged_record(root: Path) -> Path | None:
+    """``dvc.lock``, if it is damaged."""
+    path = root / "dvc.lock"
+    try:
+        return None if is_record(path.read_text("utf-8")) else path
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return path
+
+
+def is_record(text: str) -> bool:
+    """Whether DVC takes a text for a ``dvc.lock``."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text))
+    except (Invalid, YAMLError):
+        return False
+    return True
 
 
 def leftovers(root: Path) -> Finding:

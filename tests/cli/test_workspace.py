@@ -46,6 +46,17 @@ def test_a_damaged_lock_of_dvc_is_told_with_what_to_remove(
     assert not locks(dvc_repository).missing
 
 
+def test_a_record_that_dvc_refuses_is_told(dvc_repository: Path) -> None:
+    path = dvc_repository / "dvc.lock"
+    path.write_text("")
+    assert locks(dvc_repository).remedy == f"git checkout -- {path}"
+    assert "validation failed" in dvc("repro")
+    path.unlink()
+    assert not locks(dvc_repository).missing
+    dvc("repro")
+    assert not locks(dvc_repository).missing
+
+
 def test_a_byte_changed_in_place_is_found_in_the_cache_and_the_remedy_heals_it(
     dvc_repository: Path,
 ) -> None:

@@ -1,6 +1,7 @@
-"""Commands under one lock take turns, and DVC's damaged lock file is removed."""
+"""Commands under one lock take turns, and files of DVC that a kill left cut are mended."""
 
 import fcntl
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from objloc.cli._workspace import locks
 from stages import _unlock
 from tests.helpers.imports import ROOT
 
@@ -69,6 +71,27 @@ def test_a_lock_that_a_kill_left_damaged_is_removed(
     _unlock.main(tmp_path)
     assert not path.exists()
     assert capsys.readouterr().err == f"{path}: left damaged by a kill; removed\n"
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("left", [0, 40, 150])
+def test_a_record_that_a_kill_left_cut_is_taken_from_git_or_removed(
+    tmp_path: Path, left: int, committed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = Path(shutil.copy(ROOT / "dvc.lock", tmp_path))
+    text = record.read_text("utf-8")
+    if committed:
+        who = ("-c", "user.name=Test", "-c", "user.email=test@localhost")
+        for command in (("init", "-q"), ("add", "dvc.lock"), (*who, "commit", "-qm", "lock")):
+            subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    _unlock.main(tmp_path)
+    assert record.read_text("utf-8") == text
+    record.write_text(text[:left], "utf-8")
+    assert locks(tmp_path).missing
+    _unlock.main(tmp_path)
+    assert (record.read_text("utf-8") if record.exists() else None) == (text if committed else None)
+    what = "taken from the last commit" if committed else "removed"
+    assert capsys.readouterr().err == f"{record}: left damaged by a kill; {what}\n"
 
 
 def test_a_lock_in_order_or_none_is_left_alone(
