@@ -46,7 +46,7 @@ def log_pictures(
 ) -> None:
     """Log files to the run that made the model, if they show that run's data."""
     from objloc.data.shard_index import read_index
-    from objloc.tracking import log_to_run_of
+    from objloc.tracking.restore import log_to_run_of
 
     if read_index(shards).data_hash == checkpoint.data_hash:
         log_to_run_of(

@@ -44,7 +44,8 @@ def main(
     from objloc.network.device import device_of
     from objloc.network.feature_store import made_otherwise
     from objloc.params import load_params
-    from objloc.tracking import download_model, log_to_run_of
+    from objloc.tracking.models import download_model
+    from objloc.tracking.restore import log_to_run_of
     from objloc.view.plots_evaluation import write_plots
 
     params = load_params(params_file, overrides)

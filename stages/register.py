@@ -26,9 +26,7 @@ def main(
     Registering twice makes one version. Run by hand it restores a lost store.
     """
     if if_lost:
-        from objloc.tracking import Outputs, rebuild
-
-        rebuild(Outputs(train, evaluate, output))
+        _register_if_lost(train, evaluate, output)
         return
     from objloc.evaluation.read import read_metrics
     from objloc.files import file_hash, files_published, write_atomically, write_json
@@ -36,7 +34,7 @@ def main(
     from objloc.params import load_params
     from objloc.serving.contest_entry import entry_of
     from objloc.serving.model_card import model_card
-    from objloc.tracking import register
+    from objloc.tracking.registry import register
 
     params = load_params(params_file, overrides).registration
     path = train / "checkpoint.pt"
@@ -61,6 +59,18 @@ def main(
     print(f"models:/{params.model_name}/{registration.version}", end=": ")
     print("new" if registration.created else "registered before")
     print(*registration.aliases, sep="\n")
+
+
+def _register_if_lost(train: Path, evaluate: Path, output: Path) -> None:
+    from objloc.tracking.lookup import holds
+    from objloc.tracking.outputs import Outputs
+
+    outputs = Outputs(train, evaluate, output)
+    found = outputs.registered()
+    if found is not None and not holds(*found):
+        from objloc.tracking.rebuild import rebuild
+
+        rebuild(outputs)
 
 
 if __name__ == "__main__":

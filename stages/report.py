@@ -24,7 +24,8 @@ def main(
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params
-    from objloc.tracking import commit_of, log_to_run_of
+    from objloc.tracking.provenance import commit_of
+    from objloc.tracking.restore import log_to_run_of
     from objloc.view.report.build import copy_with_commit, logged_figures, write_report
 
     params = load_params(params_file, overrides)

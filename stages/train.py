@@ -27,7 +27,8 @@ def main(
     from objloc.network.device import device_of
     from objloc.network.feature_store import made_otherwise, making
     from objloc.params import load_params
-    from objloc.tracking import TrainingRun, resolve_init
+    from objloc.tracking.models import resolve_init
+    from objloc.tracking.run import TrainingRun
     from objloc.view.run_folder import write_run
     from objloc.view.training_progress import TrainingProgress
 

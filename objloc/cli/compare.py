@@ -79,7 +79,7 @@ def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) 
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import Evaluate
-    from objloc.tracking import download_model
+    from objloc.tracking.models import download_model
 
     found = evaluation_folder(Path(name))
     if found is not None:
@@ -103,7 +103,7 @@ def _with_parameters(side: "Side", name: str) -> "Side":
     from objloc.diagnosis.comparison import evaluation_folder
     from objloc.diagnosis.run_parameters import agent_parameters
     from objloc.network.checkpoint import load_checkpoint
-    from objloc.tracking import download_model
+    from objloc.tracking.models import download_model
 
     if side.parameters or evaluation_folder(Path(name)) is not None:
         return side

@@ -129,7 +129,7 @@ def _checkpoint(path: Path) -> str:
 
 
 def _champion() -> str:
-    from objloc.tracking.models import find_model
+    from objloc.tracking.lookup import find_model
 
     return _checkpoint(find_model("champion", rebuilt=False))
 

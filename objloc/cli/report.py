@@ -47,7 +47,7 @@ def command(
 
     from objloc.network.device import device_of
     from objloc.params import Report, Train, load_params
-    from objloc.tracking import commit_of
+    from objloc.tracking.provenance import commit_of
     from objloc.view.report.build import VALUES, copy_with_commit, read_report, write_report
     from objloc.view.report.texts import EXPLORER
 

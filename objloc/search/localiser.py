@@ -26,6 +26,7 @@ from objloc.search.rollout import rollout
 from objloc.search.time_limit import check_time
 from objloc.search.trace import SearchTasks
 from objloc.search.trajectory import TraceReader, Trajectory, VisitedWindow, trajectories_of
+from objloc.tracking.lookup import find_model
 
 NMS = 0.3
 """IoU above which the lower-scored of two boxes of a category is dropped; as in
@@ -186,9 +187,6 @@ def model_path(model: str | Path) -> Path:
     is_address = text.startswith("models:")
     if not is_address and (path.exists() or path.name != text or path.suffix == ".pt"):
         return path
-    # MLflow takes seconds to load, and a checkpoint needs none of it.
-    from objloc.tracking.models import find_model  # noqa: PLC0415
-
     return find_model(text)
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file of a local store: made whole, known when half-made, checked for damage.
+"""The store's address; the SQLite file of a local one: made whole, known half-made, checked.
 
 MLflow makes its tables in some 70 steps, each kept at once. A process that is killed
 between two of them leaves a file that MLflow can neither use nor complete.
@@ -6,6 +6,7 @@ between two of them leaves a file that MLflow can neither use nor complete.
 
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,9 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
 from objloc.errors import ObjlocError
+from objloc.files import repository_root
 
 SETTLED_SECONDS = 5.0
 """Seconds without a change after which nobody is making a half-made store any more."""
@@ -24,6 +24,18 @@ CHECKED_BYTES = 64 * 2**20
 """Size up to which a store is checked whenever it is opened: some .2 s."""
 
 _LOGGER = logging.getLogger(__name__)
+
+
+def store_uri() -> str:
+    """Address of the store: ``MLFLOW_TRACKING_URI``, or the main workspace's SQLite file."""
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return uri
+    return address_of(repository_root() / "mlflow.db")
+
+
+def shown_uri() -> str:
+    """The store's address without a password, for messages."""
+    return re.sub(r"//[^/@]*@", "//", store_uri())
 
 
 def address_of(path: Path) -> str:
@@ -74,7 +86,7 @@ def is_half_made(path: Path) -> bool:
     Raises:
         sqlite3.Error: the file cannot be opened, or is no database.
     """
-    with _opened(path) as database:
+    with opened(path) as database:
         found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         names = {name for (name,) in found}
         if "experiments" in names:
@@ -95,7 +107,7 @@ def has_alias(path: Path) -> bool:
     check(path)
     if is_half_made(path):
         return False
-    with _opened(path) as database:
+    with opened(path) as database:
         return database.execute("SELECT 1 FROM registered_model_aliases").fetchone() is not None
 
 
@@ -114,7 +126,7 @@ def check(path: Path, largest: float = CHECKED_BYTES) -> None:
     if path.stat().st_size > largest:
         return
     try:
-        with _opened(path) as database:
+        with opened(path) as database:
             (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         # A lock that another process holds is no damage.
@@ -130,7 +142,7 @@ def check(path: Path, largest: float = CHECKED_BYTES) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a file that exists; what a killed process left undone is undone."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", timeout=30, uri=True)) as database:
         yield database
@@ -138,6 +150,9 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _make(path: Path) -> None:
     """Make a store beside its place, and move it there whole."""
+    # The other functions look at a store without MLflow, which takes seconds to load.
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415
+
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     for left in path.parent.iterdir():

@@ -14,9 +14,10 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from objloc.files import file_hash, write_atomically
+from objloc.tracking.database import shown_uri
 from objloc.tracking.folder import complete_run
 from objloc.tracking.log_values import log_file, log_metrics
-from objloc.tracking.store import harmless, shown_uri, state_folder
+from objloc.tracking.store import harmless, state_folder
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
-from objloc.params import Register
+from objloc.tracking.lookup import ADDRESS, look_up
 from objloc.tracking.rebuild import rebuild_if_empty
 from objloc.tracking.store import connect, visit
-from objloc.tracking.versions import ADDRESS, checkpoint_of, find_version
+from objloc.tracking.versions import checkpoint_of, find_version
 
 REMEDY = "`make run` registers one; a checkpoint's path will do as well"
 """Advice in the error message when no model is registered."""
@@ -26,29 +26,28 @@ def download_model(model: str) -> Path:
     """
     if not model.startswith("models:"):
         return Path(model)
+    if (path := look_up(model)) is not None:
+        return path
     rebuild_if_empty()
     client = connect()
     return checkpoint_of(client, find_version(client, model))
 
 
-def find_model(name: str, *, rebuilt: bool = True) -> Path:
+def ask_for_model(name: str, address: str, *, rebuilt: bool) -> Path:
     """Fetch the checkpoint of a registered model by a short name.
 
     No store is created, unless a lost one can be rebuilt.
 
     Args:
-        name: alias or version of the default model, such as ``champion`` or ``3``; or a
-            whole address, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        name: alias or version of the default model, such as ``champion`` or ``3``, or an
+            address; for messages.
+        address: what it stands for, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
         rebuilt: whether a lost store is rebuilt (``rebuild_if_empty``).
 
     Raises:
         ObjlocError: there is no store or no such model (the message says what to do);
             its files are missing or damaged.
     """
-    address = name
-    if not name.startswith("models:"):
-        sign = "/" if name.isdecimal() else "@"
-        address = f"models:/{Register().model_name}{sign}{name}"
     try:
         if rebuilt:
             rebuild_if_empty()

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from objloc.files import file_hash
-from objloc.tracking.database import database_at
+from objloc.tracking.database import database_at, store_uri
 from objloc.tracking.run import newest_run
-from objloc.tracking.store import connect, harmless, store_uri
+from objloc.tracking.store import connect, harmless
 
 
 def commit_of(model: Path) -> str | None:

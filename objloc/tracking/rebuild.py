@@ -4,56 +4,17 @@ DVC keeps what the stages wrote, not the store: in a clone, after ``dvc pull`` o
 ``mlflow.db`` was removed, the ``register`` stage is up to date and no model registered.
 """
 
-import json
 import logging
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
-from objloc.files import file_hash, repository_root
-from objloc.tracking.contest import Entry
-from objloc.tracking.database import has_alias
-from objloc.tracking.registry import CARD, Registration, register
-from objloc.tracking.store import connect, shown_uri, store_errors
+from objloc.files import repository_root
+from objloc.tracking.database import has_alias, shown_uri
+from objloc.tracking.outputs import CARD, Outputs
+from objloc.tracking.registry import Registration, register
+from objloc.tracking.store import connect, store_errors
 from objloc.tracking.versions import files_are_gone
 
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Output folders of the stages of one pipeline.
-
-    Attributes:
-        train: folder with the checkpoint.
-        evaluate: folder with the metrics.
-        register: folder with the entry and the model's card.
-    """
-
-    train: Path
-    evaluate: Path
-    register: Path
-
-    @classmethod
-    def of_workspace(cls) -> Self:
-        """The folders that ``dvc.yaml`` names."""
-        data = repository_root() / "data"
-        return cls(data / "train", data / "evaluate", data / "register")
-
-    def registered(self) -> tuple[str, Entry] | None:
-        """Name and entry of the model that was registered, if all its files are still there."""
-        checkpoint, path = self.train / "checkpoint.pt", self.register / "model.json"
-        needed = (checkpoint, path, self.evaluate / "metrics.json", self.register / CARD)
-        if not all(each.is_file() for each in needed):
-            return None
-        try:
-            kept = json.loads(path.read_text("utf-8"))
-            name, entry = kept["model"], Entry.from_summary(kept)
-        except (ValueError, KeyError, TypeError):
-            # Damaged, or written before it stated the contest's conditions.
-            return None
-        return (name, entry) if entry.sha256 == file_hash(checkpoint) else None
 
 
 def rebuild_if_empty() -> None:

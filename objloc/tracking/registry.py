@@ -16,6 +16,7 @@ import objloc
 from objloc.tracking.contest import Entry
 from objloc.tracking.folder import complete_run
 from objloc.tracking.log_values import log_file, log_values
+from objloc.tracking.outputs import CARD
 from objloc.tracking.restore import run_of
 from objloc.tracking.run import run_tags
 from objloc.tracking.signature import SIGNATURE, example
@@ -24,9 +25,6 @@ from objloc.tracking.versions import files_are_gone
 
 CHAMPION = "champion"
 """Alias of the first contest."""
-
-CARD = "model_card.md"
-"""File name of the model card in the artifacts of the run and of the model."""
 
 PACKAGE = Path(objloc.__file__).parent
 """The code that goes with a model; one of its files answers requests."""

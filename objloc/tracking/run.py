@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from objloc.files import file_hash
+from objloc.tracking.database import shown_uri
 from objloc.tracking.ending import (
     Ending,
     Status,
@@ -24,7 +25,7 @@ from objloc.tracking.ending import (
     record_kept_endings,
 )
 from objloc.tracking.log_values import as_metrics, log_metrics, log_params
-from objloc.tracking.store import connect, experiment_id, harmless, shown_uri, store_lock
+from objloc.tracking.store import connect, experiment_id, harmless, store_lock
 
 RETRY_SECONDS = 60.0
 """Seconds until a store that failed during a run is tried again."""

@@ -8,7 +8,6 @@ workspace, even if a queued experiment runs in another folder.
 import logging
 import math
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from objloc.errors import ObjlocError
 from objloc.files import repository_root
-from objloc.tracking.database import address_of, check, database_at, is_half_made, prepare
+from objloc.tracking.database import (
+    check,
+    database_at,
+    is_half_made,
+    prepare,
+    shown_uri,
+    store_uri,
+)
 
 EXPERIMENT = "objloc"
 """Name of the experiment that holds all runs."""
@@ -33,18 +39,6 @@ _LOGGER = logging.getLogger(__name__)
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # It logs each error of the database with a traceback; the error itself is reported in a line.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
-
-def store_uri() -> str:
-    """Address of the store: ``MLFLOW_TRACKING_URI``, or the main workspace's SQLite file."""
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        return uri
-    return address_of(repository_root() / "mlflow.db")
-
-
-def shown_uri() -> str:
-    """The store's address without a password, for messages."""
-    return re.sub(r"//[^/@]*@", "//", store_uri())
 
 
 def state_folder() -> Path:

@@ -1,8 +1,6 @@
 """Find versions of registered models, and their files."""
 
-import re
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow import MlflowClient
@@ -11,13 +9,9 @@ from mlflow.exceptions import MlflowException
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
-from objloc.tracking.store import shown_uri, state_folder, store_errors, store_uri
-
-CHECKPOINT = "artifacts/checkpoint.pt"
-"""Path of the checkpoint in a registered model."""
-
-ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[0-9]+)|@(?P<alias>[\w-]+))")
-"""Address of a registered model."""
+from objloc.tracking.database import shown_uri, store_uri
+from objloc.tracking.lookup import ADDRESS, CHECKPOINT, checkpoint_in
+from objloc.tracking.store import state_folder, store_errors
 
 
 def find_version(client: MlflowClient, address: str) -> ModelVersion:
@@ -61,7 +55,7 @@ def checkpoint_of(client: MlflowClient, version: ModelVersion) -> Path:
     where = f"models:/{version.name}/{version.version}"
     try:
         source = client.get_model_version_download_uri(version.name, version.version)
-        local = _local_path(source)
+        local = checkpoint_in(source)
         path = local or Path(
             mlflow.artifacts.download_artifacts(
                 artifact_uri=f"{source}/{CHECKPOINT}",
@@ -80,12 +74,5 @@ def checkpoint_of(client: MlflowClient, version: ModelVersion) -> Path:
 
 def files_are_gone(client: MlflowClient, version: ModelVersion) -> bool:
     """Whether the store is on this machine and no longer holds the model's files."""
-    path = _local_path(client.get_model_version_download_uri(version.name, version.version))
+    path = checkpoint_in(client.get_model_version_download_uri(version.name, version.version))
     return path is not None and not path.is_file()
-
-
-def _local_path(source: str) -> Path | None:
-    """Path of a model's checkpoint on this machine; None if it lies on another."""
-    if source.startswith("file:"):
-        source = unquote(urlparse(source).path)
-    return Path(source, CHECKPOINT) if source.startswith("/") else None

@@ -41,7 +41,7 @@ def test_what_is_there_is_told(
     (folder / "data" / "shards").symlink_to(shards_folder)
     # A real registry takes seconds: that of the registered model's tests does.
     checkpoint = folder / "data" / "train" / "checkpoint.pt"
-    monkeypatch.setattr("objloc.tracking.models.find_model", lambda *_, **__: checkpoint)
+    monkeypatch.setattr("objloc.tracking.lookup.find_model", lambda *_, **__: checkpoint)
     shutil.copy(empty_store, folder / "mlflow.db")
     told = run_objloc("doctor")
     assert told.status == 0, told.out

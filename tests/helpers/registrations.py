@@ -6,7 +6,7 @@ from typing import Any
 from objloc.evaluation.read import read_metrics
 from objloc.files import file_hash
 from objloc.serving.contest_entry import entry_of
-from objloc.tracking import Registration, register
+from objloc.tracking.registry import Registration, register
 from tests.helpers.runs import make_run
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from objloc.tracking import TrainingRun
+from objloc.tracking.run import TrainingRun
 from objloc.tracking.store import connect
 
 

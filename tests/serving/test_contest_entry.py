@@ -7,7 +7,7 @@ import pytest
 from objloc.errors import ObjlocError
 from objloc.evaluation.read import read_metrics
 from objloc.serving.contest_entry import entry_of
-from objloc.tracking import Entry
+from objloc.tracking.contest import Entry
 from tests.helpers.metrics import metrics_json
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from objloc.files import file_hash
-from objloc.tracking import download_model, find_run
+from objloc.tracking.models import download_model
+from objloc.tracking.run import find_run
 from objloc.tracking.store import connect
 from tests.helpers.commands import Result, run_stage, write_params
 from tests.helpers.runs import make_run

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from mlflow.utils.validation import _validate_model_alias_name
 
-from objloc.tracking import Contest
+from objloc.tracking.contest import Contest
 
 CONTEST = Contest(
     data="scenes",

@@ -17,9 +17,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from objloc.files import file_hash
-from objloc.tracking import find_run, log_to_run_of
+from objloc.tracking.database import shown_uri
 from objloc.tracking.ending import Ending, life_folder, record_kept_endings
-from objloc.tracking.store import connect, shown_uri
+from objloc.tracking.restore import log_to_run_of
+from objloc.tracking.run import find_run
+from objloc.tracking.store import connect
 from tests.helpers.runs import make_run
 from tests.helpers.tracked import history, start, stored
 

@@ -4,11 +4,8 @@ import pytest
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
-from objloc.tracking import (
-    download_model,
-    resolve_init,
-)
-from objloc.tracking.models import find_model
+from objloc.tracking.lookup import find_model
+from objloc.tracking.models import download_model, resolve_init
 from tests.helpers.registrations import enter
 
 

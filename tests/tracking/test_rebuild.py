@@ -10,8 +10,9 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as RunStore
 
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
-from objloc.tracking import Outputs, rebuild
-from objloc.tracking.models import find_model
+from objloc.tracking.lookup import find_model
+from objloc.tracking.outputs import Outputs
+from objloc.tracking.rebuild import rebuild
 from objloc.tracking.store import connect
 from tests.helpers.commands import run_stage, write_params
 from tests.helpers.runs import make_run

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 from objloc.files import file_hash
-from objloc.tracking import find_run, log_to_run_of
+from objloc.tracking.restore import log_to_run_of
+from objloc.tracking.run import find_run
 from tests.helpers.runs import make_run
 from tests.helpers.tracked import history, start, stored
 

@@ -10,14 +10,15 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 import objloc.tracking.run
-from objloc.tracking import find_run, log_to_run_of
+from objloc.tracking.restore import log_to_run_of
+from objloc.tracking.run import find_run
 from objloc.tracking.store import connect, experiment_id
 from tests.helpers.runs import make_run
 from tests.helpers.tracked import history, start, stored
 
 DIES = """
 import os, signal
-from objloc.tracking import TrainingRun
+from objloc.tracking.run import TrainingRun
 run = TrainingRun.start(
     params={"seed": 0}, data="scenes", data_hash="ab", categories=["cat"], run_key="a", command="x",
 )

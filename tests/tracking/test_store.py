@@ -11,18 +11,17 @@ from mlflow import MlflowClient
 
 import objloc.tracking.store
 from objloc.errors import ObjlocError
+from objloc.tracking.database import shown_uri, store_uri
 from objloc.tracking.store import (
     connect,
     experiment_id,
     global_store,
-    shown_uri,
     store_lock,
-    store_uri,
 )
 
 AT_ONCE = """
 import os, sys
-from objloc.tracking import TrainingRun
+from objloc.tracking.run import TrainingRun
 children = []
 for seed in range(3):
     child = os.fork()
