@@ -64,6 +64,7 @@ TESTED_BY = {
     "objloc/params/training.py": "test_params.py",
     "objloc/params/viewing.py": "test_params.py",
     # What a registered model is asked and answers.
+    "objloc/tracking/outputs.py": "tracking/test_rebuild.py",
     "objloc/tracking/signature.py": "serving/test_mlflow_model.py",
     "objloc/tracking/versions.py": "tracking/test_models.py",
     # What is drawn is judged as whole scenes.

@@ -91,3 +91,15 @@ print(max(sizes) // 2**20, psutil.Process().memory_info().rss // 2**20)
     )
     most, left = map(int, done.stdout.split())
     assert most > left + 150
+
+
+def test_a_process_ends_without_a_last_look_at_all_objects() -> None:
+    # Functions that are registered first run last.
+    code = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+        "import objloc.command\n"
+        "assert gc.get_freeze_count() == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
