@@ -97,8 +97,8 @@ def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | P
     Raises:
         ObjlocError: a folder has no pictures, or is the output folder.
     """
-    from objloc.data.fetch import is_url, name_in
     from objloc.data.images import images_in
+    from objloc.data.photograph import is_url, name_in
 
     found: list[tuple[str | Path, str]] = []
     for source in sources:

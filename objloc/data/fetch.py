@@ -2,7 +2,6 @@
 
 import re
 import time
-from urllib.parse import urlsplit
 
 import requests
 
@@ -15,16 +14,6 @@ PATIENCE = 30.0
 _SILENCE = (5.0, 10.0)
 """Seconds without a connection, or without a byte, after which the download is given up."""
 _CHUNK = 64 * 2**10
-
-
-def is_url(text: str) -> bool:
-    """Whether a text is an address of the web rather than a path."""
-    return text.lower().startswith(("http://", "https://"))
-
-
-def name_in(url: str) -> str:
-    """File name in an address; empty if there is none."""
-    return urlsplit(url).path.rpartition("/")[2]
 
 
 def fetch(url: str, max_bytes: int = MAX_BYTES, patience: float = PATIENCE) -> bytes:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,20 +56,27 @@ def photograph(source: Source) -> Photograph:
         return Photograph(name, as_rgb(source, name))
     if isinstance(source, np.ndarray):
         return Photograph("image", as_rgb(_of_array(source)))
-    if isinstance(source, str):
-        # Imported here, since a served model needs no HTTP.
-        from objloc.data.fetch import fetch, is_url, name_in  # noqa: PLC0415
+    if isinstance(source, str) and is_url(source):
+        # Imported here, since a served model and pictures on disk need no HTTP.
+        from objloc.data.fetch import fetch  # noqa: PLC0415
 
-        if is_url(source):
-            return Photograph(
-                _address_stem(source, name_in(source)), open_image(fetch(source), source)
-            )
+        return Photograph(_address_stem(source, name_in(source)), open_image(fetch(source), source))
     if isinstance(source, str | Path):
         return Photograph(stem(Path(source).stem), open_image(Path(source)))
     raise ObjlocError(
         "image: expected a path, an http(s) address, bytes, a Pillow image or an array; found "
         f"{type(source).__name__}"
     )
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is an address of the web rather than a path."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def name_in(url: str) -> str:
+    """File name in an address; empty if there is none."""
+    return urlsplit(url).path.rpartition("/")[2]
 
 
 def stem(text: str) -> str:

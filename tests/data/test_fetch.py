@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from objloc.data import fetch as fetch_module
-from objloc.data.fetch import fetch, is_url, name_in, reason_of
+from objloc.data.fetch import fetch, reason_of
+from objloc.data.photograph import is_url, name_in
 from objloc.errors import ObjlocError
 from tests.helpers.servers import Files, serving, unused_address
 

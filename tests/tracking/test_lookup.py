@@ -26,7 +26,7 @@ WITHOUT_MLFLOW = """
 import sys
 from objloc.search.localiser import model_path
 print(model_path(sys.argv[1]))
-loaded = {"mlflow", "sqlalchemy", "alembic", "pandas", "matplotlib"} & set(sys.modules)
+loaded = {"mlflow", "sqlalchemy", "alembic", "pandas", "matplotlib", "requests"} & set(sys.modules)
 assert not loaded, loaded
 """
 
