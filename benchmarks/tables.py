@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from benchmarks import ablation, devices, scratch, voc2007
+from benchmarks import ablation, devices, scratch, startup, voc2007
 from benchmarks.annotation_tools import table as annotation_tools
 from benchmarks.metric_tools import table as metric_tools
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
@@ -216,7 +216,7 @@ def _how(read: Read, name: str) -> list[str]:
     run = json.loads(text)
     facts = [
         f"{key.capitalize()}: {run[key]}"
-        for key in ("machine", "minutes", "seed", "commit")
+        for key in ("machine", "minutes", "seed", "date", "before", "commit")
         if key in run
     ]
     return [f"```sh\n{run['command']}\n```", f"{'. '.join(facts)}."]
@@ -236,6 +236,9 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     ),
     "devices": kept(
         devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]
+    ),
+    "startup": kept(
+        startup.NAME, dict[str, Any], lambda found, how: [*how, startup.startup_table(found)]
     ),
     "metric-tools": kept(
         "metric_tools",

@@ -51,6 +51,7 @@ NOT_RUN = {
     r"make benchmark-": "needs Pascal VOC's archives and an hour",
     r"python -m benchmarks\.(ablation|scratch)": "needs Pascal VOC's archives and an hour",
     r"python -m benchmarks\.devices": "needs a GPU",
+    r"python -m benchmarks\.startup": "needs another checkout with its run",
     r"objloc app": "a server that does not end; tests/view/app has its tests",
     r"pip install": "a test installs nothing",
 }
