@@ -1,4 +1,4 @@
-"""What the stages of a pipeline left of the model that they registered."""
+"""Output folders of a pipeline, and the model that they say was registered."""
 
 import json
 from dataclasses import dataclass
