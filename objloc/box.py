@@ -150,8 +150,8 @@ def quarters(boxes: Tensor) -> Tensor:
 
 
 def quarter(boxes: Tensor, which: Tensor) -> Tensor:
-    """One quarter of each box, see ``quarters``: ``[P, 4]``, ``[P]`` int64 to ``[P, 4]``."""
-    return quarters(boxes)[torch.arange(len(boxes)), which]
+    """One quarter of each box, see ``quarters``: ``[..., 4]``, ``[...]`` int64 to ``[..., 4]``."""
+    return quarters(boxes).take_along_dim(which[..., None, None], dim=-2)[..., 0, :]
 
 
 def to_voc(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

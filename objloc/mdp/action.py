@@ -183,11 +183,15 @@ class Moves:
 
     Sides and aspect ratios are measured in fractions of the image's sides, as in the
     squashed frame of 2018.
+
+    Args:
+        mdp: its actions, and what windows it allows.
+        device: that of the windows.
     """
 
-    def __init__(self, mdp: Mdp) -> None:
+    def __init__(self, mdp: Mdp, device: torch.device | None = None) -> None:
         self.actions = actions_of(mdp)
-        self._effects = effects_of(mdp)
+        self._effects = effects_of(mdp).to(device)
         self._min_side = mdp.min_side
         self._min_ratio = mdp.min_aspect_ratio
         self._max_ratio = mdp.max_aspect_ratio
@@ -205,13 +209,16 @@ class Moves:
         return self._move(boxes[:, None], sizes[:, None], self._effects)
 
     def apply(self, boxes: Tensor, sizes: Tensor, actions: Tensor) -> Tensor:
-        """The window after one action each: ``[B, 4]``, ``[B, 2]``, ``[B]`` to ``[B, 4]``."""
+        """The window after one action each.
+
+        Shapes: ``[..., 4]``, ``[..., 2]``, ``[...]`` to ``[..., 4]``.
+        """
         return self._move(boxes, sizes, self._effects[actions])
 
     def by(self, boxes: Tensor, sizes: Tensor, steps: Tensor) -> Tensor:
         """The window after steps of any length along all axes; see ``steps_between``.
 
-        Shapes: ``[B, 4]``, ``[B, 2]``, ``[B, 4]`` to ``[B, 4]``.
+        Shapes: ``[..., 4]``, ``[..., 2]``, ``[..., 4]`` to ``[..., 4]``.
         """
         side = boxes[..., 2:] - boxes[..., :2]
         centre = (boxes[..., :2] + boxes[..., 2:]) / 2 + steps[..., :2] * side

@@ -8,23 +8,27 @@ category. The searches of highest priority continue first.
 The shape letters are those of ``objloc.search.trace``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from objloc.box import iou, quarter
 from objloc.data.store import SampleStore
-from objloc.mdp.action import Moves, axes_of, start_windows
 from objloc.network.value_range import TriggerRange
 from objloc.network.valuer import Valuer
 from objloc.params import Mdp, Search
+from objloc.search.frontier import Frontier, Slots
 from objloc.search.time_limit import check_time
-from objloc.search.trace import SearchTasks, SearchTrace, TraceBuilder
+from objloc.search.trace import SearchTasks, SearchTrace
+from objloc.search.visits import Arrivals, Visits, Ways
+from objloc.search.ways import WayFinder
 
-_STEPS, _ZOOM = 0, 1
-"""Numbers of the learned moves after those of the actions; see ``SearchTrace.moves``."""
+_ROUNDS = 4
+"""Rounds before the host asks which images are done."""
+_WINDOWS = 32
+"""Windows by which the part of the trace that is looked through grows."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ def run_budgeted_search(
 class BudgetedSearch:
     """The searches of a batch of images, side by side.
 
+    In a round up to R searches of each image continue, and the network values all windows they
+    come to at once. A round is a fixed number of operations on tensors of fixed shapes; the
+    host asks the device what has come of it after several.
+
     Args: see ``run_budgeted_search``.
     """
 
@@ -85,25 +93,15 @@ class BudgetedSearch:
         triggering: bool,
     ) -> None:
         self._params, self._triggering = searcher.params, triggering
-        self._range = searcher.trigger_range
-        self._moves, self._axes = Moves(searcher.mdp), axes_of(searcher.mdp)
-        self._searched = tasks.searched
-        moves = self._params.moves_per_look
-        self._trace = TraceBuilder(store, searcher.network, tasks.images, budget, moves)
-        pairs = self._trace.presence.shape
-        # Whether a search may continue from here, how often it has, and whether by learned steps.
-        self._open = torch.zeros(pairs, dtype=torch.bool)
-        self._branch = torch.zeros(pairs, dtype=torch.int64)
-        self._stepped = torch.full(pairs, not searcher.network.learned_steps)
-        # Whether it has been here, and into which quarters it has zoomed.
-        self._reached = torch.zeros(pairs, dtype=torch.bool)
-        parts = 0 if self._params.learned_zooms is None else self._trace.zooms.shape[-1]
-        self._zoomed = torch.zeros(*pairs, parts, dtype=torch.bool)
-        self._starts = start_windows(self._params.starts or searcher.mdp.starts)[:budget]
-        first = min(self._params.first_starts or len(self._starts), len(self._starts))
-        number = len(tasks.images)
-        self._started = torch.full((number,), first)
-        self._start(*torch.cartesian_prod(torch.arange(number), torch.arange(first)).T)
+        self._visits = Visits(
+            store, searcher.network, tasks.images, budget, self._params.moves_per_look
+        )
+        self._ways = WayFinder(self._visits, searcher.mdp, self._params)
+        starts = len(self._ways.starts)
+        self._first = min(self._params.first_starts or starts, starts)
+        self._frontier = Frontier(
+            self._visits, self._params, searcher.trigger_range, tasks.searched, starts, self._first
+        )
 
     def run(self) -> SearchTrace:
         """Visit windows until every budget is spent or no search is open.
@@ -111,231 +109,164 @@ class BudgetedSearch:
         Raises:
             ObjlocError: no time is left (``objloc.search.time_limit``).
         """
-        while self._continue():
+        visits, among = self._visits, self._first
+        self._start()
+        while len(visits.rows):
+            most = int(visits.num_windows.max()) + _ROUNDS * self._params.searches_per_round
+            limit = min(visits.spare, -(-most // _WINDOWS) * _WINDOWS)
+            for _ in range(_ROUNDS):
+                continues = self.round(among, limit)
+                among = limit
+            visits.rows = visits.rows[continues]
             check_time()
-        return self._trace.trace()
+        return visits.trace()
 
-    def _start(self, image: Tensor, number: Tensor) -> None:
-        """Visit the ``number``-th ``[P]`` start window of images ``[P]``."""
-        if len(image) == 0:
-            return
-        new = self._trace.visit_starts(image, self._starts[number])
-        likely = self._trace.presence[new] >= self._params.least_presence
-        self._open[new] = likely & self._searched[new[0]]
-        self._reached[new] = self._searched[new[0]]
+    def _start(self) -> None:
+        """Look at the first start windows of all images."""
+        number = torch.arange(self._first, device=self._visits.device)
+        ways = self._ways.to_starts(number.expand(len(self._visits.rows), -1))
+        group = torch.ones_like(ways.parent, dtype=torch.bool)
+        arrivals = self._visits.visit([group], ways, self._visits.overlaps(ways.boxes, 1))
+        window = torch.where(arrivals.fresh, arrivals.window, self._visits.spare)
+        self._frontier.learn(window)
+        self._frontier.open_starts(window)
 
-    def _continue(self) -> bool:
-        """Continue the searches of highest priority in every image; False if none is left."""
-        priorities = self._priorities()
-        rounds = min(self._params.searches_per_round, priorities.shape[1])
-        best, place = priorities.topk(rounds, dim=1)
-        chosen = best.isfinite() & self._trace.budget_left[:, None]
-        if not chosen.any():
-            return False
-        image, place = chosen.nonzero()[:, 0], place[chosen]
-        starts = place == priorities.shape[1] - 1
-        self._start(image[starts], self._started[image[starts]])
-        self._started[image[starts]] += 1
-        image, place = image[~starts], place[~starts]
-        categories, ways = self._open.shape[2], 1 + self._zoomed.shape[3]
-        window, category = place // (categories * ways), place // ways % categories
-        part = place % ways - 1
-        zooms = part >= 0
-        self._zoom(image[zooms], window[zooms], category[zooms], part[zooms])
-        image, window, category = image[~zooms], window[~zooms], category[~zooms]
-        steps = self._steps_first(image, window, category)
-        self._follow_steps(image[steps], window[steps], category[steps])
-        image, window, category = image[~steps], window[~steps], category[~steps]
-        action, trigger = self._choose(image, window, category)
-        self._trigger(image[trigger], window[trigger], category[trigger])
-        moving = action < self._trace.q_values.shape[-1] - 1
-        self._move(image[moving], window[moving], category[moving], action[moving])
-        return True
-
-    def _priorities(self) -> Tensor:
-        """Priority of each candidate: ``[N, V * C * (1 + K) + 1]``.
-
-        A candidate continues from one of the V visited windows (V of the image that has most)
-        for a category, or zooms into a quarter of it. The last one opens the next start
-        window. Closed candidates are -inf.
-        """
-        params, trace = self._params, self._trace
-        # Windows not yet visited have no rank: early in a search that is most of them.
-        visited = slice(int(trace.num_windows.max()))
-        onward = (
-            self._range.fraction(trace.q_values[:, visited, :, -1])
-            + params.presence_weight * trace.presence[:, visited]
-            - params.branch_cost * self._branch[:, visited]
-        )
-        ways = torch.where(self._open[:, visited], onward, -torch.inf)[..., None]
-        if params.learned_zooms is not None and self._zoomed.shape[-1]:
-            chance = trace.zooms[:, visited]
-            open_ = self._reached[:, visited, :, None] & ~self._zoomed[:, visited]
-            open_ &= chance >= params.least_presence
-            zooms = torch.where(open_, params.learned_zooms * chance, -torch.inf)
-            ways = torch.cat([ways, zooms], dim=-1)
-        waiting = self._started < len(self._starts)
-        start = torch.where(waiting, params.start_promise, -torch.inf)
-        return torch.cat([ways.flatten(1), start[:, None]], dim=1)
-
-    def _zoom(self, image: Tensor, window: Tensor, category: Tensor, part: Tensor) -> None:
-        """Visit the windows of learned zooms, unless the category has been there already."""
-        if len(image) == 0:
-            return
-        self._zoomed[image, window, category, part] = True
-        steps = self._trace.zoom_steps[image, window, category, part].double()
-        here, sizes = self._trace.boxes[image, window], self._trace.sizes[image]
-        boxes = self._moves.by(quarter(here, part), sizes, steps)
-        known = self._trace.category[image] == category[:, None]
-        near = torch.where(known, iou(boxes[:, None], self._trace.boxes[image]), 0.0)
-        new = near.amax(dim=1) < self._params.zoom_inhibition
-        image, window, category, boxes = image[new], window[new], category[new], boxes[new]
-        if len(image) == 0:
-            return
-        there, visited = self._visit_learned(image, window, category, boxes, _ZOOM)
-        self._open_searches(image, there, category, visited)
-
-    def _steps_first(self, image: Tensor, window: Tensor, category: Tensor) -> Tensor:
-        """``[P]`` bool: the searches that follow learned steps before anything else."""
-        minimum = self._params.learned_steps
-        if minimum is None:
-            return torch.zeros_like(image, dtype=torch.bool)
-        values = self._trace.q_values[image, window, category, -1]
-        likely = self._range.fraction(values) >= minimum
-        return likely & ~self._stepped[image, window, category]
-
-    def _follow_steps(self, image: Tensor, window: Tensor, category: Tensor) -> None:
-        """Visit the windows of learned steps; searches continue from the better window.
-
-        So the agent triggers on no window before it has seen whether the object lies better
-        in the next.
-        """
-        if len(image) == 0:
-            return
-        self._stepped[image, window, category] = True
-        steps = self._trace.steps[image, window, category].double()
-        here, sizes = self._trace.boxes[image, window], self._trace.sizes[image]
-        boxes = self._moves.by(here, sizes, steps)
-        there, visited = self._visit_learned(image, window, category, boxes, _STEPS)
-        values = self._trace.q_values[..., -1]
-        better = visited & (values[image, there, category] > values[image, window, category])
-        self._open[image[better], window[better], category[better]] = False
-        self._open_searches(image, there, category, better)
-
-    def _visit_learned(
-        self, image: Tensor, window: Tensor, category: Tensor, boxes: Tensor, move: int
-    ) -> tuple[Tensor, Tensor]:
-        """Visit the windows ``[P, 4]`` of a learned move; see ``TraceBuilder.visit``.
+    def round(self, among: int, limit: int) -> Tensor:
+        """Continue the searches of highest priority in every image.
 
         Args:
-            image: ``[P]`` int64.
-            window: ``[P]`` int64, where the move begins.
-            category: ``[P]`` int64.
-            boxes: where it leads.
-            move: its number after those of the actions.
-        """
-        moves = torch.full((len(image), self._params.moves_per_look), -1)
-        moves[:, 0] = self._trace.q_values.shape[-1] + move
-        frames = _append(self._trace.frames[image, window], boxes)
-        past = self._trace.past[image, window]
-        return self._trace.visit(image, window, category, frames, past, moves)
-
-    def _choose(self, image: Tensor, window: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
-        """Choose the best action of each search, or the next best if it continued before.
+            among: at least the number of windows that any image has visited.
+            limit: V, at least the number of windows that any image has visited and visits in
+                this round.
 
         Returns:
-            Actions ``[P]``; ``[P]`` bool, whether the search triggers. It triggers before it
-            moves if the action is a move.
+            ``[n]`` bool: the images in which a search continued. The others are done.
         """
-        values = self._trace.q_values[image, window, category]
-        before = self._branch[image, window, category]
-        last = values.shape[1] - 1
-        trigger = (values.argmax(dim=1) == last) & (before == 0) & self._triggering
+        visits, frontier = self._visits, self._frontier
+        slots = frontier.choose(among)
+        steps = frontier.steps_first(slots)
+        acting = slots.onward & ~steps
+        choice = self._choose(slots, acting)
+        ways = self._find_ways(slots, steps, choice.action)
+        overlaps = visits.overlaps(ways.boxes, limit)
+        zooming = slots.zoom & self._unseen(slots, overlaps)
+        groups = [slots.start, zooming, steps, acting & choice.moves]
+        arrivals = visits.visit(groups, ways, overlaps)
+        self._update(slots, groups, choice, arrivals, limit)
+        frontier.started[visits.rows] += slots.start.sum(dim=1)
+        return (slots.start | slots.zoom | slots.onward).any(dim=1)
+
+    def _choose(self, slots: Slots, acting: Tensor) -> "_Choice":
+        """Choose the best action of each search, or the next best if it continued before."""
+        at = (self._visits.rows[:, None], slots.window, slots.category)
+        values = self._visits.q_values[at]
+        before = torch.where(acting, self._frontier.branch[at], 0)
+        last = values.shape[2] - 1
+        trigger = acting & (values.argmax(dim=2) == last) & (before == 0) & self._triggering
         if self._params.beyond_triggers or not self._triggering:
-            values[:, last] = -torch.inf
-        order = values.argsort(dim=1, descending=True)
-        action = order.gather(1, before[:, None])[:, 0]
+            values[..., last] = -torch.inf
+        order = values.argsort(dim=2, descending=True)
+        action = order.gather(2, before[..., None])[..., 0]
         # A second try is for another way, not for a trigger.
-        action = torch.where((action == last) & (before > 0), order[:, 0], action)
-        self._branch[image, window, category] += 1
+        action = torch.where((action == last) & (before > 0), order[..., 0], action)
         tried = before + 1 >= min(self._params.branches, last)
-        self._open[image, window, category] = ~tried & (action != last)
-        return action, trigger
+        return _Choice(acting, action, action < last, trigger, before + 1, ~tried & (action < last))
 
-    def _trigger(self, image: Tensor, window: Tensor, category: Tensor) -> None:
-        """Trigger; searches of the category near the found object end."""
-        # So do those that would trigger beside one of higher priority in this round.
-        boxes = self._trace.boxes[image, window]
-        beside = iou(boxes[:, None], boxes)
-        same = (image[:, None] == image) & (category[:, None] == category)
-        later = torch.ones_like(same).tril(-1)
-        alone = ~(same & later & (beside > self._params.inhibition)).any(dim=1)
-        image, window, category = image[alone], window[alone], category[alone]
-        self._trace.trigger(image, window, category)
-        overlap = iou(self._trace.boxes[image, window][:, None], self._trace.boxes[image])
-        near = (overlap > self._params.inhibition).nonzero(as_tuple=True)
-        self._open[image[near[0]], near[1], category[near[0]]] = False
+    def _find_ways(self, slots: Slots, steps: Tensor, action: Tensor) -> Ways:
+        """Find the way of each search."""
+        number = self._frontier.started[self._visits.rows].clamp(max=len(self._ways.starts) - 1)
+        to_starts = self._ways.to_starts(number[:, None].expand_as(slots.window))
+        learned, acted = self._ways.by_learned_moves(slots), self._ways.by_actions(slots, action)
+        by_learned = slots.zoom | steps
+        return Ways(
+            *(
+                torch.where(
+                    _wide(slots.start, start), start, torch.where(_wide(by_learned, one), one, other)
+                )
+                for start, one, other in zip(to_starts, learned, acted, strict=True)
+            )
+        )
 
-    def _move(self, image: Tensor, window: Tensor, category: Tensor, action: Tensor) -> None:
-        """Move windows and visit those that are new."""
-        frames, past, moves = self._destination(image, window, category, action)
-        there, visited = self._trace.visit(image, window, category, frames, past, moves)
-        self._open_searches(image, there, category, visited)
+    def _unseen(self, slots: Slots, overlaps: Tensor) -> Tensor:
+        """``[n, R]`` bool: whether the category has been nowhere near that window.
 
-    def _open_searches(
-        self, image: Tensor, window: Tensor, category: Tensor, wanted: Tensor
+        Args:
+            slots: the searches of this round.
+            overlaps: ``[n, R, V]``, of the windows they lead to.
+        """
+        mine = self._visits.category[:, : overlaps.shape[2]][self._visits.rows]
+        near = torch.where(mine[:, None] == slots.category[..., None], overlaps, 0.0)
+        return near.amax(dim=2) < self._params.zoom_inhibition
+
+    def _update(
+        self,
+        slots: Slots,
+        groups: Sequence[Tensor],
+        choice: "_Choice",
+        arrivals: Arrivals,
+        limit: int,
     ) -> None:
-        """Open the ``wanted`` ``[P]`` bool searches that have never continued before.
+        """Open and close searches where this round's have come to, group after group.
 
-        Not where an object of the category has been found already.
+        A search that follows learned steps continues from the better window. So the agent
+        triggers on no window before it has seen whether the object lies better in the next.
+
+        Args:
+            slots: the searches of this round.
+            groups: ``[n, R]`` bool each: who went to start windows, by learned zooms, by
+                learned steps and by actions.
+            choice: what acting searches chose.
+            arrivals: where all arrived.
+            limit: V.
         """
-        wanted = wanted & (self._branch[image, window, category] == 0)
-        image, window, category = image[wanted], window[wanted], category[wanted]
-        found = self._trace.triggered[image, :, category] > 0
-        overlap = iou(self._trace.boxes[image, window][:, None], self._trace.boxes[image])
-        inhibited = (found & (overlap > self._params.inhibition)).any(dim=1)
-        self._open[image, window, category] = ~inhibited
-        self._reached[image, window, category] = True
+        visits, frontier, spare = self._visits, self._frontier, self._visits.spare
+        rows, category = visits.rows[:, None], slots.category
+        start, zoom, steps, move = (each & arrivals.visited for each in groups)
+        new = torch.where(arrivals.fresh, arrivals.window, spare)
+        there = torch.where(arrivals.visited, arrivals.window, spare)
 
-    def _destination(
-        self, image: Tensor, window: Tensor, category: Tensor, action: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Make a move and the others that are sure to help.
+        def of(those: Tensor) -> tuple[Tensor, ...]:
+            return rows, torch.where(those, slots.window, spare), category
 
-        A look costs most of a step. After one look the agent also makes the best move along
-        each other axis, if its value is above zero: x, y, size and shape hardly depend on
-        each other.
-
-        Returns:
-            The last windows ``[P, F, 4]`` and the last actions ``[P, H]`` of each search,
-            newest last; the moves made ``[P, M]``, see ``SearchTrace.moves``.
-        """
-        sizes = self._trace.sizes[image]
-        frames, past = self._trace.frames[image, window], self._trace.past[image, window]
-        boxes = self._moves.apply(frames[:, -1], sizes, action)
-        frames, past = _append(frames, boxes), _append(past, action)
-        moves = torch.full((len(image), self._params.moves_per_look), -1)
-        moves[:, 0] = action
-        if not self._params.moves_per_look > 1:
-            return frames, past, moves
-        values = self._trace.q_values[image, window, category][:, :-1]
-        cut = self._axes < 0
-        done = torch.zeros(len(image), 4, dtype=torch.bool)
-        axis = self._axes[action]
-        done[axis < 0] = True  # after a zoom the other values are of another window
-        done[(axis >= 0).nonzero()[:, 0], axis[axis >= 0]] = True
-        for number in range(1, self._params.moves_per_look):
-            barred = done[:, self._axes.clamp(min=0)] | cut
-            best, move = torch.where(barred, -torch.inf, values).max(dim=1)
-            helps = best > 0
-            boxes = self._moves.apply(frames[:, -1], sizes, move)
-            frames = torch.where(helps[:, None, None], _append(frames, boxes), frames)
-            past = torch.where(helps[:, None], _append(past, move), past)
-            moves[helps, number] = move[helps]
-            done[torch.arange(len(done)), self._axes[move].clamp(min=0)] = True
-        return frames, past, moves
+        frontier.learn(new)
+        frontier.open_starts(torch.where(start, new, spare).amin(dim=1, keepdim=True))
+        if frontier.zoomed.shape[-1]:
+            frontier.zoomed[(*of(slots.zoom), slots.part)] = True
+        near = frontier.near(there, limit)
+        inhibited = frontier.inhibited(near, category)
+        frontier.open_searches(there, category, zoom, inhibited)
+        values = visits.q_values[..., -1]
+        better = steps & (values[rows, there, category] > values[rows, slots.window, category])
+        frontier.stepped[of(groups[2])] = True
+        frontier.open[of(better)] = False
+        frontier.open_searches(there, category, better, inhibited)
+        frontier.branch[of(choice.acting)] = choice.branch
+        frontier.open[of(choice.acting)] = choice.stays_open
+        frontier.trigger(slots, choice.trigger, arrivals.before, limit)
+        frontier.open_searches(there, category, move, frontier.inhibited(near, category))
+        frontier.update(torch.cat([slots.window, there], dim=1), category.repeat(1, 2))
 
 
-def _append(series: Tensor, newest: Tensor) -> Tensor:
-    """A window's memory ``[P, L, ...]`` with one more at its end; the oldest goes."""
-    return torch.cat([series, newest[:, None]], dim=1)[:, 1:]
+class _Choice(NamedTuple):
+    """What searches chose.
+
+    Attributes:
+        acting: ``[n, R]`` bool, which of them chose; the others chose nothing.
+        action: ``[n, R]`` int64.
+        moves: ``[n, R]`` bool: the action is a move.
+        trigger: ``[n, R]`` bool: the search triggers. It does before it moves.
+        branch: ``[n, R]`` int64, how often it has chosen here.
+        stays_open: ``[n, R]`` bool: it may choose again.
+    """
+
+    acting: Tensor
+    action: Tensor
+    moves: Tensor
+    trigger: Tensor
+    branch: Tensor
+    stays_open: Tensor
+
+
+def _wide(mask: Tensor, values: Tensor) -> Tensor:
+    """A mask ``[n, R]`` with as many dimensions as values ``[n, R, ...]``."""
+    return mask[(..., *[None] * (values.dim() - mask.dim()))]
