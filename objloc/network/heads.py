@@ -117,7 +117,9 @@ class Recurrent(nn.Module):
 
 def one_hot(past: Tensor, num_actions: int) -> Tensor:
     """Past actions ``[..., H]`` one-hot ``[..., H * A]`` float32, all zeros for none (-1)."""
-    return F.one_hot(past + 1, num_actions + 1)[..., 1:].flatten(-2).float()
+    # Not by ``F.one_hot``, which asks the device for the largest number.
+    actions = torch.arange(num_actions, device=past.device)
+    return (past[..., None] == actions).flatten(-2).float()
 
 
 def apply_dense(

@@ -89,29 +89,30 @@ def pool_windows(
     number, channels, rows, columns = views.shape
     finest = rows if levels == 1 else columns
     flat = views.permute(0, 2, 3, 1).reshape(number * rows * columns, channels)
-    if levels == 1:
-        table = _levels(finest, columns, 1, views.device)
-        fineness = boxes.new_ones(1, 1, 1)
-    else:
+    top: Tensor | int = 0
+    left: Tensor | int = 0
+    height: Tensor | int = finest
+    width: Tensor | int = columns
+    fineness: Tensor | float = 1.0
+    if levels > 1:
         level = _level_of(boxes, context * finest / cells, levels)
         table = _levels(finest, columns, levels, views.device)[level]
         fineness = torch.pow(2.0, -level.to(boxes.dtype)).view(-1, 1, 1)
-    top, left, height, width = (each.view(-1, 1, 1) for each in table.T)
+        top, left, height, width = (each.view(-1, 1, 1) for each in table.T)
     point = (sampling_grid(boxes, cells, context) + 1) / 2
     x = point[..., 0] * columns * fineness - 0.5
     y = point[..., 1] * finest * fineness - 0.5
     west, north = x.floor(), y.floor()
     places, weights = [], []
     base = (index * (rows * columns)).view(-1, 1, 1)
-    zero = torch.zeros_like(width)
     for down in (0, 1):
         for right in (0, 1):
             column, row = west + right, north + down
             weight = (1 - (x - column).abs()) * (1 - (y - row).abs())
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             weights.append(torch.where(inside, weight, 0.0))
-            place = (row.long().clamp(zero, height - 1) + top) * columns
-            places.append(base + place + column.long().clamp(zero, width - 1) + left)
+            place = (_within(row, height) + top) * columns
+            places.append(base + place + _within(column, width) + left)
     pooled = F.embedding_bag(
         torch.stack(places, dim=-1).view(-1, 4),
         flat,
@@ -119,6 +120,12 @@ def pool_windows(
         mode="sum",
     )
     return pooled.view(boxes.shape[0], cells * cells, channels)
+
+
+def _within(cell: Tensor, number: Tensor | int) -> Tensor:
+    """Numbers of cells as int64, the nearest of 0 to ``number - 1``."""
+    cell = cell.long().clamp(min=0)
+    return cell.clamp(max=number - 1) if isinstance(number, int) else cell.minimum(number - 1)
 
 
 def _level_of(boxes: Tensor, spacing: float, levels: int) -> Tensor:

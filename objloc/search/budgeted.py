@@ -71,7 +71,9 @@ def run_budgeted_search(
             budget is spent.
     """
     for part in (tasks or SearchTasks.every(store)).split(batch):
-        yield BudgetedSearch(store, searcher, budget, part, triggering).run()
+        search = BudgetedSearch(store, searcher, budget, part, triggering)
+        search.start()
+        yield search.run()
 
 
 class BudgetedSearch:
@@ -104,13 +106,12 @@ class BudgetedSearch:
         )
 
     def run(self) -> SearchTrace:
-        """Visit windows until every budget is spent or no search is open.
+        """Visit windows until every budget is spent or no search is open; ``start`` first.
 
         Raises:
             ObjlocError: no time is left (``objloc.search.time_limit``).
         """
         visits, among = self._visits, self._first
-        self._start()
         while len(visits.rows):
             most = int(visits.num_windows.max()) + _ROUNDS * self._params.searches_per_round
             limit = min(visits.spare, -(-most // _WINDOWS) * _WINDOWS)
@@ -121,7 +122,7 @@ class BudgetedSearch:
             check_time()
         return visits.trace()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Look at the first start windows of all images."""
         number = torch.arange(self._first, device=self._visits.device)
         ways = self._ways.to_starts(number.expand(len(self._visits.rows), -1))
