@@ -178,13 +178,14 @@ class BudgetedSearch:
         number = self._frontier.started[self._visits.rows].clamp(max=len(self._ways.starts) - 1)
         to_starts = self._ways.to_starts(number[:, None].expand_as(slots.window))
         learned, acted = self._ways.by_learned_moves(slots), self._ways.by_actions(slots, action)
-        by_learned = slots.zoom | steps
+        onward = (
+            torch.where(_wide(slots.zoom | steps, one), one, other)
+            for one, other in zip(learned, acted, strict=True)
+        )
         return Ways(
             *(
-                torch.where(
-                    _wide(slots.start, start), start, torch.where(_wide(by_learned, one), one, other)
-                )
-                for start, one, other in zip(to_starts, learned, acted, strict=True)
+                torch.where(_wide(slots.start, one), one, other)
+                for one, other in zip(to_starts, onward, strict=True)
             )
         )
 

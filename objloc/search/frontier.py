@@ -112,7 +112,8 @@ class Frontier:
             return torch.zeros_like(slots.onward)
         at = (self._visits.rows[:, None], slots.window, slots.category)
         likely = self._range.fraction(self._visits.q_values[at][..., -1]) >= minimum
-        return slots.onward & likely & ~self.stepped[at]
+        first: Tensor = slots.onward & likely & ~self.stepped[at]
+        return first
 
     def open_starts(self, window: Tensor) -> None:
         """Open the searches of start windows ``[n, S]`` that promise enough."""
@@ -121,7 +122,8 @@ class Frontier:
         likely = self._visits.presence[rows, window] >= self._params.least_presence
         self.open[rows, window] = likely & searched
         self.reached[rows, window] = searched.expand_as(likely)
-        pairs = torch.cartesian_prod(torch.arange(window.shape[1], device=window.device), self._every)
+        slots = torch.arange(window.shape[1], device=window.device)
+        pairs = torch.cartesian_prod(slots, self._every)
         self.update(window[:, pairs[:, 0]], pairs[:, 1].expand(number, -1))
 
     def near(self, window: Tensor, limit: int) -> Tensor:
@@ -181,9 +183,9 @@ class Frontier:
         visits.triggered[rows, at, slots.category] = number[:, None].expand_as(at)
         near = self.near(slots.window, limit) & trigger[..., None]
         windows = torch.where(near, torch.arange(limit, device=visits.device), visits.spare)
-        at = (rows[..., None], windows, slots.category[..., None])
-        self.open[at] = torch.zeros_like(near)
-        self._priority[..., 0][at] = -torch.inf
+        closed = (rows[..., None], windows, slots.category[..., None])
+        self.open[closed] = False
+        self._priority[..., 0][closed] = -torch.inf
 
     def learn(self, window: Tensor) -> None:
         """Note what new windows ``[n, R]`` promise."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from objloc.box import iou
 from objloc.data.store import SampleStore
 
+
 @dataclass(frozen=True)
 class SearchTasks:
     """The images to search, and the categories to search for in each.

@@ -109,13 +109,12 @@ class Visits:
         self.rows = torch.arange(len(images), device=device)
         windows = (len(images), budget + 1)
         pairs = (*windows, len(store.categories))
-        whole = {"dtype": torch.int64, "device": device}
-        exact = {"dtype": torch.float64, "device": device}
-        self.num_windows = torch.zeros(len(images), **whole)
-        self.boxes = torch.zeros(*windows, 4, **exact)
+        exact = torch.float64
+        self.num_windows = torch.zeros(len(images), dtype=torch.int64, device=device)
+        self.boxes = torch.zeros(*windows, 4, dtype=exact, device=device)
         self.q_values = torch.full((*pairs, network.num_actions), -torch.inf, device=device)
-        self.triggered = torch.zeros(pairs, **whole)
-        self.depth = torch.zeros(windows, **whole)
+        self.triggered = torch.zeros(pairs, dtype=torch.int64, device=device)
+        self.depth = torch.zeros(windows, dtype=torch.int64, device=device)
         self.parent = torch.full(windows, -1, device=device)
         self.category = torch.full(windows, -1, device=device)
         self.moves = torch.full((*windows, moves), -1, device=device)
@@ -124,21 +123,23 @@ class Visits:
         quarters = QUARTERS * network.learned_zooms
         self.zooms = torch.zeros(*pairs, quarters, device=device)
         self.zoom_steps = torch.zeros(*pairs, quarters, NUM_STEPS, device=device)
-        self.frames = torch.zeros(*windows, network.frames, 4, **exact)
+        self.frames = torch.zeros(*windows, network.frames, 4, dtype=exact, device=device)
         self.past = torch.full((*windows, network.action_history), -1, device=device)
 
     def trace(self) -> SearchTrace:
         """The trace so far, on the CPU."""
-        found = {each.name: getattr(self, each.name) for each in fields(SearchTrace)}
-        number = found.pop("num_windows").cpu()
-        return SearchTrace(
-            num_windows=number, **{name: each[:, : self.spare].cpu() for name, each in found.items()}
-        )
+        found = {
+            each.name: getattr(self, each.name)[:, : self.spare].cpu()
+            for each in fields(SearchTrace)
+            if each.name != "num_windows"
+        }
+        return SearchTrace(num_windows=self.num_windows.cpu(), **found)
 
     @property
     def budget_left(self) -> Tensor:
         """``[n]`` bool: the images in which another window may be visited."""
-        return self.num_windows[self.rows] < self.spare
+        left: Tensor = self.num_windows[self.rows] < self.spare
+        return left
 
     def overlaps(self, boxes: Tensor, limit: int) -> Tensor:
         """``[n, R, V]``: IoU of windows ``[n, R, 4]`` with the visited ones of their images.

@@ -41,6 +41,10 @@ class Window:
         return self.frames[-1]
 
 
+Way = tuple[list[Tensor], list[int], int, int, list[int]]
+"""Frames, past actions, the window where it begins, category and moves."""
+
+
 def overlap(a: Tensor, b: Tensor) -> float:
     return float(iou(a, b))
 
@@ -123,7 +127,7 @@ class NaiveSearch:
         self.act([each for each in onward if each not in stepping])
         return True
 
-    def arrive(self, ways: list[tuple]) -> list[int | None]:
+    def arrive(self, ways: list[Way]) -> list[int | None]:
         """The windows that ways lead to; None where there is none."""
         there: list[int | None] = []
         before: list[Tensor] = []
@@ -140,7 +144,7 @@ class NaiveSearch:
                 there.append(self.look(frames, past, parent, category, moves))
         return there
 
-    def onto(self, w: int, box: Tensor, c: int, move: int) -> tuple:
+    def onto(self, w: int, box: Tensor, c: int, move: int) -> Way:
         """The way by a learned move."""
         window = self.windows[w]
         return ([*window.frames[1:], box], window.past, w, c, [self.network.num_actions + move])
@@ -200,7 +204,7 @@ class NaiveSearch:
         for way, there in zip(ways, self.arrive(ways), strict=True):
             self.open(there, way[3])
 
-    def way(self, w: int, c: int, action: int) -> tuple:
+    def way(self, w: int, c: int, action: int) -> Way:
         """The way by an action and by others that are sure to help."""
         window, made = self.windows[w], [action]
         frames, past = list(window.frames), list(window.past)

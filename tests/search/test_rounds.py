@@ -19,7 +19,11 @@ from tests.helpers.naive_search import NaiveSearch
 from tests.helpers.stores import make_store
 
 MDP = Mdp(
-    step_size=0.15, further_step_sizes=(0.4,), zooms=True, starts=((1, 1.0), (2, 0.6)), min_side=0.05
+    step_size=0.15,
+    further_step_sizes=(0.4,),
+    zooms=True,
+    starts=((1, 1.0), (2, 0.6)),
+    min_side=0.05,
 )
 AGENT = Agent(
     mdp=MDP,
@@ -66,7 +70,9 @@ def network() -> QNetwork:
         {"starts": ((2, 0.9), (1, 0.95)), "first_starts": 3, "learned_zooms": 0.5},
     ],
 )
-def test_windows_are_those_of_a_naive_search(network: QNetwork, settings: Mapping[str, Any]) -> None:
+def test_windows_are_those_of_a_naive_search(
+    network: QNetwork, settings: Mapping[str, Any]
+) -> None:
     params = Search.model_validate({"least_presence": 0.0, **settings})
     searcher, budget = Searcher(network, MDP, params), 40
     searched = torch.tensor([[True, True], [True, True], [True, False], [False, True]])
@@ -79,7 +85,10 @@ def test_windows_are_those_of_a_naive_search(network: QNetwork, settings: Mappin
         number = int(trace.num_windows[row])
         assert number == len(windows)
         torch.testing.assert_close(
-            trace.boxes[row, :number], torch.stack([each.box for each in windows]), rtol=0, atol=1e-3
+            trace.boxes[row, :number],
+            torch.stack([each.box for each in windows]),
+            rtol=0,
+            atol=1e-3,
         )
         for name in ("depth", "parent", "category"):
             found = getattr(trace, name)[row, :number].tolist()
@@ -117,7 +126,11 @@ class Watch(TorchDispatchMode):
         self.done.append((name, shapes))
         indices = args[1] if name.startswith(("aten.index.", "aten.index_put")) else ()
         masked = any(each is not None and each.dtype is torch.bool for each in indices)
-        if name in WAITING or masked or (name == "aten._to_copy.default" and "device" in (kwargs or {})):
+        if (
+            name in WAITING
+            or masked
+            or (name == "aten._to_copy.default" and "device" in (kwargs or {}))
+        ):
             self.stalls.append(name)
         return result
 
