@@ -21,15 +21,17 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from benchmarks.markdown import table
+from benchmarks.running import ROOT
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
+from objloc.files import write_json
 from objloc.network.checkpoint import load_checkpoint
 from objloc.network.feature_store import load_store
 from objloc.params import Search
 from objloc.search.budgeted import Searcher, run_budgeted_search
 from objloc.search.trace import SearchTasks
 
-ROOT = Path(__file__).parent.parent
 NAME = "search"
 CASES: Mapping[str, tuple[int, int, int, int]] = {
     "31 looks": (31, 64, 64, 20),
@@ -45,8 +47,6 @@ CASES: Mapping[str, tuple[int, int, int, int]] = {
 
 def search_table(result: Mapping[str, Any]) -> str:
     """Table of the images per second before and now, and what the time goes to."""
-    from benchmarks.markdown import table
-
     rows = []
     for label, row in result["rows"].items():
         before, now = ([run["images"] / run["seconds"] for run in row[each]] for each in _SIDES)
@@ -155,20 +155,17 @@ def main(
     if child:
         print(json.dumps(measure(shards, checkpoint, features, device)))
         return
-    from benchmarks.running import ROOT as HERE
-    from objloc.files import write_json
-
     options = [part for each in features for part in ("--features", str(each))]
     arguments = [str(shards), str(checkpoint), *options, "--device", device]
     rows: dict[str, dict[str, list[Any]]] = {
         label: {side: [] for side in _SIDES} for label in CASES
     }
     for _ in range(pairs):
-        for side, code in zip(_SIDES, (against, HERE), strict=True):
+        for side, code in zip(_SIDES, (against, ROOT), strict=True):
             for label, found in _child(code, arguments).items():
                 rows[label][side].append(found)
     result = {"device": device, "rows": rows}
-    write_json(HERE / "benchmarks" / "results" / f"{NAME}.json", result)
+    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", result)
     print(search_table(result))
 
 

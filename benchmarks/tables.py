@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from benchmarks import ablation, devices, scratch, startup, voc2007
+from benchmarks import ablation, devices, scratch, search, startup, updates, voc2007
 from benchmarks.annotation_tools import table as annotation_tools
 from benchmarks.metric_tools import table as metric_tools
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
@@ -239,6 +239,15 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     ),
     "startup": kept(
         startup.NAME, dict[str, Any], lambda found, how: [*how, startup.startup_table(found)]
+    ),
+    "searching": kept(
+        search.NAME, dict[str, Any], lambda found, how: [*how, search.search_table(found)]
+    ),
+    "updates": kept(
+        updates.NAME, dict[str, Any], lambda found, how: [*how, updates.updates_table(found)]
+    ),
+    "arithmetic": kept(
+        updates.NAME, dict[str, Any], lambda found, how: [*how, updates.arithmetic_table(found)]
     ),
     "metric-tools": kept(
         "metric_tools",

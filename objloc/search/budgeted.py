@@ -250,7 +250,7 @@ class BudgetedSearch:
 
 
 class _Choice(NamedTuple):
-    """What searches chose.
+    """Choices of the searches of a round.
 
     Attributes:
         acting: ``[n, R]`` bool, which of them chose; the others chose nothing.
