@@ -62,7 +62,7 @@ class Kill:
     """A kill that is planned.
 
     Attributes:
-        stage: the stage after whose start it strikes.
+        stage: the stage after whose start it strikes, or the next that runs.
         fraction: part of the stage's time, DVC's own included, that passes first.
         victim: key of ``VICTIMS``.
     """
@@ -189,11 +189,15 @@ class Repro:
         while process.poll() is None:
             for name in re.findall(r"Running stage '(\w+)'", log.read_text("utf-8", "replace")):
                 started.setdefault(name, time.monotonic())
-            if kill and seconds and kill.stage in started:
-                due = started[kill.stage] + kill.fraction * seconds[kill.stage]
-                if time.monotonic() >= due:
-                    self._strike(process, kill.victim)
-                    break
+            at = kill and next((each for each in _from(kill.stage) if each in started), None)
+            if (
+                kill
+                and at
+                and seconds
+                and time.monotonic() - started[at] >= (kill.fraction * seconds[at])
+            ):
+                self._strike(process, kill.victim)
+                break
             time.sleep(_POLL)
         process.wait()
         ends = [*list(started.values())[1:], time.monotonic()]
@@ -246,6 +250,12 @@ class Repro:
         """Partial outputs, which the next run of their stages should have removed."""
         root = self._project.folder
         return [str(path.relative_to(root)) for path in root.rglob("*.objloc-partial*")]
+
+
+def _from(stage: str) -> list[str]:
+    """A stage and those after it: a kill may strike so late that the next has run."""
+    names = list(STAGES)
+    return names[names.index(stage) :]
 
 
 def _kill(process: psutil.Process) -> None:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -87,7 +87,8 @@ def answer(connection: socket.socket) -> NoReturn:
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
-        connection.send(str(os.waitstatus_to_exitcode(status) & 255).encode())
+        with suppress(BrokenPipeError):  # who asked was killed
+            connection.send(str(os.waitstatus_to_exitcode(status) & 255).encode())
         os._exit(0)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
