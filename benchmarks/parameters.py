@@ -1,11 +1,15 @@
 """Reference of all parameters, made from the models that validate them."""
 
+import ast
+import inspect
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from objloc.params import Agent, Params, parse_params
+from objloc.params.section import Section
 
 Schema = Mapping[str, Any]
 
@@ -34,7 +38,7 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
         return "*There is no `params.yaml`.*"
     params = parse_params(text, "params.yaml")
     values = params.model_dump(mode="json", by_alias=True)
-    schema = Params.model_json_schema()
+    schema = described_schema()
     definitions = schema["$defs"]
     parts = []
     for name in _STAGES:
@@ -52,9 +56,32 @@ def parameter_tables(read: Callable[[str], str | None]) -> str:
     return "\n\n".join(parts)
 
 
+def described_schema() -> dict[str, Any]:
+    """JSON schema of all parameters with the docstrings of fields as their descriptions.
+
+    Pydantic would read them too, but at every start of every command.
+    """
+    schema = Params.model_json_schema()
+    named = {**schema["$defs"], "Params": schema}
+    kinds = [Section]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        statements = ast.parse(inspect.getsource(kind)).body
+        (body,) = (each.body for each in statements if isinstance(each, ast.ClassDef))
+        for field, text in pairwise(body):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(told))),
+                ):
+                    key = kind.model_fields[name].alias or name
+                    named[kind.__name__]["properties"][key]["description"] = inspect.cleandoc(told)
+    return schema
+
+
 def undescribed() -> Iterator[str]:
     """Section and key of each parameter without a description."""
-    schema = Params.model_json_schema()
+    schema = described_schema()
     for name, section in {**schema["$defs"], "Params": schema}.items():
         for key, field in section["properties"].items():
             if "description" not in field and "$ref" not in field:

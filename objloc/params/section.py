@@ -39,10 +39,4 @@ SUCCESS_IOU = 0.5
 class Section(BaseModel):
     """A section: frozen, finite, without unknown keys, without silent conversion."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
