@@ -40,6 +40,7 @@ def checkpoints() -> tuple[Case, ...]:
         Case("members that overlap", _load_overlapping),
         Case("an archive in its place", lambda folder: _load_bytes(folder, zipped())),
         Case("a network of terabytes", partial(_load_stated, 2**20)),
+        Case("a network of a size beyond 64 bits", partial(_load_stated, 10**20)),
         Case("a weight of a terabyte that repeats one number", _load_repeated),
         Case("a network and weights of gigabytes that repeat one number", _load_both),
     )

@@ -145,7 +145,8 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
     try:
         _check_shapes(checkpoint, path.stat().st_size)
         checkpoint.network()
-    except (RuntimeError, OverflowError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        # PyTorch's error of a size beyond 64 bits is a TypeError.
         reason = str(error).splitlines()[-1].strip()[:160]
         raise ObjlocError(f"{path}: weights do not fit its network: {reason}") from None
     return replace(checkpoint, device=device)
