@@ -133,15 +133,11 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
         raise ObjlocError(
             f"{path}: written by another version: parameter {first_complaint(error)}"
         ) from None
+    state = {_renamed(name): value for name, value in entries.state.items()}
     checkpoint = Checkpoint(
-        agent=agent,
-        categories=entries.categories,
-        data=entries.data,
-        data_hash=entries.data_hash,
-        state={_renamed(name): value for name, value in entries.state.items()},
-        info=entries.info,
-        members=tuple(members),
-    )
+        agent, entries.categories, entries.data, entries.data_hash, state, entries.info,
+        tuple(members),
+    )  # fmt: skip
     try:
         _check_shapes(checkpoint, path.stat().st_size)
         checkpoint.network()
