@@ -21,7 +21,7 @@ class PartResult:
     """Gradient and measurements of a part of a batch, with n values trained.
 
     Attributes:
-        gradients: of each trained parameter of the network; None where the loss does not
+        gradients: gradients of the network's trained parameters; None where the loss does not
             depend on it.
         loss: the part's loss.
         values: ``[n]`` float32 on the CPU, the values that were trained.

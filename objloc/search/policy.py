@@ -12,7 +12,7 @@ from objloc.network.windows import Pairs, Windows
 
 
 class Choice(NamedTuple):
-    """What a policy chooses for B episodes.
+    """Choice of a policy in B episodes.
 
     Attributes:
         actions: ``[B]`` int64.
