@@ -7,7 +7,7 @@ import pytest
 import torch
 import typer
 
-from benchmarks import ablation, scratch, several, voc2007
+from benchmarks import ablation, scratch, search, several, voc2007
 from benchmarks.published import (
     AblationRow,
     CombinedRun,
@@ -345,6 +345,16 @@ PUBLISHED: dict[str, Any] = {
 def test_published_figures_come_back_to_the_byte(name: str) -> None:
     text = (ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8")
     assert json.dumps(as_json(parse(PUBLISHED[name], text)), indent=2) + "\n" == text
+
+
+def test_a_search_is_compared_turn_by_turn() -> None:
+    def run(seconds: float) -> dict[str, float]:
+        return {"images": 8, "windows": 80, "seconds": seconds, "encode": 0.5, "outputs": 1.5}
+
+    rows = {"10 looks": {"before": [run(8.0), run(16.0)], "now": [run(4.0), run(4.0)]}}
+    *_, row = search.search_table({"rows": rows}).splitlines()
+    cells = [each.strip() for each in row.strip("|").split("|")]
+    assert cells == ["10 looks", "0.8", "**2.0**", "3.00 (2.00 to 4.00)", "50 %", "10"]
 
 
 def test_several_objects_are_counted_in_scenes_that_hold_them() -> None:

@@ -200,7 +200,12 @@ class Frontier:
         self._promise[rows, window] = promise
 
     def update(self, window: Tensor, category: Tensor) -> None:
-        """Compute the priorities of searches ``[n, P]``, ``[n, P]`` anew."""
+        """Compute the priorities of some searches again.
+
+        Args:
+            window: ``[n, P]`` int64.
+            category: ``[n, P]`` int64.
+        """
         at = (self._visits.rows[:, None], window, category)
         promise = self._promise[at]
         onward = promise[..., :1] - self._params.branch_cost * self.branch[at][..., None]

@@ -156,9 +156,9 @@ class Visits:
         """Visit the windows that ways lead to, where they are new, group after group.
 
         Args:
-            groups: ``[n, R]`` bool each, who goes. Those of the first do not ask whether
+            groups: searches that go together, ``[n, R]`` bool each. Those of the first do not ask whether
                 another of their group is beside them: start windows are all looked at.
-            ways: where they go.
+            ways: their ways.
             overlaps: of those windows, see ``overlaps``.
         """
         arrivals = self._places(groups, ways.boxes, overlaps)
