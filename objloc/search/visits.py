@@ -156,10 +156,10 @@ class Visits:
         """Visit the windows that ways lead to, where they are new, group after group.
 
         Args:
-            groups: searches that go together, ``[n, R]`` bool each. Those of the first do not ask whether
-                another of their group is beside them: start windows are all looked at.
-            ways: their ways.
-            overlaps: of those windows, see ``overlaps``.
+            groups: searches that go together, ``[n, R]`` bool each. Those of the first group do
+                not ask whether another of it is beside them: start windows are all looked at.
+            ways: the ways of all.
+            overlaps: IoU of the windows there, see ``overlaps``.
         """
         arrivals = self._places(groups, ways.boxes, overlaps)
         rows, at = self.rows[:, None], torch.where(arrivals.fresh, arrivals.window, self.spare)
