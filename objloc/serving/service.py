@@ -79,11 +79,10 @@ class Service:
         answer = self._threads.submit(self._answer, body)
         del body
         started = asyncio.wrap_future(answer)
-        gone = asyncio.ensure_future(request.receive())
+        gone: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
         try:
-            await asyncio.wait(
-                {started, gone}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            waited: set[asyncio.Future[Any]] = {started, gone}
+            await asyncio.wait(waited, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
             # One that is being searched can't be cancelled, and has a time limit of its own.
             if not started.done() and answer.cancel():
                 return busy(self._requests)
@@ -96,11 +95,14 @@ class Service:
         try:
             asked = _parsed(body)
             with time_limit(self._seconds):
-                answer = invocations(asked, _JSON, self._model, self._schema)
+                answer = invocations(  # type: ignore[no-untyped-call]
+                    asked, _JSON, self._model, self._schema
+                )
         except MlflowException as error:
             # MLflow repeats the request before its reason.
             reason = error.message.rpartition("Error: ")[2]
-            return refusal(error.get_http_status_code(), reason)
+            status = error.get_http_status_code()  # type: ignore[no-untyped-call]
+            return refusal(status, reason)
         except ValueError as error:
             return refusal(400, str(error))
         return Response(answer.response, answer.status, media_type=answer.mimetype)

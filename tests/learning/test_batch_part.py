@@ -47,7 +47,7 @@ def test_its_gradient_is_that_of_its_loss(backup: str, loss: str) -> None:
     # A step along the gradient changes the loss as much as the gradient says.
     again = part_of(backup=backup, loss=loss, discount=0.0)
     with torch.no_grad():
-        again.network.values.bias += 1e-3 * gradient
+        again.network.values.bias.add_(gradient, alpha=1e-3)
     changed = again.gradient(again.sample(memory())).loss - result.loss
     assert changed == pytest.approx(1e-3 * float(gradient.square().sum()), rel=0.05)
 

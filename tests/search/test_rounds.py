@@ -108,11 +108,11 @@ def test_windows_are_those_of_a_naive_search(
     assert triggers > 0
 
 
-class Watch(TorchDispatchMode):
+class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes every operation with the shapes of its tensors."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.done: list[tuple[str, tuple[tuple[int, ...], ...]]] = []
         self.stalls: list[str] = []
 
@@ -168,7 +168,7 @@ def test_the_watch_sees_who_waits() -> None:
         (numbers > 1).nonzero()
         float(numbers.sum())
         numbers.masked_select(numbers > 1)
-        numbers.unique()
+        numbers.unique()  # type: ignore[no-untyped-call]
         numbers.to("meta")
         numbers[numbers > 1] = numbers.sum()
     assert len(watch.stalls) >= 6

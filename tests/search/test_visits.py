@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from objloc.search.visits import Visits, Ways
+from objloc.search.visits import Arrivals, Visits, Ways
 from tests.helpers.budgeted_searches import AGENT, promising_network
 from tests.helpers.stores import make_store
 
@@ -26,7 +26,7 @@ def mask(*rows: list[int]) -> Tensor:
     return torch.tensor(rows) > 0
 
 
-def visit(visits: Visits, ways: Ways, *groups: Tensor):
+def visit(visits: Visits, ways: Ways, *groups: Tensor) -> Arrivals:
     limit = visits.spare
     return visits.visit(groups, ways, visits.overlaps(ways.boxes, limit))
 

@@ -25,15 +25,16 @@ def finder(moves: int, values: torch.Tensor) -> tuple[Visits, WayFinder, Slots]:
 
 
 def test_start_windows_are_fractions_of_each_image() -> None:
-    visits, ways, _ = finder(1, torch.zeros(()))
+    _, ways, _ = finder(1, torch.zeros(()))
     found = ways.to_starts(torch.tensor([[0, 1], [2, 0]]))
     assert found.boxes[0, 0].tolist() == [0, 0, *STORE.sizes[0].tolist()]
     assert torch.allclose(found.boxes[1, 0] / STORE.sizes[1].repeat(2), ways.starts[2])
-    assert (found.parent == -1).all() and (found.moves == -1).all()
+    assert (found.parent == -1).all()
+    assert (found.moves == -1).all()
 
 
 def test_one_move_follows_a_look() -> None:
-    visits, ways, slots = finder(1, torch.ones(()))
+    _, ways, slots = finder(1, torch.ones(()))
     action = torch.tensor([[0], [4]])
     found = ways.by_actions(slots, action)
     assert torch.equal(found.boxes[:, 0], Moves(MDP).apply(BOXES, STORE.sizes, action[:, 0]))

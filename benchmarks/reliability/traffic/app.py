@@ -109,7 +109,8 @@ def _unusable(
             visitor = Visitor(address)
             event = _take(visitor, file, take)
             sentence = event["output"]["data"][-1]
-            expect('role="alert"' in sentence and re.search(words, sentence), sentence)
+            expect('role="alert"' in sentence, sentence)
+            expect(re.search(words, sentence) is not None, sentence)
             sentence = visitor.call(search, None, names, 20, "at once")["output"]["data"][-1]
             expect("There is no photograph yet" in sentence, sentence)
 

@@ -55,7 +55,7 @@ def _right(
             random.choice(names),
         )
         row = rows[number] | {"categories": asked}
-        form = random.choice(
+        form: dict[str, Any] = random.choice(
             [
                 {"dataframe_records": [row]},
                 {"dataframe_split": {"columns": [*row], "data": [[*row.values()]]}},
@@ -94,7 +94,7 @@ def _unusable(
             if "within" not in words:
                 _expect_in_time([answer])
             expect(answer.keys() == {"image", "error"}, answer)
-            expect(re.search(words, answer["error"]), answer)
+            expect(re.search(words, answer["error"]) is not None, answer)
 
         return Case(what, False, weight, send)
 

@@ -49,7 +49,8 @@ def _take_uploads_only(*components: gr.components.Component) -> None:
         return take_upload
 
     for each in components:
-        each.async_move_resource_to_block_cache = guarded(each.async_move_resource_to_block_cache)
+        taking = guarded(each.async_move_resource_to_block_cache)
+        setattr(each, "async_move_resource_to_block_cache", taking)  # noqa: B010  # a method
 
 
 def application(agent: Localiser, max_megabytes: int, max_seconds: float) -> FastAPI:
