@@ -92,7 +92,7 @@ def _integer(content: bytes, chance: Random) -> bytes:
     number = chance.choice(_INTEGERS) & (256**size - 1)
     place = chance.randrange(min(len(content) + 1, chance.choice((64, 10**6))))
     order = chance.choice(("little", "big"))
-    written = number.to_bytes(size, "little" if order == "little" else "big")
+    written: bytes = number.to_bytes(size, "little" if order == "little" else "big")
     return content[:place] + written + content[place + size :]
 
 

@@ -46,10 +46,11 @@ def test_every_kind_of_good_and_bad_request_is_answered_as_it_should_be(checkpoi
         case.send(Random(0))
         kinds.add(case.what)
     assert len(kinds) > 20
-    slow = list(cases_of(checkpoint, 1, "slow"))
-    assert len(slow) == 2
-    for case in slow:
+    slow = 0
+    for case in cases_of(checkpoint, 1, "slow"):
         case.send(Random(0))
+        slow += 1
+    assert slow == 2
 
 
 class Gate:
