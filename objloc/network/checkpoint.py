@@ -149,9 +149,7 @@ def load_checkpoint(path: Path, device: torch.device = CPU) -> Checkpoint:
 
 
 def _check_shapes(checkpoint: Checkpoint, size: int) -> None:
-    """Compare weights with the required ones, before any memory is taken for these.
-
-    A few bytes can state a network of any size, and a tensor that repeats one number.
+    """Compare weights with the required ones before memory is taken: a few bytes state any size.
 
     Raises:
         RuntimeError: a weight is missing or has another shape, or all are larger than the
