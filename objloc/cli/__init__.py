@@ -5,7 +5,6 @@ or ``app``, a ``typer.Typer`` of several. Heavy imports are inside these, so tha
 help appears at once. Exit status: docs/cli.md.
 """
 
-import gc
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,7 +102,4 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    # Imports make hundreds of thousands of objects and no unused cycles: Python would look
-    # for some in vain each 700 objects, for a tenth of the time.
-    gc.set_threshold(100_000, 20, 100)
     program(prog_name="objloc")
