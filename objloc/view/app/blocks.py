@@ -26,7 +26,7 @@ SHOWN = 24
 for all."""
 WAITING = 64
 """Maximum number of clicks that wait for Gradio; to more it says that it is busy."""
-SESSIONS = 500
+SESSIONS = 50
 """Maximum number of visitors that Gradio remembers; whoever was here longest ago has to choose a
 photograph again."""
 
