@@ -48,8 +48,8 @@ class Mdp(Section):
     """Cost of a wrong trigger. A lower cost makes the agent trigger sooner; with
     ``learning.loss: logistic`` it learns the same values."""
     refinements: Annotated[int, Field(ge=0)] = 0
-    """Maximum number of learned steps that a greedy episode makes where it would trigger,
-    before it does; above 0 only with ``head.learned_steps``."""
+    """Number of learned steps that an episode makes where it would trigger, before it does;
+    above 0 only with ``head.learned_steps``."""
     starts: Starts = ((1, 1.0),)
     """Start windows, as grids ``[n, fraction]`` of n x n windows, each that fraction of the
     image's sides; ``[1, 1.0]`` is the whole image. Training draws from all of them. A search

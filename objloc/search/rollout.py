@@ -99,16 +99,19 @@ def _lockstep(
     steps = torch.zeros(number, dtype=torch.int64)
     terminated = torch.zeros(number, dtype=torch.bool)
     running = torch.arange(number)
-    refined = torch.zeros(number, dtype=torch.int64)  # learned steps since the last other move
+    refined = torch.zeros(number, dtype=torch.int64)  # learned steps made
     for step in range(limit):
         sizes = store.sizes[observation.image]
         choice = policy.act(observation, index[running], sizes, generator)
         chosen = choice.actions
         if choice.steps is not None:
-            # Where it would trigger, the agent first goes as far as it has learned to.
-            refines = (chosen == environment.trigger) & (refined < mdp.refinements)
+            # Once it would trigger, the agent first goes as far as it has learned to. It does
+            # not change its mind: from there it might go back, and be here again for ever.
+            triggers = (chosen == environment.trigger) | (refined > 0)
+            chosen = torch.where(triggers, environment.trigger, chosen)
+            refines = triggers & (refined < mdp.refinements)
             chosen = torch.where(refines, environment.learned_step, chosen)
-            refined = torch.where(refines, refined + 1, 0)
+            refined += refines
         outcome = environment.step(chosen, choice.steps)
         actions[running, step] = chosen
         q_values[running, step] = choice.q_values

@@ -136,10 +136,13 @@ def test_where_it_would_trigger_it_makes_learned_steps_first() -> None:
     assert refined(*plan, refinements=0).actions[0].tolist() == [SMALLER, TRIGGER, -1, -1, -1]
 
 
-def test_another_move_between_allows_learned_steps_again() -> None:
+def test_once_it_would_trigger_it_does_not_change_its_mind() -> None:
     learned = TRIGGER + 1
-    episodes = refined(TRIGGER, SMALLER, TRIGGER, TRIGGER, refinements=1)
-    assert episodes.actions[0].tolist() == [learned, SMALLER, learned, TRIGGER, -1]
+    episodes = refined(SMALLER, TRIGGER, SMALLER, SMALLER)
+    assert episodes.actions[0].tolist() == [SMALLER, learned, learned, TRIGGER, -1]
+    late = refined(*[SMALLER] * 4, TRIGGER)
+    assert late.actions[0].tolist() == [*[SMALLER] * 4, learned]
+    assert not late.terminated[0], "the step limit comes first"
 
 
 def test_learned_steps_are_named_in_trajectories_and_are_no_past_actions() -> None:
