@@ -239,7 +239,8 @@ class Repro:
             each
             for name in _RESULTS
             for each in ((root / name), *(root / name).rglob("*"))
-            if each.is_file()
+            # DVC adds lines to data/.gitignore in the order in which stages first ended.
+            if each.is_file() and each.name[0] != "."
         ]
         return {
             str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
