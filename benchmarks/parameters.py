@@ -74,6 +74,8 @@ def described_schema() -> dict[str, Any]:
                     ast.AnnAssign(target=ast.Name(id=name)),
                     ast.Expr(value=ast.Constant(value=str(told))),
                 ):
+                    if kind.__name__ not in named:  # a section of something else
+                        continue
                     key = kind.model_fields[name].alias or name
                     named[kind.__name__]["properties"][key]["description"] = inspect.cleandoc(told)
     return schema

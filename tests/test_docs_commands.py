@@ -102,7 +102,8 @@ def service(project: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     with (project / "service.log").open("w") as log:
         process = subprocess.Popen(
             shlex.split(request.param.replace("5001", str(port))),
-            cwd=project, env=environment(), stdout=log, stderr=log, start_new_session=True,
+            cwd=project, env=environment() | {"DVC_ROOT": str(project)},
+            stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:

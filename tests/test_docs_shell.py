@@ -35,7 +35,7 @@ BY_OTHERS = {
         "tests/data/own/test_own_data.py",
         "test_the_page_leads",
     ),
-    r"mlflow models serve": ("tests/test_docs_commands.py", "SERVE = "),
+    r"mlflow models serve": ("tests/test_docs_commands.py", "SERVERS = "),
 }
 """Commands that another test runs, perhaps in miniature: its file and a part of its text."""
 

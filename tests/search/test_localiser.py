@@ -263,7 +263,6 @@ def test_an_evaluation_can_search_as_the_localiser_does() -> None:
     # As docs/concepts.md says.
     settings = (
         "evaluate.search.first_starts=1",
-        "evaluate.search.beyond_triggers=true",
         "evaluate.search.starts=[[1,1.0],[2,0.65],[3,0.4],[5,0.25]]",
     )
     params = load_params(Path(__file__).parents[2] / "params.yaml", settings)

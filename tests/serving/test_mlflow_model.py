@@ -244,7 +244,7 @@ def test_a_model_asks_for_all_packages_that_its_code_imports() -> None:
                 waiting.append(name)
     packages = packages_distributions()
     third_party = {
-        packages[name][0].lower() for name in found - sys.stdlib_module_names - {"objloc"}
+        min(packages[name]).lower() for name in found - sys.stdlib_module_names - {"objloc"}
     }
     third_party = {
         re.sub("^mlflow-skinny$|^mlflow-tracing$", "mlflow", each) for each in third_party

@@ -323,7 +323,7 @@ def test_a_registered_model_is_fetched(
         asked.append(model)
         return checkpoint
 
-    monkeypatch.setattr("objloc.tracking.download_model", fetch)
+    monkeypatch.setattr("objloc.tracking.models.download_model", fetch)
     arguments = (shards_folder, "models:/objloc/3", tmp_path / "out", "--params", params_file)
     succeed(run_stage("evaluate", *arguments))
     assert asked == ["models:/objloc/3"]
