@@ -50,13 +50,13 @@ def updates_table(result: Mapping[str, Any]) -> str:
 
 def arithmetic_table(result: Mapping[str, Any]) -> str:
     """Table of the arithmetic of an update beside what the processor can do."""
-    peak = result["peak"]
     rows = []
     for name, row in result["rows"].items():
-        rates = [row["gflop"] / statistics.median(row[side]) for side in ("before", "now")]
-        parts = [f"{rate:.0f} GFLOP/s ({rate / peak:.0%})" for rate in rates]
-        rows.append([f"`{name}`", f"{row['gflop']:.1f} GFLOP", *parts])
-    return table(("agent", "an update", "before", "now"), rows)
+        rate = row["gflop"] / statistics.median(row["now"])
+        share = f"{rate / result['peak']:.0%}"
+        rows.append([f"`{name}`", f"{row['gflop']:.1f} GFLOP", f"{rate:.0f} GFLOP/s", share])
+    peak = f"of the peak, {result['peak']:.0f} GFLOP/s"
+    return table(("agent", "an update", "now", peak), rows)
 
 
 def measure(against: Path, pairs: int) -> Iterator[dict[str, Any]]:
