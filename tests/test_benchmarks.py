@@ -7,7 +7,7 @@ import pytest
 import torch
 import typer
 
-from benchmarks import ablation, scratch, search, several, voc2007
+from benchmarks import ablation, scratch, search, several, updates, voc2007
 from benchmarks.published import (
     AblationRow,
     CombinedRun,
@@ -355,6 +355,15 @@ def test_a_search_is_compared_turn_by_turn() -> None:
     *_, row = search.search_table({"rows": rows}).splitlines()
     cells = [each.strip() for each in row.strip("|").split("|")]
     assert cells == ["10 looks", "0.8", "**2.0**", "3.00 (2.00 to 4.00)", "50 %", "10"]
+
+
+def test_updates_are_shown_by_medians_and_their_arithmetic_beside_the_peak() -> None:
+    row = {"before": [0.3, 0.2, 0.4], "now": [0.1, 0.2, 0.2], "ratios": [3.0, 1.0, 2.0]}
+    result = {"peak": 100.0, "rows": {"scenes": row | {"gflop": 10.0}}}
+    *_, found = updates.updates_table(result).splitlines()
+    assert found == "| `scenes` | 300 ms | 200 ms | 2.00 (1.00 to 3.00) |"
+    *_, found = updates.arithmetic_table(result).splitlines()
+    assert found == "| `scenes` | 10.0 GFLOP | 50 GFLOP/s | 50% |"
 
 
 def test_several_objects_are_counted_in_scenes_that_hold_them() -> None:
