@@ -89,10 +89,10 @@ def _right(address: str, agent: Localiser, good: list[bytes], take: int, search:
     def visit(random: Random) -> None:
         number = random.randrange(len(good))
         visitor = Visitor(address)
-        _take(visitor, good[number], take)
+        chosen = _take(visitor, good[number], take)["output"]["data"][1]
         for _ in range(2):
             budget, asked = random.choice(budgets), random.choice(names)
-            event = visitor.call(search, None, asked, budget, "at once")
+            event = visitor.call(search, chosen, asked, budget, "at once")
             expect(event["success"], event)
             found = event["output"]["data"]
             _expect_a_turn(found[2])
@@ -108,10 +108,10 @@ def _unusable(
         def send(_: Random) -> None:
             visitor = Visitor(address)
             event = _take(visitor, file, take)
-            sentence = event["output"]["data"][-1]
+            chosen, *_, sentence = event["output"]["data"][1:]
             expect('role="alert"' in sentence, sentence)
             expect(re.search(words, sentence) is not None, sentence)
-            sentence = visitor.call(search, None, names, 20, "at once")["output"]["data"][-1]
+            sentence = visitor.call(search, chosen, names, 20, "at once")["output"]["data"][-1]
             expect("There is no photograph yet" in sentence, sentence)
 
         return Case(what, False, 1, send)
@@ -129,6 +129,7 @@ def _unusable(
     return [
         *(told(what, file, words) for what, (file, words) in bad_files(good).items()),
         failed("a file of the machine's own", take, _file("/etc/hostname")),
+        failed("the same for a search", search, "/etc/hostname", names, 20, "at once"),
         failed("an address for a file", take, _file("http://127.0.0.1:9/photo.jpg")),
         failed("a file for categories", search, None, [_file("/etc/hostname")], 20, "at once"),
         failed("an unknown category", search, None, ["unicorn"], 20, "at once"),
@@ -173,8 +174,8 @@ def _disturbing(
 
     def gone(_: Random) -> None:
         visitor = Visitor(address)
-        _take(visitor, good[0], take)
-        event = visitor.call(search, None, names, 60, "normal", steps=3)
+        chosen = _take(visitor, good[0], take)["output"]["data"][1]
+        event = visitor.call(search, chosen, names, 60, "normal", steps=3)
         if event["msg"] == "process_completed":
             _expect_a_turn(event["output"]["data"][2])
         expect(event["msg"] == "process_generating", event)

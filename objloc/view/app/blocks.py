@@ -27,8 +27,8 @@ for all."""
 WAITING = 64
 """Maximum number of clicks that wait for Gradio; to more it says that it is busy."""
 SESSIONS = 50
-"""Maximum number of visitors that Gradio remembers; whoever was here longest ago has to choose a
-photograph again."""
+"""Maximum number of visitors of whom Gradio keeps something, for which the app has no use: what a
+visitor has chosen is on the visitor's page."""
 
 
 def _take_uploads_only(*components: gr.components.Component) -> None:
@@ -38,19 +38,27 @@ def _take_uploads_only(*components: gr.components.Component) -> None:
     its path. In an app that is mounted it takes any file of this machine, and in every app one
     at an address, which it fetches.
     """
-    folder = Path(get_upload_folder()).resolve()
 
     def guarded(take: Callable[[Any], Awaitable[str | None]]) -> Callable[[Any], Any]:
         async def take_upload(path: Any) -> str | None:
-            if not Path(path).resolve().is_relative_to(folder):
-                raise gr.Error("expected an uploaded file; found another", print_exception=False)
-            return await take(path)
+            return await take(_uploaded(str(path)))
 
         return take_upload
 
     for each in components:
         taking = guarded(each.async_move_resource_to_block_cache)
         setattr(each, "async_move_resource_to_block_cache", taking)  # noqa: B010  # a method
+
+
+def _uploaded(path: str) -> str:
+    """The path, if it is an uploaded file's.
+
+    Raises:
+        gr.Error: it is not.
+    """
+    if not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+        raise gr.Error("expected an uploaded file; found another", print_exception=False)
+    return path
 
 
 def application(agent: Localiser, max_megabytes: int, max_seconds: float) -> FastAPI:
@@ -87,7 +95,7 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
     Args: see ``application``.
     """
     turns = Turns(agent, SEARCHES, max_seconds)
-    scenes = examples(EXAMPLES)
+    scenes = {f"scene {number}": each for number, each in enumerate(examples(EXAMPLES))}
 
     def take_file(path: str | None) -> Any:
         # The file goes again, which is a change too: the next one can be dropped at once.
@@ -96,22 +104,23 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
         try:
             return None, path, *taken(opened(path))
         except ObjlocError as error:
-            return None, None, "", "", "", markup.said(str(error), wrong=True)
+            return None, "", "", "", "", markup.said(str(error), wrong=True)
 
-    def chosen_scene(event: gr.SelectData) -> int:
-        return int(event.index)
+    def chosen_scene(event: gr.SelectData) -> str:
+        return list(scenes)[event.index]
 
     def search(
-        chosen: str | int | None, categories: list[str], budget: float, pace: str
+        chosen: str | None, categories: list[str], budget: float, pace: str
     ) -> Iterator[Shown]:
-        picture = scenes[chosen] if isinstance(chosen, int) else chosen
+        picture = scenes.get(chosen or "") or (_uploaded(chosen) if chosen else None)
         yield from watch(turns, picture, categories, budget, pace)
 
     blocks = gr.Blocks(title="objloc", analytics_enabled=False, delete_cache=(600, 3600))
     with blocks:
         gr.HTML(markup.title(), elem_id="ob-title")
-        # A file's path or a scene's number: pictures are large, and there are many visitors.
-        chosen = gr.State()
+        # A file's path or a scene's name, on the visitor's page: a server that kept it would
+        # grow with every visitor, or forget some.
+        chosen = gr.Textbox(visible=False)
         with gr.Row():
             with gr.Column(scale=4, min_width=280):
                 note = f"A photograph of at most {max_megabytes} MB"
@@ -120,8 +129,8 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
                 scenes_note = markup.note("Or a drawn scene, new to the agent:")
                 gr.HTML(scenes_note, elem_classes="ob-label")
                 gallery = gr.Gallery(
-                    scenes, label="Drawn scenes", show_label=False, columns=3, height=236,
-                    allow_preview=False, interactive=False, buttons=[], elem_id="ob-examples",
+                    list(scenes.values()), label="Drawn scenes", show_label=False,
+                    columns=3, height=236, allow_preview=False, interactive=False, buttons=[], elem_id="ob-examples",
                 )  # fmt: skip
                 categories = gr.CheckboxGroup(
                     list(agent.categories), value=list(agent.categories), label="Search for"
@@ -139,7 +148,7 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
                         overlay = gr.HTML(elem_id="ob-overlay", apply_default_css=False)
                     with gr.Column(scale=4, min_width=280):
                         panel = gr.HTML(elem_id="ob-panel", apply_default_css=False)
-        _take_uploads_only(file, categories, budget, pace)
+        _take_uploads_only(file, chosen, categories, budget, pace)
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         shown = [photo, overlay, panel, told]
         searching = start.click(
@@ -151,7 +160,7 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
         ending: dict[str, Any] = {"cancels": searching, "queue": False, **quietly}
         file.change(None, **ending).then(take_file, file, [file, chosen, *shown], **quietly)
         gallery.select(chosen_scene, None, chosen, **ending).then(
-            lambda number: taken(scenes[number]), chosen, shown, **quietly
+            lambda name: taken(scenes[name]), chosen, shown, **quietly
         )
         stop.click(None, **ending).then(lambda: markup.said("Stopped."), None, told, **quietly)
     return blocks
