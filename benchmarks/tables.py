@@ -18,7 +18,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from benchmarks import ablation, devices, scratch, search, startup, updates, voc2007
+from benchmarks import (
+    ablation,
+    devices,
+    scores,
+    scratch,
+    search,
+    skill,
+    startup,
+    updates,
+    voc2007,
+)
 from benchmarks.annotation_tools import table as annotation_tools
 from benchmarks.metric_tools import table as metric_tools
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
@@ -236,6 +246,10 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     ),
     "devices": kept(
         devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]
+    ),
+    "skill": kept(skill.NAME, dict[str, Any], lambda found, how: [*how, skill.skill_table(found)]),
+    "scores": kept(
+        scores.NAME, dict[str, Any], lambda found, how: [*how, scores.scores_table(found)]
     ),
     "startup": kept(
         startup.NAME, dict[str, Any], lambda found, how: [*how, startup.startup_table(found)]

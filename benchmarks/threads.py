@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from objloc.data.store import SampleStore
     from objloc.learning.training import Training
+    from objloc.params import Agent
 
 ROOT = Path(__file__).parent.parent
 UPDATES = 15
@@ -62,26 +64,51 @@ def operations_of_an_update(name: str = "scenes", settings: Sequence[str] = ()) 
     return counter.get_total_flops() / 1e9
 
 
-def training_on_noise(name: str, settings: Sequence[str] = (), device: str = "cpu") -> "Training":
+def training_on_noise(
+    name: str, settings: Sequence[str] = (), device: str = "cpu", categories: int = 20
+) -> "Training":
     """Set up a training on random pictures, or on random features of pictures.
 
-    The arguments are those of ``seconds_of_an_update``.
+    Args:
+        name: name of the entry of ``agents``.
+        settings: departures from the entry.
+        device: device of the network.
+        categories: number of categories, at most 64.
     """
+    import torch
+
+    from objloc.learning.training import Training
+    from objloc.network.q_network import build_network
+
+    agent = agent_with(name, settings)
+    store = noise(agent, categories)
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(agent, store.categories, generator).to(device)
+    return Training(
+        network, store, store.tasks().repeat(50, 1), agent, lambda _: {"score": 0.0}, generator
+    )
+
+
+def agent_with(name: str, settings: Sequence[str] = ()) -> "Agent":
+    """An entry of ``agents`` with departures."""
+    from objloc.params import load_params
+
+    changed = [f"agents.{name}.{each}" for each in settings]
+    return load_params(ROOT / "params.yaml", changed).agents[name]
+
+
+def noise(agent: "Agent", categories: int = 20) -> "SampleStore":
+    """Random pictures, or random features of pictures, each with an object."""
     import torch
 
     from objloc.data.image_batch import Images, Pixels
     from objloc.data.store import SampleStore
-    from objloc.learning.training import Training
     from objloc.network.backbones.catalogue import info_of
     from objloc.network.feature_store import StoredFeatures, StoredMaps
-    from objloc.network.q_network import build_network
-    from objloc.params import load_params
 
-    changed = [f"agents.{name}.{each}" for each in settings]
-    agent = load_params(ROOT / "params.yaml", changed).agents[name]
     number, size = 64, agent.encoder.image_size
     images: Images
-    categories = tuple(map(str, range(20)))
+    names = tuple(map(str, range(categories)))
     generator = torch.Generator().manual_seed(0)
     if agent.encoder.reads_store:
         length = info_of(agent.encoder.backbone).length(size)
@@ -92,22 +119,18 @@ def training_on_noise(name: str, settings: Sequence[str] = (), device: str = "cp
         pixels = torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8)
         images = Pixels(pixels)
     low = torch.rand(number, 1, 2, generator=generator, dtype=torch.float64) * 40
-    store = SampleStore(
+    return SampleStore(
         data="random",
         data_hash="",
         image_set="train",
         image_ids=tuple(map(str, range(number))),
-        categories=categories,
+        categories=names,
         sizes=torch.full((number, 2), 100.0, dtype=torch.float64),
         images=images,
         boxes=torch.cat([low, low + 40], dim=2),
-        object_category=torch.arange(number)[:, None] % len(categories),
+        object_category=torch.arange(number)[:, None] % categories,
         difficult=torch.zeros(number, 1, dtype=torch.bool),
         jpegs=(b"",) * number,
-    )
-    network = build_network(agent, categories, generator).to(device)
-    return Training(
-        network, store, store.tasks().repeat(50, 1), agent, lambda _: {"score": 0.0}, generator
     )
 
 

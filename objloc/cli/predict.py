@@ -40,6 +40,14 @@ def command(
             "several objects of a category. Default: one search for each category.",
         ),
     ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Boxes of a lower score are left out; -inf: none. Default: where the agent "
+            "values a box as likely to be right as wrong.",
+        ),
+    ] = None,
     output: Output = Path("predictions"),
     write: Annotated[
         bool, typer.Option("--files/--no-files", help="Write NAME.jpg, NAME.json and NAME.xml.")
@@ -69,7 +77,7 @@ def command(
     width = max(5, *(len(label) for _, label in pictures))
     for source, label in pictures:
         try:
-            result = agent(source, asked, max_windows)
+            result = agent(source, asked, max_windows, min_score=min_score)
             name = _free_name(result.name, taken)
             files = _written(result, output, name) if write else []
         except ObjlocError as error:

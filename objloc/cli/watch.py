@@ -59,6 +59,7 @@ def command(
     FOLDER gets IMAGE_CATEGORY.webp.
     """
     import json
+    import math
 
     from objloc.data.photograph import photograph
     from objloc.params import Animate
@@ -71,7 +72,7 @@ def command(
     agent = Localiser.load(model)
     picture = photograph(image)
     if max_windows is None and category is None:
-        found = agent(picture).found
+        found = agent(picture, min_score=-math.inf).found
         category = found[0].category if found else agent.categories[0]
     search = search_photograph(picture, agent, category, truth, max_windows)
     path = write_animation(search, output, None, params)

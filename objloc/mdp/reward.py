@@ -38,3 +38,8 @@ def trigger_reward(iou: Tensor, mdp: Mdp) -> Tensor:
     Shapes: ``[...]`` to ``[...]`` float32.
     """
     return torch.where(iou > mdp.trigger_iou, mdp.trigger_reward, -mdp.trigger_cost)
+
+
+def even_score(mdp: Mdp) -> float:
+    """Expected reward of a trigger that is as likely to be right as wrong."""
+    return (mdp.trigger_reward - mdp.trigger_cost) / 2

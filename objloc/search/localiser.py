@@ -16,6 +16,7 @@ from objloc.data.sample import Coordinates, VocObject, coordinates
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import names_of
+from objloc.mdp.reward import even_score
 from objloc.network.checkpoint import Checkpoint, load_checkpoint
 from objloc.network.device import use_one_thread
 from objloc.params import Agent, Search
@@ -60,6 +61,10 @@ class Localiser:
     Args:
         checkpoint: the agent.
         source: where it was loaded from, for messages.
+
+    Attributes:
+        min_score: score of a box that is as likely to be right as wrong, by the agent's own
+            values. An agent whose wrong triggers cost little triggers below it too.
     """
 
     def __init__(self, checkpoint: Checkpoint, source: str = "") -> None:
@@ -67,6 +72,7 @@ class Localiser:
         self.agent = checkpoint.agent
         self.categories = checkpoint.categories
         self.actions = names_of(checkpoint.agent.mdp)
+        self.min_score = even_score(checkpoint.agent.mdp)
         self._network = checkpoint.network()
 
     @classmethod
@@ -90,6 +96,7 @@ class Localiser:
         categories: Sequence[str] | str | None = None,
         max_windows: int | None = None,
         ground_truth: Coordinates | None = None,
+        min_score: float | None = None,
     ) -> Result:
         """Search a picture.
 
@@ -103,16 +110,19 @@ class Localiser:
                 finds several objects of a category (``search_params_of``).
             ground_truth: box of the object, in pixels; the IoU of each step is with it. None:
                 it is unknown; every IoU is 0, and rewards have no meaning.
+            min_score: boxes of a lower score are left out. None: the agent's ``min_score``;
+                minus infinity leaves out none.
 
         Raises:
             ObjlocError: not a picture; an unknown category; a budget that is no integer from
-                1 to ``MAX_BUDGET``; a ground truth that is no box; no time is left
-                (``objloc.search.time_limit``).
+                1 to ``MAX_BUDGET``; a ground truth that is no box; a minimum score that is
+                no number; no time is left (``objloc.search.time_limit``).
         """
         check_time()
         indices = self.indices(categories)
         budget = None if max_windows is None else _checked_budget(max_windows)
         box = None if ground_truth is None else _checked_box(ground_truth)
+        least = self.min_score if min_score is None else _checked_score(min_score)
         picture = source if isinstance(source, Photograph) else photograph(source)
         searched = tuple(self.categories[index] for index in indices)
         sample = picture.sample()
@@ -125,9 +135,10 @@ class Localiser:
             searches = self._search_greedily(store, indices)
         else:
             searches, seen = self._search_within(store, indices, budget)
+        found = _boxes(searches, least)
         return Result(
-            picture.name, picture.image, self.categories, self.actions, _boxes(searches), searches,
-            searched, seen,
+            picture.name, picture.image, self.categories, self.actions, found, searches, searched,
+            seen,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -249,11 +260,29 @@ def _is_finite(number: Any) -> bool:
     return not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number)
 
 
-def _boxes(searches: Sequence[Trajectory]) -> tuple[Found, ...]:
-    """The windows triggered on after non-maximum suppression, best first."""
+def _checked_score(score: Any) -> float:
+    """A minimum score; infinity is one.
+
+    Raises:
+        ObjlocError: not a number.
+    """
+    if isinstance(score, bool) or not isinstance(score, Real) or math.isnan(score):
+        raise ObjlocError(f"min_score: expected a number; found {score!r}")
+    return float(score)
+
+
+def _boxes(searches: Sequence[Trajectory], min_score: float) -> tuple[Found, ...]:
+    """The windows triggered on after non-maximum suppression, best first.
+
+    Those of a lower score than ``min_score`` are left out.
+    """
     found: list[Found] = []
     for category in dict.fromkeys(each.category for each in searches):
-        mine = [each for each in searches if each.terminated and each.category == category]
+        mine = [
+            each
+            for each in searches
+            if each.terminated and each.category == category and each.score >= min_score
+        ]
         if mine:
             boxes = torch.tensor([each.final_box for each in mine], dtype=torch.float64)
             scores = torch.tensor([each.score for each in mine])

@@ -5,6 +5,7 @@ table with a column ``image``, base64 of an image file, and an optional column
 ``categories``: a list of names, or names separated by commas (none: all that the agent
 knows). The parameter ``max_windows`` applies to all images: 0 means one search for each
 category, a larger number one search for all categories within that number of windows.
+``min_score``, for all images too, is that of ``objloc.search.localiser.Localiser``.
 The result is one mapping for each image: ``objloc.search.result.Result.as_json``, or
 ``error``, a sentence, if the image could not be searched.
 
@@ -53,19 +54,28 @@ class ServedAgent(PythonModel):
         """
         if dropped := dropped_from_request():
             raise MlflowException.invalid_parameter_value(
-                f"expected columns image and categories, parameter max_windows; {dropped}"
+                "expected columns image and categories, parameters max_windows and min_score; "
+                f"{dropped}"
             )
         # MLflow lets null pass for a number.
-        max_windows = (params or {}).get("max_windows") or None
-        rows = model_input.to_dict(orient="records")
-        return [self._answer(number, row, max_windows) for number, row in enumerate(rows)]
+        given = params or {}
+        max_windows, min_score = given.get("max_windows") or None, given.get("min_score")
+        return [
+            self._answer(number, row, max_windows, min_score)
+            for number, row in enumerate(model_input.to_dict(orient="records"))
+        ]
 
     def _answer(
-        self, number: int, row: dict[Hashable, Any], max_windows: int | None
+        self,
+        number: int,
+        row: dict[Hashable, Any],
+        max_windows: int | None,
+        min_score: float | None,
     ) -> dict[str, Any]:
         try:
             asked = _names(row.get("categories"))
-            result = self._localiser(_decoded(row.get("image")), asked, max_windows)
+            image = _decoded(row.get("image"))
+            result = self._localiser(image, asked, max_windows, min_score=min_score)
         except ObjlocError as error:
             sentence = str(error).removeprefix("image: ")
             return {"image": number, "error": f"image {number}: {sentence}"}

@@ -67,7 +67,9 @@ SIGNATURE = ModelSignature(
             ColSpec(Array(_SEEN), "seen", required=False),
         ]
     ),
-    params=ParamSchema([ParamSpec("max_windows", DataType.long, 0)]),
+    params=ParamSchema(
+        [ParamSpec("max_windows", DataType.long, 0), ParamSpec("min_score", DataType.double, None)]
+    ),
 )
 """Input, output and parameters of the model."""
 

@@ -1,5 +1,6 @@
 """Searches to be shown: the images, the agent's steps in them, and the outcome."""
 
+import math
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,8 @@ def search_photograph(
         category = _known_category(agent, category)
     size = picture.image.size
     box = None if truth is None else checked(truth, size)
-    result = agent(picture, category, budget, box)
+    # The way to the best trigger is of interest, however low its score.
+    result = agent(picture, category, budget, box, min_score=-math.inf)
     if budget is None:
         (trajectory,) = result.searches
         max_steps = agent.agent.mdp.max_steps

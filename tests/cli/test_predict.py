@@ -64,6 +64,14 @@ def test_the_files_say_what_the_localiser_says(folder: Path) -> None:
         assert picture.size == (480, 360)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_minimum_score_leaves_boxes_out() -> None:
+    told = predict("photos/000000.jpg", "--no-files", "--min-score", "1e9")
+    assert "nothing found in" in told.out
+    every = predict("photos/000000.jpg", "--no-files", "--min-score=-inf")
+    assert " cat " in every.out
+
+
 def test_json_is_one_document_and_nothing_else(folder: Path) -> None:
     told = predict("photos/000000.jpg", "nothing.jpg", "--json", "--no-files")
     assert told.status == 3

@@ -385,6 +385,46 @@ def test_a_budget_has_a_maximum(tmp_path: Path) -> None:
         agent_in(tmp_path)(pictures(1)[0], max_windows=2**63)
 
 
+def test_a_minimum_score_leaves_boxes_out_and_no_search(tmp_path: Path) -> None:
+    agent, picture = agent_in(tmp_path), pictures(1)[0]
+    every = agent(picture, max_windows=60, min_score=-math.inf)
+    assert len(every) > 1
+    least = float(every.scores[0])
+    some = agent(picture, max_windows=60, min_score=least)
+    assert list(some.scores) == [score for score in every.scores if score >= least]
+    assert len(some) < len(every)
+    assert some.searches == every.searches
+
+
+@pytest.mark.parametrize("budget", [None, 60])
+def test_no_box_has_an_infinite_score(tmp_path: Path, budget: int | None) -> None:
+    agent, picture = agent_in(tmp_path), pictures(1)[0]
+    none = agent(picture, max_windows=budget, min_score=math.inf)
+    assert len(none) == 0 < len(none.searches)
+    assert none.missing == list(CATEGORIES)
+
+
+@pytest.mark.parametrize(("reward", "cost", "even"), [(3.0, 0.7, 1.15), (3.0, 3.0, 0.0)])
+def test_the_default_minimum_score_is_that_of_an_even_chance(
+    tmp_path: Path, reward: float, cost: float, even: float
+) -> None:
+    make_run(tmp_path, trigger=0.3, seed=2)
+    checkpoint = load_checkpoint(tmp_path / "train" / "checkpoint.pt")
+    prices = {"trigger_reward": reward, "trigger_cost": cost}
+    mdp = checkpoint.agent.mdp.model_copy(update=prices)
+    agent = Localiser(replace(checkpoint, agent=checkpoint.agent.model_copy(update={"mdp": mdp})))
+    assert agent.min_score == pytest.approx(even)
+    picture = pictures(1)[0]
+    every = agent(picture, min_score=-math.inf)
+    assert agent(picture).scores.tolist() == [each for each in every.scores if each >= even]
+
+
+@pytest.mark.parametrize("score", [math.nan, "1", True, [1.0]], ids=str)
+def test_a_minimum_score_is_a_number(tmp_path: Path, score: Any) -> None:
+    with pytest.raises(ObjlocError, match=r"^min_score: expected a number; found "):
+        agent_in(tmp_path)(pictures(1)[0], min_score=score)
+
+
 @pytest.mark.parametrize(
     "box",
     [

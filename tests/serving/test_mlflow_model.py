@@ -204,6 +204,17 @@ def test_what_a_request_names_beyond_the_signature_is_refused(
     assert answer["windows"] == 9, "the next request is another"
 
 
+def test_a_minimum_score_is_the_localisers(tmp_path: Path) -> None:
+    ask = agent_in(tmp_path, trigger=0.3, seed=2)
+    localiser = Localiser.load(tmp_path / "train" / "checkpoint.pt")
+    jpeg = make_samples(1)[0].jpeg
+    table = pd.DataFrame({"image": [encoded(jpeg)]})
+    for least in (None, -100.0, 100.0):
+        expected = localiser(jpeg, min_score=least).as_json() | {"image": 0}
+        assert ask(table, min_score=least) == [expected]
+    assert expected["boxes"] == []
+
+
 @pytest.mark.parametrize(("budget", "told"), [(-1, "at least 1"), (2**40, "at most 10000")])
 def test_a_budget_out_of_range_is_an_error(tmp_path: Path, budget: int, told: str) -> None:
     (answer,) = agent_in(tmp_path)(example()[:1], max_windows=budget)

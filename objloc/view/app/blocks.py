@@ -130,7 +130,8 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
                 gr.HTML(scenes_note, elem_classes="ob-label")
                 gallery = gr.Gallery(
                     list(scenes.values()), label="Drawn scenes", show_label=False,
-                    columns=3, height=236, allow_preview=False, interactive=False, buttons=[], elem_id="ob-examples",
+                    columns=3, height=236, allow_preview=False, interactive=False, buttons=[],
+                    elem_id="ob-examples",
                 )  # fmt: skip
                 categories = gr.CheckboxGroup(
                     list(agent.categories), value=list(agent.categories), label="Search for"
