@@ -178,7 +178,7 @@ def single_loop(shards: Path) -> Progress:
                 values = network(_batch(seen))[torch.arange(128), torch.tensor(actions)]
                 loss = nn.functional.smooth_l1_loss(values, goal)
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
             if steps % 1_000 == 0:
                 target.load_state_dict(network.state_dict())
