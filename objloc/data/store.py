@@ -3,17 +3,15 @@
 N images, at most K objects in one, C categories, S pixels a side.
 """
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from objloc.data.decode import squash
 from objloc.data.image_batch import Images, NoImages, Pixels
 from objloc.data.sample import Coordinates, Sample, coordinates
 from objloc.data.shard_index import read_index
@@ -100,7 +98,7 @@ class SampleStore:
         pixels = torch.empty(number, 3, side, side, dtype=torch.uint8)
         for row, sample in enumerate(samples):
             if side:
-                pixels[row] = squash(sample, side)
+                pixels[row] = squash(sample.jpeg, sample.image_id, side)
             for column, item in enumerate(sample.objects):
                 boxes[row, column] = torch.tensor(item.box, dtype=torch.float64)
                 difficult[row, column] = item.difficult
@@ -170,17 +168,3 @@ class SampleStore:
         mine = self.object_category[image] == category
         boxes, difficult = self.boxes[image][mine].tolist(), self.difficult[image][mine].tolist()
         return [(coordinates(box), hard) for box, hard in zip(boxes, difficult, strict=True)]
-
-
-def squash(sample: Sample, image_size: int) -> Tensor:
-    """Scale an image to a square, whatever its shape: ``[3, S, S]`` uint8.
-
-    Raises:
-        ObjlocError: the image can't be decoded.
-    """
-    try:
-        with Image.open(io.BytesIO(sample.jpeg), formats=["JPEG", "PNG"]) as file:
-            image = file.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ObjlocError(f"image {sample.image_id}: cannot be decoded: {error}") from None
-    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from objloc.data.decode import squash_ahead
 from objloc.data.sample import Sample
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
-from objloc.data.store import squash
 from objloc.network.backbones.base import Backbone
 from objloc.network.backbones.catalogue import backbone_of, info_of
 from objloc.network.device import use_one_thread
@@ -87,7 +87,9 @@ def encode_sets(
         # Cores take whole batches, each with one thread: however many there are, every
         # batch is computed in the same way.
         cores = 1 if device.type == "cuda" else min(os.cpu_count() or 1, _MAX_BATCHES)
-        pictures = (squash(each, encoder.image_size) for each in _once(shards, ordered))
+        files = ((sample.image_id, sample.jpeg) for sample in _once(shards, ordered))
+        # While the backbone computes, the next batches are decoded.
+        pictures = squash_ahead(files, encoder.image_size, ahead=2 * batch)
         index = replace(index, made=making(encoder, batch, device))
         index = yield from _write_rows(folder, pictures, index, backbone, encoder, batch, cores)
     write_feature_index(folder, index)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from objloc.data.decode import squash
 from objloc.data.image_batch import NoImages, pixels_of
 from objloc.data.sample import Sample, VocObject
-from objloc.data.store import SampleStore, squash
+from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import jpeg_bytes
 
@@ -34,7 +35,7 @@ def test_objects_are_padded_to_those_of_the_image_with_most(store: SampleStore) 
 def test_images_are_squashed_to_a_square(store: SampleStore) -> None:
     batch = pixels_of(store.images[torch.tensor([1, 0])])
     assert batch.shape == (2, 3, 16, 16)
-    assert torch.equal(batch[0], squash(SAMPLES[1], 16))
+    assert torch.equal(batch[0], squash(SAMPLES[1].jpeg, "2", 16))
 
 
 def test_a_store_may_have_no_images(store: SampleStore) -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from objloc.data.decode import squash
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
-from objloc.data.store import squash
 from objloc.network import write_features as encode
 from objloc.network.backbones.catalogue import info_of
 from objloc.network.device import CPU
@@ -71,7 +71,7 @@ def test_each_image_has_one_row_and_mirrored_sets_come_first(
     assert (tmp_path / "same.npy").read_bytes() == (tmp_path / FEATURES_FILE).read_bytes()
     for name, samples in (("train", train), ("val", val)):
         for row, sample in zip(index.image_sets[name], samples, strict=True):
-            expected = squash(sample, 32)[0, 0].int() - 128
+            expected = squash(sample.jpeg, sample.image_id, 32)[0, 0].int() - 128
             assert rows[row, :32].tolist() == expected.tolist()
             if name == "train":
                 assert mirrored[row, :32].tolist() == expected.flip(0).tolist()
