@@ -30,8 +30,12 @@ class Pixels:
 
     def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> "Pixels":
         """Batch of some images ``[M]`` int64, mirrored where ``mirrored`` ``[M]`` is True."""
-        batch = self.values[rows]
-        return Pixels(torch.where(mirrored.view(-1, 1, 1, 1), batch.flip(-1), batch))
+        return self[rows].mirrored_where(mirrored)
+
+    def mirrored_where(self, mirrored: Tensor) -> "Pixels":
+        """The batch with its images mirrored where ``mirrored`` ``[M]`` is True."""
+        where = mirrored.view(-1, 1, 1, 1)
+        return Pixels(torch.where(where, self.values.flip(-1), self.values))
 
     def to(self, device: torch.device) -> "Pixels":
         """Copy the batch to a device."""

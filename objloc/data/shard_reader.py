@@ -5,17 +5,92 @@ This is separate from writing, so that a change in how devkits are read retrains
 
 import hashlib
 import json
+import os
 import tarfile
-from collections.abc import Iterator
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self, overload
 
-from webdataset.tariterators import group_by_keys, tar_file_expander
+from webdataset.tariterators import group_by_keys
 
 from objloc.box import from_voc
 from objloc.data.sample import Coordinates, Part, Sample, VocObject
 from objloc.data.shard_index import Shard, read_index
 from objloc.errors import ObjlocError
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """Where an image's file lies: in which shard, from which byte on, and its CRC-32."""
+
+    shard: Path
+    offset: int
+    size: int
+    crc32: int
+
+
+class ShardFiles(Sequence[bytes]):
+    """Image files, each read from its shard when it is asked for.
+
+    It holds 20 bytes a file: a shard is not read as a whole again, so a file that changes later
+    is noticed by its CRC-32.
+    """
+
+    def __init__(self) -> None:
+        self._shards: list[Path] = []
+        self._shard, self._offset = array("I"), array("Q")
+        self._size, self._crc32 = array("I"), array("I")
+
+    def append(self, place: FilePlace) -> None:
+        """Add a file; those of one shard follow each other."""
+        if not self._shards or self._shards[-1] != place.shard:
+            self._shards.append(place.shard)
+        self._shard.append(len(self._shards) - 1)
+        self._offset.append(place.offset)
+        self._size.append(place.size)
+        self._crc32.append(place.crc32)
+
+    def __len__(self) -> int:
+        return len(self._shard)
+
+    @overload
+    def __getitem__(self, row: int) -> bytes: ...
+    @overload
+    def __getitem__(self, row: slice) -> Self: ...
+    def __getitem__(self, row: int | slice) -> bytes | Self:
+        """Contents of a file, or some of the files.
+
+        Raises:
+            ObjlocError: the file is not what it was when its shard was verified.
+        """
+        if isinstance(row, slice):
+            some = type(self)()
+            for each in range(*row.indices(len(self))):
+                some.append(self._place(each))
+            return some
+        place = self._place(row)
+        path, size = place.shard, place.size
+        try:
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                content = os.pread(handle, size, place.offset)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise ObjlocError(f"{path}: cannot be read: {error.strerror or error}") from None
+        if (found := zlib.crc32(content)) != place.crc32:
+            raise ObjlocError(
+                f"{path}: changed while it was in use: {size} bytes from byte {place.offset}: "
+                f"expected CRC-32 {place.crc32:08x}; found {found:08x}"
+            )
+        return content
+
+    def _place(self, row: int) -> FilePlace:
+        shard = self._shards[self._shard[row]]
+        return FilePlace(shard, self._offset[row], self._size[row], self._crc32[row])
 
 
 def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
@@ -28,6 +103,11 @@ def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
         ObjlocError: there is no such image set (the message names those there are); a
             shard is missing or not the one that the index describes.
     """
+    return (sample for sample, _ in read_placed_samples(folder, image_set))
+
+
+def read_placed_samples(folder: Path, image_set: str) -> Iterator[tuple[Sample, FilePlace]]:
+    """Read samples as ``read_samples`` does, each with the place of its image's file."""
     index = read_index(folder)
     if not index.knows(image_set):
         raise ObjlocError(
@@ -38,7 +118,7 @@ def read_samples(folder: Path, image_set: str) -> Iterator[Sample]:
         yield from _read_shard(folder / shard.name, shard)
 
 
-def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
+def _read_shard(path: Path, shard: Shard) -> Iterator[tuple[Sample, FilePlace]]:
     if not path.is_file():
         raise ObjlocError(
             f"{path}: expected a shard of {shard.samples} samples; found no such file"
@@ -53,10 +133,11 @@ def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
         file.seek(0)
         samples = 0
         try:
-            # An open file, not a URL: WebDataset may start other programs for a URL.
-            files = tar_file_expander([{"url": shard.name, "stream": file}])
-            for sample in group_by_keys(files):
-                yield decode_sample(sample["__key__"], sample["jpg"], sample["json"])
+            for sample in group_by_keys(_members(file, shard.name)):
+                offset, jpeg = sample["jpg"]
+                _, annotation = sample["json"]
+                place = FilePlace(path, offset, len(jpeg), zlib.crc32(jpeg))
+                yield decode_sample(sample["__key__"], jpeg, annotation), place
                 samples += 1
         except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
             raise ObjlocError(
@@ -64,6 +145,19 @@ def _read_shard(path: Path, shard: Shard) -> Iterator[Sample]:
             ) from None
     if samples != shard.samples:
         raise ObjlocError(f"{path}: expected {shard.samples} samples; found {samples}")
+
+
+def _members(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    """Members of a tar in the form of WebDataset; of each its offset and content."""
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        for member in tar:
+            if member.isreg():
+                content = os.pread(file.fileno(), member.size, member.offset_data)
+                yield {
+                    "fname": member.name,
+                    "data": (member.offset_data, content),
+                    "__url__": name,
+                }
 
 
 def decode_sample(key: str, jpeg: bytes, annotation: bytes) -> Sample:

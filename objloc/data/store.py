@@ -1,22 +1,28 @@
-"""One image set in memory, ready for the agent.
+"""One image set, ready for the agent: geometry in memory, files where they lie.
 
 N images, at most K objects in one, C categories, S pixels a side.
 """
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.data.decode import squash
+from objloc.data.decode import PixelsOnDemand, squash_ahead
 from objloc.data.image_batch import Images, NoImages, Pixels
 from objloc.data.sample import Coordinates, Sample, coordinates
 from objloc.data.shard_index import read_index
-from objloc.data.shard_reader import read_samples
+from objloc.data.shard_reader import ShardFiles, read_placed_samples
 from objloc.errors import ObjlocError
+
+MEMORY_MB = 500
+"""Maximum size in megabytes of an image set's pixels in memory, unless a parameter says it."""
+_DECODED_AHEAD = 64
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class SampleStore:
         object_category: ``[N, K]`` int64 index into ``categories``; -1 where
             padded or of a category that the agent does not know.
         difficult: ``[N, K]`` bool.
-        jpegs: contents of the N image files.
+        jpegs: contents of the N image files; those of shards are read when asked for.
     """
 
     data: str
@@ -47,27 +53,55 @@ class SampleStore:
     boxes: Tensor
     object_category: Tensor
     difficult: Tensor
-    jpegs: tuple[bytes, ...]
+    jpegs: Sequence[bytes]
 
     @classmethod
     def load(
-        cls, folder: Path, image_set: str, categories: tuple[str, ...], image_size: int | None
+        cls,
+        folder: Path,
+        image_set: str,
+        categories: tuple[str, ...],
+        image_size: int | None,
+        memory_mb: int = MEMORY_MB,
     ) -> Self:
         """Read an image set from the shards in a folder.
 
-        If ``image_size`` is None, no image is decoded and the store has none.
+        Args:
+            folder: folder of shards.
+            image_set: name of the set.
+            categories: the agent's.
+            image_size: side S of the decoded images; None: the store has no images.
+            memory_mb: images that take more megabytes are not decoded now, but when they
+                are asked for.
 
         Raises:
             ObjlocError: there is no such image set, or the shards are damaged.
         """
         index = read_index(folder)
-        return cls.from_samples(
-            read_samples(folder, image_set),
-            categories,
-            image_size,
+        files = ShardFiles()
+
+        def placed() -> Iterator[Sample]:
+            for sample, place in read_placed_samples(folder, image_set):
+                files.append(place)
+                yield sample
+
+        geometry = _Geometry(categories)
+        samples = geometry.watch(placed())
+        images: Images = NoImages()
+        number = index.image_set(image_set).samples if index.knows(image_set) else 0
+        if image_size and number * 3 * image_size**2 <= memory_mb * 1_000_000:
+            images = _decoded(samples, number, image_size)
+        else:
+            _exhaust(samples)
+            if image_size:
+                images = PixelsOnDemand(files, geometry.image_ids, image_size, memory_mb)
+        return cls(
             data=index.data,
             data_hash=index.data_hash,
             image_set=image_set,
+            images=images,
+            jpegs=files,
+            **geometry.tensors(image_set),
         )
 
     @classmethod
@@ -87,35 +121,20 @@ class SampleStore:
             ObjlocError: there are no samples, or an image can't be decoded.
         """
         samples = list(samples)
-        if not samples:
-            raise ObjlocError(f"image set '{image_set}': expected at least one image; found none")
-        columns = max(1, *(len(sample.objects) for sample in samples))
-        number = len(samples)
-        boxes = torch.zeros(number, columns, 4, dtype=torch.float64)
-        object_category = torch.full((number, columns), -1, dtype=torch.int64)
-        difficult = torch.zeros(number, columns, dtype=torch.bool)
-        side = image_size or 0
-        pixels = torch.empty(number, 3, side, side, dtype=torch.uint8)
-        for row, sample in enumerate(samples):
-            if side:
-                pixels[row] = squash(sample.jpeg, sample.image_id, side)
-            for column, item in enumerate(sample.objects):
-                boxes[row, column] = torch.tensor(item.box, dtype=torch.float64)
-                difficult[row, column] = item.difficult
-                if item.category in categories:
-                    object_category[row, column] = categories.index(item.category)
+        geometry = _Geometry(categories)
+        watched = geometry.watch(samples)
+        images: Images = NoImages()
+        if image_size:
+            images = _decoded(watched, len(samples), image_size)
+        else:
+            _exhaust(watched)
         return cls(
             data=data,
             data_hash=data_hash,
             image_set=image_set,
-            image_ids=tuple(sample.image_id for sample in samples),
-            categories=categories,
-            sizes=torch.tensor([(s.width, s.height) for s in samples], dtype=torch.float64),
-            images=Pixels(pixels) if side else NoImages(),
-            boxes=boxes,
-            object_category=object_category,
-            difficult=difficult,
+            images=images,
             jpegs=tuple(sample.jpeg for sample in samples),
+            **geometry.tensors(image_set),
         )
 
     def __len__(self) -> int:
@@ -168,3 +187,69 @@ class SampleStore:
         mine = self.object_category[image] == category
         boxes, difficult = self.boxes[image][mine].tolist(), self.difficult[image][mine].tolist()
         return [(coordinates(box), hard) for box, hard in zip(boxes, difficult, strict=True)]
+
+
+class _Geometry:
+    """Sizes and objects of samples, collected as they pass by."""
+
+    def __init__(self, categories: tuple[str, ...]) -> None:
+        self.image_ids: list[str] = []
+        self._categories = categories
+        self._index = {name: number for number, name in enumerate(categories)}
+        self._sizes, self._boxes = array("d"), array("d")
+        self._objects, self._category, self._difficult = array("q"), array("q"), array("b")
+
+    def watch(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Pass samples on and collect their geometry."""
+        for sample in samples:
+            self.image_ids.append(sample.image_id)
+            self._sizes.extend((sample.width, sample.height))
+            self._objects.append(len(sample.objects))
+            for item in sample.objects:
+                self._boxes.extend(item.box)
+                self._category.append(self._index.get(item.category, -1))
+                self._difficult.append(item.difficult)
+            yield sample
+
+    def tensors(self, image_set: str) -> dict[str, Any]:
+        """The geometry as attributes of a ``SampleStore``.
+
+        Raises:
+            ObjlocError: there were no samples.
+        """
+        if not self.image_ids:
+            raise ObjlocError(f"image set '{image_set}': expected at least one image; found none")
+        objects = torch.from_numpy(np.array(self._objects))
+        number, columns = len(objects), max(1, int(objects.max()))
+        real = torch.arange(columns) < objects[:, None]
+        boxes = torch.zeros(number, columns, 4, dtype=torch.float64)
+        boxes[real] = torch.from_numpy(np.array(self._boxes)).view(-1, 4)
+        object_category = torch.full((number, columns), -1, dtype=torch.int64)
+        object_category[real] = torch.from_numpy(np.array(self._category))
+        difficult = torch.zeros(number, columns, dtype=torch.bool)
+        difficult[real] = torch.from_numpy(np.array(self._difficult)) > 0
+        return {
+            "image_ids": tuple(self.image_ids),
+            "categories": self._categories,
+            "sizes": torch.from_numpy(np.array(self._sizes)).view(-1, 2),
+            "boxes": boxes,
+            "object_category": object_category,
+            "difficult": difficult,
+        }
+
+
+def _decoded(samples: Iterable[Sample], number: int, image_size: int) -> Pixels:
+    """All images of ``number`` samples."""
+    pixels = torch.empty(number, 3, image_size, image_size, dtype=torch.uint8)
+    files = ((sample.image_id, sample.jpeg) for sample in samples)
+    for row, picture in enumerate(squash_ahead(files, image_size, _DECODED_AHEAD)):
+        # The reader refuses a shard of more samples than its index states at the shard's end.
+        if row < number:
+            pixels[row] = picture
+    return Pixels(pixels)
+
+
+def _exhaust(samples: Iterable[Sample]) -> None:
+    """Let all samples pass by."""
+    for _ in samples:
+        pass

@@ -11,7 +11,7 @@ from torch import Tensor
 from objloc.command import Log
 from objloc.data.sample import Coordinates
 from objloc.data.shard_index import read_index
-from objloc.data.store import SampleStore
+from objloc.data.store import MEMORY_MB, SampleStore
 from objloc.errors import ObjlocError
 from objloc.evaluation.answer import answers
 from objloc.evaluation.average_precision import Curve, precision_recall
@@ -239,7 +239,7 @@ def measure_sets(
     train_image_set: str,
     log: Log,
     features: Sequence[Path] = (),
-    memory_mb: int = 0,
+    memory_mb: int = MEMORY_MB,
 ) -> list[Measurement]:
     """Measure a checkpoint on each image set that the parameters name.
 
@@ -251,7 +251,7 @@ def measure_sets(
             there are none.
         log: takes a line of progress.
         features: feature stores of its backbones, for pretrained encoders.
-        memory_mb: see ``objloc.network.feature_store.open_features``.
+        memory_mb: see ``objloc.network.feature_store.load_store``.
 
     Raises:
         ObjlocError: the shards lack an image set, do not know a category, or are

@@ -279,13 +279,14 @@ def load_store(
         categories: the agent's.
         encoders: the agent's: one, or for several networks one for each backbone.
         features: their feature stores, in any order; none: the images are loaded.
-        memory_mb: see ``open_features``.
+        memory_mb: maximum size of the images or features held in memory.
 
     Raises:
         ObjlocError: no such image set, damaged shards, or a store of other features.
     """
     if not features or not encoders[0].reads_store:
-        return SampleStore.load(shards, image_set, categories, encoders[0].image_size)
+        size = encoders[0].image_size
+        return SampleStore.load(shards, image_set, categories, size, memory_mb)
     store = SampleStore.load(shards, image_set, categories, None)
     opened = {
         encoder.backbone: open_features(

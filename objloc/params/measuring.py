@@ -64,9 +64,10 @@ class Encode(Section):
 
     batch: PositiveInt = 16
     """Number of images at once."""
-    memory_mb: Annotated[int, Field(ge=0)] = 2000
-    """Maximum size in megabytes of features held in memory; larger ones are read from their
-    file when needed."""
+    memory_mb: Annotated[int, Field(ge=0)] = 500
+    """Maximum size in megabytes of a feature store, and of an image set's decoded images, held in
+    memory. Larger ones are read, or decoded, when they are needed; of images those used last
+    are kept up to this size. Training and evaluation heed it too; no result changes."""
 
 
 class Evaluate(Section):

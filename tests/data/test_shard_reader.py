@@ -8,7 +8,12 @@ import pytest
 
 from objloc.data.sample import Part, Sample, VocObject
 from objloc.data.shard_index import read_index
-from objloc.data.shard_reader import decode_sample, read_samples
+from objloc.data.shard_reader import (
+    ShardFiles,
+    decode_sample,
+    read_placed_samples,
+    read_samples,
+)
 from objloc.data.shards import encode_annotation
 from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
@@ -110,3 +115,35 @@ def test_a_shard_of_something_else_is_refused(
     with pytest.raises(ObjlocError, match=r"expected samples of a .jpg and a .json") as caught:
         list(read_samples(shards, "val"))
     assert found in str(caught.value)
+
+
+def test_files_are_read_from_where_they_lie(shards: Path) -> None:
+    files, expected = ShardFiles(), []
+    for sample, place in read_placed_samples(shards, "train+val"):
+        files.append(place)
+        expected.append(sample.jpeg)
+    assert list(files) == expected
+    assert len(files) == 10
+    assert list(files[2:9:3]) == expected[2:9:3]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_file_that_changes_after_its_shard_was_verified_is_noticed(
+    shards: Path, damage: str
+) -> None:
+    files = ShardFiles()
+    places = [place for _, place in read_placed_samples(shards, "val")]
+    for place in places:
+        files.append(place)
+    path = shards / "val-000000.tar"
+    content = bytearray(path.read_bytes())
+    content[places[2].offset + 5] ^= 1
+    if damage == "gone":
+        path.unlink()
+        message = r"val-000000.tar: cannot be read: No such file"
+    else:
+        path.write_bytes(content if damage == "flip" else content[: places[2].offset + 5])
+        message = r"val-000000.tar: changed while it was in use: .* expected CRC-32 .*; found"
+        assert len(files[0]) == places[0].size
+    with pytest.raises(ObjlocError, match=message):
+        files[2]

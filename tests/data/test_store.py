@@ -1,11 +1,14 @@
 """Samples as tensors."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from objloc.data.decode import squash
-from objloc.data.image_batch import NoImages, pixels_of
+from objloc.data.decode import PixelsOnDemand, squash
+from objloc.data.image_batch import NoImages, Pixels, pixels_of
 from objloc.data.sample import Sample, VocObject
+from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from tests.helpers.devkits import jpeg_bytes
@@ -69,3 +72,21 @@ def test_objects_of_a_category_are_marked(store: SampleStore) -> None:
 def test_an_empty_set_is_refused() -> None:
     with pytest.raises(ObjlocError, match="image set 'val': expected at least one image"):
         SampleStore.from_samples([], ("cat",), 16, image_set="val")
+
+
+@pytest.mark.parametrize("memory_mb", [0, 1, 500])
+def test_a_store_of_shards_is_that_of_its_samples_however_much_is_in_memory(
+    written: Path, memory_mb: int
+) -> None:
+    samples = list(read_samples(written, "train"))
+    found = SampleStore.load(written, "train", ("cat", "dog"), 300, memory_mb)
+    expected = SampleStore.from_samples(samples, ("cat", "dog"), 300)
+    assert isinstance(found.images, Pixels if memory_mb == 500 else PixelsOnDemand)
+    assert found.image_ids == expected.image_ids
+    for name in ("sizes", "boxes", "object_category", "difficult"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+    rows = torch.arange(len(found))
+    assert torch.equal(pixels_of(found.images[rows]), pixels_of(expected.images[rows]))
+    assert list(found.jpegs) == [sample.jpeg for sample in samples]
+    with pytest.raises(ObjlocError, match="unknown image set 'none'"):
+        SampleStore.load(written, "none", ("cat",), 300, memory_mb)
