@@ -1,14 +1,21 @@
 """Images as a store holds them and an encoder takes them: pixels, or features made of them.
 
-N images of a store, M of them in a batch, S pixels a side, L numbers in a row of features.
+N images of a store, M of them in a batch, S pixels a side, U rows in a file of features, L numbers
+in a row.
 """
 
-from collections.abc import Mapping
+import os
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from objloc.errors import ObjlocError
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,84 @@ class FeatureRows:
     def to(self, device: torch.device) -> "FeatureRows":
         """Copy the batch to a device."""
         return FeatureRows({name: each.to(device) for name, each in self.by_backbone.items()})
+
+
+class RowsOfFile:
+    """Rows of a file, each read when it is asked for.
+
+    Not through a memory map: pages that were read would count as this process's memory, and a
+    file that is cut short would end it without a message.
+
+    Args:
+        path: a file of NumPy's format.
+        shape: number U of rows, and their length L.
+        offset: first byte of the first row.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int], offset: int) -> None:
+        self._path, self._shape, self._offset = path, shape, offset
+        self._file = path.open("rb", buffering=0)
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Rows of the file: ``[M]`` int64 to ``[M, L]`` int8.
+
+        Raises:
+            ObjlocError: a row cannot be read.
+        """
+        length = self._shape[1]
+        values = np.empty((len(rows), length), dtype=np.int8)
+        for row, place in zip(rows.tolist(), values, strict=True):
+            try:
+                found = os.preadv(self._file.fileno(), [place.data], self._offset + row * length)
+            except OSError as error:
+                raise ObjlocError(
+                    f"{self._path}: cannot be read: {error.strerror or error}"
+                ) from None
+            if found != length:
+                raise ObjlocError(
+                    f"{self._path}: damaged: row {row}: expected {length} bytes; found {found}"
+                )
+        return torch.from_numpy(values)
+
+
+class CheckedRows:
+    """Rows of a file, each compared with its checksum when it is first read.
+
+    Args:
+        path: the file, for errors.
+        values: ``[U, L]`` int8 in memory or in the file.
+        checksums: CRC-32 of each row.
+    """
+
+    def __init__(self, path: Path, values: Tensor | RowsOfFile, checksums: Sequence[int]) -> None:
+        self._path, self._values = path, values
+        self._checksums = np.array(checksums, dtype=np.uint32)
+        self._unread = torch.ones(len(values), dtype=torch.bool)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Rows of the file: ``[M]`` int64 to ``[M, L]`` int8.
+
+        Raises:
+            ObjlocError: a row is not as it was written.
+        """
+        values = self._values[rows]
+        for place in self._unread[rows].nonzero().flatten().tolist():
+            row = int(rows[place])
+            expected = int(self._checksums[row])
+            if (found := zlib.crc32(values[place].numpy().data)) != expected:
+                raise ObjlocError(
+                    f"{self._path}: damaged: row {row}: expected CRC-32 {expected:08x}"
+                    f"; found {found:08x} (python -m stages.encode writes it again)"
+                )
+            self._unread[row] = False
+        return values
+
+
+Rows = Tensor | RowsOfFile | CheckedRows
+"""``[U, L]`` int8, fetched as ``[M]`` rows."""
 
 
 ImageBatch = Pixels | FeatureRows

@@ -10,7 +10,6 @@ N images of a set, M of them in a batch, U rows in a file, L numbers in a row.
 """
 
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor
 
 from objloc.checksums import CHECKSUM, checksum_of, verify_checksum
-from objloc.data.image_batch import FeatureRows
+from objloc.data.image_batch import CheckedRows, FeatureRows, Rows, RowsOfFile
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -48,9 +47,9 @@ class StoredMaps:
             those of all images of the set.
     """
 
-    values: "Tensor | CheckedRows"
+    values: Rows
     rows: Tensor
-    mirrored: "Tensor | CheckedRows | None" = None
+    mirrored: Rows | None = None
 
     def __getitem__(self, images: Tensor) -> Tensor:
         """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8."""
@@ -66,36 +65,12 @@ class StoredMaps:
             raise ObjlocError(
                 "learning.flip: expected features of mirrored images too; found none (encode again)"
             )
-        return torch.where(mirrored[:, None], self.mirrored[self.rows[images]], self[images])
-
-
-class CheckedRows:
-    """Rows of a file, each compared with its checksum when it is first read.
-
-    Args:
-        path: the file, for errors.
-        values: ``[U, L]`` int8; may be memory-mapped.
-        checksums: CRC-32 of each row.
-    """
-
-    def __init__(self, path: Path, values: Tensor, checksums: Sequence[int]) -> None:
-        self._path, self._values, self._checksums = path, values, checksums
-        self._unread = torch.ones(len(values), dtype=torch.bool)
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        """Rows of the file: ``[M]`` int64 to ``[M, L]`` int8.
-
-        Raises:
-            ObjlocError: a row is not as it was written.
-        """
-        for row in rows[self._unread[rows]].tolist():
-            if (found := zlib.crc32(self._values[row].numpy().tobytes())) != self._checksums[row]:
-                raise ObjlocError(
-                    f"{self._path}: damaged: row {row}: expected CRC-32 {self._checksums[row]:08x}"
-                    f"; found {found:08x} (python -m stages.encode writes it again)"
-                )
-            self._unread[row] = False
-        return self._values[rows]
+        # Only rows that are used are read.
+        plain = self[images[~mirrored]]
+        batch = plain.new_empty(len(images), plain.shape[1])
+        batch[~mirrored] = plain
+        batch[mirrored] = self.mirrored[self.rows[images[mirrored]]]
+        return batch
 
 
 class StoredFeatures:
@@ -226,7 +201,7 @@ def open_features(
         image_set: name of the set.
         data_hash: hash of the shards that the images come from.
         encoder: names the backbone and the resolution.
-        memory_mb: a store of more megabytes is memory-mapped, not loaded.
+        memory_mb: a store of more megabytes is not loaded, but read row by row.
 
     Raises:
         ObjlocError: a store of other shards, another backbone or resolution, one
@@ -309,9 +284,7 @@ def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
     return found[encoder.backbone]
 
 
-def _open(
-    path: Path, shape: tuple[int, int], checksums: Sequence[int] | None, whole: bool
-) -> "Tensor | CheckedRows":
+def _open(path: Path, shape: tuple[int, int], checksums: Sequence[int] | None, whole: bool) -> Rows:
     """Rows of a file, loaded once for all image sets that share it."""
     changed = path.stat().st_mtime_ns if path.exists() else 0
     return _opened(path.resolve(), changed, shape, checksums and tuple(checksums), whole)
@@ -324,18 +297,21 @@ def _opened(
     shape: tuple[int, int],
     checksums: tuple[int, ...] | None,
     whole: bool,
-) -> "Tensor | CheckedRows":
+) -> Rows:
     try:
-        # Copy on write: torch wants writable memory; the file stays as it is.
-        values = np.load(path, mmap_mode=None if whole else "c")
+        values = np.load(path, mmap_mode=None if whole else "r")
     # A damaged header is a fault of Python's grammar.
     except (OSError, ValueError, SyntaxError, TokenError) as error:
         raise ObjlocError(f"{path}: features cannot be read: {error}") from None
     except MemoryError:
-        raise ObjlocError(f"{path}: out of memory; lower encode.memory_mb to map it") from None
+        raise ObjlocError(f"{path}: out of memory; lower encode.memory_mb") from None
     if values.shape != shape or values.dtype != np.int8:
         raise ObjlocError(
             f"{path}: expected int8 {list(shape)}; found {values.dtype} {list(values.shape)}"
         )
-    rows = torch.from_numpy(values)
+    rows: Tensor | RowsOfFile
+    if isinstance(values, np.memmap):
+        rows = RowsOfFile(path, shape, values.offset)
+    else:
+        rows = torch.from_numpy(values)
     return rows if checksums is None else CheckedRows(path, rows, checksums)

@@ -1,5 +1,6 @@
 """Feature stores written by hand: which row is whose, and what is refused."""
 
+import os
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from objloc.params import Encoder
 
 ENCODER = Encoder(kind="pretrained", image_size=32)
 HASH = "ab" * 32
+LENGTH = info_of(ENCODER.backbone).length(32)
 INDEX = FeatureIndex(
     backbone=ENCODER.backbone,
     weights=info_of(ENCODER.backbone).weights,
@@ -43,8 +45,7 @@ INDEX = FeatureIndex(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A store whose row n holds n everywhere, of the mirror image -n - 1."""
-    length = info_of(ENCODER.backbone).length(32)
-    rows = np.arange(4, dtype=np.int8)[:, None].repeat(length, axis=1)
+    rows = np.arange(4, dtype=np.int8)[:, None].repeat(LENGTH, axis=1)
     np.save(tmp_path / FEATURES_FILE, rows)
     np.save(tmp_path / MIRRORED_FILE, -1 - rows[:2])
     write_feature_index(tmp_path, INDEX)
@@ -93,6 +94,14 @@ def test_a_row_that_changed_is_noticed_before_it_is_used(
             maps.partly_mirrored(torch.tensor([0, 0]), turned)
         else:
             open_features(folder, "val", HASH, ENCODER, memory_mb)[torch.tensor([1])]
+
+
+def test_a_file_that_is_cut_while_it_is_in_use_is_noticed(folder: Path) -> None:
+    maps = open_features(folder, "train", HASH, ENCODER, 0)
+    path = folder / FEATURES_FILE
+    os.truncate(path, path.stat().st_size - 3 * LENGTH)
+    with pytest.raises(ObjlocError, match=rf"damaged: row 1: expected {LENGTH} bytes; found 0"):
+        maps[torch.tensor([0])]
 
 
 def test_an_index_that_changed_is_noticed(folder: Path) -> None:
