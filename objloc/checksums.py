@@ -22,7 +22,7 @@ def checksum_of(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def verify_checksum(value: Mapping[str, Any], path: Path) -> None:
+def verify_checksum(value: Mapping[str, Any], path: Path | str) -> None:
     """Compare a JSON object with its own checksum, if it has one; older files have none.
 
     Raises:

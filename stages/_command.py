@@ -20,6 +20,11 @@ Overrides = Annotated[
     ),
 ]
 
+Shards = Annotated[
+    str,
+    typer.Argument(help="Folder of shards, or its s3://, gs:// or http(s):// URL."),
+]
+
 
 def run_command(function: Callable[..., None]) -> None:
     """Run a function as the program's typer command.

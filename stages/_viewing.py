@@ -14,7 +14,7 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="[SHARDS] MODEL OUTPUT",
-        help="Folder of shards, not needed with --image; a checkpoint or "
+        help="Folder of shards or its URL, not needed with --image; a checkpoint or "
         "models:/NAME/VERSION; the folder to write to.",
         show_default=False,
     ),
@@ -30,15 +30,18 @@ def resolve_paths(paths: list[str], image: Path | None) -> tuple[Path, Path, Pat
         ObjlocError: too few paths or too many; no such registered model.
     """
     minimum = 3 if image is None else 2
+    from objloc.data.remote import folder_at
+
     if not minimum <= len(paths) <= 3:
         expected = "SHARDS MODEL OUTPUT, or --image" if minimum == 3 else "[SHARDS] MODEL OUTPUT"
         raise ObjlocError(f"paths: expected {expected}; found {' '.join(paths)}")
     *before, model, output = paths
+    shards = folder_at(*before) if before else Path()
     if model.startswith("models:"):
         from objloc.tracking.models import download_model
 
-        return Path(*before), download_model(model), Path(output)
-    return Path(*before), Path(model), Path(output)
+        return shards, download_model(model), Path(output)
+    return shards, Path(model), Path(output)
 
 
 def log_pictures(

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from stages._command import Overrides, ParamsFile, run_command
+from stages._command import Overrides, ParamsFile, Shards, run_command
 
 
 def main(
-    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    shards: Shards,
     output: Annotated[Path, typer.Argument(help="Folder to write the features to.")],
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
@@ -20,23 +20,33 @@ def main(
     """
     from rich.progress import Progress
 
+    from objloc.data.remote import folder_at
+    from objloc.data.shard_index import read_index
     from objloc.files import folder_written_whole
     from objloc.network.device import device_of
     from objloc.network.feature_store import INDEX_FILE
-    from objloc.network.write_features import encode_sets
+    from objloc.network.write_features import encode_sets, use_features_at
     from objloc.params import load_params
 
     params = load_params(params_file, overrides)
     train, encoder = params.train, params.agent.encoder
     wanted: tuple[str, ...] = ()
     if encoder.reads_store:
-        wanted = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
+        names = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
+        wanted = tuple(dict.fromkeys(names))
+    source = folder_at(shards)
+    if wanted and params.encode.url:
+        data_hash = read_index(source).data_hash
+        use_features_at(
+            params.encode.url, params.encode.checksum, output, wanted, data_hash, encoder
+        )
+        return
     with folder_written_whole(output, INDEX_FILE) as folder, Progress() as progress:
         task = progress.add_task("features", total=None)
         for done, total in encode_sets(
-            shards,
+            source,
             folder,
-            tuple(dict.fromkeys(wanted)),
+            wanted,
             (train.image_set,) if params.agent.learning.flip else (),
             encoder,
             params.encode.batch,

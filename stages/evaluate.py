@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stages._command import Overrides, ParamsFile, run_command
+from stages._command import Overrides, ParamsFile, Shards, run_command
 
 if TYPE_CHECKING:
     import torch
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 def main(
-    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    shards: Shards,
     model: Annotated[str, typer.Argument(help="A checkpoint or models:/NAME/VERSION.")],
     output: Annotated[
         Path, typer.Argument(help="Folder to write: metrics, episodes, detections, plots.")
     ],
     features: Annotated[
-        list[Path],
-        typer.Option(help="Features of a frozen backbone (stages.encode); can be repeated."),
+        list[str],
+        typer.Option(
+            help="Features of a frozen backbone (stages.encode): folder or URL; can be repeated."
+        ),
     ] = [],  # noqa: B006  # typer copies it
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
@@ -34,6 +36,7 @@ def main(
     from rich.console import Console
 
     from objloc.checksums import write_sums
+    from objloc.data.remote import folder_at
     from objloc.evaluation.compute import metrics_of
     from objloc.evaluation.measure import measure_sets
     from objloc.evaluation.metrics import metrics_as_json
@@ -53,16 +56,17 @@ def main(
     path = download_model(model)
     checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
-    for line in made_otherwise(features, _features_of(checkpoint, params.encode.batch, device)):
+    stored = [folder_at(each) for each in features]
+    for line in made_otherwise(stored, _features_of(checkpoint, params.encode.batch, device)):
         print(f"note: {line}", file=sys.stderr)
     with files_published(output, NAMED_BY_DATA) as folder:
         measurements = measure_sets(
-            shards,
+            folder_at(shards),
             checkpoint,
             params.evaluate,
             trained_on,
             print,
-            features,
+            stored,
             params.encode.memory_mb,
         )
         metrics = {

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from stages._command import Overrides, ParamsFile, run_command
+from stages._command import Overrides, ParamsFile, Shards, run_command
 from stages._viewing import log_pictures, resolve_paths
 
 
 def main(
-    shards: Annotated[str, typer.Argument(help="Folder of shards.")],
+    shards: Shards,
     model: Annotated[str, typer.Argument(help="A checkpoint or models:/NAME/VERSION.")],
     output: Annotated[
         str, typer.Argument(help="Folder to write: explorer.html, trajectories.json.")

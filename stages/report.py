@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from stages._command import Overrides, ParamsFile, run_command
+from stages._command import Overrides, ParamsFile, Shards, run_command
 
 
 def main(
-    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    shards: Shards,
     train: Annotated[Path, typer.Argument(help="Run folder of the training.")],
     evaluate: Annotated[Path, typer.Argument(help="Folder that evaluate wrote for its model.")],
     output: Annotated[
@@ -21,6 +21,7 @@ def main(
     """Report a run on one page: scores between floor and ceiling, and reasons for misses."""
     from tempfile import TemporaryDirectory
 
+    from objloc.data.remote import folder_at
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params
@@ -29,8 +30,9 @@ def main(
     from objloc.view.report.build import copy_with_commit, logged_figures, write_report
 
     params = load_params(params_file, overrides)
+    folder = folder_at(shards)
     device = device_of(params.train.device)
-    contents = write_report(shards, train, evaluate, output, params.report, print, device)
+    contents = write_report(folder, train, evaluate, output, params.report, print, device)
     print(contents["verdict"]["mean"]["text"])
     model = train / "checkpoint.pt"
     checkpoint = load_checkpoint(model)

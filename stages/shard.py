@@ -20,18 +20,24 @@ def main(
 ) -> None:
     """Pack annotated images into shards, image set by image set.
 
-    The sets are the devkit's own or drawn at random (shard.split=seeded).
+    The sets are the devkit's own or drawn at random (shard.split=seeded). Shards by URL
+    (dataset.name=shards) are passed on as they are.
     """
     from rich.console import Console
 
+    from objloc.data.remote import copy_pointer, origin_of
+    from objloc.data.shard_index import read_index
     from objloc.data.shards import write_shards
     from objloc.data.voc.devkit import open_devkit
     from objloc.params import load_params
     from objloc.view.shard_summary import summary_of
 
     params = load_params(params_file, overrides)
-    index = write_shards(open_devkit(devkit), output, params.shard)
-    Console(width=120).print(summary_of(index))
+    if origin_of(devkit) is None:
+        write_shards(open_devkit(devkit), output, params.shard)
+    else:
+        copy_pointer(devkit, output)
+    Console(width=120).print(summary_of(read_index(output)))
 
 
 if __name__ == "__main__":

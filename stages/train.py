@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from stages._command import Overrides, ParamsFile, run_command
+from stages._command import Overrides, ParamsFile, Shards, run_command
 
 
 def main(
-    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    shards: Shards,
     output: Annotated[Path, typer.Argument(help="Run folder: models, history, plots.")],
     features: Annotated[
-        Path | None, typer.Option(help="Features of a frozen backbone (stages.encode).")
+        str | None,
+        typer.Option(help="Features of a frozen backbone (stages.encode): folder or URL."),
     ] = None,
     params_file: ParamsFile = Path("params.yaml"),
     overrides: Overrides = [],  # noqa: B006  # typer copies it
@@ -22,6 +23,7 @@ def main(
 
     Interrupted, the same command goes on where it stopped.
     """
+    from objloc.data.remote import folder_at
     from objloc.files import files_published, repository_root
     from objloc.learning.experiment import Experiment
     from objloc.network.device import device_of
@@ -35,10 +37,11 @@ def main(
     params = load_params(params_file, overrides)
     encoder = params.agent.encoder
     init = resolve_init(params.train.init_from, params.train.init_sha256)
-    experiment = Experiment(shards, params, init, features)
-    if features is not None and encoder.reads_store:
+    stored = None if features is None else folder_at(features)
+    experiment = Experiment(folder_at(shards), params, init, stored)
+    if stored is not None and encoder.reads_store:
         made = making(encoder, params.encode.batch, device_of(params.train.device))
-        for line in made_otherwise([features], {encoder.backbone: made}):
+        for line in made_otherwise([stored], {encoder.backbone: made}):
             print(f"note: {line}", file=sys.stderr)
     command = ["python", "-m", "stages.train", *sys.argv[1:]]
     log = repository_root() / ".objloc" / "logs" / f"train-{experiment.key}.log"

@@ -113,7 +113,8 @@ def test_the_stages_are_those_of_the_folder_and_have_their_parameters() -> None:
     sections = {
         "download": ["dataset"], "publish": [], "train": ["train", *watched],
         "encode": [
-            "encode.batch", "train.image_set", "train.val_image_set", "evaluate.image_sets",
+            "encode.batch", "encode.checksum", "encode.url",
+            "train.image_set", "train.val_image_set", "evaluate.image_sets",
             *(f"{agent}.{key}" for agent in watched for key in ("encoder", "learning.flip")),
         ],
     }  # fmt: skip

@@ -15,6 +15,8 @@ from objloc import params
 from objloc.checksums import write_sums
 from objloc.data.download import Download, Patience, download
 from objloc.data.own.convert import write_own_devkit
+from objloc.data.remote import fetch_index, is_url, write_pointer
+from objloc.data.shard_index import read_index
 from objloc.data.source import (
     SOURCE_FILE,
     Checked,
@@ -73,6 +75,8 @@ def gather(section: params.Dataset, manifest: Path, folder: Path) -> Source:
     """
     if section.name == "scenes":
         return _gather_scenes(section, folder)
+    if section.name == "shards":
+        return _gather_shards(section, folder)
     if section.name == "folder":
         return _gather_folder(section, folder)
     known = parse_json(Manifest, manifest)
@@ -118,6 +122,27 @@ def _gather_scenes(section: params.Dataset, folder: Path) -> Source:
         images = {str(name): number for name, number in section.scenes_images.items()}
         draw_devkit(temporary, images, section.scenes_seed)
         source = Source(name="scenes", archives=(), files=write_sums(temporary))
+        write_source(temporary, source)
+    return source
+
+
+def _gather_shards(section: params.Dataset, folder: Path) -> Source:
+    """Fetch the index of shards by URL; ``stages.shard`` passes it on."""
+    url = section.path or ""
+    if not is_url(url):
+        raise ObjlocError(
+            f"dataset.path: expected the URL of shards, as dataset.name=shards; "
+            f"found {section.path!r}"
+        )
+    with folder_written_whole(folder, SOURCE_FILE) as temporary:
+        write_pointer(temporary, url, fetch_index(url))
+        found = read_index(temporary)
+        if section.data_hash not in (None, found.data_hash):
+            raise ObjlocError(
+                f"{url}: expected shards of dataset.data_hash {section.data_hash}; "
+                f"found {found.data_hash}"
+            )
+        source = Source(name=found.data, archives=())
         write_source(temporary, source)
     return source
 

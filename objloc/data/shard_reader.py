@@ -11,12 +11,14 @@ import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Self, overload
+from typing import Any, Self, overload
 
 from webdataset.tariterators import group_by_keys
 
 from objloc.box import from_voc
+from objloc.data.remote import RemoteFile, open_remote, origin_of
 from objloc.data.sample import Coordinates, Part, Sample, VocObject
 from objloc.data.shard_index import Shard, read_index
 from objloc.errors import ObjlocError
@@ -114,40 +116,77 @@ def read_placed_samples(folder: Path, image_set: str) -> Iterator[tuple[Sample, 
             f"{folder}: unknown image set '{image_set}'; expected one of "
             f"{', '.join(index.image_sets)}"
         )
+    url = origin_of(folder)
     for shard in index.image_set(image_set).shards:
-        yield from _read_shard(folder / shard.name, shard)
+        place = folder / shard.name
+        if url is None:
+            held, file = place, _open_shard(place, shard)
+        else:
+            remote = _remote(shard)
+            held, file = remote.path, open_remote(url, remote)
+        with file:
+            yield from _read_shard(file, held, place, shard)
 
 
-def _read_shard(path: Path, shard: Shard) -> Iterator[tuple[Sample, FilePlace]]:
+def _open_shard(path: Path, shard: Shard) -> BufferedReader:
+    """Open a shard, verified: the open file is the one that is read."""
     if not path.is_file():
         raise ObjlocError(
             f"{path}: expected a shard of {shard.samples} samples; found no such file"
         )
-    with path.open("rb") as file:
-        # The open file that is verified is the one that is read.
-        if (found := hashlib.file_digest(file, "sha256").hexdigest()) != shard.sha256:
-            raise ObjlocError(
-                f"{path}: expected sha256 {shard.sha256}; found {found} (damaged? "
-                f"`dvc repro --force --single-item shard` packs it again)"
-            )
-        file.seek(0)
-        samples = 0
-        try:
-            for sample in group_by_keys(_members(file, shard.name)):
-                offset, jpeg = sample["jpg"]
-                _, annotation = sample["json"]
-                place = FilePlace(path, offset, len(jpeg), zlib.crc32(jpeg))
-                yield decode_sample(sample["__key__"], jpeg, annotation), place
-                samples += 1
-        except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
-            raise ObjlocError(
-                f"{path}: expected samples of a .jpg and a .json; found: {error!r}"
-            ) from None
+    file = path.open("rb")
+    if (fault := _fault(file, shard)) is not None:
+        file.close()
+        raise ObjlocError(
+            f"{path}: {fault} (damaged? `dvc repro --force --single-item shard` packs it again)"
+        )
+    return file
+
+
+def _fault(file: BufferedReader, shard: Shard) -> str | None:
+    """What is wrong with an opened shard; None: it is as its index has it."""
+    found = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return None if found == shard.sha256 else f"expected sha256 {shard.sha256}; found {found}"
+
+
+def _remote(shard: Shard) -> RemoteFile:
+    return RemoteFile(
+        name=shard.name,
+        key=f"{shard.sha256}.tar",
+        size=shard.bytes,
+        fault=lambda file: _fault(file, shard),
+    )
+
+
+def _read_shard(
+    file: BufferedReader, held: Path, path: Path, shard: Shard
+) -> Iterator[tuple[Sample, FilePlace]]:
+    """Samples of an opened shard.
+
+    Args:
+        file: the shard, or its copy in the cache.
+        held: where the file lies.
+        path: its name in errors.
+        shard: its entry in the index.
+    """
+    samples = 0
+    try:
+        for sample in group_by_keys(_members(file, shard.name)):
+            offset, jpeg = sample["jpg"]
+            _, annotation = sample["json"]
+            place = FilePlace(held, offset, len(jpeg), zlib.crc32(jpeg))
+            yield decode_sample(sample["__key__"], jpeg, annotation), place
+            samples += 1
+    except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
+        raise ObjlocError(
+            f"{path}: expected samples of a .jpg and a .json; found: {error!r}"
+        ) from None
     if samples != shard.samples:
         raise ObjlocError(f"{path}: expected {shard.samples} samples; found {samples}")
 
 
-def _members(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+def _members(file: BufferedReader, name: str) -> Iterator[dict[str, Any]]:
     """Members of a tar in the form of WebDataset; of each its offset and content."""
     with tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:

@@ -9,10 +9,14 @@ which row. Training images come first.
 N images of a set, M of them in a batch, U rows in a file, L numbers in a row.
 """
 
+import hashlib
 import json
+import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -23,6 +27,7 @@ from torch import Tensor
 
 from objloc.checksums import CHECKSUM, checksum_of, verify_checksum
 from objloc.data.image_batch import CheckedRows, FeatureRows, Rows, RowsOfFile
+from objloc.data.remote import RemoteFile, open_remote, origin_of
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -34,6 +39,8 @@ INDEX_FILE = "index.json"
 FEATURES_FILE = "features.npy"
 MIRRORED_FILE = "mirrored.npy"
 _FORMAT = "objloc features 3"
+_MAX_HEADER = 1024
+"""Maximum size in bytes of the header of a file of rows."""
 
 
 @dataclass(frozen=True)
@@ -207,21 +214,49 @@ def open_features(
         ObjlocError: a store of other shards, another backbone or resolution, one
             that lacks the image set, or a file of another length.
     """
-    index = _checked_index(folder, image_set, data_hash, encoder)
+    index = checked_index(folder, image_set, data_hash, encoder)
     rows = torch.tensor(index.image_sets[image_set])
     length = info_of(encoder.backbone).length(encoder.image_size)
     whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
-    values = _open(folder / FEATURES_FILE, (index.images, length), index.checksums, whole)
+    shape = (index.images, length)
+    values = _open(
+        _file(folder, FEATURES_FILE, shape, index.checksums), shape, index.checksums, whole
+    )
     if not index.mirrored or int(rows.max()) >= index.mirrored:
         return StoredMaps(values, rows)
-    mirrored = _open(
-        folder / MIRRORED_FILE, (index.mirrored, length), index.mirrored_checksums, whole
-    )
+    shape, checksums = (index.mirrored, length), index.mirrored_checksums
+    mirrored = _open(_file(folder, MIRRORED_FILE, shape, checksums), shape, checksums, whole)
     return StoredMaps(values, rows, mirrored)
 
 
-def _checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
-    """The index of a store, refused unless it fits."""
+def _file(folder: Path, name: str, shape: tuple[int, int], checksums: Sequence[int] | None) -> Path:
+    """A file of rows in a store; of a store by URL, its verified copy in the cache."""
+    url = origin_of(folder)
+    if url is None:
+        return folder / name
+    if checksums is None:
+        raise ObjlocError(f"{url}: expected a feature store with checksums; found an older one")
+    known = np.array(checksums, dtype=np.uint32)
+
+    def fault(file: BufferedReader) -> str | None:
+        header = os.fstat(file.fileno()).st_size - shape[0] * shape[1]
+        if not 0 < header <= _MAX_HEADER:
+            return f"expected {shape[0]} rows of {shape[1]} bytes; found a file of another length"
+        file.seek(header)
+        for row, expected in enumerate(known.tolist()):
+            if (found := zlib.crc32(file.read(shape[1]))) != expected:
+                return f"row {row}: expected CRC-32 {expected:08x}; found {found:08x}"
+        return None
+
+    # Rows whose checksums are the same are the same file.
+    key = f"{hashlib.sha256(known.tobytes()).hexdigest()}-{name}"
+    wanted = RemoteFile(name, key, shape[0] * shape[1] + _MAX_HEADER, fault)
+    open_remote(url, wanted).close()
+    return wanted.path
+
+
+def checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder) -> FeatureIndex:
+    """The index of a store, refused unless it fits; see ``open_features``."""
     index = read_feature_index(folder)
     for what, wanted, found in (
         ("backbone", encoder.backbone, index.backbone),
@@ -309,9 +344,6 @@ def _opened(
         raise ObjlocError(
             f"{path}: expected int8 {list(shape)}; found {values.dtype} {list(values.shape)}"
         )
-    rows: Tensor | RowsOfFile
-    if isinstance(values, np.memmap):
-        rows = RowsOfFile(path, shape, values.offset)
-    else:
-        rows = torch.from_numpy(values)
+    mapped = isinstance(values, np.memmap)
+    rows = RowsOfFile(path, shape, values.offset) if mapped else torch.from_numpy(values)
     return rows if checksums is None else CheckedRows(path, rows, checksums)

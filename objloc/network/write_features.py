@@ -1,5 +1,6 @@
 """Writing a feature store: maps of a frozen backbone, computed once."""
 
+import json
 import os
 import zlib
 from collections import deque
@@ -15,17 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from objloc.checksums import CHECKSUM
 from objloc.data.decode import squash_ahead
+from objloc.data.remote import fetch_index, write_pointer
 from objloc.data.sample import Sample
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
+from objloc.errors import ObjlocError
+from objloc.files import folder_written_whole
 from objloc.network.backbones.base import Backbone
 from objloc.network.backbones.catalogue import backbone_of, info_of
 from objloc.network.device import use_one_thread
 from objloc.network.feature_store import (
     FEATURES_FILE,
+    INDEX_FILE,
     MIRRORED_FILE,
     FeatureIndex,
+    checked_index,
     making,
     write_feature_index,
 )
@@ -93,6 +100,40 @@ def encode_sets(
         index = replace(index, made=making(encoder, batch, device))
         index = yield from _write_rows(folder, pictures, index, backbone, encoder, batch, cores)
     write_feature_index(folder, index)
+
+
+def use_features_at(
+    url: str,
+    checksum: str | None,
+    folder: Path,
+    image_sets: tuple[str, ...],
+    data_hash: str,
+    encoder: Encoder,
+) -> None:
+    """Write a folder that stands for a feature store by URL, if it is the one that is needed.
+
+    Args:
+        url: where the store is.
+        checksum: the checksum that its index must have; None: any.
+        folder: folder to write, whole or not at all.
+        image_sets: names of the sets that it must hold.
+        data_hash: hash of the shards that they come from.
+        encoder: names the backbone and the resolution.
+
+    Raises:
+        ObjlocError: there is no store, or one of something else.
+    """
+    content = fetch_index(url)
+    with folder_written_whole(folder, INDEX_FILE) as temporary:
+        write_pointer(temporary, url, content)
+        found = json.loads(content)[CHECKSUM]
+        if checksum not in (None, found):
+            raise ObjlocError(f"{url}: expected encode.checksum {checksum}; found {found}")
+        try:
+            for image_set in image_sets:
+                checked_index(temporary, image_set, data_hash, encoder)
+        except ObjlocError as error:
+            raise ObjlocError(str(error).replace(str(temporary), url)) from None
 
 
 def _once(shards: Path, sets: Sequence[str]) -> Iterator[Sample]:

@@ -17,12 +17,16 @@ Boxes = Literal[
 class Dataset(Section):
     """The photographs; the ``download`` stage."""
 
-    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012", "folder"] = "scenes"
-    """``scenes`` is drawn by the program and ``folder`` is read from ``path``; the others are
-    archives of Pascal VOC."""
+    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012", "folder", "shards"] = "scenes"
+    """``scenes`` is drawn by the program, ``folder`` is read from ``path``, and ``shards`` are
+    those that others packed at the URL ``path``; the rest are archives of Pascal VOC."""
     path: str | None = None
     """``folder``: a folder of images with annotations in the layout of VOC, COCO, YOLO, CVAT or
-    labelme. A relative path starts at the repository root."""
+    labelme. A relative path starts at the repository root. ``shards``: the ``s3://``, ``gs://``
+    or ``http(s)://`` URL of a folder of shards; each is fetched when it is first read."""
+    data_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """``shards``: the hash that their index must have, so that a change at the URL is noticed;
+    null: they are what they were when the stage last ran."""
     boxes: Boxes = "auto"
     """``folder``: how boxes are written. ``auto``: as the layout has it; in VOC's XML as boxes at
     the border or marks of the tool that wrote the files reveal, otherwise as VOC has it. Corners:

@@ -64,6 +64,12 @@ class Encode(Section):
 
     batch: PositiveInt = 16
     """Number of images at once."""
+    url: str | None = None
+    """The ``s3://``, ``gs://`` or ``http(s)://`` URL of a feature store that was computed from
+    the same shards; it is fetched when it is first read. Null: features are computed."""
+    checksum: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The checksum that the index at ``url`` must have, so that a change there is noticed;
+    null: it is what it was when the stage last ran."""
     memory_mb: Annotated[int, Field(ge=0)] = 500
     """Maximum size in megabytes of a feature store, and of an image set's decoded images, held in
     memory. Larger ones are read, or decoded, when they are needed; of images those used last
