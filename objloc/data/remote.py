@@ -276,7 +276,7 @@ def _file_system(place: str) -> Any:
 def _reason(error: Exception) -> str:
     """Say in a few words why a file could not be fetched."""
     text = " ".join(str(error).split()) or type(error).__name__
-    status = getattr(error, "status", getattr(error, "code", None))
+    status = error.status if hasattr(error, "status") else getattr(error, "code", None)
     if isinstance(error, FileNotFoundError):
         return "no such bucket, folder or file"
     if isinstance(error, PermissionError) or status in _REFUSED:
