@@ -7,6 +7,7 @@ and ``<image_id>.json``. Boxes there are one-based and inclusive, as in the devk
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -27,8 +28,12 @@ from objloc.data.shard_index import (
 )
 from objloc.data.splits import compose, overlaps, split
 from objloc.data.voc.devkit import Devkit
+from objloc.data.workers import map_ahead
 from objloc.files import file_hash, folder_written_whole
 from objloc.progress import progress
+
+_READ_AHEAD = 64
+"""Maximum number of images that are read before they are written."""
 
 
 def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIndex:
@@ -59,11 +64,14 @@ def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIn
         data += f"{by_year}, seeded split {section.seed}"
     image_sets: dict[str, ImageSet] = {}
     statistics: dict[str, Statistics] = {}
-    with folder_written_whole(folder, INDEX_FILE) as temporary:
+    with folder_written_whole(folder, INDEX_FILE) as temporary, warnings.catch_warnings():
+        # Pillow's on odd metadata do not matter here; set once, since threads share them.
+        warnings.filterwarnings("ignore", module="PIL")
         total = sum(len(planned[name]) for name in simple)
         with progress("shard", total, "images") as advance:
             for name in simple:
-                samples = (devkit.read(image_id) for image_id in planned[name])
+                # Threads read and check the next images while the first are written.
+                samples = map_ahead(devkit.read, planned[name], _READ_AHEAD)
                 image_sets[name], statistics[name] = _write_set(
                     temporary, name, samples, section, advance
                 )

@@ -1,5 +1,6 @@
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 from objloc.network.feature_store import load_store, open_features, read_feature_index
 from objloc.network.pyramid import PretrainedPyramid
 from objloc.params import Encoder, load_params
-from tests.helpers.commands import run_stage, write_params
+from tests.helpers.buckets import s3_served
+from tests.helpers.commands import Result, run_stage, write_params
 from tests.helpers.workplaces import working_in
 
 PARAMS = """
@@ -225,3 +227,55 @@ def test_a_missing_extra_is_named(
     result = run_stage("encode", shards_folder, out, "--params", params_file)
     assert "the extra 'pretrained'" in result.error
     assert not out.exists()
+
+
+def test_a_pipeline_on_shards_and_features_by_url_trains_the_same_agent(
+    shards_folder: Path, params_file: Path, encoded: Path, store_root: Path
+) -> None:
+    params = ("--params", params_file)
+
+    def run(name: str, *arguments: str | Path, sets: Sequence[str] = ()) -> Result:
+        options = [part for each in sets for part in ("--set", each)]
+        result = run_stage(name, *arguments, *params, *options)
+        assert result.status == 0, result.err
+        return result
+
+    with s3_served(store_root / "cache") as s3:
+        shards = s3.put_folder(shards_folder, "shards")
+        features = s3.put_folder(encoded / "features", "features")
+        named = ["dataset.name=shards", f"dataset.path={shards}"]
+        run("download", store_root / "manifest.json", store_root / "devkit", sets=named)
+        assert "cat" in run("shard", store_root / "devkit", store_root / "shards").out
+        assert not list(store_root.glob("shards/*.tar"))
+        run("encode", store_root / "shards", store_root / "features",
+            sets=[f"encode.url={features}"])  # fmt: skip
+        assert not list(store_root.glob("features/*.npy"))
+        stored = ("--features", store_root / "features")
+        run("train", store_root / "shards", store_root / "run", *stored)
+        for name in ("checkpoint.pt", "final.pt"):
+            trained = (store_root / "run" / name).read_bytes()
+            assert trained == (encoded / "run" / name).read_bytes()
+        model = store_root / "run" / "checkpoint.pt"
+        run("evaluate", shards, model, store_root / "evaluated", "--features", features)
+        # Rows that changed in the cache are fetched again.
+        (cached,) = store_root.glob("cache/*-features.npy")
+        content = bytearray(cached.read_bytes())
+        cached.write_bytes(content[:-1] + b"x")
+        hash_ = read_feature_index(store_root / "features").data_hash
+        open_features(store_root / "features", "val", hash_, encoder_of(params_file), 0)
+        assert cached.read_bytes() == content
+        for setting, message in (
+            ("dataset.data_hash=" + "ab" * 32, "expected shards of dataset.data_hash abab"),
+            ("dataset.path=data/shards", "dataset.path: expected the URL of shards"),
+        ):
+            overrides = [part for each in (*named, setting) for part in ("--set", each)]
+            arguments = (store_root / "manifest.json", store_root / "other", *params, *overrides)
+            assert message in run_stage("download", *arguments).error
+        for setting, message in (
+            ("encode.checksum=" + "ab" * 32, "expected encode.checksum abab"),
+            ("agents.tiny.encoder.image_size=96", "expected features of image_size 96; found 64"),
+        ):
+            overrides = ["--set", f"encode.url={features}", "--set", setting]
+            result = run_stage("encode", shards, store_root / "other", *params, *overrides)
+            assert result.error.startswith(f"{features}: {message}")
+        assert not (store_root / "other").exists()

@@ -3,7 +3,6 @@
 import io
 import re
 import struct
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -234,22 +233,18 @@ def _read_list(file: DevkitFile, annotations: Mapping[str, DevkitFile]) -> Image
 def _image_size(jpeg: bytes, place: str) -> tuple[int, int]:
     """Width and height of a JPEG, decoded to its end."""
     try:
-        with warnings.catch_warnings():
-            # Warnings on odd metadata do not matter here.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
-                size = image.size
-                if size[0] * size[1] > MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                # Decoding at an eighth of the size still goes through the whole file,
-                # so half an image is detected (verify() would pass it).
-                image.draft("L", (1, 1))
-                image.load()
-                return size
+        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+            size = image.size
+            if size[0] * size[1] > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            # Decoding at an eighth of the size still goes through the whole file,
+            # so half an image is detected (verify() would pass it).
+            image.draft("L", (1, 1))
+            image.load()
+            return size
     except UnidentifiedImageError:
         raise ObjlocError(f"{place}: expected a JPEG image; found something else") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise ObjlocError(
             f"{place}: expected at most {MAX_PIXELS // 10**6} megapixels; found more"
         ) from None
