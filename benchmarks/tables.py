@@ -21,6 +21,8 @@ import typer
 from benchmarks import (
     ablation,
     devices,
+    scale_memory,
+    scale_shards,
     scores,
     scratch,
     search,
@@ -253,6 +255,16 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     ),
     "startup": kept(
         startup.NAME, dict[str, Any], lambda found, how: [*how, startup.startup_table(found)]
+    ),
+    "scale-memory": kept(
+        scale_memory.NAME,
+        dict[str, Any],
+        lambda found, how: [*how, scale_memory.memory_table(found)],
+    ),
+    "scale-shards": kept(
+        scale_shards.NAME,
+        dict[str, Any],
+        lambda found, how: [*how, scale_shards.shards_table(found)],
     ),
     "searching": kept(
         search.NAME, dict[str, Any], lambda found, how: [*how, search.search_table(found)]
