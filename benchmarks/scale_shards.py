@@ -4,7 +4,8 @@
 with one thread and with as many as there are cores, each time beside a copy of the same files by
 ``tar --create | tar --extract``; then reads all shards from a folder, from an S3 server on
 loopback (moto's, in a process of its own) into an empty cache, and from the cache. Turns
-alternate; ratios are of the same turn. It writes ``benchmarks/results/scale_shards.json``.
+alternate; ratios are of the same turn, by the clock and by the time of processors, which other
+programs hardly change. It writes ``benchmarks/results/scale_shards.json``.
 """
 
 import os
@@ -28,6 +29,7 @@ from benchmarks.markdown import table
 from benchmarks.running import ROOT
 from objloc.data import workers
 from objloc.data.remote import CACHE, cache_folder, folder_at
+from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.shards import write_shards
 from objloc.data.voc.devkit import open_devkit
@@ -49,23 +51,30 @@ def shards_table(result: Mapping[str, Any]) -> str:
     """Table of speeds relative to what they were timed beside."""
     rows = []
     for label, (timed, beside) in _ROWS.items():
-        pairs = zip(result["seconds"][timed], result["seconds"][beside], strict=True)
-        ratios = [100 * other / own for own, other in pairs]
-        reach = f"({min(ratios):.0f} to {max(ratios):.0f})"
+        cells = []
+        for clock in ("wall", "processor"):
+            pairs = zip(result[timed], result[beside], strict=True)
+            ratios = [100 * other[clock] / own[clock] for own, other in pairs]
+            reach = f"({min(ratios):.0f} to {max(ratios):.0f})"
+            cells.append(f"**{statistics.median(ratios):.0f} %** {reach}")
         other = "copying by tar" if beside == "tar" else "reading from a folder"
-        rows.append([label, other, f"**{statistics.median(ratios):.0f} %** {reach}"])
-    return table(("work", "beside", "speed"), rows)
+        rows.append([label, other, *cells])
+    return table(("work", "beside", "speed", "by processor time"), rows)
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
+def _timed(work: Callable[[], None]) -> dict[str, float]:
+    """Seconds that work takes, and seconds of processors in it and in what it started."""
+    began, before = time.perf_counter(), sum(os.times()[:4])
     work()
-    return time.perf_counter() - began
+    return {
+        "wall": round(time.perf_counter() - began, 3),
+        "processor": round(sum(os.times()[:4]) - before, 2),
+    }
 
 
-def _packing(files: Path, folder: Path, turns: int) -> dict[str, list[float]]:
+def _packing(files: Path, folder: Path, turns: int) -> dict[str, list[dict[str, float]]]:
     """Seconds of packing and copying a folder of files."""
-    seconds: dict[str, list[float]] = {"tar": [], "one thread": [], "all threads": []}
+    seconds: dict[str, list[dict[str, float]]] = {"tar": [], "one thread": [], "all threads": []}
     every = workers.workers
 
     def copy() -> None:
@@ -80,10 +89,10 @@ def _packing(files: Path, folder: Path, turns: int) -> dict[str, list[float]]:
         write_shards(open_devkit(files), folder / "shards", Shard())
 
     for _ in range(turns):
-        seconds["tar"].append(_seconds(copy))
+        seconds["tar"].append(_timed(copy))
         for name, number in (("one thread", lambda: 1), ("all threads", every)):
             workers.workers = number
-            seconds[name].append(_seconds(pack))
+            seconds[name].append(_timed(pack))
     return seconds
 
 
@@ -118,14 +127,14 @@ def _s3() -> Iterator[str]:
         server.wait()
 
 
-def _reading(shards: Path, turns: int) -> dict[str, list[float]]:
+def _reading(shards: Path, turns: int) -> dict[str, list[dict[str, float]]]:
     """Seconds of reading all shards of a folder, locally and from S3."""
     import boto3
 
-    seconds: dict[str, list[float]] = {"local": [], "cold": [], "cached": []}
+    seconds: dict[str, list[dict[str, float]]] = {"local": [], "cold": [], "cached": []}
 
     def read(folder: Path) -> None:
-        for _ in read_samples(folder, "train+val+test"):
+        for _ in read_samples(folder, "+".join(read_index(folder).image_sets)):
             pass
 
     with _s3() as bucket:
@@ -133,10 +142,10 @@ def _reading(shards: Path, turns: int) -> dict[str, list[float]]:
         for path in shards.iterdir():
             client.put_object(Bucket=BUCKET, Key=f"shards/{path.name}", Body=path.read_bytes())
         for _ in range(turns):
-            seconds["local"].append(_seconds(lambda: read(shards)))
+            seconds["local"].append(_timed(lambda: read(shards)))
             shutil.rmtree(cache_folder(), ignore_errors=True)
-            seconds["cold"].append(_seconds(lambda: read(folder_at(f"{bucket}/shards"))))
-            seconds["cached"].append(_seconds(lambda: read(folder_at(f"{bucket}/shards"))))
+            seconds["cold"].append(_timed(lambda: read(folder_at(f"{bucket}/shards"))))
+            seconds["cached"].append(_timed(lambda: read(folder_at(f"{bucket}/shards"))))
     return seconds
 
 
@@ -156,10 +165,7 @@ def main(
                 tar.extractall(folder / "files", filter="data")
         seconds = _packing(folder / "files", folder, turns)
         seconds |= _reading(folder / "shards", turns)
-    result = {
-        "cores": os.cpu_count(),
-        "seconds": {name: [round(each, 2) for each in part] for name, part in seconds.items()},
-    }
+    result = {"cores": os.cpu_count(), **seconds}
     write_json(output, result)
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True)
     run = {

@@ -7,7 +7,16 @@ import pytest
 import torch
 import typer
 
-from benchmarks import ablation, scratch, search, several, updates, voc2007
+from benchmarks import (
+    ablation,
+    scale_memory,
+    scale_shards,
+    scratch,
+    search,
+    several,
+    updates,
+    voc2007,
+)
 from benchmarks.published import (
     AblationRow,
     CombinedRun,
@@ -391,3 +400,28 @@ def test_two_right_boxes_of_a_category_are_two_objects_found() -> None:
     row = several.measure(checkpoint, store, tasks, params, 10)
     looks, one, two, _, _, recall, _ = row
     assert (looks, one, two, recall) == ("9", "1.000", "1.000", "0.667")
+
+
+def test_images_are_repeated_under_new_names_in_the_same_sets(tmp_path: Path) -> None:
+    devkit = open_devkit(make_devkit(tmp_path, {"train": 8, "val": 2}))
+    scale_memory.repeated(devkit, tmp_path / "often.tar", 8, 3)
+    found = open_devkit(tmp_path / "often.tar")
+    assert {name: len(ids) for name, ids in found.image_sets.items()} == {
+        "train": 12, "val": 6, "test": 6,
+    }  # fmt: skip
+    assert len({found.read(image_id).jpeg for image_id in found.image_ids}) <= 8
+    (first, *_) = devkit.image_ids
+    assert found.read(f"{first}_2").objects == devkit.read(first).objects
+
+
+def test_peaks_and_speeds_are_shown_beside_what_they_are_compared_with() -> None:
+    peaks = {"shard": {"once": 200.0, "often": 210.0}, "encode": {"once": 1.0, "real": 900.0}}
+    shown = scale_memory.memory_table({"images": 10, "times": 10, "few": 4, "rows": peaks})
+    assert "| shard | 200 MB | 210 MB | 1.05 | - |" in shown
+    assert "| encode | 1 MB | - | - | 900 MB |" in shown
+    turn = {"wall": 2.0, "processor": 1.0}
+    half = {"wall": 4.0, "processor": 1.0}
+    timed = {"tar": [turn], "local": [turn], "cold": [half], "cached": [turn]}
+    shown = scale_shards.shards_table({**timed, "one thread": [half], "all threads": [turn]})
+    assert "| packing shards, one thread | copying by tar | **50 %** (50 to 50)" in shown
+    assert "in the cache | reading from a folder | **100 %** (100 to 100)" in shown

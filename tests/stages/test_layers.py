@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from objloc.data.remote import CACHE
 from objloc.data.shard_reader import read_samples
 from objloc.network.checkpoint import save_checkpoint
 from tests.helpers.commands import run_stage, write_params
+from tests.helpers.servers import Files, serving
 from tests.helpers.subjects import make_checkpoint
 
 PARAMS = """
@@ -58,6 +60,24 @@ def test_the_same_command_writes_the_same_pictures(
     assert len(written) == 10
     assert {"activations_conv2.png", "filters_conv1.png", "filters_conv1/004.png"} <= set(written)
     assert files(tmp_path / "two") == written
+
+
+def test_an_image_of_shards_by_url_gives_the_same_pictures(
+    shards_folder: Path,
+    checkpoint: Path,
+    params: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    content = {f"/voc/{path.name}": path.read_bytes() for path in shards_folder.iterdir()}
+    with serving(Files(content)) as server:
+        for name, shards in (("local", shards_folder), ("far", f"{server.url}/voc")):
+            result = run_stage("layers", shards, checkpoint, tmp_path / name, "--params", params)
+            assert result.status == 0, result.err
+        asked = [path for path, *_ in server.log]
+    assert files(tmp_path / "far") == files(tmp_path / "local")
+    assert asked == ["/voc/index.json", "/voc/test-000000.tar"], "only what is needed is fetched"
 
 
 def test_the_image_of_the_set_is_a_parameter(
