@@ -63,8 +63,12 @@ def by_iou(outcomes: Outcomes) -> dict[str, float | None]:
 
 def drawn_weights(images: int, generator: np.random.Generator) -> Floats:
     """``[REPLICATES, N]``: how often each of N images is in each set drawn with replacement."""
-    drawn = generator.multinomial(images, np.full(images, 1 / images), size=REPLICATES)
-    return drawn.astype(np.float64)
+    chances = np.full(images, 1 / images)
+    weights = np.empty((REPLICATES, images))
+    # One after another: all at once would be in memory twice, as integers too.
+    for replicate in weights:
+        replicate[:] = generator.multinomial(images, chances)
+    return weights
 
 
 def replicated_rates(shares: Floats, counted: Floats, generator: np.random.Generator) -> Floats:
