@@ -1,7 +1,7 @@
 """Peak memory of the stages, and whether it grows with the data.
 
 ``python -m benchmarks.scale_memory ARCHIVES`` takes images out of VOC2007's archives in a folder
-and runs the stages on them in processes of their own: on 1,000 images and on the same repeated
+and runs the stages on them in processes of their own: on 520 images and on the same repeated
 tenfold under new names, with features and images that do not fit into ``encode.memory_mb``; and
 once on few images with the pretrained agent at its own resolution, where a batch is as large as
 in a real run. It writes ``benchmarks/results/scale_memory.json`` and
@@ -27,14 +27,16 @@ from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.files import write_json
 
 NAME = "scale_memory"
-IMAGES, TIMES = 1000, 10
+IMAGES, TIMES = 520, 10
 """Number of images, and how often they are repeated."""
 FEW = 96
-_PARTS = {"train": 0.5, "val": 0.25, "test": 0.25}
+_PARTS = {"train": 0.4, "val": 0.5, "test": 0.1}
 _SHORT = (
-    "train.categories=[cat]",
+    "train.categories=[person]",
     "evaluate.image_sets=[val]",
     "evaluate.episodes=1",
+    # The same number of episodes at once on few images and on many.
+    "evaluate.max_images=100",
     "encode.memory_mb=2",
     *(
         f"agents.{agent}.{key}"
