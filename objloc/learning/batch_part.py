@@ -124,7 +124,7 @@ class BatchPart:
         return {
             "generator": self._generator.get_state(),
             "noise": self._noise.get_state(),
-            "buffers": dict(self.network.named_buffers()),
+            "buffers": {name: each.cpu() for name, each in self.network.named_buffers()},
             "targets": self.make_targets.state_dict(),
         }
 

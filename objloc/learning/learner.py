@@ -2,8 +2,10 @@
 
 import copy
 import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from objloc.learning.replay import ReplayBuffer
 from objloc.network.device import use_one_thread
 from objloc.network.q_network import QNetwork
 from objloc.params import Learning, Mdp
+from objloc.ranks.group import ALONE, Ranks
 from objloc.wording import abridged
 
 _RUNAWAY = 1000.0
@@ -53,6 +56,10 @@ class Learner:
     the running ones are averaged, as in training on several devices. A GPU is busy with one
     part, which is the whole batch there.
 
+    Several processes divide the parts: part i is that of process i modulo their number. On
+    GPUs there are as many parts as processes. All take the same step, and ``Update`` is that
+    of all parts.
+
     Source: Mnih et al. (2015); for the statistics of parts Hoffer, Hubara & Soudry (2017).
 
     Args:
@@ -61,6 +68,10 @@ class Learner:
         mdp: the decision process.
         learning: see ``objloc.params.Learning``.
         generator: source of all random draws (batches, augmentation, dropout).
+        ranks: the processes that learn together.
+
+    Attributes:
+        parts: those of this process.
     """
 
     def __init__(
@@ -70,6 +81,7 @@ class Learner:
         mdp: Mdp,
         learning: Learning,
         generator: torch.Generator,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.online = network
         self.target = copy.deepcopy(network).eval().requires_grad_(False)
@@ -77,20 +89,23 @@ class Learner:
         self._image_ids = store.image_ids
         self._limit = _RUNAWAY * largest_return(mdp, learning)
         self._learning = learning
-        number = learning.batch_parts if network.device.type == "cpu" else 1
+        self._ranks = ranks
+        number = number_of_parts(network.device, learning, ranks)
+        seeds = [int(torch.randint(2**62, (), generator=generator)) for _ in range(number)]
+        mine = range(ranks.rank, number, ranks.number)
         self.parts = [
             BatchPart(
-                network if each == 0 else with_own_buffers(network),
+                network if each == mine[0] else with_own_buffers(network),
                 self.target,
                 store,
                 mdp,
                 learning,
                 len(range(each, learning.images_per_batch, number)),
-                int(torch.randint(2**62, (), generator=generator)),
+                seeds[each],
             )
-            for each in range(number)
+            for each in mine
         ]
-        self._beside = ThreadPoolExecutor(max(1, number - 1), initializer=use_one_thread)
+        self._beside = ThreadPoolExecutor(max(1, len(mine) - 1), initializer=use_one_thread)
         self._weights = [each for each in network.parameters() if each.requires_grad]
         self._optimiser = build_optimiser(network, learning)
 
@@ -107,29 +122,32 @@ class Learner:
         """
         set_learning_rate(self._optimiser, self._learning, self.updates)
         results = self._results(memory)
-        self._set_gradients(results)
+        self._average(results)
         if self._learning.max_gradient_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._weights, self._learning.max_gradient_norm)
         self._optimiser.step()
-        self._average_buffers()
         self.updates += 1
         if self.updates % self._learning.target_update_every == 0:
             self._update_target()
-        td_errors = torch.cat([each.td_errors for each in results])
-        update = Update(
-            sum(each.loss * share for each, share in zip(results, self._shares, strict=True)),
-            float(td_errors.mean()),
-            torch.cat([each.values for each in results]),
-            torch.cat([each.losses for each in results]),
+        td_errors, values, losses = self._of_all(
+            [(each.td_errors, each.values, each.losses) for each in results]
         )
-        self._check(update, torch.cat([each.images for each in results]))
+        parts = [(each.loss * share,) for each, share in zip(results, self._shares, strict=True)]
+        loss = float(self._ranks.rows(torch.tensor(parts, dtype=torch.float64)).sum())
+        update = Update(loss, float(td_errors.mean()), values, losses)
+        self._check(update, results)
         if memory.priorities is not None:
-            memory.priorities.update(torch.cat([each.keys for each in results]), td_errors)
+            (keys,) = self._of_all([(each.keys,) for each in results])
+            memory.priorities.update(keys, td_errors)
         return update
+
+    def _of_all(self, parts: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:
+        """Columns ``[n]`` of this process's parts, and those of all others after them."""
+        return list(self._ranks.rows(torch.cat([torch.stack(each, 1) for each in parts])).unbind(1))
 
     @property
     def _shares(self) -> list[float]:
-        """Fraction of a batch's images that each part has."""
+        """Fraction of a batch's images that each part of this process has."""
         return [each.images / self._learning.images_per_batch for each in self.parts]
 
     def _results(self, memory: ReplayBuffer) -> list[PartResult]:
@@ -148,34 +166,49 @@ class Learner:
             wait(others)
         return [first, *(each.result() for each in others)]
 
-    def _set_gradients(self, results: list[PartResult]) -> None:
-        """Set each weight's gradient to the mean over all images."""
-        for weight, *gradients in zip(
-            self._weights, *(each.gradients for each in results), strict=True
-        ):
-            known = [
-                gradient * share
-                for gradient, share in zip(gradients, self._shares, strict=True)
-                if gradient is not None
-            ]
-            # In the weight's layout in memory: norms add up in that order.
-            weight.grad = torch.empty_like(weight).copy_(sum(known)) if known else None
-
     @torch.no_grad()
-    def _average_buffers(self) -> None:
-        """Give all parts the mean of their running statistics."""
-        if len(self.parts) == 1:
-            return
-        for several in zip(*(part.network.buffers() for part in self.parts), strict=True):
-            if several[0].is_floating_point():
-                mean = sum(each * share for each, share in zip(several, self._shares, strict=True))
-                for each in several:
-                    each.copy_(mean)
+    def _average(self, results: list[PartResult]) -> None:
+        """Set gradients and running statistics to their means over all images.
 
-    def _check(self, update: Update, images: Tensor) -> None:
+        One vector of all of them is added up over processes.
+        """
+        buffers = [list(self._statistics(part.network)) for part in self.parts]
+        total = sum(
+            self._vector(each, its) * share
+            for each, its, share in zip(results, buffers, self._shares, strict=True)
+        )
+        assert isinstance(total, Tensor)  # noqa: S101  # for the type checker: not the sum of none
+        tensors = [*self._weights, *buffers[0]]
+        known, *means = self._ranks.total(total).split(
+            [len(self._weights), *(each.numel() for each in tensors)]
+        )
+        for weight, is_known, mean in zip(self._weights, known.tolist(), means, strict=False):
+            # In the weight's layout in memory: norms add up in that order.
+            gradient = torch.empty_like(weight).copy_(mean.view_as(weight))
+            weight.grad = gradient if is_known else None
+        for its in buffers:
+            for each, mean in zip(its, means[len(self._weights) :], strict=True):
+                each.copy_(mean.view_as(each))
+
+    def _vector(self, result: PartResult, buffers: list[Tensor]) -> Tensor:
+        """Whether there is a gradient of each weight, the gradients, the running statistics."""
+        known = torch.tensor([float(each is not None) for each in result.gradients])
+        gradients = [
+            torch.zeros_like(weight) if gradient is None else gradient
+            for weight, gradient in zip(self._weights, result.gradients, strict=True)
+        ]
+        parts = (known.to(self.online.device), *gradients, *buffers)
+        return torch.cat([each.flatten() for each in parts])
+
+    @staticmethod
+    def _statistics(network: QNetwork) -> Iterator[Tensor]:
+        return (each for each in network.buffers() if each.is_floating_point())
+
+    def _check(self, update: Update, results: list[PartResult]) -> None:
         largest = float(update.q_values.abs().max())
         if math.isfinite(update.loss) and largest <= self._limit:
             return
+        (images,) = self._of_all([(each.images,) for each in results])
         names = [self._image_ids[image] for image in sorted(set(images.tolist()))]
         what = (
             f"Q-values of at most {self._limit:g}; found {largest:g}"
@@ -199,23 +232,37 @@ class Learner:
                 kept.copy_(new)
 
     def state_dict(self) -> dict[str, Any]:
-        """Both networks, the optimiser, the number of updates, the state of all parts."""
+        """Both networks, the optimiser, the number of updates, the state of all parts.
+
+        All processes take part; only that of the first has the parts of all.
+        """
+        by_rank = self._ranks.to_first([part.state_dict() for part in self.parts])
+        rounds = zip_longest(*by_rank)
         return {
             "online": self.online.state_dict(),
             "target": self.target.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "updates": self.updates,
-            "parts": [part.state_dict() for part in self.parts],
+            "parts": [part for each in rounds for part in each if part is not None],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state."""
+        """Restore a state, which may be that of another number of processes.
+
+        On GPUs, where that is the number of parts, further ones draw anew.
+        """
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.updates = state["updates"]
-        for part, mine in zip(self.parts, state["parts"], strict=True):
-            part.load_state_dict(mine)
+        mine = state["parts"][self._ranks.rank :: self._ranks.number]
+        for part, its in zip(self.parts, mine, strict=False):
+            part.load_state_dict(its)
+
+
+def number_of_parts(device: torch.device, learning: Learning, ranks: Ranks) -> int:
+    """Number of parts of a batch, over all processes."""
+    return learning.batch_parts if device.type == "cpu" else ranks.number
 
 
 def with_own_buffers(network: QNetwork) -> QNetwork:

@@ -134,14 +134,15 @@ def test_parts_share_weights_and_average_their_running_statistics() -> None:
     for mine, its in zip(first.parameters(), second.parameters(), strict=True):
         assert mine is its
     sampled = [part.sample(memory()) for part in learner.parts]
+    results = []
     for part, drawn in zip(learner.parts, sampled, strict=True):
         part.network.train()
-        part.gradient(drawn)
+        results.append(part.gradient(drawn))
     names = [name for name, each in first.named_buffers() if name.endswith("running_mean")]
     before = [dict(network.named_buffers()) for network in (first, second)]
     expected = {name: before[0][name] * (2 / 3) + before[1][name] * (1 / 3) for name in names}
     assert any(not torch.equal(before[0][name], before[1][name]) for name in names)
-    learner._average_buffers()
+    learner._average(results)
     for network in (first, second):
         for name, mean in expected.items():
             assert torch.equal(dict(network.named_buffers())[name], mean)

@@ -1,0 +1,1 @@
+"""The processes of one run that ``torchrun`` starts: its ranks."""

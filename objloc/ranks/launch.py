@@ -1,0 +1,78 @@
+"""What ``torchrun`` tells a process that it starts, and one voice for all processes.
+
+Loads no PyTorch: a command asks before it loads anything.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from datetime import timedelta
+from pathlib import Path
+
+import typer
+
+_STARTED = "TORCHELASTIC_RUN_ID"
+"""Only torchrun sets this variable; other programs set ``RANK`` and ``WORLD_SIZE`` too."""
+_SECONDS_TO_REACH_THE_STORE = 5
+
+
+def number_of_ranks() -> int:
+    """Number of processes of this run; 1 without torchrun."""
+    return int(os.environ["WORLD_SIZE"]) if _STARTED in os.environ else 1
+
+
+def own_rank() -> int:
+    """Number of this process among them, from 0; the first one writes and shows progress."""
+    return int(os.environ["RANK"]) if _STARTED in os.environ else 0
+
+
+def rank_on_this_machine() -> tuple[int, int]:
+    """Number of this process among those on this machine, and how many those are."""
+    if _STARTED not in os.environ:
+        return 0, 1
+    return int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+
+
+@contextmanager
+def one_voice() -> Iterator[None]:
+    """Let one of several processes speak: the first shows progress, and one tells what failed.
+
+    What ends one process ends all, and each would report it, or that it has lost the others.
+    Only the first that something happens to does.
+
+    Raises:
+        typer.Exit: something ended this process, and another one has told why.
+    """
+    if number_of_ranks() == 1:
+        yield
+        return
+    try:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            with redirect_stdout(nowhere if own_rank() else sys.stdout):
+                yield
+    except KeyboardInterrupt:
+        if not _first_to_tell():
+            raise typer.Exit(130) from None
+        raise
+    except Exception:
+        if not _first_to_tell():
+            raise typer.Exit(1) from None
+        raise
+
+
+def _first_to_tell() -> bool:
+    """Whether no other process of this run has ended before this one."""
+    from torch.distributed import TCPStore  # noqa: PLC0415 - slow
+
+    try:
+        store = TCPStore(
+            os.environ["MASTER_ADDR"],
+            int(os.environ["MASTER_PORT"]),
+            is_master=False,
+            wait_for_workers=False,
+            timeout=timedelta(seconds=_SECONDS_TO_REACH_THE_STORE),
+        )
+        return bool(store.add(f"objloc/told/{os.environ['TORCHELASTIC_RESTART_COUNT']}", 1) == 1)
+    except RuntimeError:
+        return True  # rather twice than never
