@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from objloc.command import HELP_OPTIONS, PlainCommand, keep_freed_memory, mistakes_reported
 from objloc.partial import only_writer
+from objloc.ranks.launch import one_voice, own_rank
 
 ParamsFile = Annotated[
     Path, typer.Option("--params", help="The parameter file.", show_default=True)
@@ -26,11 +28,17 @@ Shards = Annotated[
 ]
 
 
+def _the_writer(output: Path) -> AbstractContextManager[None]:
+    """Of the processes that torchrun starts, the first writes."""
+    return nullcontext() if own_rank() else only_writer(output)
+
+
 def run_command(function: Callable[..., None]) -> None:
     """Run a function as the program's typer command.
 
     A user's mistake is reported in one line on standard error, with exit status 1; an
-    interrupt has status 130. No other stage writes the same output meanwhile.
+    interrupt has status 130. No other stage writes the same output meanwhile. Of the processes
+    that torchrun starts, one reports.
 
     Args:
         function: the stage; its argument ``output``, or else the last of ``paths``, is the
@@ -41,7 +49,7 @@ def run_command(function: Callable[..., None]) -> None:
     def guarded(**options: Any) -> None:
         keep_freed_memory()
         output = options["output"] if "output" in options else options["paths"][-1]
-        with mistakes_reported(), only_writer(Path(output)):
+        with mistakes_reported(), one_voice(), _the_writer(Path(output)):
             function(**options)
 
     # Rich markup would swallow the brackets of [cat].

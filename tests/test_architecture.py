@@ -10,7 +10,7 @@ from tests.helpers.imports import ROOT, imported, is_blank
 
 ROWS = (
     ("__init__", "params", "box", "checksums", "command", "errors", "files", "partial", "progress",
-     "templates", "tracking", "wording"),
+     "ranks", "templates", "tracking", "wording"),
     ("scenes",),
     ("data",),
     ("mdp",),

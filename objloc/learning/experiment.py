@@ -19,8 +19,8 @@ from torch import Tensor
 from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
-from objloc.files import repository_root, write_atomically
-from objloc.learning.learner import DivergenceError
+from objloc.files import file_hash, repository_root, write_atomically
+from objloc.learning.learner import DivergenceError, number_of_parts
 from objloc.learning.status import Progress, Record, Run
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
@@ -32,10 +32,11 @@ from objloc.network.checkpoint import (
     warm_start,
 )
 from objloc.network.device import device_of, differences, machine_of
-from objloc.network.feature_store import load_store, read_feature_index
+from objloc.network.feature_store import INDEX_FILE, load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
 from objloc.partial import sweep
+from objloc.ranks.group import ALONE, Ranks, code_hash, processes
 
 SAVE_EVERY = 120.0
 """Seconds between two saves of the state that a killed run is resumed from."""
@@ -50,9 +51,10 @@ class Experiment:
         init: checkpoint to start from.
         features: feature store of a frozen backbone; None: features are computed from
             the images of every batch.
+        ranks: the processes that train together; the first one writes.
 
     Raises:
-        ObjlocError: unknown categories or image sets, a category without images,
+        ObjlocError: processes that differ, or too many; unknown categories or image sets, a category without images,
             an ``init`` that does not fit.
     """
 
@@ -62,13 +64,16 @@ class Experiment:
         params: Params,
         init: Path | None = None,
         features: Path | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         train, agent = params.train, params.agent
         self._device = device_of(train.device, train.deterministic)
         index = read_index(shards)
-        self.machine = machine_of(self._device)
+        self.machine = machine_of(self._device) | processes(ranks)
         self.params = params
+        self._ranks = ranks
         self.data, self.data_hash = index.data, index.data_hash
+        self._require_alike(features)
         self.categories = resolve_categories(train.categories, index.categories, "train.categories")
         curriculum = resolve_categories(train.curriculum, self.categories, "train.curriculum")
         self.phases: tuple[tuple[str, ...], ...] = (
@@ -111,6 +116,20 @@ class Experiment:
             "agents": {params.train.agent: params.agent.model_dump(mode="json")},
         }
 
+    def _require_alike(self, features: Path | None) -> None:
+        """Refuse processes that would train something else, and those with nothing to do."""
+        ranks, agent, name = self._ranks, self.params.agent, self.params.train.agent
+        stored = None if features is None else file_hash(features / INDEX_FILE)
+        facts = {"data hash": self.data_hash, "features": stored, "code": code_hash()}
+        ranks.require_same({**facts, **self.parameters})
+        parts = number_of_parts(self._device, agent.learning, ranks)
+        for key, available in (
+            ("learning.images_per_batch", agent.learning.images_per_batch),
+            ("learning.batch_parts", parts),
+            ("schedule.environments", agent.schedule.environments),
+        ):
+            ranks.require_enough(available, f"agents.{name}.{key}")
+
     def run(self, progress: Progress, run: Run) -> tuple[Checkpoint, Checkpoint]:
         """Train, or resume an interrupted run.
 
@@ -121,7 +140,9 @@ class Experiment:
             KeyboardInterrupt: the run was interrupted; its state is saved.
             ObjlocError: training diverged; the message names the last good checkpoint.
         """
-        state = self._saved_state(progress)
+        state = self._ranks.from_first(lambda: self._saved_state(progress))
+        if state is not None:
+            self.record = Record(*state["record"])
         limit = self.params.train.max_minutes
         deadline = time.monotonic() + 60 * limit if limit else float("inf")
         first = state["phase"] if state else 0
@@ -167,13 +188,16 @@ class Experiment:
                     self._save_state(phase, training, self._extension_file)
                 ending = training.ending
                 now = time.monotonic()
-                if status.report is not None or now - saved >= SAVE_EVERY or interrupted:
+                stop, late, due = self._ranks.any(
+                    bool(interrupted), now >= deadline, now - saved >= SAVE_EVERY
+                )
+                if status.report is not None or due or stop:
                     self._save_state(phase, training, self._state_file)
                     saved = now
-                if interrupted:
+                if stop:
                     progress.log("interrupted: the same command goes on from here")
                     raise KeyboardInterrupt
-                if now >= deadline and status.progress < 1:
+                if late and status.progress < 1:
                     self._save_state(phase, training, self._state_file)
                     row = self.record.add(phase, training.report())
                     self._log(row, progress.rates(status), run)
@@ -193,7 +217,8 @@ class Experiment:
             return "no model was validated before (lower agents.*.learning.learning_rate)"
         best = self._best(phase, training, cut=True)
         path = self._state_file.with_name(f"{self.key}-best.pt")
-        save_checkpoint(path, best)
+        if self._ranks.first:
+            save_checkpoint(path, best)
         return (
             f"the best model before, of update {best.info['update']}, is {path} "
             f"(lower agents.*.learning.learning_rate)"
@@ -213,10 +238,10 @@ class Experiment:
         mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
         generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
         measured = [each for each in trained if self.categories[each] in self._measured]
-        validate = Validator(self._store, self._val, measured, self.params.agent)
-        return Training(
-            network, self._store, self._tasks[mine], self.params.agent, validate, generator
-        )
+        agent, tasks, ranks = self.params.agent, self._tasks[mine], self._ranks
+        ranks.require_enough(len(tasks), f"the searches of image set '{self._store.image_set}'")
+        validate = Validator(self._store, self._val, measured, agent, ranks)
+        return Training(network, self._store, tasks, agent, validate, generator, ranks)
 
     def _first_network(self) -> QNetwork:
         generator = torch.Generator().manual_seed(self.params.train.seed)
@@ -264,11 +289,14 @@ class Experiment:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _save_state(self, phase: int, training: Training, path: Path) -> None:
+        state = training.state_dict()
+        if not self._ranks.first:
+            return
         buffer = io.BytesIO()
         torch.save(
             {
                 "phase": phase,
-                "training": training.state_dict(),
+                "training": state,
                 "record": [self.record.rows, self.record.losses, self.record.q_values],
                 "finished": training.finished and phase == len(self.phases) - 1,
                 "extendable": phase == 0 and (path == self._extension_file or not training.ending),
@@ -300,7 +328,6 @@ class Experiment:
             return None
         if state is None or evaluations < state["evaluations"] + state["finished"]:
             return None
-        self.record = Record(*state["record"])
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
         if changed := differences(state.get("machine", self.machine), self.machine):
             progress.log(f"begun on another machine, so the bytes are neither's: {changed}")

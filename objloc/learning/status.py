@@ -154,3 +154,23 @@ class Progress(Protocol):
 
     def rates(self, status: TrainingStatus) -> dict[str, float]:
         """Metrics of speed: steps and updates per second since the phase began."""
+
+
+class _Silent:
+    """A ``Progress`` that shows nothing: that of all processes but the first."""
+
+    def phase(self, name: str) -> None: ...
+    def log(self, line: str) -> None: ...
+    def update(self, status: TrainingStatus) -> None: ...
+    def rates(self, _status: TrainingStatus) -> dict[str, float]:
+        return {}
+
+
+class _Untracked:
+    """A ``Run`` that keeps nothing: that of all processes but the first."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None: ...
+
+
+SILENT: Progress = _Silent()
+UNTRACKED: Run = _Untracked()

@@ -2,6 +2,12 @@
 
 ``Training.run`` is a generator; the caller does all I/O. Nothing here reads a clock or
 writes a file, so a run depends only on its data, parameters and seed.
+
+Several processes divide what the network computes: each looks at the windows of its own
+environments and learns from its own parts of a batch. Geometry costs next to nothing, so all
+step all environments, with the same actions, and each fills a replay memory with all
+transitions. The run is that of one process, but for rounding, and its state is too: any number
+of processes can go on from it.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,6 +25,7 @@ from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Exploration
+from objloc.ranks.group import ALONE, Ranks
 from objloc.search.policy import category_outputs
 
 Validate = Callable[[QNetwork], dict[str, float]]
@@ -35,6 +42,7 @@ class Training:
         agent: all parameters of the agent.
         validate: measures the network.
         generator: source of all random draws.
+        ranks: the processes that train together.
 
     Attributes:
         learner: the networks and their updates.
@@ -51,8 +59,9 @@ class Training:
         agent: Agent,
         validate: Validate,
         generator: torch.Generator,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._store = store
+        self._store, self._ranks = store, ranks
         self._agent = agent
         self._validate = validate
         self._generator = generator
@@ -64,7 +73,8 @@ class Training:
         self._started = self._slots
         self._active = torch.ones(self._slots, dtype=torch.bool)
         self._memory = build_replay(agent, len(store), self._slots, self._memory_limit)
-        self.learner = Learner(network, store, agent.mdp, agent.learning, generator)
+        self.learner = Learner(network, store, agent.mdp, agent.learning, generator, ranks)
+        self._own_slots = torch.arange(self._slots)[ranks.part(self._slots)]
         self._period = Period()
         self._steps = self._episodes_ended = self._reports = 0
         self._reports_since_best = 0
@@ -73,7 +83,7 @@ class Training:
         self.best_score = float("-inf")
         self.best_weights: dict[str, Tensor] = {}
         self.best_metrics: dict[str, float] = {}
-        self._views = self._encode(torch.arange(self._slots))
+        self._views = self._encode(self._own_slots)
 
     @property
     def finished(self) -> bool:
@@ -227,9 +237,9 @@ class Training:
         self._started += len(following)
         changed = self._environment.observation().image[slots] != following[:, 0]
         self._environment.reset_slots(slots, following, self._starts(len(slots)))
-        if changed.any():
-            rows = slots[changed]
-            self._views[rows] = self._encode(rows)
+        rows = slots[changed & torch.isin(slots, self._own_slots)]
+        if len(rows):
+            self._views[rows - self._own_slots[0]] = self._encode(rows)
 
     def _starts(self, number: int) -> Tensor | None:
         """Indices of random start windows, ``[number]`` int64; None if there is only one."""
@@ -249,12 +259,13 @@ class Training:
         epsilon = epsilon_at(self._agent.exploration, self._steps)
         network = self.learner.online
         network.eval()
-        index = torch.arange(self._slots)
+        mine = observation[self._own_slots]
+        index = torch.arange(len(self._own_slots))
         with torch.no_grad():
             outputs = category_outputs(
-                network, self._views, index, observation, self._store.sizes[observation.image]
+                network, self._views, index, mine, self._store.sizes[mine.image]
             )
-            values = network.values_of(outputs).float().cpu()
+            values = self._ranks.rows(network.values_of(outputs).float().cpu())
         explores = torch.rand(self._slots, generator=self._generator) < epsilon
         scores = torch.rand(values.shape, generator=self._generator)
         if self._agent.exploration.guided:
@@ -297,7 +308,10 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The mutable state; a run resumed from it equals one never interrupted."""
+        """The mutable state; a run resumed from it equals one never interrupted.
+
+        All processes take part; that of the first is whole.
+        """
         return {
             "learner": self.learner.state_dict(),
             "memory": self._memory.state_dict(),
@@ -306,7 +320,7 @@ class Training:
             "queue": self._queue,
             "started": self._started,
             "active": self._active,
-            "views": self._views,
+            "views": torch.cat(self._ranks.to_first(self._views.cpu()) or [self._views]),
             "episode_reward": self._episode_reward,
             "counters": [self._steps, self._episodes_ended, self._reports_since_best],
             "owed": self._updates_due,
@@ -324,7 +338,8 @@ class Training:
         scheduled = len(state["queue"])
         self._queue = torch.cat([state["queue"], self._queue[scheduled:]])
         self._started, self._active = state["started"], state["active"]
-        self._views, self._episode_reward = state["views"], state["episode_reward"]
+        self._views = state["views"][self._own_slots].to(self._views.device)
+        self._episode_reward = state["episode_reward"]
         self._steps, self._episodes_ended, self._reports_since_best = state["counters"]
         self._reports = self._reports_due()
         self._updates_due = state["owed"]

@@ -1,5 +1,7 @@
 """Validation during training: success of greedy episodes, compared with a fixed box."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,9 @@ from objloc.evaluation.success_rate import counted_images
 from objloc.mdp.success import is_success
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent
+from objloc.ranks.group import ALONE, Ranks
 from objloc.search.policy import GreedyPolicy
-from objloc.search.rollout import Rollout, rollout
+from objloc.search.rollout import rollout
 
 
 class Validator:
@@ -28,22 +31,28 @@ class Validator:
         val: the validation images.
         measured: indices of the categories measured.
         agent: the decision process and the numbers of images.
+        ranks: the processes that divide the searches.
 
     Raises:
-        ObjlocError: a category without validation images.
+        ObjlocError: a category without validation images, or fewer searches than processes.
     """
 
     def __init__(
-        self, train: SampleStore, val: SampleStore, measured: list[int], agent: Agent
+        self,
+        train: SampleStore,
+        val: SampleStore,
+        measured: list[int],
+        agent: Agent,
+        ranks: Ranks = ALONE,
     ) -> None:
         schedule = agent.schedule
         val.tasks(measured)  # raises for a category without images
         names = [val.categories[index] for index in measured]
         boxes = fit_fixed_boxes(train, names, schedule.success_iou)
-        self._val = _Part(val, boxes, measured, agent, schedule.val_images)
+        self._val = _Part(val, boxes, measured, agent, schedule.val_images, ranks)
         self._train = None
         if schedule.train_images:
-            self._train = _Part(train, boxes, measured, agent, schedule.train_images)
+            self._train = _Part(train, boxes, measured, agent, schedule.train_images, ranks)
 
     @property
     def fixed_box(self) -> float:
@@ -60,8 +69,8 @@ class Validator:
         found = {
             "score": score,
             **{f"val_success_{name}": rate for name, rate in rates.items()},
-            "val_length": float(episodes.steps.double().mean()),
-            "val_triggered": float(episodes.terminated.double().mean()),
+            "val_length": float(episodes.steps.mean()),
+            "val_triggered": float(episodes.terminated.mean()),
             "val_fixed_box": self.fixed_box,
             "val_gain": score - self.fixed_box,
         }
@@ -69,6 +78,19 @@ class Validator:
             rates, _ = self._train.rates(network)
             found["train_gain"] = sum(rates.values()) / len(rates) - self._train.fixed_box
         return found
+
+
+class _Searches(NamedTuple):
+    """Outcomes of n searches, all of float64.
+
+    Attributes:
+        category, steps, terminated, success: ``[n]``.
+    """
+
+    category: Tensor
+    steps: Tensor
+    terminated: Tensor
+    success: Tensor
 
 
 class _Part:
@@ -81,6 +103,7 @@ class _Part:
         measured: list[int],
         agent: Agent,
         images: int | None,
+        ranks: Ranks,
     ) -> None:
         wanted = torch.zeros(len(store.categories), dtype=torch.bool)
         wanted[measured] = True
@@ -88,26 +111,31 @@ class _Part:
         self._threshold = agent.schedule.success_iou
         counted = counted_images(store.presence(), images) & wanted
         self._tasks: Tensor = counted.nonzero()
+        self._ranks = ranks
+        ranks.require_enough(len(self._tasks), f"the searches of image set '{store.image_set}'")
         everywhere = dict.fromkeys(store.categories, WHOLE_IMAGE) | boxes
         blind = fixed_outcomes(store, fixed_boxes(store, everywhere), counted)
         rates = blind.rates(self._threshold)
         known = [rate for index in measured if (rate := rates[index]) is not None]
         self.fixed_box = sum(known) / len(known)
 
-    def rates(self, network: QNetwork) -> tuple[dict[str, float], Rollout]:
-        """The success rate of each category, and the episodes."""
-        episodes = rollout(
+    def rates(self, network: QNetwork) -> tuple[dict[str, float], _Searches]:
+        """The success rate of each category, and the searches."""
+        mine = rollout(
             self._store,
             GreedyPolicy(network),
             self._mdp,
-            self._tasks,
+            self._tasks[self._ranks.part(len(self._tasks))],
             torch.Generator(),  # a greedy policy draws nothing
         )
-        success = is_success(episodes.terminated, episodes.final_iou, self._threshold)
+        success = is_success(mine.terminated, mine.final_iou, self._threshold)
+        columns = (mine.category, mine.steps, mine.terminated, success)
+        rows = torch.stack([each.double() for each in columns], dim=1)
+        searches = _Searches(*self._ranks.rows(rows).unbind(dim=1))
         rates = {
             self._store.categories[index]: float(
-                success[episodes.category == index].double().mean()
+                searches.success[searches.category == index].mean()
             )
             for index in self._measured
         }
-        return rates, episodes
+        return rates, searches

@@ -68,6 +68,10 @@ class Ranks:
         """What the first process makes."""
         return make()
 
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """For each flag, whether it is set on any process."""
+        return flags
+
     def share(self, jobs: Sequence[Callable[[], T]]) -> list[T]:
         """Do jobs, each in one process; the results of all, in order, on the first.
 
@@ -148,6 +152,9 @@ class _Joined(Ranks):
         with _all_there():
             dist.broadcast_object_list(held)
         return held[0]  # type: ignore[return-value]
+
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        return tuple(self.total(torch.tensor(flags, dtype=torch.int64)).bool().tolist())
 
     def share(self, jobs: Sequence[Callable[[], T]]) -> list[T]:
         self._shared += 1
@@ -253,6 +260,11 @@ def _stopped_in_words() -> Iterator[None]:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+def processes(ranks: Ranks) -> dict[str, str]:
+    """The number of processes, where there are several, as a fact about a run's machine."""
+    return {"processes": str(ranks.number)} if ranks.number > 1 else {}
 
 
 def code_hash() -> str:
