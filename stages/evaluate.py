@@ -31,7 +31,8 @@ def main(
 ) -> None:
     """Measure success rate and average precision of a model and of blind baselines.
 
-    The image sets are evaluate.image_sets.
+    The image sets are evaluate.image_sets. torchrun --nproc-per-node N -m stages.evaluate runs
+    it as N processes.
     """
     from rich.console import Console
 
@@ -47,6 +48,7 @@ def main(
     from objloc.network.device import device_of
     from objloc.network.feature_store import made_otherwise
     from objloc.params import load_params
+    from objloc.ranks.group import joined_ranks
     from objloc.tracking.models import download_model
     from objloc.tracking.restore import log_to_run_of
     from objloc.view.plots_evaluation import write_plots
@@ -57,9 +59,12 @@ def main(
     checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
     stored = [folder_at(each) for each in features]
-    for line in made_otherwise(stored, _features_of(checkpoint, params.encode.batch, device)):
-        print(f"note: {line}", file=sys.stderr)
-    with files_published(output, NAMED_BY_DATA) as folder:
+    with joined_ranks(device) as ranks:
+        if ranks.first:
+            made = _features_of(checkpoint, params.encode.batch, device)
+            for line in made_otherwise(stored, made):
+                print(f"note: {line}", file=sys.stderr)
+        ranks.require_same({"model": model_hash})
         measurements = measure_sets(
             folder_at(shards),
             checkpoint,
@@ -68,7 +73,11 @@ def main(
             print,
             stored,
             params.encode.memory_mb,
+            ranks,
         )
+    if not measurements:
+        return  # The first process writes.
+    with files_published(output, NAMED_BY_DATA) as folder:
         metrics = {
             each.store.image_set: metrics_of(each, params.evaluate, model_hash)
             for each in measurements

@@ -35,6 +35,7 @@ WITHOUT_EFFECT = {
     "objloc/params": "params.yaml states every value (tested below), no default decides, and "
     "tests/test_params.py holds what an agent that extends another is",
     "objloc/tracking": "it writes to MLflow only, and a model it fetches is known by its hash",
+    "objloc/ranks": "a stage of dvc.yaml is one process, and one process divides nothing",
     "objloc/view/training_progress.py": "it is shown while waiting",
     "objloc/progress.py": "it is shown while waiting",
     "objloc/view/shard_summary.py": "it is printed",

@@ -20,28 +20,37 @@ _BATCH = 256
 """Searches in lock-step: with one category each, a round of many costs little more."""
 
 
-def answers(store: SampleStore, searcher: Searcher, budget: int, counted: Tensor) -> Outcomes:
-    """Search each counted image for one category at a time, and answer.
+def answer_tasks(counted: Tensor) -> list[SearchTasks]:
+    """Batches of searches, each of an image that counts for one category.
 
     Args:
-        store: the images.
-        searcher: the agent.
-        budget: maximum number of windows visited for an image and a category.
         counted: ``[N, C]`` bool, the images searched for each category.
     """
     image, category = counted.nonzero(as_tuple=True)
     searched = torch.zeros(len(image), counted.shape[1], dtype=torch.bool)
     searched[torch.arange(len(image)), category] = True
-    boxes = []
-    first = 0
-    tasks = SearchTasks(image, searched)
-    for trace in run_budgeted_search(store, searcher, budget, tasks, _BATCH, triggering=False):
-        rows = torch.arange(len(trace.num_windows))
-        values = trace.trigger_values[rows, :, category[first : first + len(rows)]]
-        chances = searcher.trigger_range.fraction(values)
-        best = trace.consensus(chances)
-        boxes.append(trace.boxes[rows, best])
-        first += len(rows)
+    return list(SearchTasks(image, searched).split(_BATCH))
+
+
+def answer(store: SampleStore, searcher: Searcher, budget: int, tasks: SearchTasks) -> Tensor:
+    """Search each image for one category, and answer: ``[n, 4]`` float64 pixels.
+
+    Args:
+        store: the images.
+        searcher: the agent.
+        budget: maximum number of windows visited for an image and a category.
+        tasks: n searches, one of ``answer_tasks``.
+    """
+    (trace,) = run_budgeted_search(store, searcher, budget, tasks, _BATCH, triggering=False)
+    rows = torch.arange(len(trace.num_windows))
+    values = trace.trigger_values[rows, :, tasks.searched.nonzero()[:, 1]]
+    chances = searcher.trigger_range.fraction(values)
+    return trace.boxes[rows, trace.consensus(chances)]
+
+
+def answer_outcomes(store: SampleStore, counted: Tensor, boxes: Tensor) -> Outcomes:
+    """Outcomes of the answers to all batches of ``answer_tasks(counted)``: ``[n, 4]`` pixels."""
+    image, category = counted.nonzero(as_tuple=True)
     quality = torch.zeros(1, *counted.shape, dtype=torch.float64)
-    quality[0, image, category] = best_iou(torch.cat(boxes), *store.objects_of(image, category))
+    quality[0, image, category] = best_iou(boxes, *store.objects_of(image, category))
     return Outcomes(quality, counted)

@@ -3,8 +3,9 @@
 The shape letters are those of ``objloc.search.trace``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import torch
@@ -20,8 +21,8 @@ from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
 from objloc.network.value_range import TriggerRange
 from objloc.params import Evaluate
-from objloc.search.budgeted import Searcher, run_budgeted_search
-from objloc.search.trace import SearchTrace
+from objloc.search.budgeted import BATCH, Searcher, run_budgeted_search
+from objloc.search.trace import SearchTasks, SearchTrace
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
 """Budgets at which curves are measured; 31 and 63 are those of Tree-RL."""
@@ -126,6 +127,23 @@ def _best(
     )
 
 
+@dataclass(frozen=True)
+class CurvePart:
+    """What a curve takes from the search of n images.
+
+    Attributes:
+        windows: ``[n]`` int64, windows visited.
+        steps: int64, steps from the start to each trigger.
+        detections: see ``detections_of``, by budget.
+        overlaps: float64, best IoU of each object that counts, by budget.
+    """
+
+    windows: Tensor
+    steps: Tensor
+    detections: Mapping[int, Mapping[str, Mapping[str, Detections]]]
+    overlaps: Mapping[int, Tensor]
+
+
 class BudgetCurve:
     """Recall and average precision of a search by its budget.
 
@@ -138,13 +156,7 @@ class BudgetCurve:
     def __init__(self, store: SampleStore, rules: DetectionRules, budget: int) -> None:
         self._store, self._rules = store, rules
         self._budgets = (*(each for each in BUDGETS if each < budget), budget)
-        self._parts: dict[int, list[Mapping[str, Mapping[str, Detections]]]] = {
-            each: [] for each in self._budgets
-        }
-        self._overlaps: dict[int, list[Tensor]] = {each: [] for each in self._budgets}
-        self._windows: list[Tensor] = []
-        self._steps: list[Tensor] = []
-        self._done = 0
+        self._parts: list[CurvePart] = []
 
     @classmethod
     def of(
@@ -165,27 +177,48 @@ class BudgetCurve:
             log: takes a line of progress.
         """
         curve = cls(store, rules, budget)
-        for trace in run_budgeted_search(store, searcher, budget):
-            curve.add(trace)
-            if log is not None:
-                log(f"search with {budget} looks: {curve._done} of {len(store)} images")
+        for job in curve.jobs(store, searcher, log or (lambda _: None)):
+            curve.add(job())
         return curve
 
-    def add(self, trace: SearchTrace) -> None:
+    def jobs(
+        self, store: SampleStore, searcher: Searcher, log: Log
+    ) -> list[Callable[[], CurvePart]]:
+        """Jobs that search a batch of images each; their parts are to be added in order.
+
+        Args:
+            store: the images; the curve's own need none but their objects.
+            searcher: the agent.
+            log: takes a line of progress.
+        """
+
+        def search(tasks: SearchTasks) -> CurvePart:
+            (trace,) = run_budgeted_search(store, searcher, self._budgets[-1], tasks)
+            done = int(tasks.images[-1]) + 1
+            log(f"search with {self._budgets[-1]} looks: {done} of {len(store)} images")
+            return self.part_of(trace, tasks.images)
+
+        tasks = SearchTasks.every(store).split(BATCH)
+        return [partial(search, each) for each in tasks]
+
+    def add(self, part: CurvePart) -> None:
         """Add the next images of the store."""
+        self._parts.append(part)
+
+    def part_of(self, trace: SearchTrace, images: Tensor) -> CurvePart:
+        """What the curve takes from the search of some images: ``[n]`` int64."""
         store = self._store
-        images = torch.arange(self._done, self._done + len(trace.num_windows))
-        self._done += len(images)
-        self._windows.append(trace.num_windows)
         image, window, _ = (trace.triggered > 0).nonzero(as_tuple=True)
-        self._steps.append(trace.depth[image, window])
         objects, mine = store.boxes[images], store.object_category[images] >= 0
         counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
+        detections, overlaps = {}, {}
         for budget in self._budgets:
-            self._parts[budget].append(detections_of(trace, store, images, self._rules, budget))
+            detections[budget] = detections_of(trace, store, images, self._rules, budget)
             row = counted[0]
-            overlap = best_iou(objects[counted], trace.boxes[row], trace.visited(budget)[row])
-            self._overlaps[budget].append(overlap)
+            overlaps[budget] = best_iou(
+                objects[counted], trace.boxes[row], trace.visited(budget)[row]
+            )
+        return CurvePart(trace.num_windows, trace.depth[image, window], detections, overlaps)
 
     def detections(self, budget: int | None = None) -> dict[str, dict[str, Detections]]:
         """``triggered`` and ``attended`` detections of all images, by category.
@@ -193,7 +226,7 @@ class BudgetCurve:
         Args:
             budget: one of the curve's; None: that of the search.
         """
-        parts = self._parts[budget or self._budgets[-1]]
+        parts = [part.detections[budget or self._budgets[-1]] for part in self._parts]
         return {
             kind: concatenate([part[kind] for part in parts]) for kind in ("triggered", "attended")
         }
@@ -201,10 +234,11 @@ class BudgetCurve:
     def summary(self) -> SearchMetrics:
         """Figures for ``metrics.json``; see ``docs/metrics.md``."""
         objects = objects_of(self._store)
+        visited = torch.cat([part.windows for part in self._parts])
         curve = []
         for budget in self._budgets:
-            overlaps = torch.cat(self._overlaps[budget])
-            windows = torch.cat(self._windows).clamp(max=budget).double()
+            overlaps = torch.cat([part.overlaps[budget] for part in self._parts])
+            windows = visited.clamp(max=budget).double()
             recall = {
                 f"recall_{threshold}": float((overlaps >= threshold).double().mean())
                 for threshold in RECALL_THRESHOLDS
@@ -215,10 +249,10 @@ class BudgetCurve:
             }
             point = {"budget": budget, "windows": float(windows.mean())} | recall | ap
             curve.append(BudgetPoint.model_validate(point))
-        steps = torch.cat(self._steps).double()
+        steps = torch.cat([part.steps for part in self._parts]).double()
         return SearchMetrics(
             curve=tuple(curve),
-            triggers_per_image=len(steps) / max(1, self._done),
+            triggers_per_image=len(steps) / max(1, len(visited)),
             steps_to_trigger=StepsToTrigger(
                 median=float(steps.median()) if len(steps) else None,
                 mean=float(steps.mean()) if len(steps) else None,

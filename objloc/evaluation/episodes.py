@@ -4,8 +4,10 @@ import csv
 import hashlib
 import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from torch import Tensor
 from objloc.box import best_iou, to_voc
 from objloc.command import Log
 from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
 from objloc.evaluation.detections import as_written
 from objloc.evaluation.success_rate import Outcomes
 from objloc.mdp.success import is_success
@@ -37,6 +40,8 @@ seeds and never shown: another spelling is another seed, and changes published f
 _BATCH = 256
 """Episodes in lock-step."""
 _SECONDS_BETWEEN_LINES = 10.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -153,8 +158,7 @@ class EpisodeRunner:
         policy, title = player.policy, player.title
         generator = self.generator(player.stream)
         started = logged = time.monotonic()
-        for first in range(0, len(tasks), _BATCH):
-            rows = slice(first, min(first + _BATCH, len(tasks)))
+        for rows in _batches(len(tasks)):
             yield rows, rollout(self.store, policy, self._mdp, tasks[rows], generator, _BATCH)
             now = time.monotonic()
             if now - logged >= _SECONDS_BETWEEN_LINES and rows.stop < len(tasks):
@@ -162,6 +166,25 @@ class EpisodeRunner:
                 left = (now - started) / rows.stop * (len(tasks) - rows.stop)
                 self.log(f"{title}: {rows.stop} of {len(tasks)} searches, {left:.0f} s left")
         self.log(f"{title}: {len(tasks)} searches in {time.monotonic() - started:.1f} s")
+
+    def jobs(
+        self, player: Player, tasks: Tensor, take: Callable[[Rollout], T]
+    ) -> list[Callable[[], T]]:
+        """Jobs that run one episode for each task, a batch each, and what is taken of a batch.
+
+        Args:
+            player: acts in them; it draws no random numbers.
+            tasks: ``[M, 2]`` int64, image and category.
+            take: keeps what is needed of a batch.
+        """
+
+        def search(rows: slice) -> T:
+            generator = self.generator(player.stream)
+            found = rollout(self.store, player.policy, self._mdp, tasks[rows], generator, _BATCH)
+            self.log(f"{player.title}: {rows.stop} of {len(tasks)} searches")
+            return take(found)
+
+        return [partial(search, rows) for rows in _batches(len(tasks))]
 
     def repeat(self, player: Player, counted: Tensor, episodes: int) -> Episodes:
         """Run several episodes for each image and category that count.
@@ -235,3 +258,20 @@ def csv_text(parts: Iterable[tuple[SampleStore, Episodes]], iou_threshold: float
                 )
             )
     return stream.getvalue()
+
+
+def require_finite(batch: Rollout) -> None:
+    """Refuse episodes with values that are not finite.
+
+    Raises:
+        ObjlocError: there are such values.
+    """
+    looked_at = torch.arange(batch.q_values.shape[1]) < batch.steps[:, None]
+    if not batch.q_values[looked_at].isfinite().all():
+        raise ObjlocError(
+            "model: expected finite Q-values; found nan or infinity (its training diverged)"
+        )
+
+
+def _batches(tasks: int) -> Iterator[slice]:
+    return (slice(first, min(first + _BATCH, tasks)) for first in range(0, tasks, _BATCH))

@@ -1,19 +1,20 @@
 """Measuring a model and the baselines on image sets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from objloc.command import Log
 from objloc.data.sample import Coordinates
 from objloc.data.shard_index import read_index
 from objloc.data.store import MEMORY_MB, SampleStore
 from objloc.errors import ObjlocError
-from objloc.evaluation.answer import answers
+from objloc.evaluation.answer import answer, answer_outcomes, answer_tasks
 from objloc.evaluation.average_precision import Curve, precision_recall
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
@@ -33,6 +34,7 @@ from objloc.evaluation.episodes import (
     EpisodeRunner,
     Episodes,
     Player,
+    require_finite,
 )
 from objloc.evaluation.matching import Detections
 from objloc.evaluation.metrics import SearchMetrics
@@ -41,6 +43,7 @@ from objloc.network.checkpoint import Checkpoint
 from objloc.network.feature_store import load_store
 from objloc.network.valuer import Valuer
 from objloc.params import Evaluate, Mdp
+from objloc.ranks.group import ALONE, Ranks, code_hash
 from objloc.search.budgeted import Searcher
 from objloc.search.policy import GreedyPolicy, Policy, RandomPolicy
 from objloc.search.rollout import Rollout
@@ -94,6 +97,20 @@ class Measurement:
         return curves
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What is taken of a batch of greedy searches.
+
+    Attributes:
+        episodes: those of images and categories that count.
+        triggered, attended: detections by category.
+    """
+
+    episodes: Episodes
+    triggered: dict[str, Detections]
+    attended: dict[str, Detections]
+
+
 def measure(
     store: SampleStore,
     network: Valuer,
@@ -118,107 +135,136 @@ def measure(
         ObjlocError: no image holds any of the categories, or the network's values
             are not finite.
     """
-    counted = counted_images(store.presence(), params.max_images)
-    if not counted.any():
-        raise ObjlocError(
-            f"image set '{store.image_set}' of {store.data}: expected images that hold "
-            f"{', '.join(store.categories)}; found none among {len(store)}"
-        )
-    runner = EpisodeRunner(store, mdp, params.seed, log)
-    searcher = Searcher(network, mdp, params.search)
-    rules = DetectionRules.of(params, searcher.trigger_range)
-    greedy_player = Player("greedy search", GreedyPolicy(network), GREEDY_STREAM)
-    epsilon_player = _epsilon_player(network, params)
-    random_player = Player("random agent", RandomPolicy(network.num_actions), RANDOM_STREAM)
-    outcomes, search = {}, None
-    if params.answer_windows is not None:
-        budget = params.answer_windows
-        runner.log(f"answers: {int(counted.sum())} searches of {budget} looks")
-        outcomes["answer"] = answers(store, searcher, budget, counted)
-    if params.max_windows is None:
-        # An agent with one set of values searches for every category alike: one search
-        # serves all.
-        one_search = not network.per_category
-        greedy, detections = _search_every_category(
-            runner, greedy_player, counted, rules.nms, one_search
-        )
-    else:
-        greedy = runner.repeat(greedy_player, counted, 1)
-        curve = BudgetCurve.of(store, searcher, rules, params.max_windows, runner.log)
-        detections, search = curve.detections(), curve.summary()
-    sampled = runner.repeat(epsilon_player, counted, params.episodes)
-    random_episodes = runner.repeat(random_player, counted, RANDOM_EPISODES)
-    outcomes = {
-        "greedy": greedy.outcomes(counted),
-        "episodes15": sampled.outcomes(counted),
-        "random": random_episodes.outcomes(counted),
-        **outcomes,
-    }
-    baseline_detections = {"random": _random_detections(runner, random_player.policy)}
-    whole = dict.fromkeys(store.categories, WHOLE_IMAGE)
-    for name, fractions in (("whole_image", whole), ("fixed_box", fixed)):
-        if fractions is not None:
-            boxes = fixed_boxes(store, fractions)
-            outcomes[name] = fixed_outcomes(store, boxes, counted)
-            baseline_detections[name] = fixed_detections(store, boxes)
-    return Measurement(
-        store, greedy, sampled, detections, outcomes, baseline_detections, fixed, search
-    )
+    searches = Searches(store, network, mdp, params, log)
+    return searches.measurement(ALONE.collect(ALONE.take(searches.jobs)), fixed)
 
 
-def _search_every_category(
-    runner: EpisodeRunner, player: Player, counted: Tensor, nms: float, one_search: bool
-) -> tuple[Episodes, dict[str, dict[str, Detections]]]:
-    """Search every image for every category.
+class Searches:
+    """All searches that a measurement needs, as jobs that several processes can divide.
 
-    Args:
-        runner: runs the episodes.
-        player: the greedy agent.
-        counted: ``[N, C]`` bool, images that hold the category, up to ``max_images``.
-        nms: see ``attended``.
-        one_search: whether one search of an image serves all categories, because the
-            player searches for all alike.
+    A player that draws random numbers draws one number after another in all its episodes, so
+    these are one job. The others' batches are a job each.
 
-    Returns:
-        The greedy episodes of the counted images and categories; the
-        ``triggered`` and ``attended`` detections of all, by category.
+    Args and Raises: see ``measure``.
+
+    Attributes:
+        jobs: the jobs, in the order in which ``measurement`` takes their results.
     """
-    store = runner.store
-    tasks = runner.every_task(1 if one_search else len(store.categories))
-    episodes, triggers, attentions = [], [], []
-    for _, batch in runner.run(player, tasks):
-        _require_finite(batch)
-        copies = [
-            replace(batch, category=torch.full_like(batch.category, category))
-            for category in range(len(store.categories))
-        ]
-        for found in copies if one_search else [batch]:
-            triggers.append(triggered(found, store))
-            attentions.append(attended(found, store, nms))
-            done = Episodes.of(found, store)
-            episodes.append(done[counted[done.image, done.category]])
-    together = Episodes.concatenate(episodes)
-    order = (together.image * len(store.categories) + together.category).argsort()
-    return together[order], {
-        "triggered": concatenate(triggers),
-        "attended": concatenate(attentions),
-    }
 
-
-def _require_finite(batch: Rollout) -> None:
-    looked_at = torch.arange(batch.q_values.shape[1]) < batch.steps[:, None]
-    if not batch.q_values[looked_at].isfinite().all():
-        raise ObjlocError(
-            "model: expected finite Q-values; found nan or infinity (its training diverged)"
+    def __init__(
+        self, store: SampleStore, network: Valuer, mdp: Mdp, params: Evaluate, log: Log
+    ) -> None:
+        counted = self._counted = counted_images(store.presence(), params.max_images)
+        if not counted.any():
+            raise ObjlocError(
+                f"image set '{store.image_set}' of {store.data}: expected images that hold "
+                f"{', '.join(store.categories)}; found none among {len(store)}"
+            )
+        # Jobs alone need images: those of a large set are freed with them.
+        self._store, self._nms = replace(store.without_images(), jpegs=()), params.nms
+        runner = EpisodeRunner(store, mdp, params.seed, log)
+        greedy = Player("greedy search", GreedyPolicy(network), GREEDY_STREAM)
+        episodes, epsilon = params.episodes, params.epsilon
+        wandering = Player(
+            f"{episodes} episodes with epsilon {epsilon:g}",
+            GreedyPolicy(network, epsilon),
+            SAMPLED_STREAM.format(episodes=episodes, epsilon=epsilon),
         )
+        random = Player("random agent", RandomPolicy(network.num_actions), RANDOM_STREAM)
+        work: dict[str, Sequence[Callable[[], Any]]] = {
+            # The long ones first.
+            "sampled": [partial(runner.repeat, wandering, counted, episodes)],
+            "random": [partial(runner.repeat, random, counted, RANDOM_EPISODES)],
+            "blind": [partial(_random_detections, runner, random.policy)],
+            "answer": (),
+        }
+        searcher = Searcher(network, mdp, params.search)
+        if params.answer_windows is not None:
+            tasks, budget = answer_tasks(counted), params.answer_windows
+            runner.log(f"answers: {int(counted.sum())} searches of {budget} looks")
+            work["answer"] = [partial(answer, store, searcher, budget, t) for t in tasks]
+        self._curve = None
+        if params.max_windows is None:
+            # An agent with one set of values searches for every category alike: one search
+            # serves all.
+            self._copies = 1 if network.per_category else len(store.categories)
+            tasks = runner.every_task(len(store.categories) // self._copies)
+            work["greedy"] = runner.jobs(greedy, tasks, self._found)
+        else:
+            rules = DetectionRules.of(params, searcher.trigger_range)
+            self._curve = BudgetCurve(self._store, rules, params.max_windows)
+            work["curve"] = self._curve.jobs(store, searcher, runner.log)
+            work["greedy"] = runner.jobs(
+                greedy, counted.nonzero(), lambda batch: Episodes.of(batch, self._store)
+            )
+        self.jobs = [job for jobs in work.values() for job in jobs]
+        self._lengths = {name: len(jobs) for name, jobs in work.items()}
 
+    def _found(self, batch: Rollout) -> list[_Found]:
+        """What is taken of a batch of greedy searches for every category."""
+        require_finite(batch)
+        store, copies = self._store, [batch]
+        if self._copies > 1:
+            copies = [
+                replace(batch, category=torch.full_like(batch.category, category))
+                for category in range(self._copies)
+            ]
+        found = []
+        for each in copies:
+            done = Episodes.of(each, store)
+            found.append(
+                _Found(
+                    done[self._counted[done.image, done.category]],
+                    triggered(each, store),
+                    attended(each, store, self._nms),
+                )
+            )
+        return found
 
-def _epsilon_player(network: Valuer, params: Evaluate) -> Player:
-    """The epsilon-greedy agent."""
-    episodes, epsilon = params.episodes, params.epsilon
-    title = f"{episodes} episodes with epsilon {epsilon:g}"
-    stream = SAMPLED_STREAM.format(episodes=episodes, epsilon=epsilon)
-    return Player(title, GreedyPolicy(network, epsilon), stream)
+    def measurement(
+        self, results: Sequence[Any], fixed: dict[str, Coordinates] | None
+    ) -> Measurement:
+        """The measurement, from the results of all jobs.
+
+        Args:
+            results: of ``jobs``, in order.
+            fixed: see ``measure``.
+        """
+        store, counted, left = self._store, self._counted, iter(results)
+        done = {name: list(islice(left, length)) for name, length in self._lengths.items()}
+        search = None
+        if self._curve is None:
+            found = [each for batch in done["greedy"] for each in batch]
+            greedy = Episodes.concatenate(each.episodes for each in found)
+            # Searches that serve all categories lie beside each other.
+            greedy = greedy[(greedy.image * len(store.categories) + greedy.category).argsort()]
+            detections = {
+                "triggered": concatenate([each.triggered for each in found]),
+                "attended": concatenate([each.attended for each in found]),
+            }
+        else:
+            greedy = Episodes.concatenate(done["greedy"])
+            for part in done["curve"]:
+                self._curve.add(part)
+            detections, search = self._curve.detections(), self._curve.summary()
+        (sampled,), (random,), (blind,) = done["sampled"], done["random"], done["blind"]
+        outcomes = {
+            "greedy": greedy.outcomes(counted),
+            "episodes15": sampled.outcomes(counted),
+            "random": random.outcomes(counted),
+        }
+        if done["answer"]:
+            outcomes["answer"] = answer_outcomes(store, counted, torch.cat(done["answer"]))
+        baseline_detections = {"random": blind}
+        whole = dict.fromkeys(store.categories, WHOLE_IMAGE)
+        for name, fractions in (("whole_image", whole), ("fixed_box", fixed)):
+            if fractions is not None:
+                boxes = fixed_boxes(store, fractions)
+                outcomes[name] = fixed_outcomes(store, boxes, counted)
+                baseline_detections[name] = fixed_detections(store, boxes)
+        return Measurement(
+            store, greedy, sampled, detections, outcomes, baseline_detections, fixed, search
+        )
 
 
 def _random_detections(runner: EpisodeRunner, policy: Policy) -> dict[str, Detections]:
@@ -240,8 +286,11 @@ def measure_sets(
     log: Log,
     features: Sequence[Path] = (),
     memory_mb: int = MEMORY_MB,
+    ranks: Ranks = ALONE,
 ) -> list[Measurement]:
     """Measure a checkpoint on each image set that the parameters name.
+
+    Several processes divide the searches. None waits for another before all sets are searched.
 
     Args:
         shards: folder of shards.
@@ -252,12 +301,18 @@ def measure_sets(
         log: takes a line of progress.
         features: feature stores of its backbones, for pretrained encoders.
         memory_mb: see ``objloc.network.feature_store.load_store``.
+        ranks: the processes that measure together.
+
+    Returns:
+        The measurements, on the first process; none on the others.
 
     Raises:
         ObjlocError: the shards lack an image set, do not know a category, or are
-            damaged.
+            damaged; processes differ.
     """
     index = read_index(shards)
+    facts = {"data hash": index.data_hash, "code": code_hash(), "categories": checkpoint.categories}
+    ranks.require_same({**facts, "evaluate": params.model_dump(mode="json")})
     image_sets = tuple(dict.fromkeys(params.image_sets))
     if not image_sets:
         raise ObjlocError("evaluate.image_sets: expected at least one image set; found none")
@@ -282,18 +337,14 @@ def measure_sets(
     else:
         log(f"no best fixed box: {shards} has no image set '{train_image_set}' to fit it on")
     network = checkpoint.network()
-    measurements = []
+    taken = []
     for image_set in image_sets:
         store = load_store(
-            shards,
-            image_set,
-            checkpoint.categories,
-            checkpoint.encoders,
-            features,
-            memory_mb,
+            shards, image_set, checkpoint.categories, checkpoint.encoders, features, memory_mb
         )
-        measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, log=log)
+        searches = Searches(store, network, checkpoint.agent.mdp, params, log)
+        taken.append((searches, ranks.take(searches.jobs)))
         # Free the pixels of a large set before the next is measured.
-        without_pixels = replace(store.without_images(), jpegs=())
-        measurements.append(replace(measured, store=without_pixels))
-    return measurements
+        searches.jobs.clear()
+    collected = [(searches, ranks.collect(mine)) for searches, mine in taken]
+    return [searches.measurement(done, fixed) for searches, done in collected if ranks.first]

@@ -3,19 +3,16 @@
 import hashlib
 import io
 import json
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psutil
 import torch
 from torch import Tensor
 
+from objloc.command import interrupts
 from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
@@ -54,8 +51,8 @@ class Experiment:
         ranks: the processes that train together; the first one writes.
 
     Raises:
-        ObjlocError: processes that differ, or too many; unknown categories or image sets, a category without images,
-            an ``init`` that does not fit.
+        ObjlocError: unknown categories or image sets, a category without images, an ``init``
+            that does not fit; processes that differ, or too many of them.
     """
 
     def __init__(
@@ -178,7 +175,7 @@ class Experiment:
         """Run a phase to its end or the deadline; True if it was cut."""
         saved, ending = time.monotonic(), training.ending
         psutil.cpu_percent()
-        with _interrupts() as interrupted:
+        with interrupts() as interrupted:
             for status in training.run():
                 progress.update(status)
                 if status.report is not None:
@@ -336,24 +333,3 @@ class Experiment:
 
 def _read_state(path: Path) -> dict[str, Any] | None:
     return load_tensors(path) if path.exists() else None
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of stopping in the middle of a step."""
-    caught: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        if caught:  # a second one means it
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = {}
-    with suppress(ValueError):  # not the main thread: leave signals alone
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

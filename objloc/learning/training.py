@@ -3,11 +3,10 @@
 ``Training.run`` is a generator; the caller does all I/O. Nothing here reads a clock or
 writes a file, so a run depends only on its data, parameters and seed.
 
-Several processes divide what the network computes: each looks at the windows of its own
-environments and learns from its own parts of a batch. Geometry costs next to nothing, so all
-step all environments, with the same actions, and each fills a replay memory with all
-transitions. The run is that of one process, but for rounding, and its state is too: any number
-of processes can go on from it.
+Several processes divide what the network computes: each acts in its own environments and learns
+from its own parts of a batch. Geometry costs next to nothing, so all follow all environments and
+fill a replay memory with all transitions: run and state are those of one process, but for
+rounding, and any number of processes can go on from there.
 """
 
 from collections.abc import Callable, Iterator
@@ -212,7 +211,7 @@ class Training:
         self._end_episodes((outcome.ended & self._active).nonzero().squeeze(1), outcome)
 
     def _end_episodes(self, ended: Tensor, outcome: Outcome) -> None:
-        """Count the episodes that ended in some slots, and start the next ones there."""
+        """Count episodes that ended in some slots, and start the next ones there."""
         if len(ended) == 0:
             return
         success = is_success(outcome.terminated, outcome.iou, self._agent.mdp.trigger_iou)
@@ -284,10 +283,9 @@ class Training:
 
     @torch.no_grad()
     def _encode(self, slots: Tensor) -> Tensor:
-        """Encode the images of some slots with the current weights.
+        """Encode the images of some slots with the current weights, once for an episode.
 
-        Views are not encoded again during an episode: its few updates hardly change what
-        exploration does.
+        Its few updates hardly change what exploration does.
         """
         network = self.learner.online
         network.eval()
@@ -308,10 +306,7 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The mutable state; a run resumed from it equals one never interrupted.
-
-        All processes take part; that of the first is whole.
-        """
+        """The state, on the first process; a run resumed from it equals one never interrupted."""
         return {
             "learner": self.learner.state_dict(),
             "memory": self._memory.state_dict(),

@@ -72,13 +72,17 @@ class Ranks:
         """For each flag, whether it is set on any process."""
         return flags
 
-    def share(self, jobs: Sequence[Callable[[], T]]) -> list[T]:
-        """Do jobs, each in one process; the results of all, in order, on the first.
+    def take(self, jobs: Sequence[Callable[[], T]]) -> dict[int, T]:
+        """Do jobs until all are taken, each by one process; the results of this one, by place.
 
         A process takes the next job whenever it is done with one, so put long ones first. No
-        result may depend on which process does the job. On other processes the list is empty.
+        result may depend on which process does the job.
         """
-        return [job() for job in jobs]
+        return {place: job() for place, job in enumerate(jobs)}
+
+    def collect(self, mine: dict[int, T]) -> list[T]:
+        """Results of all jobs of a ``take``, in order, on the first process; it waits for them."""
+        return list(mine.values())
 
     def require_same(self, facts: Mapping[str, Any]) -> None:
         """Compare what all processes must agree on.
@@ -118,7 +122,7 @@ class _Joined(Ranks):
     def __init__(self, store: dist.Store, rank: int, number: int) -> None:
         self._store = dist.PrefixStore("objloc", store)
         self.rank, self.number = rank, number
-        self._shared = 0
+        self._lists = self._collected = 0
 
     def total(self, values: Tensor) -> Tensor:
         with _all_there():
@@ -156,19 +160,22 @@ class _Joined(Ranks):
     def any(self, *flags: bool) -> tuple[bool, ...]:
         return tuple(self.total(torch.tensor(flags, dtype=torch.int64)).bool().tolist())
 
-    def share(self, jobs: Sequence[Callable[[], T]]) -> list[T]:
-        self._shared += 1
-        name = f"jobs {self._shared}"
+    def take(self, jobs: Sequence[Callable[[], T]]) -> dict[int, T]:
+        self._lists += 1
+        name = f"jobs {self._lists}"
         mine: dict[int, T] = {}
         while (place := self._count(name) - 1) < len(jobs):
             mine[place] = jobs[place]()
-        # Not by a collective operation: a job may take longer than the limit of one.
-        self._count(f"{name} done")
-        while self._count(f"{name} done", 0) < self.number:
+        return mine
+
+    def collect(self, mine: dict[int, T]) -> list[T]:
+        # Not by a collective operation alone: a job may take longer than the limit of one.
+        self._collected += 1
+        name = f"collected {self._collected}"
+        self._count(name)
+        while self._count(name, 0) < self.number:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-        together: dict[int, T] = {}
-        for each in self.to_first(mine):
-            together |= each
+        together = {place: value for each in self.to_first(mine) for place, value in each.items()}
         return [together[place] for place in sorted(together)]
 
     def _count(self, name: str, more: int = 1) -> int:

@@ -48,9 +48,11 @@ def one_voice() -> Iterator[None]:
         yield
         return
     try:
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            with redirect_stdout(nowhere if own_rank() else sys.stdout):
-                yield
+        with (
+            Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+            redirect_stdout(nowhere if own_rank() else sys.stdout),
+        ):
+            yield
     except KeyboardInterrupt:
         if not _first_to_tell():
             raise typer.Exit(130) from None

@@ -25,6 +25,8 @@ from objloc.search.trace import SearchTasks, SearchTrace
 from objloc.search.visits import Arrivals, Visits, Ways
 from objloc.search.ways import WayFinder
 
+BATCH = 64
+"""Images searched at once, unless a caller says how many."""
 _ROUNDS = 4
 """Rounds before the host asks which images are done."""
 _WINDOWS = 32
@@ -56,7 +58,7 @@ def run_budgeted_search(
     searcher: Searcher,
     budget: int,
     tasks: SearchTasks | None = None,
-    batch: int = 64,
+    batch: int = BATCH,
     triggering: bool = True,
 ) -> Iterator[SearchTrace]:
     """Search images for several categories at once; yield the trace of each batch of images.

@@ -3,7 +3,7 @@ import torch
 
 from objloc.box import best_iou, iou
 from objloc.data.store import SampleStore
-from objloc.evaluation.answer import answers
+from objloc.evaluation.answer import answer, answer_outcomes, answer_tasks
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
 from objloc.search.budgeted import Searcher, run_budgeted_search
@@ -33,7 +33,9 @@ def test_the_answer_is_the_window_on_which_those_of_its_search_agree(
     store: SampleStore, network: QNetwork
 ) -> None:
     counted = store.presence()
-    found = answers(store, Searcher(network, AGENT.mdp, Search()), 12, counted)
+    searcher = Searcher(network, AGENT.mdp, Search())
+    boxes = [answer(store, searcher, 12, tasks) for tasks in answer_tasks(counted)]
+    found = answer_outcomes(store, counted, torch.cat(boxes))
     assert torch.equal(found.counted, counted)
     assert found.quality.shape == (1, *counted.shape)
     assert (found.quality[0][~counted] == 0).all()
@@ -60,7 +62,9 @@ def test_the_answer_is_the_window_on_which_those_of_its_search_agree(
 
 def test_with_one_look_the_answer_is_the_whole_image(store: SampleStore, network: QNetwork) -> None:
     counted = store.presence()
-    found = answers(store, Searcher(network, AGENT.mdp, Search()), 1, counted)
+    (tasks,) = answer_tasks(counted)
+    boxes = answer(store, Searcher(network, AGENT.mdp, Search()), 1, tasks)
+    found = answer_outcomes(store, counted, boxes)
     image, category = counted.nonzero(as_tuple=True)
     whole = torch.cat([torch.zeros(len(image), 2), store.sizes[image]], dim=1).double()
     expected = best_iou(whole, *store.objects_of(image, category))

@@ -79,7 +79,7 @@ def test_a_curve_counts_windows_recall_and_precision_by_budget(store: SampleStor
         difficult=store.difficult[:2],
     )
     curve = BudgetCurve(two, RULES, 3)
-    curve.add(hand_made(two))
+    curve.add(curve.part_of(hand_made(two), torch.arange(2)))
     summary = curve.summary()
     (point,) = summary.curve
     assert point.budget == 3
@@ -101,7 +101,7 @@ def test_the_curve_of_a_search_is_that_of_its_batches(store: SampleStore) -> Non
     curve = BudgetCurve.of(store, searcher, RULES, BUDGET, lines.append)
     assert lines == [f"search with {BUDGET} looks: 6 of 6 images"]
     expected = BudgetCurve(store, RULES, BUDGET)
-    expected.add(trace_of(store, network))
+    expected.add(expected.part_of(trace_of(store, network), torch.arange(6)))
     assert curve.summary() == expected.summary()
     assert [point.budget for point in curve.summary().curve] == [14, 20, BUDGET]
     alike = BudgetCurve.of(store, searcher, RULES, BUDGET).summary()

@@ -86,7 +86,7 @@ def test_one_set_of_values_for_all_categories_searches_once_for_all() -> None:
     network = make_network(ALIKE)
     lines: list[str] = []
     done = measured(network, lines=lines)
-    assert any("greedy search: 10 searches" in line for line in lines)
+    assert any("greedy search: 10 of 10 searches" in line for line in lines)
     alone = rollout(STORE, GreedyPolicy(network), AGENT.mdp, STORE.tasks(), torch.Generator())
     expected = csv_text([(STORE, Episodes.of(alone, STORE))], 0.5)
     assert csv_text([(STORE, done.greedy)], 0.5) == expected
