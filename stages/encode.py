@@ -1,5 +1,6 @@
 """Encode: shards in, a feature store of a frozen backbone out."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,8 @@ def main(
 ) -> None:
     """Compute the feature maps of the image sets that training and evaluation use.
 
-    For an agent without a frozen backbone the store is empty.
+    For an agent without a frozen backbone the store is empty. torchrun --nproc-per-node N -m
+    stages.encode runs it as N processes.
     """
     from rich.progress import Progress
 
@@ -27,6 +29,8 @@ def main(
     from objloc.network.feature_store import INDEX_FILE
     from objloc.network.write_features import encode_sets, use_features_at
     from objloc.params import load_params
+    from objloc.ranks.group import joined_ranks
+    from objloc.ranks.launch import own_rank
 
     params = load_params(params_file, overrides)
     train, encoder = params.train, params.agent.encoder
@@ -37,20 +41,21 @@ def main(
     source = folder_at(shards)
     if wanted and params.encode.url:
         data_hash = read_index(source).data_hash
-        use_features_at(
-            params.encode.url, params.encode.checksum, output, wanted, data_hash, encoder
-        )
+        if not own_rank():
+            use_features_at(
+                params.encode.url, params.encode.checksum, output, wanted, data_hash, encoder
+            )
         return
-    with folder_written_whole(output, INDEX_FILE) as folder, Progress() as progress:
+    device = device_of(train.device, train.deterministic)
+    mirrored = (train.image_set,) if params.agent.learning.flip else ()
+    with joined_ranks(device) as ranks, ExitStack() as stack:
+        folder = output
+        if ranks.first:
+            folder = stack.enter_context(folder_written_whole(output, INDEX_FILE))
+        progress = stack.enter_context(Progress())
         task = progress.add_task("features", total=None)
         for done, total in encode_sets(
-            source,
-            folder,
-            wanted,
-            (train.image_set,) if params.agent.learning.flip else (),
-            encoder,
-            params.encode.batch,
-            device_of(train.device, train.deterministic),
+            source, folder, wanted, mirrored, encoder, params.encode.batch, device, ranks
         ):
             progress.update(task, completed=done, total=total)
 

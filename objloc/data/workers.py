@@ -1,10 +1,11 @@
 """Work on one item after another in threads, ahead of whoever uses the results."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from objloc.ranks.launch import cores
 
 _MAX_WORKERS = 16
 """Maximum number of threads; more wait for Python's lock."""
@@ -14,8 +15,8 @@ Result = TypeVar("Result")
 
 
 def workers() -> int:
-    """Number of threads that prepare data on this machine."""
-    return min(os.cpu_count() or 1, _MAX_WORKERS)
+    """Number of threads of this process that prepare data."""
+    return min(cores(), _MAX_WORKERS)
 
 
 def map_ahead(

@@ -99,12 +99,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is taken of a batch of greedy searches.
-
-    Attributes:
-        episodes: those of images and categories that count.
-        triggered, attended: detections by category.
-    """
+    """What is taken of a batch of greedy searches: episodes that count, and all detections."""
 
     episodes: Episodes
     triggered: dict[str, Detections]
@@ -142,8 +137,8 @@ def measure(
 class Searches:
     """All searches that a measurement needs, as jobs that several processes can divide.
 
-    A player that draws random numbers draws one number after another in all its episodes, so
-    these are one job. The others' batches are a job each.
+    All episodes of a player that draws random numbers, one after another, are one job. Those of
+    others are a job for each batch.
 
     Args and Raises: see ``measure``.
 
@@ -180,9 +175,11 @@ class Searches:
         }
         searcher = Searcher(network, mdp, params.search)
         if params.answer_windows is not None:
-            tasks, budget = answer_tasks(counted), params.answer_windows
+            budget = params.answer_windows
             runner.log(f"answers: {int(counted.sum())} searches of {budget} looks")
-            work["answer"] = [partial(answer, store, searcher, budget, t) for t in tasks]
+            work["answer"] = [
+                partial(answer, store, searcher, budget, each) for each in answer_tasks(counted)
+            ]
         self._curve = None
         if params.max_windows is None:
             # An agent with one set of values searches for every category alike: one search

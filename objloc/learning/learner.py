@@ -179,9 +179,8 @@ class Learner:
         )
         assert isinstance(total, Tensor)  # noqa: S101  # for the type checker: not the sum of none
         tensors = [*self._weights, *buffers[0]]
-        known, *means = self._ranks.total(total).split(
-            [len(self._weights), *(each.numel() for each in tensors)]
-        )
+        sizes = [len(self._weights), *(each.numel() for each in tensors)]
+        known, *means = torch.split(self._ranks.total(total), sizes)
         for weight, is_known, mean in zip(self._weights, known.tolist(), means, strict=False):
             # In the weight's layout in memory: norms add up in that order.
             gradient = torch.empty_like(weight).copy_(mean.view_as(weight))

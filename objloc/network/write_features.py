@@ -1,13 +1,13 @@
 """Writing a feature store: maps of a frozen backbone, computed once."""
 
 import json
-import os
+import shutil
 import zlib
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -19,9 +19,8 @@ from torch import Tensor
 from objloc.checksums import CHECKSUM
 from objloc.data.decode import squash_ahead
 from objloc.data.remote import fetch_index, write_pointer
-from objloc.data.sample import Sample
 from objloc.data.shard_index import read_index
-from objloc.data.shard_reader import read_samples
+from objloc.data.shard_reader import ShardFiles, read_placed_samples
 from objloc.errors import ObjlocError
 from objloc.files import folder_written_whole
 from objloc.network.backbones.base import Backbone
@@ -37,7 +36,10 @@ from objloc.network.feature_store import (
     write_feature_index,
 )
 from objloc.params import Encoder
+from objloc.ranks.group import ALONE, Ranks, code_hash
+from objloc.ranks.launch import cores
 
+_COPIED_AT_ONCE = 2**24
 _MAX_BATCHES = 4
 """Maximum number of batches computed at once: the first maps of a batch are large."""
 
@@ -50,33 +52,40 @@ def encode_sets(
     encoder: Encoder,
     batch: int,
     device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> Iterator[tuple[int, int]]:
     """Write the features of image sets; yields the number of images done, and of all.
 
-    An image of several sets is computed once.
+    An image of several sets is computed once. Each of several processes computes successive
+    batches, and reads only their images; the first joins what all have written.
 
     Args:
         shards: folder of shards.
-        folder: an existing folder that the store is written to.
+        folder: an existing folder that the store is written to; the first process names it.
         image_sets: names of the sets; empty: an empty store.
         mirrored_sets: names of the sets whose mirrored images are encoded too.
         encoder: backbone, resolution and precision.
         batch: number of images computed at once.
         device: where the backbone computes.
+        ranks: the processes that encode together.
 
     Raises:
         ObjlocError: an unknown image set, damaged shards, the backbone's package is
-            missing.
+            missing; processes differ, or are too many.
     """
     # Sets with mirrored images come first: mirrored rows are those of the first images.
     ordered = sorted(image_sets, key=lambda name: name not in mirrored_sets)
-    sets: dict[str, list[str]] = {}
+    sets: dict[str, list[int]] = {}
     rows: dict[str, int] = {}
+    files = ShardFiles()
     mirrored = 0
     for name in ordered:
-        sets[name] = [sample.image_id for sample in read_samples(shards, name)]
-        for image_id in sets[name]:
-            rows.setdefault(image_id, len(rows))
+        sets[name] = []
+        for sample, place in read_placed_samples(shards, name):
+            if sample.image_id not in rows:
+                rows[sample.image_id] = len(rows)
+                files.append(place)
+            sets[name].append(rows[sample.image_id])
         if name in mirrored_sets:
             mirrored = len(rows)
     index = FeatureIndex(
@@ -87,19 +96,42 @@ def encode_sets(
         data_hash=read_index(shards).data_hash,
         images=len(rows),
         mirrored=mirrored,
-        image_sets={name: [rows[i] for i in ids] for name, ids in sets.items()},
+        image_sets=sets,
     )
+    ranks.require_same({**vars(index), "encode.batch": batch, "code": code_hash()})
     if rows:
+        folder = ranks.from_first(lambda: folder)
+        mine = _part(index, batch, ranks)
         backbone = backbone_of(encoder, device)
         # Cores take whole batches, each with one thread: however many there are, every
         # batch is computed in the same way.
-        cores = 1 if device.type == "cuda" else min(os.cpu_count() or 1, _MAX_BATCHES)
-        files = ((sample.image_id, sample.jpeg) for sample in _once(shards, ordered))
+        at_once = 1 if device.type == "cuda" else min(cores(), _MAX_BATCHES)
+        names = list(rows)
+        contents = ((names[row], files[row]) for row in mine)
         # While the backbone computes, the next batches are decoded.
-        pictures = squash_ahead(files, encoder.image_size, ahead=2 * batch)
+        pictures = squash_ahead(contents, encoder.image_size, ahead=2 * batch)
         index = replace(index, made=making(encoder, batch, device))
-        index = yield from _write_rows(folder, pictures, index, backbone, encoder, batch, cores)
-    write_feature_index(folder, index)
+        work = _Work(mine, pictures, backbone, batch, at_once)
+        index = yield from _write_rows(folder, work, index, ranks)
+    if ranks.first:
+        write_feature_index(folder, index)
+
+
+def _part(index: FeatureIndex, batch: int, ranks: Ranks) -> range:
+    """Rows that this process computes: successive whole batches, an even part of the work.
+
+    Whole batches, whatever the number of processes: another batch may round differently.
+    """
+    starts = range(0, index.images, batch)
+    ranks.require_enough(len(starts), "the batches of encode.batch images")
+    # What comes before each batch: the first images are computed mirrored too.
+    before = [start + min(start, index.mirrored) for start in starts]
+    everything = index.images + index.mirrored
+    first, last = (
+        sum(each * ranks.number < everything * rank for each in before)
+        for rank in (ranks.rank, ranks.rank + 1)
+    )
+    return range(first * batch, min(last * batch, index.images))
 
 
 def use_features_at(
@@ -136,16 +168,6 @@ def use_features_at(
             raise ObjlocError(str(error).replace(str(temporary), url)) from None
 
 
-def _once(shards: Path, sets: Sequence[str]) -> Iterator[Sample]:
-    """Every image of several sets once."""
-    seen: set[str] = set()
-    for name in sets:
-        for sample in read_samples(shards, name):
-            if sample.image_id not in seen:
-                seen.add(sample.image_id)
-                yield sample
-
-
 class RowFile:
     """A file of rows, written one after another.
 
@@ -153,18 +175,19 @@ class RowFile:
 
     Args:
         path: the file.
-        rows: number of rows that it will hold.
+        rows: number of rows that it will hold; None: a part, which has no header.
         length: numbers in a row.
 
     Attributes:
         checksums: CRC-32 of each row so far.
     """
 
-    def __init__(self, path: Path, rows: int, length: int) -> None:
+    def __init__(self, path: Path, rows: int | None, length: int) -> None:
         self.checksums: list[int] = []
-        self._file = path.open("wb")
-        header = {"descr": "|i1", "fortran_order": False, "shape": (rows, length)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+        self._path, self._file = path, path.open("wb")
+        if rows is not None:
+            header = {"descr": "|i1", "fortran_order": False, "shape": (rows, length)}
+            np.lib.format.write_array_header_1_0(self._file, header)
 
     def __enter__(self) -> Self:
         return self
@@ -178,45 +201,81 @@ class RowFile:
             self._file.write(row)
             self.checksums.append(zlib.crc32(row))
 
+    def join(self, part: Path, checksums: list[int]) -> None:
+        """Append a part with its checksums, and remove its file; this one is closed."""
+        with self._path.open("ab") as whole, part.open("rb") as file:
+            shutil.copyfileobj(file, whole, _COPIED_AT_ONCE)
+        part.unlink()
+        self.checksums += checksums
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a process computes.
+
+    Attributes:
+        rows: successive rows, from the start of a batch on.
+        pictures: their images, in order.
+        backbone: computes the maps.
+        batch: number of images of a batch.
+        at_once: number of batches computed at once.
+    """
+
+    rows: range
+    pictures: Iterator[Tensor]
+    backbone: Backbone
+    batch: int
+    at_once: int
+
+    def maps(self, mirrored: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Maps of each batch, and of those of its images mirrored that are among the first."""
+
+        def compute(images: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor | None]:
+            seen = self.backbone.rows(images)
+            return seen, self.backbone.rows(mirrored.flip(-1)) if len(mirrored) else None
+
+        waiting: deque[Future[tuple[Tensor, Tensor | None]]] = deque()
+        with ThreadPoolExecutor(self.at_once, initializer=use_one_thread) as pool:
+            for first in self.rows[:: self.batch]:
+                number = min(self.batch, self.rows.stop - first)
+                images = torch.stack(list(islice(self.pictures, number)))
+                waiting.append(pool.submit(compute, images, images[: max(0, mirrored - first)]))
+                if len(waiting) > self.at_once:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
 
 def _write_rows(
-    folder: Path,
-    pictures: Iterator[Tensor],
-    index: FeatureIndex,
-    backbone: Backbone,
-    encoder: Encoder,
-    batch: int,
-    cores: int,
+    folder: Path, work: _Work, index: FeatureIndex, ranks: Ranks
 ) -> Generator[tuple[int, int], None, FeatureIndex]:
     """Compute and write maps; see ``encode_sets``. Returns the index with their checksums."""
-    length = info_of(encoder.backbone).length(encoder.image_size)
+    length = info_of(index.backbone).length(index.image_size)
 
-    def compute(images: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor | None]:
-        seen = backbone.rows(images)
-        return seen, backbone.rows(mirrored.flip(-1)) if len(mirrored) else None
+    def path_of(name: str, rank: int) -> Path:
+        return folder / (f"{name}.{rank}" if rank else name)
 
+    lengths = {FEATURES_FILE: index.images} | (
+        {MIRRORED_FILE: index.mirrored} if index.mirrored else {}
+    )
+    files = {
+        name: RowFile(path_of(name, ranks.rank), rows if ranks.first else None, length)
+        for name, rows in lengths.items()
+    }
     done = 0
-    waiting: deque[Future[tuple[Tensor, Tensor | None]]] = deque()
     with ExitStack() as stack:
-        plain = stack.enter_context(RowFile(folder / FEATURES_FILE, index.images, length))
-        turned = None
-        if index.mirrored:
-            turned = stack.enter_context(RowFile(folder / MIRRORED_FILE, index.mirrored, length))
-        pool = stack.enter_context(ThreadPoolExecutor(cores, initializer=use_one_thread))
-        for first in range(0, index.images, batch):
-            images = torch.stack(list(islice(pictures, batch)))
-            mirrored = images[: max(0, index.mirrored - first)]
-            waiting.append(pool.submit(compute, images, mirrored))
-            last = first + batch >= index.images
-            while waiting and (last or len(waiting) > cores):
-                rows, turned_rows = waiting.popleft().result()
-                plain.add(rows)
-                if turned is not None and turned_rows is not None:
-                    turned.add(turned_rows)
-                done += len(rows)
-                yield done, index.images
+        for file in files.values():
+            stack.enter_context(file)
+        for rows, turned in work.maps(index.mirrored):
+            files[FEATURES_FILE].add(rows)
+            if turned is not None:
+                files[MIRRORED_FILE].add(turned)
+            done += len(rows)
+            yield done, len(work.rows)
+    checksums = {name: file.checksums for name, file in files.items()}
+    for rank, part in enumerate(ranks.collect({ranks.rank: checksums})):
+        for name, its in part.items() if rank else ():
+            files[name].join(path_of(name, rank), its)
     return replace(
-        index,
-        checksums=plain.checksums,
-        mirrored_checksums=turned.checksums if turned is not None else None,
+        index, checksums=checksums[FEATURES_FILE], mirrored_checksums=checksums.get(MIRRORED_FILE)
     )

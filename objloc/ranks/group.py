@@ -5,6 +5,7 @@ several processes can run has no case for one.
 """
 
 import hashlib
+import itertools
 import json
 import signal
 import time
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 import objloc
 from objloc.errors import ObjlocError
@@ -26,6 +29,8 @@ from objloc.ranks.launch import number_of_ranks, rank_on_this_machine
 _TIME_LIMIT = timedelta(minutes=10)
 """For one operation. A process that ends is noticed at once, one that hangs after this."""
 _SECONDS_BETWEEN_LOOKS = 0.02
+
+_JOINED = itertools.count()
 
 T = TypeVar("T")
 
@@ -119,8 +124,8 @@ class _Joined(Ranks):
         rank, number: see ``Ranks``.
     """
 
-    def __init__(self, store: dist.Store, rank: int, number: int) -> None:
-        self._store = dist.PrefixStore("objloc", store)
+    def __init__(self, store: Store, rank: int, number: int) -> None:
+        self._store = PrefixStore("objloc", store)
         self.rank, self.number = rank, number
         self._lists = self._collected = 0
 
@@ -226,7 +231,9 @@ def joined_ranks(device: torch.device) -> Iterator[Ranks]:
         backend = "cpu:gloo,cuda:nccl"
     with _stopped_in_words():
         with _all_there():
-            store, rank, number = next(dist.rendezvous("env://", timeout=_TIME_LIMIT))
+            found, rank, number = next(rendezvous("env://", timeout=_TIME_LIMIT))
+            # A process that joins twice must not read what it wrote the first time.
+            store = PrefixStore(f"joined {next(_JOINED)}", found)
             dist.init_process_group(
                 backend, store=store, rank=rank, world_size=number, timeout=_TIME_LIMIT
             )

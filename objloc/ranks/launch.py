@@ -34,6 +34,11 @@ def rank_on_this_machine() -> tuple[int, int]:
     return int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
 
 
+def cores() -> int:
+    """Number of processor cores for each process on this machine."""
+    return max(1, (os.cpu_count() or 1) // rank_on_this_machine()[1])
+
+
 @contextmanager
 def one_voice() -> Iterator[None]:
     """Let one of several processes speak: the first shows progress, and one tells what failed.
@@ -65,7 +70,9 @@ def one_voice() -> Iterator[None]:
 
 def _first_to_tell() -> bool:
     """Whether no other process of this run has ended before this one."""
-    from torch.distributed import TCPStore  # noqa: PLC0415 - slow
+    from torch.distributed import (  # type: ignore[attr-defined]  # noqa: PLC0415  # slow
+        TCPStore,
+    )
 
     try:
         store = TCPStore(

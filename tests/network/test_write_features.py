@@ -1,6 +1,5 @@
 """Writing a feature store, with a backbone whose rows tell the image."""
 
-import os
 import zlib
 from pathlib import Path
 
@@ -52,7 +51,7 @@ def test_each_image_has_one_row_and_mirrored_sets_come_first(
     cores: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(encode, "cores", lambda: cores)
     sets = ("val", "train", "train+val")
     done = list(encode_sets(shards_folder, tmp_path, sets, ("train",), ENCODER, batch, CPU))
     index = read_feature_index(tmp_path)
