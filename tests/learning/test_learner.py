@@ -1,6 +1,7 @@
 """The learner: updates of the online network, the target network and the optimiser."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -9,12 +10,15 @@ from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import (
     DivergenceError,
     Learner,
+    Update,
     largest_return,
     learning_rate_at,
 )
 from objloc.learning.replay import ReplayBuffer, Transition
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
+from objloc.ranks.group import ALONE, Ranks
+from tests.helpers.ranks import in_threads
 from tests.helpers.stores import make_store
 
 STORE = make_store(8, ("cat", "dog", "cow"))
@@ -50,13 +54,13 @@ def test_a_cheaper_wrong_trigger_changes_what_is_done_not_what_is_learned() -> N
     assert values[0] < values[1]
 
 
-def learner_of(**learning: object) -> Learner:
+def learner_of(ranks: Ranks = ALONE, /, **learning: object) -> Learner:
     settings = AGENT.learning.model_copy(update=learning)
     generator = torch.Generator().manual_seed(0)
     network = build_network(
         AGENT.model_copy(update={"learning": settings}), STORE.categories, generator
     )
-    return Learner(network, STORE, AGENT.mdp, settings, generator)
+    return Learner(network, STORE, AGENT.mdp, settings, generator, ranks)
 
 
 def memory() -> ReplayBuffer:
@@ -146,6 +150,55 @@ def test_parts_share_weights_and_average_their_running_statistics() -> None:
     for network in (first, second):
         for name, mean in expected.items():
             assert torch.equal(dict(network.named_buffers())[name], mean)
+
+
+@pytest.mark.parametrize(("parts", "processes"), [(2, 2), (3, 2), (3, 3)])
+def test_processes_that_divide_a_batch_make_the_update_of_one_with_the_whole(
+    parts: int, processes: int
+) -> None:
+    def make(ranks: Ranks) -> Learner:
+        return learner_of(ranks, batch_parts=parts, max_gradient_norm=1.0)
+
+    def learned(learner: Learner) -> tuple[Learner, list[Update], dict[str, Any]]:
+        updates = [learner.update(memory()) for _ in range(3)]
+        return learner, updates, learner.state_dict()
+
+    learner, updates, state = learned(make(ALONE))
+    found = in_threads(processes, make, learned)
+    assert [len(each.parts) for each, *_ in found] == [
+        len(range(rank, parts, processes)) for rank in range(processes)
+    ]
+    for other, its, _ in found:
+        for mine, theirs in zip(
+            learner.online.state_dict().values(), other.online.state_dict().values(), strict=True
+        ):
+            assert torch.allclose(mine, theirs, atol=1e-6)
+        for one, two in zip(updates, its, strict=True):
+            assert two.loss == pytest.approx(one.loss)
+            assert two.td_error == pytest.approx(one.td_error)
+            assert two.q_values.sum() == pytest.approx(float(one.q_values.sum()), rel=1e-4)
+    # The state of all parts is that of one process: any number of them goes on from it.
+    whole = found[0][2]["parts"]
+    for one, two in zip(state["parts"], whole, strict=True):
+        assert torch.equal(one["generator"], two["generator"])
+    again = make(ALONE)
+    again.load_state_dict(found[0][2])
+    assert torch.allclose(weights(again.online), weights(learner.online), atol=1e-6)
+    assert again.update(memory()).loss == pytest.approx(learner.update(memory()).loss)
+
+
+def test_values_that_run_away_in_one_process_end_all_with_the_same_words() -> None:
+    def make(ranks: Ranks) -> Learner:
+        return learner_of(ranks, batch_parts=2)
+
+    def told(learner: Learner) -> str:
+        learner._limit = 0.0
+        with pytest.raises(DivergenceError) as error:
+            learner.update(memory())
+        return str(error.value)
+
+    alone = told(make(ALONE))
+    assert in_threads(2, make, told) == [alone, alone]
 
 
 def test_a_part_that_fails_ends_the_update_with_its_own_error() -> None:

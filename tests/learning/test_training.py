@@ -20,8 +20,10 @@ from objloc.params import (
     Replay,
     Schedule,
 )
+from objloc.ranks.group import ALONE, Ranks
 from objloc.search.policy import GreedyPolicy
 from objloc.search.rollout import rollout
+from tests.helpers.ranks import in_threads
 from tests.helpers.stores import make_store
 
 STORE = make_store(12, image_size=84)
@@ -89,10 +91,10 @@ def steady(network: QNetwork) -> dict[str, float]:
     return {"score": float(network.values.weight.sum().detach())}
 
 
-def make_training(agent: Agent, seed: int = 0) -> Training:
+def make_training(agent: Agent, seed: int = 0, ranks: Ranks = ALONE) -> Training:
     generator = torch.Generator().manual_seed(seed)
     network = build_network(agent, STORE.categories, generator)
-    return Training(network, STORE, STORE.tasks(), agent, steady, generator)
+    return Training(network, STORE, STORE.tasks(), agent, steady, generator, ranks)
 
 
 def finish(training: Training) -> list[ValidationReport]:
@@ -291,3 +293,40 @@ def test_it_learns_to_find_a_coloured_rectangle() -> None:
     success = (episodes.terminated & (episodes.final_iou > 0.5)).double().mean().item()
     # The whole image overlaps no object by 0.5: blind guessing scores nothing.
     assert success >= 0.6
+
+
+def divided(agent: Agent) -> Agent:
+    """The agent, with something to do for two processes."""
+    schedule = agent.schedule.model_copy(update={"environments": 3})
+    learning = agent.learning.model_copy(update={"batch_parts": 2})
+    return agent.model_copy(update={"schedule": schedule, "learning": learning})
+
+
+@pytest.mark.parametrize("name", ["dqn2018", "windows landed on"])
+def test_two_processes_train_as_one_does_and_one_goes_on_from_their_state(name: str) -> None:
+    agent = divided(AGENTS[name])
+
+    def make(ranks: Ranks) -> Training:
+        return make_training(agent, ranks=ranks)
+
+    def begin(training: Training) -> tuple[Training, ValidationReport, dict[str, Any]]:
+        run = training.run()
+        while training.learner.updates < 4:
+            next(run)
+        return training, training.report(), copy.deepcopy(training.state_dict())
+
+    one, report, state = begin(make(ALONE))
+    (first, its, whole), (second, other, _) = in_threads(2, make, begin)
+    for each in (its, other):
+        assert each.metrics == pytest.approx(report.metrics, rel=1e-3, abs=1e-5, nan_ok=True)
+    assert torch.equal(first._environment.observation().boxes, one._environment.observation().boxes)
+    for training in (first, second):
+        for key, column in training._memory.state_dict().items():
+            assert torch.allclose(column, one._memory.state_dict()[key], atol=1e-4), key
+    assert whole["views"].shape == state["views"].shape
+    restored = make(ALONE)
+    restored.load_state_dict(whole)
+    for mine, theirs in zip(one.run(), restored.run(), strict=True):
+        assert (mine.steps, mine.episodes) == (theirs.steps, theirs.episodes)
+        if mine.updates == 6:
+            break
