@@ -21,6 +21,7 @@ import typer
 from benchmarks import (
     ablation,
     devices,
+    ranks,
     scale_memory,
     scale_shards,
     scores,
@@ -269,6 +270,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "searching": kept(
         search.NAME, dict[str, Any], lambda found, how: [*how, search.search_table(found)]
     ),
+    "ranks": kept(ranks.NAME, dict[str, Any], lambda found, how: [*how, ranks.ranks_table(found)]),
     "updates": kept(
         updates.NAME, dict[str, Any], lambda found, how: [*how, updates.updates_table(found)]
     ),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from objloc.data.store import SampleStore
     from objloc.learning.training import Training
     from objloc.params import Agent
+    from objloc.ranks.group import Ranks
 
 ROOT = Path(__file__).parent.parent
 UPDATES = 15
@@ -65,7 +66,11 @@ def operations_of_an_update(name: str = "scenes", settings: Sequence[str] = ()) 
 
 
 def training_on_noise(
-    name: str, settings: Sequence[str] = (), device: str = "cpu", categories: int = 20
+    name: str,
+    settings: Sequence[str] = (),
+    device: str = "cpu",
+    categories: int = 20,
+    ranks: "Ranks | None" = None,
 ) -> "Training":
     """Set up a training on random pictures, or on random features of pictures.
 
@@ -74,18 +79,21 @@ def training_on_noise(
         settings: departures from the entry.
         device: device of the network.
         categories: number of categories, at most 64.
+        ranks: the processes that train together; None: this one alone.
     """
     import torch
 
     from objloc.learning.training import Training
     from objloc.network.q_network import build_network
+    from objloc.ranks.group import ALONE
 
     agent = agent_with(name, settings)
     store = noise(agent, categories)
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, store.categories, generator).to(device)
+    tasks = store.tasks().repeat(50, 1)
     return Training(
-        network, store, store.tasks().repeat(50, 1), agent, lambda _: {"score": 0.0}, generator
+        network, store, tasks, agent, lambda _: {"score": 0.0}, generator, ranks or ALONE
     )
 
 

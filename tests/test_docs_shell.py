@@ -35,6 +35,10 @@ BY_OTHERS = {
         "tests/data/own/test_own_data.py",
         "test_the_page_leads",
     ),
+    r"torchrun --standalone": (
+        "tests/stages/test_ranks.py",
+        "test_two_processes_write_what_one_writes",
+    ),
     r"mlflow models serve": ("tests/test_docs_commands.py", "SERVERS = "),
 }
 """Commands that another test runs, perhaps in miniature: its file and a part of its text."""
@@ -51,6 +55,7 @@ NOT_RUN = {
     r"make benchmark-": "needs Pascal VOC's archives and an hour",
     r"python -m benchmarks\.(ablation|scratch)": "needs Pascal VOC's archives and an hour",
     r"python -m benchmarks\.devices": "needs a GPU",
+    r"python -m benchmarks\.ranks": "needs two idle cores",
     r"python -m benchmarks\.startup": "needs another checkout with its run",
     r"objloc app": "a server that does not end; tests/view/app has its tests",
     r"pip install": "a test installs nothing",

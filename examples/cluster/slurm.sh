@@ -20,13 +20,13 @@ SHARDS="${SHARDS:-data/shards}"
 OPTIONS=("$@")
 
 # The machines meet at the first of them.
-HEAD="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"
+mapfile -t MACHINES < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 TORCHRUN=(
   .venv/bin/torchrun
   --nnodes "$SLURM_NNODES"
   --nproc-per-node "$PROCESSES"
   --rdzv-backend c10d
-  --rdzv-endpoint "$HEAD:29500"
+  --rdzv-endpoint "${MACHINES[0]}:29500"
   --rdzv-id "$SLURM_JOB_ID"
 )
 

@@ -45,15 +45,16 @@ from tests.helpers.commands import run_stage
 
 shards, one, two, params = map(Path, sys.argv[1:])
 stored = ("--features", two / "features")
-for stage, *paths in (
-    ("encode", two / "features"),
-    ("train", two / "train", *stored),
-    ("evaluate", one / "train" / "checkpoint.pt", two / "evaluate", *stored),
+for stage, out, *more in (
+    ("encode", "features"),
+    ("train", "train", *stored),
+    ("evaluate", "evaluate", *stored),
 ):
-    result = run_stage(stage, shards, *paths, "--params", params)
+    model = [one / "train" / "checkpoint.pt"] if stage == "evaluate" else []
+    result = run_stage(stage, shards, *model, two / out, *more, "--params", params)
     assert result.status == 0, result.err
     # The first process publishes what the next stage reads.
-    while not any((paths[0], paths[1])[stage == "evaluate"].glob("*.json")):
+    while not any((two / out).glob("*.json")):
         time.sleep(0.02)
 """
 """Every process runs all stages: starting takes longer than what they compute."""

@@ -1,0 +1,168 @@
+"""Speed of training, encoding and evaluation by two processes, against one.
+
+``python -m benchmarks.ranks SHARDS CHECKPOINT`` runs each kind of work by one process with one
+thread and by two such processes that torchrun starts, in turn, and writes
+``benchmarks/results/ranks.json``. Each process has a core of its own. What is timed is the work
+itself, not the start of the processes. Training is that of the default agent on random pictures.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmarks.markdown import table
+from benchmarks.running import ROOT
+from objloc.files import write_json
+
+if TYPE_CHECKING:
+    from objloc.ranks.group import Ranks
+
+NAME = "ranks"
+LABELS = {
+    "training": "training, windows learned",
+    "encoding": "encoding, images",
+    "evaluation": "evaluation, searches",
+}
+UNTIMED, UPDATES = 3, 20
+"""Updates before the clock starts, and after."""
+
+
+def ranks_table(result: Mapping[str, Any]) -> str:
+    """Table of the speeds of one process and of two."""
+    rows = []
+    for name, label in LABELS.items():
+        if (pairs := result["pairs"].get(name)) is None:
+            continue
+        one, two = ([pair[number] for pair in pairs] for number in ("1", "2"))
+        ratios = [after / before for before, after in zip(one, two, strict=True)]
+        rows.append(
+            [
+                label,
+                f"{statistics.median(one):.1f}",
+                f"{statistics.median(two):.1f}",
+                f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})",
+            ]
+        )
+    return table(("work", "one process, /s", "two, /s", "times as fast"), rows)
+
+
+def train(ranks: "Ranks", _shards: Path, _checkpoint: Path) -> Iterator[float]:
+    """Begin, and tell how many windows were learned."""
+    from benchmarks.threads import training_on_noise
+    from objloc.params import load_params
+
+    learning = load_params(ROOT / "params.yaml").agents["scenes"].learning
+    training = training_on_noise("scenes", ranks=ranks)
+    ticks = training.run()
+    while training.learner.updates < UNTIMED:
+        next(ticks)
+    yield 0.0
+    while training.learner.updates < UNTIMED + UPDATES:
+        next(ticks)
+    yield UPDATES * learning.images_per_batch * learning.windows_per_image
+
+
+def encode(ranks: "Ranks", shards: Path, _checkpoint: Path) -> Iterator[float]:
+    """Begin, and tell how many images were encoded."""
+    import torch
+
+    from objloc.network.feature_store import read_feature_index
+    from objloc.network.write_features import encode_sets
+    from objloc.params import load_params
+
+    params = load_params(ROOT / "params.yaml")
+    encoder, batch = params.agents["pretrained"].encoder, params.encode.batch
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield 0.0
+        sets, cpu = ("val", "test"), torch.device("cpu")
+        for _ in encode_sets(shards, folder, sets, (), encoder, batch, cpu, ranks):
+            pass
+        yield read_feature_index(folder).images if ranks.first else 0
+
+
+def evaluate(ranks: "Ranks", shards: Path, checkpoint: Path) -> Iterator[float]:
+    """Begin, and tell how many greedy and stochastic searches were made."""
+    import torch
+
+    from objloc.evaluation.measure import measure_sets
+    from objloc.network.checkpoint import load_checkpoint
+    from objloc.params import load_params
+
+    params = load_params(ROOT / "params.yaml").evaluate
+    loaded = load_checkpoint(checkpoint, torch.device("cpu"))
+    yield 0.0
+    done = measure_sets(shards, loaded, params, "train", lambda _: None, ranks=ranks)
+    yield sum(len(each.sampled) + len(each.greedy) for each in done)
+
+
+WORK = {"training": train, "encoding": encode, "evaluation": evaluate}
+
+
+def child(name: str, shards: Path, checkpoint: Path) -> None:
+    """Do the work as one of the processes, on a core of its own; the first prints its speed."""
+    from objloc.ranks.launch import rank_on_this_machine
+
+    core = sorted(os.sched_getaffinity(0))[rank_on_this_machine()[0]]
+    os.sched_setaffinity(0, {core})
+
+    from objloc.network.device import device_of
+    from objloc.ranks.group import joined_ranks
+
+    with joined_ranks(device_of("cpu")) as ranks:
+        work = WORK[name](ranks, shards, checkpoint)
+        next(work)
+        ranks.any(False)  # All begin together.
+        began = time.perf_counter()
+        done = next(work)
+        ranks.any(False)
+        seconds = time.perf_counter() - began
+        if ranks.first:
+            print(json.dumps(done / seconds))
+
+
+def _speed(name: str, processes: int, arguments: Sequence[str]) -> float:
+    command = ["-m", "benchmarks.ranks", *arguments, "--child", name]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    found = subprocess.run(
+        [sys.executable, *(torchrun if processes > 1 else []), *command],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if found.returncode:
+        raise RuntimeError(found.stderr[-2000:])
+    return float(found.stdout)
+
+
+def main(
+    shards: Annotated[Path, typer.Argument(help="Shards of the drawn scenes.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The default agent.")],
+    pairs: Annotated[int, typer.Option(help="Number of turns.")] = 3,
+    only: Annotated[list[str], typer.Option(help="Kinds of work; all if none.")] = [],  # noqa: B006  # typer copies it
+    child_of: Annotated[str, typer.Option("--child", hidden=True)] = "",
+) -> None:
+    """Measure all kinds of work, and add their figures to those published."""
+    if child_of:
+        child(child_of, shards, checkpoint)
+        return
+    path = ROOT / "benchmarks" / "results" / f"{NAME}.json"
+    result = json.loads(path.read_text("utf-8")) if path.exists() else {"pairs": {}}
+    for _ in range(pairs):
+        for name in only or WORK:
+            pair = {str(n): _speed(name, n, [str(shards), str(checkpoint)]) for n in (1, 2)}
+            result["pairs"].setdefault(name, []).append(pair)
+            write_json(path, result)
+    print(ranks_table(result))
+
+
+if __name__ == "__main__":
+    typer.run(main)
