@@ -14,7 +14,7 @@ from tests.helpers.imports import ROOT
 
 CLUSTER = ROOT / "examples" / "cluster"
 TOLD = """#!/bin/bash
-echo "$0 $@" | sed "s|.*/||" >> "$TOLD"
+echo "srun $@" >> "$TOLD"
 """
 
 
