@@ -4,6 +4,7 @@
 thread and by two such processes that torchrun starts, in turn, and writes
 ``benchmarks/results/ranks.json``. Each process has a core of its own. What is timed is the work
 itself, not the start of the processes. Training is that of the default agent on random pictures.
+Two processes that do the whole work each, at the same time, show what the machine has for two.
 """
 
 import json
@@ -40,19 +41,24 @@ def ranks_table(result: Mapping[str, Any]) -> str:
     """Table of the speeds of one process and of two."""
     rows = []
     for name, label in LABELS.items():
-        if (pairs := result["pairs"].get(name)) is None:
+        if (turns := result["turns"].get(name)) is None:
             continue
-        one, two = ([pair[number] for pair in pairs] for number in ("1", "2"))
+        one, two, beside = ([turn[kind] for turn in turns] for kind in ("one", "two", "beside"))
         ratios = [after / before for before, after in zip(one, two, strict=True)]
+        most = [after / before for before, after in zip(one, beside, strict=True)]
         rows.append(
             [
                 label,
                 f"{statistics.median(one):.1f}",
                 f"{statistics.median(two):.1f}",
                 f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})",
+                f"{statistics.median(most):.2f}",
             ]
         )
-    return table(("work", "one process, /s", "two, /s", "times as fast"), rows)
+    heads = (
+        "work", "one process, /s", "two, /s", "times as fast", "two that tell each other nothing",
+    )  # fmt: skip
+    return table(heads, rows)
 
 
 def train(ranks: "Ranks", _shards: Path, _checkpoint: Path) -> Iterator[float]:
@@ -130,23 +136,35 @@ def child(name: str, shards: Path, checkpoint: Path) -> None:
             print(json.dumps(done / seconds))
 
 
-def _speed(name: str, processes: int, arguments: Sequence[str]) -> float:
-    command = ["-m", "benchmarks.ranks", *arguments, "--child", name]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    found = subprocess.run(
-        [sys.executable, *(torchrun if processes > 1 else []), *command],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if found.returncode:
-        raise RuntimeError(found.stderr[-2000:])
-    return float(found.stdout)
+def _speeds(name: str, arguments: Sequence[str]) -> dict[str, float]:
+    """Speeds of one process, of two together, and of two that do the whole work each."""
+    module = ["-m", "benchmarks.ranks", *arguments, "--child", name]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    python = sys.executable
+    return {
+        "one": _sum([[python, *module]]),
+        "two": _sum([[python, *torchrun, *module]]),
+        "beside": _sum([["taskset", "-c", core, python, *module] for core in ("0", "1")]),
+    }
+
+
+def _sum(commands: Sequence[Sequence[str]]) -> float:
+    """Run commands at the same time; the sum of the speeds that they print."""
+    running = [
+        subprocess.Popen(
+            command,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )
+        for command in commands
+    ]  # fmt: skip
+    return sum(float(each.communicate()[0]) for each in running)
 
 
 def main(
     shards: Annotated[Path, typer.Argument(help="Shards of the drawn scenes.")],
     checkpoint: Annotated[Path, typer.Argument(help="The default agent.")],
-    pairs: Annotated[int, typer.Option(help="Number of turns.")] = 3,
+    turns: Annotated[int, typer.Option(help="Number of turns.")] = 3,
     only: Annotated[list[str], typer.Option(help="Kinds of work; all if none.")] = [],  # noqa: B006  # typer copies it
     child_of: Annotated[str, typer.Option("--child", hidden=True)] = "",
 ) -> None:
@@ -155,11 +173,11 @@ def main(
         child(child_of, shards, checkpoint)
         return
     path = ROOT / "benchmarks" / "results" / f"{NAME}.json"
-    result = json.loads(path.read_text("utf-8")) if path.exists() else {"pairs": {}}
-    for _ in range(pairs):
+    result = json.loads(path.read_text("utf-8")) if path.exists() else {"turns": {}}
+    for _ in range(turns):
         for name in only or WORK:
-            pair = {str(n): _speed(name, n, [str(shards), str(checkpoint)]) for n in (1, 2)}
-            result["pairs"].setdefault(name, []).append(pair)
+            turn = _speeds(name, [str(shards), str(checkpoint)])
+            result["turns"].setdefault(name, []).append(turn)
             write_json(path, result)
     print(ranks_table(result))
 

@@ -159,7 +159,8 @@ class Experiment:
             best = last
             if self.params.train.keep == "best":
                 best = self._best(phase, training, cut)
-            if cut:
+            # The last weights are the network's own: only a next phase may overwrite them.
+            if cut or phase + 1 == len(self.phases):
                 break
             network.load_state_dict(best.state)
         return best, last
