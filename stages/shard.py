@@ -10,7 +10,10 @@ from stages._command import Overrides, ParamsFile, run_command
 
 def main(
     devkit: Annotated[
-        Path, typer.Argument(help="A VOC devkit: a folder, an archive, or a folder of archives.")
+        Path,
+        typer.Argument(
+            help="A VOC devkit: a folder, an archive, or a folder of archives; COCO's archives."
+        ),
     ],
     output: Annotated[
         Path, typer.Argument(help="Folder to write: shards of each image set, index.json.")
@@ -27,14 +30,13 @@ def main(
 
     from objloc.data.remote import copy_pointer, origin_of
     from objloc.data.shard_index import read_index
-    from objloc.data.shards import write_shards
-    from objloc.data.voc.devkit import open_devkit
+    from objloc.data.shards import open_annotated, write_shards
     from objloc.params import load_params
     from objloc.view.shard_summary import summary_of
 
     params = load_params(params_file, overrides)
     if origin_of(devkit) is None:
-        write_shards(open_devkit(devkit), output, params.shard)
+        write_shards(open_annotated(devkit), output, params.shard)
     else:
         copy_pointer(devkit, output)
     Console(width=120).print(summary_of(read_index(output)))

@@ -1,4 +1,4 @@
-"""Get the dataset that ``dataset.name`` names: VOC archives, drawn scenes or your own folder."""
+"""Get the dataset that ``dataset.name`` names: archives, drawn scenes or your own folder."""
 
 import hashlib
 import re

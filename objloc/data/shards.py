@@ -15,6 +15,7 @@ import webdataset
 
 from objloc import params
 from objloc.box import to_voc
+from objloc.data.annotated import AnnotatedImages
 from objloc.data.sample import Sample
 from objloc.data.shard_index import (
     INDEX_FILE,
@@ -27,7 +28,6 @@ from objloc.data.shard_index import (
     write_index,
 )
 from objloc.data.splits import compose, overlaps, split
-from objloc.data.voc.devkit import Devkit
 from objloc.data.workers import map_ahead
 from objloc.files import file_hash, folder_written_whole
 from objloc.progress import progress
@@ -36,15 +36,15 @@ _READ_AHEAD = 64
 """Maximum number of images that are read before they are written."""
 
 
-def write_shards(devkit: Devkit, folder: Path, section: params.Shard) -> ShardIndex:
-    """Write the image sets of a devkit as shards, and ``index.json``.
+def write_shards(devkit: AnnotatedImages, folder: Path, section: params.Shard) -> ShardIndex:
+    """Write the image sets of a dataset as shards, and ``index.json``.
 
     The same devkit and parameters give the same bytes. A set that is the
     disjoint union of others (``trainval``) is not written again: the index names
     the others' shards.
 
     Args:
-        devkit: the images.
+        devkit: the images: a devkit, or COCO's archives.
         folder: folder to write, whole or not at all.
         section: the parameters ``shard``.
 

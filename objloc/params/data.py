@@ -17,9 +17,11 @@ Boxes = Literal[
 class Dataset(Section):
     """The photographs; the ``download`` stage."""
 
-    name: Literal["scenes", "voc2007", "voc2012", "voc2007+2012", "folder", "shards"] = "scenes"
+    name: Literal[
+        "scenes", "voc2007", "voc2012", "voc2007+2012", "coco2017", "folder", "shards"
+    ] = "scenes"
     """``scenes`` is drawn by the program, ``folder`` is read from ``path``, and ``shards`` are
-    those that others packed at the URL ``path``; the rest are archives of Pascal VOC."""
+    those that others packed at the URL ``path``; the rest are archives of Pascal VOC and COCO."""
     path: str | None = None
     """``folder``: a folder of images with annotations in the layout of VOC, COCO, YOLO, CVAT or
     labelme. A relative path starts at the repository root. ``shards``: the ``s3://``, ``gs://``

@@ -45,10 +45,14 @@ def address_of(path: Path) -> str:
 
 
 def database_at(uri: str) -> Path | None:
-    """Path of a SQLite store; None for other stores."""
+    """Absolute path of a SQLite store, which may be relative to the working folder.
+
+    Returns:
+        None for other stores.
+    """
     if not uri.startswith("sqlite:///"):
         return None
-    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0])).absolute()
 
 
 def prepare(path: Path) -> None:

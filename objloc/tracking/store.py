@@ -34,6 +34,10 @@ from objloc.tracking.database import (
 
 EXPERIMENT = "objloc"
 """Name of the experiment that holds all runs."""
+_FAILURES = (MlflowException, SQLAlchemyError, CommandError, OSError, sqlite3.Error)
+_BUCKETS = ("boto3", "botocore", "azure", "google")
+"""Packages by which MLflow reaches buckets, and whose errors it passes on as they are; none of
+them need be installed."""
 _LOGGER = logging.getLogger(__name__)
 # MLflow logs on standard error what it creates and upgrades; keep only its warnings.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -132,7 +136,10 @@ def store_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (MlflowException, SQLAlchemyError, CommandError, OSError, sqlite3.Error) as error:
+    except Exception as error:
+        package = type(error).__module__.partition(".")[0]
+        if not isinstance(error, _FAILURES) and package not in _BUCKETS:
+            raise
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise ObjlocError(
             f"{shown_uri()}: MLflow's store fails: {reason or type(error).__name__}"

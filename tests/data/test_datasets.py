@@ -11,7 +11,7 @@ MANIFEST = Path(__file__).parents[2] / "data" / "manifest.json"
 
 def test_the_manifest_knows_every_archive_of_every_dataset() -> None:
     manifest = parse_json(Manifest, MANIFEST)
-    assert sorted(manifest.datasets) == ["voc2007", "voc2007+2012", "voc2012"]
+    assert sorted(manifest.datasets) == ["coco2017", "voc2007", "voc2007+2012", "voc2012"]
     for names in manifest.datasets.values():
         for name in names:
             assert all(url.endswith(f"/{name}") for url in manifest.archives[name].urls)

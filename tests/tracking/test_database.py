@@ -22,6 +22,7 @@ from objloc.tracking.database import (
     is_half_made,
     prepare,
 )
+from objloc.tracking.run import find_run
 from objloc.tracking.store import connect, experiment_id, visit
 from tests.helpers.registrations import enter
 from tests.helpers.shared import made_once
@@ -32,6 +33,7 @@ MOMENTS = sorted(random.Random(0).sample(range(20, 1600), 16))
 KILLED = """
 import os, signal
 from sqlalchemy import Engine, event
+from objloc.tracking.run import find_run
 from objloc.tracking.store import connect
 
 left = 400
@@ -190,3 +192,15 @@ def test_an_address_is_that_of_its_path() -> None:
     path = Path("/a/50%20 of ä # what?/mlflow.db")
     assert database_at(address_of(path)) == path
     assert database_at("https://example.org/mlflow") is None
+
+
+def test_an_address_may_be_relative_to_the_working_folder(
+    store_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(store_root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    assert database_at("sqlite:///mlflow.db") == store_root / "mlflow.db"
+    client = connect()
+    run = client.create_run(experiment_id(client))
+    assert visit().get_run(run.info.run_id).info.status == "RUNNING"
+    assert find_run() is not None

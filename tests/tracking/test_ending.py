@@ -1,18 +1,10 @@
 import json
 import logging
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -23,41 +15,21 @@ from objloc.tracking.restore import log_to_run_of
 from objloc.tracking.run import find_run
 from objloc.tracking.store import connect
 from tests.helpers.runs import make_run
+from tests.helpers.team import free_port, mlflow_server
 from tests.helpers.tracked import history, start, stored
 
 
-@contextmanager
-def mlflow_server(root: Path, port: int) -> Iterator[None]:
-    """MLflow's own server over the store in a folder; stopped, and waited for, at the end."""
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{root}/mlflow.db",
-        "--artifacts-destination", str(root / "kept"), "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1",
-    ]  # fmt: skip
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    with (root / "server.log").open("ab") as log:
-        server = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        while True:
-            assert server.poll() is None, (root / "server.log").read_text()
-            try:
-                if requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok:
-                    break
-            except requests.RequestException:
-                time.sleep(0.2)
-        yield
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+def server_of(root: Path, port: int) -> AbstractContextManager[None]:
+    """MLflow's own server over the store in a folder."""
+    return mlflow_server(
+        root / "server.log", port, f"sqlite:///{root}/mlflow.db", str(root / "kept")
+    )
 
 
 @pytest.fixture
 def port(store_root: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """A free port, on which the store is expected."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        number: int = free.getsockname()[1]
+    number = free_port()
     assert store_root.is_dir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{number}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -70,7 +42,7 @@ def test_a_run_whose_server_is_gone_at_its_end_is_ended_when_it_is_back(
     folder = make_run(store_root / "data") / "train"
     log = store_root / "train.log"
     log.write_text("all went well")
-    with mlflow_server(store_root, port):
+    with server_of(store_root, port):
         run = start()
         run.log_metrics({"loss": 0.5}, 10)
     with caplog.at_level(logging.WARNING, "objloc"), run:
@@ -82,7 +54,7 @@ def test_a_run_whose_server_is_gone_at_its_end_is_ended_when_it_is_back(
     assert len(lines) == 2
     assert f"MLflow at http://127.0.0.1:{port} fails, training goes on without it: " in lines[0]
     assert lines[1] == f"{kept}: keeps the end of the run until MLflow is back"
-    with mlflow_server(store_root, port):
+    with server_of(store_root, port):
         client = connect()
         assert client.get_run(run.run_id).info.status == "RUNNING"
         with start("another") as later:

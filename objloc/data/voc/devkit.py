@@ -66,7 +66,7 @@ class Devkit:
         )
         image = self.images[image_id]
         jpeg = image.read()
-        found = _image_size(jpeg, image.place)
+        found = jpeg_size(jpeg, image.place)
         if found != (annotation.width, annotation.height):
             raise ObjlocError(
                 f"{source.place}: expected the image's size, {found[0]} x {found[1]}; "
@@ -230,7 +230,7 @@ def _read_list(file: DevkitFile, annotations: Mapping[str, DevkitFile]) -> Image
     return found
 
 
-def _image_size(jpeg: bytes, place: str) -> tuple[int, int]:
+def jpeg_size(jpeg: bytes, place: str) -> tuple[int, int]:
     """Width and height of a JPEG, decoded to its end."""
     try:
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:

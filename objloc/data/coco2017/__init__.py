@@ -1,0 +1,1 @@
+"""Read COCO 2017 from its official archives."""
