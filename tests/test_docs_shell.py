@@ -50,7 +50,7 @@ NOT_RUN = {
     r"dvc queue start": "works in the background; queued runs have tests in test_pipeline.py",
     r"dvc exp run --queue": "only noted, for the queue",
     r"python -c \"from mlflow import": "names a version that a reader's store has",
-    r"dvc exp run .*dataset\.name=voc20": "needs Pascal VOC's archives; test_docs.py reads -S",
+    r"dvc exp run .*dataset\.name=(voc20|coco)": "needs the archives; test_docs.py reads -S",
     r"(make tools-table|python -m benchmarks\.annotation_tools)": "installs annotation tools",
     r"make benchmark-": "needs Pascal VOC's archives and an hour",
     r"python -m benchmarks\.(ablation|scratch)": "needs Pascal VOC's archives and an hour",

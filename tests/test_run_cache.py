@@ -85,3 +85,22 @@ def test_a_clone_with_the_cache_trains_nothing_and_has_a_champion(
     told = clone.run("sh", "-c", command)
     assert "data/train: registered it again as models:/objloc/1" in told
     assert "again" not in clone.run("sh", "-c", command)
+
+
+def test_a_clone_that_pulls_runs_nothing_and_registers_from_files(
+    project: Project, tmp_path: Path
+) -> None:
+    project.run("git", "checkout", "--quiet", ".")
+    project.dvc("remote", "add", "--default", "team", str(tmp_path / "remote"))
+    project.commit("a remote")
+    project.dvc("push")
+    clone = copy.copy(project)
+    clone.folder = tmp_path / "clone"
+    project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
+    clone.dvc("pull", *TARGETS, "--with-deps")
+    assert ran(clone.dvc("repro", *TARGETS)) == []
+    assert clone.outs() == project.outs()
+    told = clone.run("python", "-m", "stages.register", "data/train", "data/evaluate", "data/register")
+    assert "models:/objloc/1: new" in told
+    assert ran(clone.dvc("repro", *TARGETS)) == []
+    assert clone.run("git", "status", "--short") == ""

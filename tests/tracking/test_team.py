@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from mlflow import MlflowClient
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
 from objloc.tracking.ending import record_kept_endings
-from objloc.tracking.store import EXPERIMENT, connect, store_errors
+from objloc.tracking.store import EXPERIMENT, connect, experiment_id, store_errors
 from tests.helpers.imports import ROOT
 from tests.helpers.projects import TINY, edit
 from tests.helpers.runs import make_run
@@ -51,7 +52,7 @@ def test_files_that_a_bucket_refuses_are_kept_until_it_takes_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     client = connect()
-    client.rename_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id, "before")
+    client.rename_experiment(experiment_id(client), "before")
     client.create_experiment(EXPERIMENT, f"s3://{BUCKET}/runs")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store_root}/mlflow.db")
     folder = make_run(store_root / "data") / "train"
@@ -95,7 +96,7 @@ def test_nothing_is_lost_of_four_trainings_while_the_server_is_away(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     with postgres() as database:
 
-        def served():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        def served() -> AbstractContextManager[None]:
             return mlflow_server(log, port, database, f"s3://{BUCKET}/runs")
 
         with served():
@@ -113,7 +114,7 @@ def train(folder: Path, shards: Path, seed: int) -> subprocess.Popen[bytes]:
     command = [
         sys.executable, "-m", "stages.train", str(shards), str(folder / str(seed)),
         "--params", str(folder / "params.yaml"), "--set", f"train.seed={seed}",
-        "--set", "agents.scenes.schedule.passes=40",
+        "--set", "agents.scenes.schedule.passes=8",
     ]  # fmt: skip
     with (folder / f"{seed}.log").open("wb") as log:
         return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ.copy())
