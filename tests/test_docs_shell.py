@@ -39,6 +39,11 @@ BY_OTHERS = {
         "tests/stages/test_ranks.py",
         "test_two_processes_write_what_one_writes",
     ),
+    r"(git|dvc) (push|pull)|dvc remote add --default team": (
+        "tests/test_run_cache.py",
+        "test_a_clone_that_pulls",
+    ),
+    r"mlflow server": ("tests/tracking/test_team.py", "test_nothing_is_lost_of_four_trainings"),
     r"mlflow models serve": ("tests/test_docs_commands.py", "SERVERS = "),
 }
 """Commands that another test runs, perhaps in miniature: its file and a part of its text."""

@@ -100,7 +100,9 @@ def test_a_clone_that_pulls_runs_nothing_and_registers_from_files(
     clone.dvc("pull", *TARGETS, "--with-deps")
     assert ran(clone.dvc("repro", *TARGETS)) == []
     assert clone.outs() == project.outs()
-    told = clone.run("python", "-m", "stages.register", "data/train", "data/evaluate", "data/register")
+    told = clone.run(
+        "python", "-m", "stages.register", "data/train", "data/evaluate", "data/register"
+    )
     assert "models:/objloc/1: new" in told
     assert ran(clone.dvc("repro", *TARGETS)) == []
     assert clone.run("git", "status", "--short") == ""

@@ -20,7 +20,7 @@ from objloc.files import file_hash
 from objloc.tracking.ending import record_kept_endings
 from objloc.tracking.store import EXPERIMENT, connect, experiment_id, store_errors
 from tests.helpers.imports import ROOT
-from tests.helpers.projects import TINY, edit
+from tests.helpers.projects import TINY, edit, yaml_in
 from tests.helpers.runs import make_run
 from tests.helpers.team import (
     BUCKET,
@@ -34,6 +34,18 @@ from tests.helpers.team import (
 from tests.helpers.tracked import history, start
 
 SEEDS = range(4)
+
+
+def test_the_compose_file_starts_the_server_that_is_tested() -> None:
+    services = yaml_in(ROOT / "examples" / "team" / "compose.yaml")["services"]
+    command = services["mlflow"]["command"][-1]
+    for part in (
+        "exec mlflow server",
+        '--backend-store-uri "postgresql+psycopg2://mlflow:${POSTGRES_PASSWORD}@postgres/mlflow"',
+        '--artifacts-destination "${BUCKET:?}"',
+    ):
+        assert part in command
+    assert services["mlflow"]["ports"] == ["127.0.0.1:5000:5000"]
 
 
 @pytest.fixture
