@@ -24,6 +24,7 @@ from benchmarks import (
     ranks,
     scale_memory,
     scale_shards,
+    scaling,
     scores,
     scratch,
     search,
@@ -266,6 +267,9 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
         scale_shards.NAME,
         dict[str, Any],
         lambda found, how: [*how, scale_shards.shards_table(found)],
+    ),
+    "scaling": kept(
+        scaling.NAME, dict[str, Any], lambda found, how: [*how, scaling.scaling_table(found)]
     ),
     "searching": kept(
         search.NAME, dict[str, Any], lambda found, how: [*how, search.search_table(found)]

@@ -11,6 +11,7 @@ from benchmarks import (
     ablation,
     scale_memory,
     scale_shards,
+    scaling,
     scratch,
     search,
     several,
@@ -364,6 +365,27 @@ def test_a_search_is_compared_turn_by_turn() -> None:
     *_, row = search.search_table({"rows": rows}).splitlines()
     cells = [each.strip() for each in row.strip("|").split("|")]
     assert cells == ["10 looks", "0.8", "**2.0**", "3.00 (2.00 to 4.00)", "50 %", "10"]
+
+
+def test_costs_are_extrapolated_from_the_slope_between_two_runs() -> None:
+    measured = {
+        stage: {"number": [10, 30], "seconds": [5.0, 5.2], "bytes": [1000, 41_000]}
+        for stage in ("shard", "encode", "evaluate", "update")
+    }
+    slopes = scaling.slopes_of(measured)
+    assert slopes["shard"] == {"seconds": pytest.approx(0.01), "bytes": 2000}
+    costs = scaling.extrapolate(slopes, 16)
+    assert costs["COCO"]["shard"]["hours"] == pytest.approx(118_000 * 0.01 / 3600)
+    assert costs["COCO"]["update"]["hours"] == pytest.approx(118_000 / 16 * 0.01 / 3600)
+    assert costs["Open Images"]["encode"]["gigabytes"] == pytest.approx(18)
+    result = {
+        "slopes": slopes, "extrapolated": costs, "categories": 20, "images_per_update": 16,
+        "photograph": {"pixels": 76_800.0, "bytes": 17_000.0},
+    }  # fmt: skip
+    first = scaling.scaling_table(result).splitlines()[2]
+    assert [each.strip() for each in first.strip("|").split("|")] == [
+        "`shard`, an image", "10.0", "2.0", "0.33", "0.24", "25", "18",
+    ]  # fmt: skip
 
 
 def test_updates_are_shown_by_medians_and_their_arithmetic_beside_the_peak() -> None:

@@ -43,6 +43,7 @@ BY_OTHERS = {
         "tests/test_run_cache.py",
         "test_a_clone_that_pulls",
     ),
+    r"python examples/sweep/sweep\.py": ("tests/examples/test_sweep.py", "test_a_worker_tries"),
     r"mlflow server": ("tests/tracking/test_team.py", "test_nothing_is_lost_of_four_trainings"),
     r"mlflow models serve": ("tests/test_docs_commands.py", "SERVERS = "),
 }

@@ -1,0 +1,146 @@
+"""The sweep of ``examples/sweep``, its stages replaced by small commands."""
+
+import importlib.util
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.helpers.imports import ROOT
+from tests.helpers.metrics import metrics_json
+
+optuna = pytest.importorskip("optuna")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+SPACE = "a.rate: {low: 0.001, high: 1.0, log: true}\na.width: {low: 1, high: 4}\nb: [x, y]\n"
+
+
+@pytest.fixture
+def sweep(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The example as a module; it polls without waiting."""
+    path = ROOT / "examples" / "sweep" / "sweep.py"
+    spec = importlib.util.spec_from_file_location("sweep_example", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    return module
+
+
+class Stages:
+    """Stands for the stages: trainings that end at once or never, and what is measured of them.
+
+    Attributes:
+        commands: what was started, by name of the trial.
+        endless: whether a training goes on until it is stopped.
+        processes: all that were started.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, list[str]]] = []
+        self.endless = False
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, name: str, command: Sequence[Path | str]) -> subprocess.Popen[bytes]:
+        words = [str(each) for each in command]
+        self.commands.append((name, words))
+        code = "pass"
+        if words[0] == "stages.evaluate":
+            out = Path(words[3])
+            out.mkdir(parents=True)
+            value = len(self.commands) / 100
+            (out / "metrics.json").write_text(json.dumps({"val": metrics_json(value)}))
+        elif self.endless:
+            code = "import time\nwhile True: time.sleep(1)"
+        self.processes.append(subprocess.Popen([sys.executable, "-c", code]))
+        return self.processes[-1]
+
+
+@pytest.fixture
+def stages(sweep: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Stages:
+    stages = Stages()
+    monkeypatch.setattr(sweep, "_start", stages.start)
+    monkeypatch.setattr(sweep, "_validations", lambda _name, _since: [0.1, 0.2])
+    return stages
+
+
+def work(sweep: ModuleType, folder: Path, trials: int, storage: str, **more: Any) -> Any:
+    """Be one worker; the study afterwards."""
+    space = folder / "space.yaml"
+    space.write_text(SPACE)
+    sweep.run_command(
+        Path("shards"), folder / "out", storage, trials=trials, space=space, settings=["c=1"],
+        seed=0, study="s", **more,
+    )  # fmt: skip
+    return optuna.load_study(study_name="s", storage=sweep.storage_at(storage))
+
+
+@pytest.mark.parametrize("kind", ["sqlite:///", "journal:"])
+def test_a_worker_tries_values_and_others_go_on_where_it_ended(
+    kind: str, sweep: ModuleType, stages: Stages, tmp_path: Path
+) -> None:
+    storage = f"{kind}{tmp_path / 'study'}"
+    work(sweep, tmp_path, 2, storage)
+    study = work(sweep, tmp_path, 3, storage)
+    assert [each.state.name for each in study.trials] == ["COMPLETE"] * 3
+    assert [each.value for each in study.trials] == [0.02, 0.04, 0.06]
+    assert study.trials[0].intermediate_values == {1: 0.1, 2: 0.2}
+    name, train = stages.commands[0]
+    assert name == "s-0"
+    assert train[:3] == ["stages.train", "shards", str(tmp_path / "out" / "0" / "train")]
+    chosen = {f"{key}={value}" for key, value in study.trials[0].params.items()}
+    assert set(train[4::2]) == {"c=1", *chosen}
+    _, evaluate = stages.commands[1]
+    assert evaluate[0] == "stages.evaluate"
+    assert evaluate[-1] == "evaluate.image_sets=[val]"
+    sweep.plot(study, tmp_path / "sweep.png")
+    with Image.open(tmp_path / "sweep.png") as picture:
+        assert picture.width > 3 * picture.height
+
+
+def test_a_trial_that_falls_behind_is_stopped(
+    sweep: ModuleType, stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'study'}"
+    work(sweep, tmp_path, 3, storage)
+    stages.endless = True
+    monkeypatch.setattr(sweep, "_validations", lambda _name, _since: [0.05])
+    study = work(sweep, tmp_path, 4, storage)
+    assert [each.state.name for each in study.trials] == ["COMPLETE"] * 3 + ["PRUNED"]
+    assert stages.processes[-1].returncode != 0
+    sweep.plot(study, tmp_path / "sweep.png")
+
+
+def test_the_trial_of_a_killed_worker_is_repeated_in_its_place(
+    sweep: ModuleType, stages: Stages, tmp_path: Path
+) -> None:
+    path = tmp_path / "study"
+    storage = sweep.storage_at(f"sqlite:///{path}")
+    study = optuna.create_study(study_name="s", storage=storage, direction="maximize")
+    left = study.ask({"b": optuna.distributions.CategoricalDistribution(["x", "y"])})
+    study._storage.record_heartbeat(left._trial_id)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = '2001-01-01 00:00:00'")
+    study = work(sweep, tmp_path, 1, f"sqlite:///{path}")
+    assert [each.state.name for each in study.trials] == ["FAIL", "COMPLETE"]
+    assert study.trials[1].params["b"] == left.params["b"]
+    name, train = stages.commands[0]
+    assert (name, train[2]) == ("s-0", str(tmp_path / "out" / "0" / "train"))
+
+
+def test_a_stage_that_fails_ends_the_worker_in_one_line(
+    sweep: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [sys.executable, "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr(sweep, "_start", lambda _name, _command: subprocess.Popen(failing))
+    monkeypatch.setattr(sweep, "_validations", lambda _name, _since: [])
+    with pytest.raises(sweep.ObjlocError, match=r"^trial s-0: a stage ended with status 3$"):
+        work(sweep, tmp_path, 1, f"sqlite:///{tmp_path / 'study'}")
