@@ -26,9 +26,9 @@ from objloc.params import load_params
 
 NAME = "scaling"
 AGENT = "pretrained"
-IMAGES = (60, 180)
+IMAGES = (40, 120)
 """Numbers of images of the two runs."""
-UPDATES = (20, 60)
+UPDATES = (10, 30)
 """Numbers of updates of the two trainings."""
 WINDOWS = 100
 """Budget of windows per image in the evaluation."""
@@ -61,7 +61,12 @@ def measure(devkit: Devkit, work: Path) -> dict[str, Any]:
         entry["number"].append(number)
         entry["bytes"].append(_size(out))
 
-    sets = ("train.image_set=train", "train.val_image_set=val", f"train.agent={AGENT}")
+    val = (devkit.read(each).objects for each in devkit.image_ids[:_VAL])
+    shown = sorted({item.category for objects in val for item in objects if not item.difficult})
+    sets = (
+        "train.image_set=train", "train.val_image_set=val", f"train.agent={AGENT}",
+        f"train.val_categories=[{', '.join(shown)}]",
+    )  # fmt: skip
     for number in IMAGES:
         sample, folder = work / f"devkit-{number}", work / str(number)
         _write_sample(devkit, sample, number)

@@ -30,6 +30,7 @@ import matplotlib as mpl
 import optuna
 import typer
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 from optuna.storages import JournalStorage, RDBStorage, RetryFailedTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -38,14 +39,14 @@ from ruamel.yaml import YAML
 from objloc.errors import ObjlocError
 from objloc.evaluation.metrics import parse_metrics
 from objloc.tracking.run import newest_run
-from objloc.tracking.store import connect
+from objloc.tracking.store import connect, harmless
 
 METRIC = "success_rate.greedy.mean"
 """Figure of `metrics.json` that is maximised, on the validation set."""
 HEARTBEAT, GRACE = 10, 40
 """Seconds between a worker's signs of life, and without one after which it is taken for dead."""
 RETRIES = 3
-POLL_SECONDS = 2.0
+POLL_SECONDS = 5.0
 _LIBC: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
 HERE = Path(__file__).parent
 
@@ -90,7 +91,7 @@ def objective(
     chosen = [f"{key}={value}" for key, value in suggest(trial, space).items()]
     options = [part for each in (*settings, *chosen) for part in ("--set", each)]
     train = _start(name, ["stages.train", shards, folder / "train", *options])
-    _watch(trial, train, partial(_validations, name, int(since.timestamp() * 1000) - 1000))
+    _watch(trial, train, Validations(name, int(since.timestamp() * 1000) - 1000))
     _finish(train, name)
     measured = [*options, "--set", "evaluate.image_sets=[val]"]
     arguments = [shards, folder / "train" / "checkpoint.pt", folder / "evaluate", *measured]
@@ -114,7 +115,7 @@ def _watch(
             found = validations()
             for number, score in enumerate(found[reported:], start=reported + 1):
                 trial.report(score, number)
-            reported = len(found)
+            reported = max(reported, len(found))
             if reported and not ended and trial.should_prune():
                 raise optuna.TrialPruned
             time.sleep(0 if ended else POLL_SECONDS)
@@ -125,14 +126,31 @@ def _watch(
             process.wait()
 
 
-def _validations(name: str, since: int) -> list[float]:
-    """Scores of the validations so far, from a run in MLflow that started since (milliseconds)."""
-    client = connect()
-    run_id = newest_run(client, condition=f"attributes.start_time >= {since}", dvc_exp_name=name)
-    if run_id is None:
+class Validations:
+    """Scores of a training's validations so far, from its run in MLflow.
+
+    A store that fails is reported once; without it no trial is stopped early.
+
+    Args:
+        name: name of the trial, which its run is tagged with.
+        since: milliseconds since 1970 before which no run of it started.
+    """
+
+    def __init__(self, name: str, since: int) -> None:
+        self._name = name
+        self._condition = f"attributes.start_time >= {since}"
+        self._client: MlflowClient | None = None
+        self._silent = False
+
+    def __call__(self) -> list[float]:
+        """The scores, in order."""
+        with harmless("the sweep", silent=self._silent) as failures:
+            self._client = self._client or connect()
+            run_id = newest_run(self._client, condition=self._condition, dvc_exp_name=self._name)
+            found = self._client.get_metric_history(run_id, "score") if run_id else []
+            return [each.value for each in sorted(found, key=lambda each: each.step)]
+        self._silent = bool(failures)
         return []
-    found = client.get_metric_history(run_id, "score")
-    return [each.value for each in sorted(found, key=lambda each: each.step)]
 
 
 def _start(name: str, command: Sequence[Path | str]) -> subprocess.Popen[bytes]:
@@ -252,11 +270,12 @@ def run_command(
             optuna.storages.fail_stale_trials(opened)
             time.sleep(POLL_SECONDS)
             continue
-        opened.optimize(work, n_trials=1)
-        last = opened.trials[-1]
-        print(
-            f"{len(done) + 1} of {trials} trials; the last: {last.state.name.lower()}", flush=True
-        )
+        opened.optimize(work, n_trials=1, callbacks=[_say])
+
+
+def _say(_study: optuna.Study, trial: FrozenTrial) -> None:
+    value = "" if trial.value is None else f" with {trial.value:.3f} on val"
+    print(f"trial {trial.number}: {trial.state.name.lower()}{value}", flush=True)
 
 
 @app.command("plot")

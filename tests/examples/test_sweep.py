@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from PIL import Image
 
 from tests.helpers.imports import ROOT
 from tests.helpers.metrics import metrics_json
+from tests.helpers.tracked import start, stored
 
 optuna = pytest.importorskip("optuna")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -68,7 +70,7 @@ class Stages:
 def stages(sweep: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Stages:
     stages = Stages()
     monkeypatch.setattr(sweep, "_start", stages.start)
-    monkeypatch.setattr(sweep, "_validations", lambda _name, _since: [0.1, 0.2])
+    monkeypatch.setattr(sweep, "Validations", lambda _name, _since: lambda: [0.1, 0.2])
     return stages
 
 
@@ -112,7 +114,7 @@ def test_a_trial_that_falls_behind_is_stopped(
     storage = f"sqlite:///{tmp_path / 'study'}"
     work(sweep, tmp_path, 3, storage)
     stages.endless = True
-    monkeypatch.setattr(sweep, "_validations", lambda _name, _since: [0.05])
+    monkeypatch.setattr(sweep, "Validations", lambda _name, _since: lambda: [0.05])
     study = work(sweep, tmp_path, 4, storage)
     assert [each.state.name for each in study.trials] == ["COMPLETE"] * 3 + ["PRUNED"]
     assert stages.processes[-1].returncode != 0
@@ -141,6 +143,34 @@ def test_a_stage_that_fails_ends_the_worker_in_one_line(
 ) -> None:
     failing = [sys.executable, "-c", "raise SystemExit(3)"]
     monkeypatch.setattr(sweep, "_start", lambda _name, _command: subprocess.Popen(failing))
-    monkeypatch.setattr(sweep, "_validations", lambda _name, _since: [])
+    monkeypatch.setattr(sweep, "Validations", lambda _name, _since: list)
     with pytest.raises(sweep.ObjlocError, match=r"^trial s-0: a stage ended with status 3$"):
         work(sweep, tmp_path, 1, f"sqlite:///{tmp_path / 'study'}")
+
+
+def test_validations_are_those_of_the_trials_own_run(
+    sweep: ModuleType, store_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store_root.is_dir()
+    monkeypatch.setenv("DVC_EXP_NAME", "s-1")
+    with start("earlier") as earlier:
+        earlier.log_metrics({"score": 0.9}, 10)
+    began = int(stored(earlier.run_id).info.start_time) + 1
+    validations = sweep.Validations("s-1", began)
+    assert validations() == []
+    time.sleep(0.002)
+    with start("later") as run:
+        run.log_metrics({"score": 0.5, "loss": 1.0}, 20)
+        run.log_metrics({"score": 0.25}, 10)
+        assert validations() == [0.25, 0.5]
+    assert sweep.Validations("s-2", began)() == []
+
+
+def test_a_store_that_fails_is_reported_once_and_stops_no_trial(
+    sweep: ModuleType, store_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (store_root / "mlflow.db").write_text("something else " * 100)
+    validations = sweep.Validations("s-1", 0)
+    assert (validations(), validations()) == ([], [])
+    (line,) = (each.getMessage() for each in caplog.records if each.name.startswith("objloc"))
+    assert "the sweep goes on without it" in line
