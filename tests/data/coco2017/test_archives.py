@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from objloc.data.annotated import open_annotated
 from objloc.data.coco2017.archives import open_coco
+from objloc.data.shards import open_annotated
 from objloc.errors import ObjlocError
 from tests.helpers.coco_archives import (
     empty_table,
@@ -34,6 +34,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_sets_are_the_official_ones_and_images_are_unchanged(archives: Path) -> None:
     coco = open_annotated(archives)
+    assert {file.year for file in coco.images.values()} == {"2017"}
     assert {name: len(ids) for name, ids in coco.image_sets.items()} == {"train": 12, "val": 6}
     assert coco.image_sets["val"][0] == "000000000139"
     with zipfile.ZipFile(archives / "val2017.zip") as packed:
