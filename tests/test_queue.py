@@ -1,13 +1,44 @@
 """Queued experiments run side by side, in folders of their own, with one copy of the shards."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.projects import Project
 
-ENDED = {"Success", "Failed"}
+STATES = {"Queued", "Running", "Success", "Failed"}
+
+
+@contextmanager
+def seen_shards(folder: Path) -> Iterator[dict[Path, int]]:
+    """Number of the inode of each shard that lies for a while in a queued experiment's folder."""
+    found: dict[Path, int] = {}
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.02):
+            for path in folder.glob(".dvc/tmp/exps/*/data/shards/*.tar"):
+                try:
+                    found[path] = path.stat().st_ino
+                except FileNotFoundError:
+                    continue
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        looking.join()
+
+
+def states(project: Project) -> list[str]:
+    told = project.dvc("queue", "status").split()
+    return [word for word in told if word in STATES]
 
 
 @pytest.mark.slow
@@ -16,26 +47,13 @@ def test_two_workers_share_shards_and_features(tmp_path: Path, warm: Path) -> No
     project.dvc("repro", "train")
     project.commit("trained")
     project.dvc("exp", "run", "--queue", "train", "-S", "train.seed=1,2")
-    project.dvc("queue", "start", "--jobs", "2")
-    copies: dict[Path, int] = {}
-    while True:
-        for path in project.folder.glob(".dvc/tmp/exps/*/data/shards/*.tar"):
-            try:
-                copies[path] = path.stat().st_ino
-            except FileNotFoundError:
-                continue
-        states = [
-            word
-            for line in project.dvc("queue", "status").splitlines()
-            for word in line.split()
-            if word in {*ENDED, "Queued", "Running"}
-        ]
-        if len(states) == 2 and set(states) <= ENDED:
-            break
-        time.sleep(0.5)
-    assert states == ["Success", "Success"]
+    with seen_shards(project.folder) as shards:
+        project.dvc("queue", "start", "--jobs", "2")
+        while not {"Success", "Failed"}.issuperset(states(project)):
+            time.sleep(0.5)
+    assert states(project) == ["Success", "Success"]
+    assert len(project.dvc("exp", "list", "--name-only").split()) == 2
     # Links to the cache, not copies of it.
     cached = {path.stat().st_ino for path in project.folder.glob(".dvc/cache/files/md5/??/*")}
-    assert copies
-    assert set(copies.values()) <= cached
-    assert len(project.dvc("exp", "list", "--name-only").split()) == 2
+    assert len({path.parents[2] for path in shards}) == 2
+    assert set(shards.values()) <= cached
