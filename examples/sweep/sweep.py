@@ -192,6 +192,7 @@ def plot(study: optuna.Study, path: Path) -> None:
             linewidth=2.5 if each.number == best else 1, marker=".",
         )  # fmt: skip
     curves.set_xlabel("validation")
+    curves.xaxis.get_major_locator().set_params(integer=True)
     curves.set_ylabel("success on val")
     curves.set_title("validations (dashed: stopped early)", fontsize=10)
     for axes, key in zip(slices, keys, strict=True):
@@ -223,8 +224,9 @@ def _slice(axes: Any, key: str, trials: Sequence[FrozenTrial], best: int) -> Non
         [shown(each.params[key]) for each in winner], [each.value for each in winner],
         s=140, facecolors="none", edgecolors="red", label="best",
     )  # fmt: skip
-    if not text and min(values) > 0 and max(values) / min(values) > 20:
+    if not text and min(values) > 0 and max(values) / min(values) > 5:
         axes.set_xscale("log")
+    axes.tick_params(axis="x", which="both", labelsize=7, labelrotation=30)
     axes.set_xlabel(key, fontsize=8)
     axes.legend(fontsize=8)
 
