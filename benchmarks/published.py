@@ -45,6 +45,24 @@ class Detector(Part):
     seeds: dict[str, DetectorRun]
 
 
+class FieldRun(DetectorRun):
+    """Figures of one seed of an agent of the field."""
+
+    data: DataName
+    images: int
+    """Number of test images measured."""
+    updates: int | None
+    minutes: dict[str, float]
+    """By stage: ``train`` and ``evaluate``."""
+    settings: tuple[str, ...]
+
+
+class FieldRow(Part):
+    """Figures of an agent of the field, by seed."""
+
+    seeds: dict[str, FieldRun]
+
+
 class AblationRow(Part):
     """Figures of one row of the ablation."""
 

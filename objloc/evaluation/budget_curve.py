@@ -3,7 +3,8 @@
 The shape letters are those of ``objloc.search.trace``.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -17,11 +18,18 @@ from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import mean_ap
 from objloc.evaluation.detections import by_category, concatenate, objects_of
 from objloc.evaluation.matching import Detections
-from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
+from objloc.evaluation.metrics import (
+    KINDS_OF_DETECTIONS,
+    BudgetPoint,
+    SearchMetrics,
+    StepsToTrigger,
+)
 from objloc.network.value_range import TriggerRange
 from objloc.params import Evaluate
 from objloc.search.budgeted import Searcher, run_budgeted_search
+from objloc.search.restarts import run_restarts
 from objloc.search.trace import SearchTrace
+from objloc.search.tree import run_tree_search
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
 """Budgets at which curves are measured; 31 and 63 are those of Tree-RL."""
@@ -142,9 +150,9 @@ class BudgetCurve:
             each: [] for each in self._budgets
         }
         self._overlaps: dict[int, list[Tensor]] = {each: [] for each in self._budgets}
-        self._windows: list[Tensor] = []
+        self._windows: dict[int, list[Tensor]] = {each: [] for each in self._budgets}
         self._steps: list[Tensor] = []
-        self._done = 0
+        self._done: Counter[int | None] = Counter()
 
     @classmethod
     def of(
@@ -155,33 +163,45 @@ class BudgetCurve:
         budget: int,
         log: Log | None = None,
     ) -> Self:
-        """Search all categories of each image at once, within a budget.
+        """Search the images within a budget, in the order that the agent's parameters name.
 
         Args:
             store: the images; its categories are the network's.
             searcher: the agent.
             rules: which windows become detections.
-            budget: maximum number of windows visited in an image.
+            budget: maximum number of windows visited in an image; with ``restarts``, for each
+                category.
             log: takes a line of progress.
         """
         curve = cls(store, rules, budget)
-        for trace in run_budgeted_search(store, searcher, budget):
-            curve.add(trace)
-            if log is not None:
-                log(f"search with {budget} looks: {curve._done} of {len(store)} images")
+        for category, trace in _searches(store, searcher, budget):
+            curve.add(trace, category)
+            if log is not None and category in (None, len(store.categories) - 1):
+                each = "" if category is None else " a category"
+                log(f"search with {budget} looks{each}: {curve.done} of {len(store)} images")
         return curve
 
-    def add(self, trace: SearchTrace) -> None:
-        """Add the next images of the store."""
-        store = self._store
-        images = torch.arange(self._done, self._done + len(trace.num_windows))
-        self._done += len(images)
-        self._windows.append(trace.num_windows)
+    @property
+    def done(self) -> int:
+        """Number of images added."""
+        return max(self._done.values(), default=0)
+
+    def add(self, trace: SearchTrace, category: int | None = None) -> None:
+        """Add the next images of the store.
+
+        Args:
+            trace: their windows.
+            category: the only category of the trace; None: it has all of the store.
+        """
+        store = self._store if category is None else self._store.of_category(category)
+        images = torch.arange(len(trace.num_windows)) + self._done[category]
+        self._done[category] += len(images)
         image, window, _ = (trace.triggered > 0).nonzero(as_tuple=True)
         self._steps.append(trace.depth[image, window])
         objects, mine = store.boxes[images], store.object_category[images] >= 0
         counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
         for budget in self._budgets:
+            self._windows[budget].append(trace.num_windows.clamp(max=budget))
             self._parts[budget].append(detections_of(trace, store, images, self._rules, budget))
             row = counted[0]
             overlap = best_iou(objects[counted], trace.boxes[row], trace.visited(budget)[row])
@@ -194,9 +214,7 @@ class BudgetCurve:
             budget: one of the curve's; None: that of the search.
         """
         parts = self._parts[budget or self._budgets[-1]]
-        return {
-            kind: concatenate([part[kind] for part in parts]) for kind in ("triggered", "attended")
-        }
+        return {kind: concatenate([part[kind] for part in parts]) for kind in KINDS_OF_DETECTIONS}
 
     def summary(self) -> SearchMetrics:
         """Figures for ``metrics.json``; see ``docs/metrics.md``."""
@@ -204,7 +222,7 @@ class BudgetCurve:
         curve = []
         for budget in self._budgets:
             overlaps = torch.cat(self._overlaps[budget])
-            windows = torch.cat(self._windows).clamp(max=budget).double()
+            windows = sum(int(each.sum()) for each in self._windows[budget])
             recall = {
                 f"recall_{threshold}": float((overlaps >= threshold).double().mean())
                 for threshold in RECALL_THRESHOLDS
@@ -213,14 +231,26 @@ class BudgetCurve:
                 f"ap_{kind}": mean_ap(parts, objects)
                 for kind, parts in self.detections(budget).items()
             }
-            point = {"budget": budget, "windows": float(windows.mean())} | recall | ap
+            point = {"budget": budget, "windows": windows / max(1, self.done)} | recall | ap
             curve.append(BudgetPoint.model_validate(point))
         steps = torch.cat(self._steps).double()
         return SearchMetrics(
             curve=tuple(curve),
-            triggers_per_image=len(steps) / max(1, self._done),
+            triggers_per_image=len(steps) / max(1, self.done),
             steps_to_trigger=StepsToTrigger(
                 median=float(steps.median()) if len(steps) else None,
                 mean=float(steps.mean()) if len(steps) else None,
             ),
         )
+
+
+def _searches(
+    store: SampleStore, searcher: Searcher, budget: int
+) -> Iterator[tuple[int | None, SearchTrace]]:
+    """Search in the order that the parameters name: traces, of one category or of all (None)."""
+    if searcher.params.order == "restarts":
+        yield from run_restarts(store, searcher, budget)
+        return
+    search = run_tree_search if searcher.params.order == "tree" else run_budgeted_search
+    for trace in search(store, searcher, budget):
+        yield None, trace

@@ -292,6 +292,8 @@ def measure_sets(
             features,
             memory_mb,
         )
+        if params.first_images is not None:
+            store = store.first(params.first_images)
         measured = measure(store, network, checkpoint.agent.mdp, params, fixed=fixed, log=log)
         # Free the pixels of a large set before the next is measured.
         without_pixels = replace(store.without_images(), jpegs=())

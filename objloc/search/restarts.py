@@ -1,0 +1,143 @@
+"""Searches that restart: for each category by itself, greedy episodes one after another.
+
+An agent of one category walks from a start window until it triggers or reaches the step limit,
+then from the next start window, and so on, until its budget is spent. A found object is hidden
+by a cross from the episodes that follow (inhibition of return).
+
+Source: Caicedo & Lazebnik (2015), section 4. The cross lies over the image there; here it lies
+over what the encoder has made of the image, so that the image need not be encoded again.
+
+The shape letters are those of ``objloc.search.trace``.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
+from objloc.mdp.environment import Environment
+from objloc.search.budgeted import Searcher
+from objloc.search.policy import category_outputs, shares
+from objloc.search.trace import SearchTrace
+
+
+def run_restarts(
+    store: SampleStore, searcher: Searcher, budget: int, batch: int = 64
+) -> Iterator[tuple[int, SearchTrace]]:
+    """Search images for one category after another.
+
+    Args:
+        store: the images.
+        searcher: the agent; ``starts`` and ``cross`` of its parameters are used.
+        budget: number of windows visited in an image for a category.
+        batch: images at once.
+
+    Yields:
+        For each batch of images and each category its number, and a trace with this category
+        alone.
+
+    Raises:
+        ObjlocError: a cross cannot be laid over what the encoder makes of images.
+    """
+    for images in torch.split(torch.arange(len(store)), batch):
+        restarts = _Restarts(store, searcher, images)
+        for category in range(len(store.categories)):
+            yield category, restarts.run(category, budget)
+
+
+class _Restarts:
+    """Searches of N images side by side, which are encoded once."""
+
+    def __init__(self, store: SampleStore, searcher: Searcher, images: Tensor) -> None:
+        self._network, params = searcher.network, searcher.params
+        self._store, self._images, self._cross = store, images, params.cross
+        starts = params.starts or searcher.mdp.starts
+        self._mdp = searcher.mdp.model_copy(update={"starts": starts})
+        with torch.no_grad():
+            self._views = self._network.encode(store.images[images].to(self._network.device))
+        if self._views.dim() != 4 or self._views.shape[2] != self._views.shape[3]:
+            raise ObjlocError(
+                "evaluate.search.order: expected best_first or tree for an agent of several "
+                "networks or with encoder.levels above 1; found restarts"
+            )
+
+    @torch.no_grad()
+    def run(self, category: int, budget: int) -> SearchTrace:
+        """Search for a category."""
+        network, images = self._network, self._images
+        environment = Environment(self._store, self._mdp, network.frames, network.action_history)
+        tasks = torch.stack([images, torch.full_like(images, category)], dim=1)
+        environment.reset(tasks)
+        views, rows, sizes = self._views.clone(), torch.arange(len(images)), self._store.sizes
+        trace = _empty(len(images), budget, network.num_actions)
+        episode, last = torch.zeros_like(images), torch.full_like(images, -1)
+        for look in range(budget):
+            seen = environment.observation()
+            outputs = category_outputs(network, views, rows, seen, sizes[images])
+            values = network.values_of(outputs).float().cpu()
+            action = values.argmax(dim=1)
+            begins = environment.steps == 0
+            trace.boxes[:, look], trace.q_values[:, look, 0] = seen.boxes[:, -1], values
+            trace.depth[:, look] = environment.steps + 1
+            trace.parent[:, look] = torch.where(begins, -1, look - 1)
+            trace.category[:, look] = torch.where(begins, -1, 0)
+            trace.moves[:, look, 0] = torch.where(begins, -1, last)
+            outcome = environment.step(action)
+            trace.triggered[:, look, 0] = torch.where(outcome.terminated, look + 1, 0)
+            found = outcome.terminated.nonzero()[:, 0]
+            if self._cross is not None and len(found):
+                windows = shares(seen.boxes[found, -1], sizes[images[found]])
+                hide(views, found.to(views.device), windows.to(views.device), self._cross)
+            ended = outcome.ended.nonzero()[:, 0]
+            episode[ended] += 1
+            starts = _following(episode[ended], len(environment.starts))
+            environment.reset_slots(ended, tasks[ended], starts)
+            last = action
+        return trace
+
+
+def _following(episode: Tensor, number: int) -> Tensor:
+    """Start windows of episodes ``[n]`` int64: the first once, then the others in turn."""
+    if number == 1:
+        return torch.zeros_like(episode)
+    return torch.where(episode == 0, 0, 1 + (episode - 1) % (number - 1))
+
+
+def hide(views: Tensor, rows: Tensor, windows: Tensor, width: float) -> None:
+    """Set a cross in each of some maps to zero, in place.
+
+    Its bars are as long as the window; each is at least one cell wide.
+
+    Args:
+        views: ``[N, C, H, W]`` maps of images.
+        rows: ``[n]`` int64, which of them.
+        windows: ``[n, 4]`` float32, fractions of the image's sides.
+        width: of the bars, as a fraction of the window's sides.
+    """
+    near, inside = [], []
+    for axis, cells in ((0, views.shape[3]), (1, views.shape[2])):
+        low, high = windows[:, axis, None], windows[:, axis + 2, None]
+        place = (torch.arange(cells, device=views.device) + 0.5) / cells
+        half = (width * (high - low)).clamp(min=1 / cells) / 2
+        near.append((place - (low + high) / 2).abs() <= half)
+        inside.append((place >= low) & (place <= high))
+    upright = near[0][:, None] & inside[1][:, :, None]
+    level = inside[0][:, None] & near[1][:, :, None]
+    views[rows] = views[rows].masked_fill((upright | level)[:, None], 0.0)
+
+
+def _empty(images: int, budget: int, actions: int) -> SearchTrace:
+    """A trace of one category whose budget is spent, to be filled in."""
+    windows = (images, budget)
+    return SearchTrace(
+        boxes=torch.zeros(*windows, 4, dtype=torch.float64),
+        num_windows=torch.full((images,), budget),
+        q_values=torch.zeros(*windows, 1, actions),
+        triggered=torch.zeros(*windows, 1, dtype=torch.int64),
+        depth=torch.zeros(windows, dtype=torch.int64),
+        parent=torch.zeros(windows, dtype=torch.int64),
+        category=torch.zeros(windows, dtype=torch.int64),
+        moves=torch.zeros(*windows, 1, dtype=torch.int64),
+    )
