@@ -10,7 +10,8 @@ from pathlib import Path
 from benchmarks.budget import TREE_RL
 from benchmarks.field import NAME, ROWS, collected
 from benchmarks.markdown import spread, table
-from benchmarks.published import FieldRow, FieldRun
+from benchmarks.metrics import data_name
+from benchmarks.published import FieldRow, FieldRun, parse
 from benchmarks.running import ROOT
 from benchmarks.voc2007 import PAPER_ATTENDED, PAPER_TRIGGERED, RESULTS
 from objloc.evaluation.metrics import BudgetPoint
@@ -185,6 +186,34 @@ def settings_table() -> str:
         for row in ROWS.values()
     ]
     return table(("agent", "preset", "settings"), rows, left=[1, 2])
+
+
+def rows_of(read: Callable[[str], str | None]) -> dict[str, FieldRow]:
+    """The rows that have been measured.
+
+    Args:
+        read: function that returns a file's text, given its path below the root.
+    """
+    text = read(f"benchmarks/results/{NAME}.json")
+    return {} if text is None else parse(dict[str, FieldRow], text)
+
+
+def origin(read: Callable[[str], str | None]) -> Iterator[str]:
+    """What was run, and on which data."""
+    found = rows_of(read)
+    yield protocol(found)
+    for row in list(found.values())[:1]:
+        yield f"Data: {data_name(next(iter(row.seeds.values())).data)}."
+
+
+TABLES: dict[str, Callable[[Callable[[str], str | None]], str]] = {
+    "field": lambda read: field_table(rows_of(read)),
+    "field-looks": lambda read: looks_table(rows_of(read)),
+    "field-papers": lambda read: papers_table(rows_of(read)),
+    "field-settings": lambda _: settings_table(),
+    "field-commands": lambda _: commands_table(),
+}
+"""Tables of the page by name; each takes a function that reads files."""
 
 
 def draw(found: Found, path: Path) -> None:

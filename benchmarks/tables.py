@@ -18,7 +18,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from benchmarks import ablation, devices, scratch, search, startup, updates, voc2007
+from benchmarks import (
+    ablation,
+    devices,
+    field_tables,
+    scratch,
+    search,
+    startup,
+    updates,
+    voc2007,
+    walk,
+)
 from benchmarks.annotation_tools import table as annotation_tools
 from benchmarks.metric_tools import table as metric_tools
 from benchmarks.metrics import data_name, measured_on, precision_table, success_table
@@ -30,6 +40,7 @@ from benchmarks.published import (
     DetectorRun,
     Questions,
     ScratchRuns,
+    Walk,
     parse,
 )
 from benchmarks.reliability.table import faults_table
@@ -190,6 +201,13 @@ def questions(found: Questions, how: list[str]) -> list[str]:
     return [_scratch_data(found.rows["five"]), *how, scratch.questions_table(found)]
 
 
+def walks(found: Walk, how: list[str]) -> list[str]:
+    """Figures of ways to choose windows."""
+    model = f"Model: `{found.model.sha256[:12]}`."
+    categories = f"Categories: {', '.join(found.model.categories)}."
+    return [f"{found.protocol} {categories} {model}", *how, walk.walk_table(found)]
+
+
 def _scratch_data(runs: ScratchRuns) -> str:
     return f"Data: {data_name(next(iter(runs.values()))['test_2007'].data)}."
 
@@ -234,6 +252,11 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
         dict[str, AblationRow],
         lambda rows, how: [*how, ablation.ablation_table(rows)],
     ),
+    **field_tables.TABLES,
+    "field-origin": lambda read: "\n\n".join(
+        [*field_tables.origin(read), *_how(read, field_tables.NAME)]
+    ),
+    "walk": kept(walk.NAME, Walk, walks),
     "devices": kept(
         devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]
     ),

@@ -2,15 +2,22 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import field, field_tables
 from benchmarks.field import ROWS, Length, collected, run_of, settings_of
 from benchmarks.published import FieldRow, FieldRun, as_json
+from objloc.data.store import SampleStore
+from objloc.evaluation.budget_curve import BudgetCurve, DetectionRules
 from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
 from objloc.files import write_json
+from objloc.learning.training import Training
+from objloc.network.q_network import build_network
 from objloc.params import load_params
+from objloc.search.budgeted import Searcher
 from tests.helpers.imports import ROOT
 from tests.helpers.metrics import make_metrics
+from tests.helpers.stores import make_store
 
 FIVE = ("cat", "cow", "dog", "horse", "sheep")
 
@@ -52,6 +59,45 @@ def test_a_shorter_run_has_the_shape_of_the_whole() -> None:
     params = load_params(ROOT / "params.yaml", short)
     assert params.train.categories == FIVE
     assert params.evaluate.first_images == 7
+
+
+MINIATURE = (
+    "encoder.kind=map", "encoder.precision=float32", "encoder.image_size=64",
+    "encoder.widths=[4,8]", "encoder.neck_width=4", "encoder.cell_width=4", "encoder.pool=3",
+    "head.hidden=[16]", "learning.images_per_batch=4", "learning.windows_per_image=4",
+    "learning.batch_parts=1", "replay.size=400", "replay.init_size=20", "mdp.max_steps=6",
+    "schedule.environments=4", "schedule.passes=2", "schedule.max_updates=6",
+    "schedule.evaluations=1",
+)  # fmt: skip
+LOOKS = {"caicedo2015": 20, "bellver2016": 10, "treerl2016": 15}
+
+
+@pytest.fixture(scope="module")
+def store() -> SampleStore:
+    return make_store(8)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_miniature_of_each_agent_learns_and_searches(name: str, store: SampleStore) -> None:
+    small = [f"agents.{name}.{each}" for each in MINIATURE]
+    params = load_params(ROOT / "params.yaml", [*settings_of(name, "m", 0, Length()), *small])
+    agent = params.agent
+    network = build_network(agent, store.categories, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    training = Training(network, store, store.tasks(), agent, lambda _: {"score": 0.0}, generator)
+    # As many searches for what is not there as for what is.
+    image, category = training.state_dict()["queue"].unbind(dim=1)
+    assert int(store.presence()[image, category].sum()) * 2 == len(image) == 32
+    (*_, status) = training.run()
+    assert status.updates == 6
+    assert torch.isfinite(torch.tensor(status.loss))
+    searcher = Searcher(network.eval(), agent.mdp, params.evaluate.search)
+    rules = DetectionRules.of(params.evaluate, searcher.trigger_range)
+    *_, point = BudgetCurve.of(store, searcher, rules, LOOKS[name]).summary().curve
+    apart = 1 if name == "treerl2016" else len(store.categories)
+    assert point.windows == LOOKS[name] * apart
+    assert 0 < point.recall_50 <= 1
+    assert point.ap_attended is not None
 
 
 def search_of(*budgets: int) -> SearchMetrics:
