@@ -87,7 +87,7 @@ _CUTS: dict[Action, tuple[float, float, float, float]] = {
     Action.ZOOM_CENTRE: (0.5, 0.5, -0.5, -0.5),
 }
 _SPLIT = 0.5
-"""What a split cuts off, as a fraction of the side."""
+"""Side of the part that a split cuts off, as a fraction of the window's."""
 
 _AXES: dict[Action, int] = {
     Action.MOVE_RIGHT: 0, Action.MOVE_LEFT: 0, Action.MOVE_DOWN: 1, Action.MOVE_UP: 1,

@@ -114,7 +114,7 @@ def hide(views: Tensor, rows: Tensor, windows: Tensor, width: float) -> None:
         views: ``[N, C, H, W]`` maps of images.
         rows: ``[n]`` int64, which of them.
         windows: ``[n, 4]`` float32, fractions of the image's sides.
-        width: of the bars, as a fraction of the window's sides.
+        width: width of the bars, as a fraction of the window's sides.
     """
     near, inside = [], []
     for axis, cells in ((0, views.shape[3]), (1, views.shape[2])):
