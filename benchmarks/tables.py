@@ -21,6 +21,7 @@ import typer
 from benchmarks import (
     ablation,
     devices,
+    field,
     field_tables,
     scratch,
     search,
@@ -253,9 +254,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
         lambda rows, how: [*how, ablation.ablation_table(rows)],
     ),
     **field_tables.TABLES,
-    "field-origin": lambda read: "\n\n".join(
-        [*field_tables.origin(read), *_how(read, field_tables.NAME)]
-    ),
+    "field-origin": lambda read: "\n\n".join([*field_tables.origin(read), *_how(read, field.NAME)]),
     "walk": kept(walk.NAME, Walk, walks),
     "devices": kept(
         devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]

@@ -91,7 +91,12 @@ class Subject:
                 if network.learned_steps
                 else torch.zeros(*values.shape[:2], 4)
             )
-        return tuple(each.unflatten(0, (number, windows)) for each in (values, steps))  # type: ignore[return-value]
+        return _by_image(values, number), _by_image(steps, number)
+
+
+def _by_image(rows: Tensor, images: int) -> Tensor:
+    """Rows of windows, ``[n * W, ...]`` to ``[n, W, ...]``."""
+    return rows.view(images, -1, *rows.shape[1:])
 
 
 def own_search(subject: Subject) -> Traces:

@@ -7,6 +7,7 @@ import torch
 from benchmarks import field, field_tables
 from benchmarks.field import ROWS, Length, collected, run_of, settings_of
 from benchmarks.published import FieldRow, FieldRun, as_json
+from benchmarks.running import Stage
 from objloc.data.store import SampleStore
 from objloc.evaluation.budget_curve import BudgetCurve, DetectionRules
 from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
@@ -167,7 +168,7 @@ def test_minutes_of_an_interrupted_row_are_kept(
 ) -> None:
     """A stage that was run before an interruption is not run again, and its minutes stay."""
 
-    def pretend(stages: list[field.Stage], _settings: list[str]) -> dict[str, float]:
+    def pretend(stages: list[Stage], _settings: list[str]) -> dict[str, float]:
         ((name, _, out),) = stages
         if out.exists():
             return {}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks import walk
-from benchmarks.published import Walk, parse
+from benchmarks.published import Walk, as_json, parse
 from benchmarks.walk import BUDGETS, WAYS, Subject, curve_of, trace_of
 from benchmarks.walk_windows import Grid, oracle_walks, random_walks, sliding_windows
 from objloc.box import iou
@@ -167,7 +167,7 @@ def test_the_table_has_a_line_for_each_way_and_budget(tmp_path: Path) -> None:
     assert lines[2] == "| its own search | 31 | 30 | 3.1 | 20.0 | 10.0 | 30.0 |"
     assert "first 1,000 images of test at 320 px, 2 categories" in found.protocol
     path = tmp_path / "walk.json"
-    path.write_text(json.dumps(walk.as_json(found)))
+    path.write_text(json.dumps(as_json(found)))
     assert parse(Walk, path.read_text()) == found
     walk.draw(found, tmp_path / "walk.png")
     assert (tmp_path / "walk.png").stat().st_size > 10_000

@@ -90,9 +90,8 @@ def _values(
     index = torch.arange(images).repeat_interleave(windows)
     boxes = shares(frames.flatten(0, 1), sizes[index])
     seen = Windows(index, boxes, past.flatten(0, 1)).to(views.device)
-    values = searcher.network(views, seen).float().cpu()
-    grouped: Tensor = values.unflatten(0, (images, windows))
-    return grouped
+    values: Tensor = searcher.network(views, seen).float().cpu()
+    return values.view(images, windows, values.shape[1], values.shape[2])
 
 
 def _trace(levels: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]) -> SearchTrace:
