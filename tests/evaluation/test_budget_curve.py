@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -92,6 +92,29 @@ def test_a_curve_counts_windows_recall_and_precision_by_budget(store: SampleStor
     first = detections_of(hand_made(two), two, torch.tensor([0, 1]), RULES, budget=1)
     assert len(first["triggered"]["cat"]) == 0
     assert len(curve.detections()["triggered"]["cat"]) == 1
+
+
+def test_categories_may_come_one_by_one_with_windows_of_their_own(store: SampleStore) -> None:
+    two = store.first(2)
+    whole = hand_made(two)
+    together, apart = BudgetCurve(two, RULES, 3), BudgetCurve(two, RULES, 3)
+    together.add(whole)
+    for category in range(2):
+        for image in range(2):
+            rows, columns = slice(image, image + 1), slice(category, category + 1)
+            alone = {each.name: getattr(whole, each.name)[rows] for each in fields(whole)}
+            alone |= {
+                "q_values": whole.q_values[rows, :, columns],
+                "triggered": whole.triggered[rows, :, columns],
+            }
+            apart.add(SearchTrace(**alone), category)
+    assert apart.done == together.done == 2
+    one, other = apart.summary(), together.summary()
+    # Each category has looked at its own two windows.
+    assert one.curve[0].windows == 2 * other.curve[0].windows == 4.0
+    assert one.curve[0].model_copy(update={"windows": 2.0}) == other.curve[0]
+    assert one.triggers_per_image == other.triggers_per_image
+    assert one.steps_to_trigger == other.steps_to_trigger
 
 
 def test_the_curve_of_a_search_is_that_of_its_batches(store: SampleStore) -> None:
