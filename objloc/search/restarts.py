@@ -11,6 +11,7 @@ The shape letters are those of ``objloc.search.trace``.
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -24,9 +25,9 @@ from objloc.search.trace import SearchTrace
 
 
 def run_restarts(
-    store: SampleStore, searcher: Searcher, budget: int, batch: int = 64
+    store: SampleStore, searcher: Searcher, budget: int, batch: int = 32
 ) -> Iterator[tuple[int, SearchTrace]]:
-    """Search images for one category after another.
+    """Search images for each category by itself.
 
     Args:
         store: the images.
@@ -41,61 +42,64 @@ def run_restarts(
     Raises:
         ObjlocError: a cross cannot be laid over what the encoder makes of images.
     """
+    categories = torch.arange(len(store.categories))
     for images in torch.split(torch.arange(len(store)), batch):
-        restarts = _Restarts(store, searcher, images)
-        for category in range(len(store.categories)):
-            yield category, restarts.run(category, budget)
+        tasks = torch.cartesian_prod(categories, images).flip(1)
+        trace = _search(store, searcher, tasks, budget)
+        for category in categories.tolist():
+            rows = slice(category * len(images), (category + 1) * len(images))
+            mine = {each.name: getattr(trace, each.name)[rows] for each in fields(trace)}
+            yield category, SearchTrace(**mine)
 
 
-class _Restarts:
-    """Searches of N images side by side, which are encoded once."""
+@torch.no_grad()
+def _search(store: SampleStore, searcher: Searcher, tasks: Tensor, budget: int) -> SearchTrace:
+    """Searches of images for one category each, side by side: ``[n, 2]`` int64."""
+    network, cross = searcher.network, searcher.params.cross
+    starts = searcher.params.starts or searcher.mdp.starts
+    mdp = searcher.mdp.model_copy(update={"starts": starts})
+    environment = Environment(store, mdp, network.frames, network.action_history)
+    environment.reset(tasks)
+    views, sizes = _views(store, searcher, tasks[:, 0]), store.sizes[tasks[:, 0]]
+    trace = _empty(len(tasks), budget, network.num_actions)
+    episode, last = torch.zeros(len(tasks), dtype=torch.int64), torch.full((len(tasks),), -1)
+    for look in range(budget):
+        seen = environment.observation()
+        outputs = category_outputs(network, views, torch.arange(len(tasks)), seen, sizes)
+        values = network.values_of(outputs).float().cpu()
+        action = values.argmax(dim=1)
+        begins = environment.steps == 0
+        trace.boxes[:, look], trace.q_values[:, look, 0] = seen.boxes[:, -1], values
+        trace.depth[:, look] = environment.steps + 1
+        trace.parent[:, look] = torch.where(begins, -1, look - 1)
+        trace.category[:, look] = torch.where(begins, -1, 0)
+        trace.moves[:, look, 0] = torch.where(begins, -1, last)
+        outcome = environment.step(action)
+        trace.triggered[:, look, 0] = torch.where(outcome.terminated, look + 1, 0)
+        found = outcome.terminated.nonzero()[:, 0]
+        if cross is not None and len(found):
+            windows = shares(seen.boxes[found, -1], sizes[found])
+            hide(views, found.to(views.device), windows.to(views.device), cross)
+        ended = outcome.ended.nonzero()[:, 0]
+        episode[ended] += 1
+        following = _following(episode[ended], len(environment.starts))
+        environment.reset_slots(ended, tasks[ended], following)
+        last = action
+    return trace
 
-    def __init__(self, store: SampleStore, searcher: Searcher, images: Tensor) -> None:
-        self._network, params = searcher.network, searcher.params
-        self._store, self._images, self._cross = store, images, params.cross
-        starts = params.starts or searcher.mdp.starts
-        self._mdp = searcher.mdp.model_copy(update={"starts": starts})
-        with torch.no_grad():
-            self._views = self._network.encode(store.images[images].to(self._network.device))
-        if self._views.dim() != 4 or self._views.shape[2] != self._views.shape[3]:
-            raise ObjlocError(
-                "evaluate.search.order: expected best_first or tree for an agent of several "
-                "networks or with encoder.levels above 1; found restarts"
-            )
 
-    @torch.no_grad()
-    def run(self, category: int, budget: int) -> SearchTrace:
-        """Search for a category."""
-        network, images = self._network, self._images
-        environment = Environment(self._store, self._mdp, network.frames, network.action_history)
-        tasks = torch.stack([images, torch.full_like(images, category)], dim=1)
-        environment.reset(tasks)
-        views, rows, sizes = self._views.clone(), torch.arange(len(images)), self._store.sizes
-        trace = _empty(len(images), budget, network.num_actions)
-        episode, last = torch.zeros_like(images), torch.full_like(images, -1)
-        for look in range(budget):
-            seen = environment.observation()
-            outputs = category_outputs(network, views, rows, seen, sizes[images])
-            values = network.values_of(outputs).float().cpu()
-            action = values.argmax(dim=1)
-            begins = environment.steps == 0
-            trace.boxes[:, look], trace.q_values[:, look, 0] = seen.boxes[:, -1], values
-            trace.depth[:, look] = environment.steps + 1
-            trace.parent[:, look] = torch.where(begins, -1, look - 1)
-            trace.category[:, look] = torch.where(begins, -1, 0)
-            trace.moves[:, look, 0] = torch.where(begins, -1, last)
-            outcome = environment.step(action)
-            trace.triggered[:, look, 0] = torch.where(outcome.terminated, look + 1, 0)
-            found = outcome.terminated.nonzero()[:, 0]
-            if self._cross is not None and len(found):
-                windows = shares(seen.boxes[found, -1], sizes[images[found]])
-                hide(views, found.to(views.device), windows.to(views.device), self._cross)
-            ended = outcome.ended.nonzero()[:, 0]
-            episode[ended] += 1
-            starts = _following(episode[ended], len(environment.starts))
-            environment.reset_slots(ended, tasks[ended], starts)
-            last = action
-        return trace
+def _views(store: SampleStore, searcher: Searcher, images: Tensor) -> Tensor:
+    """A view for each search, which a cross may be laid over: ``[n, C, H, W]``."""
+    network = searcher.network
+    once, index = torch.unique(images, return_inverse=True)
+    views = network.encode(store.images[once].to(network.device))
+    if views.dim() != 4 or views.shape[2] != views.shape[3]:
+        raise ObjlocError(
+            "evaluate.search.order: expected best_first or tree for an agent of several "
+            "networks or with encoder.levels above 1; found restarts"
+        )
+    # Pooling windows out of maps whose channels are not innermost copies all maps at each look.
+    return views[index.to(views.device)].contiguous(memory_format=torch.channels_last)
 
 
 def _following(episode: Tensor, number: int) -> Tensor:
