@@ -129,7 +129,8 @@ def hide(views: Tensor, rows: Tensor, windows: Tensor, width: float) -> None:
         inside.append((place >= low) & (place <= high))
     upright = near[0][:, None] & inside[1][:, :, None]
     level = inside[0][:, None] & near[1][:, :, None]
-    views[rows] = views[rows].masked_fill((upright | level)[:, None], 0.0)
+    search, row, column = (upright | level).nonzero(as_tuple=True)
+    views.permute(0, 2, 3, 1)[rows[search], row, column] = 0.0
 
 
 def _empty(images: int, budget: int, actions: int) -> SearchTrace:
