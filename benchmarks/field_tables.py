@@ -43,15 +43,14 @@ def protocol(found: Found) -> str:
     if not runs:
         return "Nothing has been measured yet."
     images = sorted({run.images for run in runs})
-    updates = sorted({run.updates for run in runs if run.updates})
     categories = sorted({run.model.categories for run in runs}, key=len)
     names = [
         ", ".join(each) if len(each) < len(CATEGORIES) else "all twenty" for each in categories
     ]
     return (
-        f"Trained on `trainval` for {_or(updates)} updates, categories: {_or(names)}; measured on "
-        f"the first {_or(images)} images of `test`. Seeds: {_seeds(found)}. AP of VOC2007 (11 "
-        "points, IoU .5), in points, as all figures."
+        f"Trained on `trainval`, categories: {_or(names)}; measured on the first {_or(images)} "
+        f"images of `test`. Seeds: {_seeds(found)}. AP of VOC2007 (11 points, IoU .5), in points, "
+        "as all figures."
     )
 
 
@@ -67,7 +66,8 @@ def field_table(found: Found) -> str:
     """A line for each agent at the end of its budget; means over seeds."""
     headings = (
         "agent", "looks in an image", "mAP triggered", "mAP attended", "recall at IoU .5", ".6",
-        ".7", "steps to a trigger: median", "mean", "minutes of training", "of measuring",
+        ".7", "steps to a trigger: median", "mean", "updates", "minutes of training",
+        "of measuring",
     )  # fmt: skip
     rows = []
     for name, row in ROWS.items():
@@ -86,6 +86,7 @@ def _line(row: FieldRow) -> Iterator[str]:
     for several in ([each.median for each in steps], [each.mean for each in steps]):
         known = [each for each in several if each is not None]
         yield spread(known) if known else "none"
+    yield _or(sorted({f"{run.updates:,}" if run.updates else "one pass" for run in runs}))
     for stage in ("train", "evaluate"):
         yield spread([run.minutes[stage] for run in runs if stage in run.minutes] or [0.0])
 
