@@ -242,7 +242,9 @@ def walk_table(found: Walk) -> str:
                 point.recall_50, point.recall_60, point.recall_70, point.ap_attended or 0.0,
             )  # fmt: skip
             shown = [f"{100 * each:.1f}" for each in figures]
-            rows.append([WAYS[name][0], str(looks), f"{point.windows:.0f}", *shown])
+            # A look of a one-shot detector gives a box of each category.
+            taken = min(point.windows, looks)
+            rows.append([WAYS[name][0], str(looks), f"{taken:.0f}", *shown])
     headings = (
         "windows chosen by", "looks, at most", "in the mean", "recall at IoU .5", ".6", ".7",
         "mAP attended",
