@@ -16,6 +16,7 @@ from benchmarks.running import ROOT
 from benchmarks.voc2007 import PAPER_ATTENDED, PAPER_TRIGGERED, RESULTS
 from objloc.evaluation.metrics import BudgetPoint
 
+_TICKS = (10, 31, 63, 100, 300, 1000, 4000)
 PICTURE = ROOT / "docs" / "images" / "field.png"
 CATEGORIES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -238,7 +239,9 @@ def draw(found: Found, path: Path) -> None:
                 [statistics.mean(value(point) for point in each) for each in curves],
                 "o-", markersize=3, color=colour, label=row.label,
             )  # fmt: skip
-        axis.set(xscale="log", ylim=(0, None))
+        axis.set(xscale="log", ylim=(0, 1))
+        axis.set_xticks(_TICKS, [str(each) for each in _TICKS])
+        axis.minorticks_off()
     legend(axes.flat[0], loc="upper left")
     plain = protocol(found).replace("`", "").split(". AP of")[0]
     caption(figure, "The field side by side", f"{plain}.")
