@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run run-alone packages test test-slow test-lowest lint types check clean lock audit docs screenshots site benchmark-voc2007 benchmark-scratch metrics-table tools-table reliability
+.PHONY: run run-alone packages test test-slow test-lowest lint types check clean lock audit docs screenshots site benchmark-voc2007 benchmark-scratch benchmark-field metrics-table tools-table reliability
 
 # Of two at once in one folder the second waits.
 ALONE := $(PYTHON) stages/_alone.py
@@ -92,6 +92,12 @@ benchmark-voc2007: $(READY)  ## Train and measure the pretrained agents on VOC20
 
 benchmark-scratch: $(READY)  ## Train and measure the agent from scratch on VOC, three seeds; MIRROR=folder of archives.
 	$(BIN)/python -m benchmarks.scratch --mirror "$(or $(MIRROR),null)"
+
+AGENTS ?= caicedo2015,bellver2016,bellver2016_crops,treerl2016,dqn2018,pretrained
+benchmark-field: $(READY)  ## Train and measure the field's agents on VOC2007; MIRROR, SEEDS, AGENTS, FIELD="--updates 500 --images 1000".
+	$(BIN)/python -m benchmarks.field --mirror "$(or $(MIRROR),null)" --seeds "$(SEEDS)" --agents "$(AGENTS)" $(FIELD)
+	$(BIN)/python -m benchmarks.field_tables
+	$(BIN)/python -m benchmarks.tables
 
 metrics-table: $(READY)  ## Measure the last run's detections by other packages; fetches them.
 	$(BIN)/python -m benchmarks.metric_tools

@@ -139,7 +139,8 @@ def _table(
         row = [f"`{key}`", _allowed(field)]
         if default:
             row.append(_value(field["default"]))
-        row += [_value(values[key]) for values in columns.values()]
+        # A newer key that an agent does not use is not among its values.
+        row += [_value(values.get(key, field.get("default"))) for values in columns.values()]
         rows.append([*row, _prose(field["description"])])
     return "\n".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows

@@ -45,6 +45,45 @@ class Detector(Part):
     seeds: dict[str, DetectorRun]
 
 
+class FieldRun(DetectorRun):
+    """Figures of one seed of an agent of the field."""
+
+    data: DataName
+    images: int
+    """Number of test images measured."""
+    updates: int | None
+    minutes: dict[str, float]
+    """By stage: ``train`` and ``evaluate``."""
+    settings: tuple[str, ...]
+
+
+class FieldRow(Part):
+    """Figures of an agent of the field, by seed."""
+
+    seeds: dict[str, FieldRun]
+
+
+class Walk(Part):
+    """Figures of ways to choose windows, of one network."""
+
+    data: DataName
+    model: ModelName
+    image_set: str
+    images: int
+    updates: int
+    """Of the network."""
+    ways: dict[str, tuple[BudgetPoint, ...]]
+
+    @property
+    def protocol(self) -> str:
+        """What was measured, in a line."""
+        categories = len(self.model.categories)
+        return (
+            f"The first {self.images:,} images of {self.image_set} at 320 px, {categories} "
+            f"categories, one network of {self.updates:,} updates."
+        )
+
+
 class AblationRow(Part):
     """Figures of one row of the ablation."""
 

@@ -21,6 +21,8 @@ import typer
 from benchmarks import (
     ablation,
     devices,
+    field,
+    field_tables,
     ranks,
     scale_memory,
     scale_shards,
@@ -32,6 +34,7 @@ from benchmarks import (
     startup,
     updates,
     voc2007,
+    walk,
 )
 from benchmarks.annotation_tools import table as annotation_tools
 from benchmarks.metric_tools import table as metric_tools
@@ -44,6 +47,7 @@ from benchmarks.published import (
     DetectorRun,
     Questions,
     ScratchRuns,
+    Walk,
     parse,
 )
 from benchmarks.reliability.table import faults_table
@@ -204,6 +208,13 @@ def questions(found: Questions, how: list[str]) -> list[str]:
     return [_scratch_data(found.rows["five"]), *how, scratch.questions_table(found)]
 
 
+def walks(found: Walk, how: list[str]) -> list[str]:
+    """Figures of ways to choose windows."""
+    model = f"Model: `{found.model.sha256[:12]}`."
+    categories = f"Categories: {', '.join(found.model.categories)}."
+    return [f"{found.protocol} {categories} {model}", *how, walk.walk_table(found)]
+
+
 def _scratch_data(runs: ScratchRuns) -> str:
     return f"Data: {data_name(next(iter(runs.values()))['test_2007'].data)}."
 
@@ -248,6 +259,9 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
         dict[str, AblationRow],
         lambda rows, how: [*how, ablation.ablation_table(rows)],
     ),
+    **field_tables.TABLES,
+    "field-origin": lambda read: "\n\n".join([*field_tables.origin(read), *_how(read, field.NAME)]),
+    "walk": kept(walk.NAME, Walk, walks),
     "devices": kept(
         devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]
     ),

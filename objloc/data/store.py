@@ -144,6 +144,28 @@ class SampleStore:
         """The same store without images for encoders; files and annotations stay."""
         return replace(self, images=NoImages())
 
+    def first(self, number: int) -> Self:
+        """The store of its first images; all if it has no more."""
+        rows = slice(0, number)
+        return replace(
+            self,
+            image_ids=self.image_ids[rows],
+            sizes=self.sizes[rows],
+            boxes=self.boxes[rows],
+            object_category=self.object_category[rows],
+            difficult=self.difficult[rows],
+            jpegs=self.jpegs[rows],
+        )
+
+    def of_category(self, category: int) -> Self:
+        """The same images, with the objects of one category alone."""
+        mine = self.object_category == category
+        return replace(
+            self,
+            categories=self.categories[category : category + 1],
+            object_category=torch.where(mine, 0, -1),
+        )
+
     def presence(self) -> Tensor:
         """``[N, C]`` bool: whether the image holds the category (a difficult object counts)."""
         index = torch.arange(len(self.categories))
@@ -169,6 +191,21 @@ class SampleStore:
         others = torch.ones(len(self.categories), dtype=torch.bool)
         others[indices] = False
         return (presence & ~others).nonzero()
+
+    def absent_tasks(self, tasks: Tensor, number: int, generator: torch.Generator) -> Tensor:
+        """``[number, 2]`` int64 (image, category) drawn at random where the category is absent.
+
+        Args:
+            tasks: ``[M, 2]`` int64; their categories are drawn.
+            number: how many; there are none where every image holds every category.
+            generator: source of random draws.
+        """
+        lacks = ~self.presence()
+        lacks &= torch.isin(torch.arange(lacks.shape[1]), tasks[:, 1])
+        pairs = lacks.nonzero()
+        if number == 0 or len(pairs) == 0:
+            return tasks[:0]
+        return pairs[torch.randint(len(pairs), (number,), generator=generator)]
 
     def objects_of(self, image: Tensor, category: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes of a category's objects.

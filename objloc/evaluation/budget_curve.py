@@ -3,7 +3,7 @@
 The shape letters are those of ``objloc.search.trace``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
@@ -18,11 +18,19 @@ from objloc.data.store import SampleStore
 from objloc.evaluation.average_precision import mean_ap
 from objloc.evaluation.detections import by_category, concatenate, objects_of
 from objloc.evaluation.matching import Detections
-from objloc.evaluation.metrics import BudgetPoint, SearchMetrics, StepsToTrigger
+from objloc.evaluation.metrics import (
+    KINDS_OF_DETECTIONS,
+    BudgetPoint,
+    SearchMetrics,
+    StepsToTrigger,
+)
 from objloc.network.value_range import TriggerRange
 from objloc.params import Evaluate
 from objloc.search.budgeted import BATCH, Searcher, run_budgeted_search
+from objloc.search.restarts import BATCH as RESTARTS_BATCH
+from objloc.search.restarts import run_restarts
 from objloc.search.trace import SearchTasks, SearchTrace
+from objloc.search.tree import run_tree_search
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
 """Budgets at which curves are measured; 31 and 63 are those of Tree-RL."""
@@ -167,13 +175,14 @@ class BudgetCurve:
         budget: int,
         log: Log | None = None,
     ) -> Self:
-        """Search all categories of each image at once, within a budget.
+        """Search the images within a budget, in the order that the agent's parameters name.
 
         Args:
             store: the images; its categories are the network's.
             searcher: the agent.
             rules: which windows become detections.
-            budget: maximum number of windows visited in an image.
+            budget: maximum number of windows visited in an image; with ``restarts``, for each
+                category.
             log: takes a line of progress.
         """
         curve = cls(store, rules, budget)
@@ -183,7 +192,7 @@ class BudgetCurve:
 
     def jobs(
         self, store: SampleStore, searcher: Searcher, log: Log
-    ) -> list[Callable[[], CurvePart]]:
+    ) -> list[Callable[[], list[CurvePart]]]:
         """Jobs that search a batch of images each; their parts are to be added in order.
 
         Args:
@@ -191,23 +200,34 @@ class BudgetCurve:
             searcher: the agent.
             log: takes a line of progress.
         """
+        budget = self._budgets[-1]
+        alone = searcher.params.order == "restarts"
+        looks = f"{budget} looks{' a category' if alone else ''}"
 
-        def search(tasks: SearchTasks) -> CurvePart:
-            (trace,) = run_budgeted_search(store, searcher, self._budgets[-1], tasks)
-            done = int(tasks.images[-1]) + 1
-            log(f"search with {self._budgets[-1]} looks: {done} of {len(store)} images")
-            return self.part_of(trace, tasks.images)
+        def search(images: Tensor) -> list[CurvePart]:
+            found = [
+                self.part_of(trace, images, category)
+                for category, trace in _searches(store, searcher, budget, images)
+            ]
+            log(f"search with {looks}: {int(images[-1]) + 1} of {len(store)} images")
+            return found
 
-        tasks = SearchTasks.every(store).split(BATCH)
-        return [partial(search, each) for each in tasks]
+        batches = torch.arange(len(store)).split(RESTARTS_BATCH if alone else BATCH)
+        return [partial(search, each) for each in batches]
 
-    def add(self, part: CurvePart) -> None:
+    def add(self, parts: Sequence[CurvePart]) -> None:
         """Add the next images of the store."""
-        self._parts.append(part)
+        self._parts += parts
 
-    def part_of(self, trace: SearchTrace, images: Tensor) -> CurvePart:
-        """What the curve takes from the search of some images: ``[n]`` int64."""
-        store = self._store
+    def part_of(self, trace: SearchTrace, images: Tensor, category: int | None = None) -> CurvePart:
+        """What the curve takes from the search of some images.
+
+        Args:
+            trace: their windows.
+            images: ``[n]`` int64.
+            category: the only category of the trace; None: it has all of the store.
+        """
+        store = self._store if category is None else self._store.of_category(category)
         image, window, _ = (trace.triggered > 0).nonzero(as_tuple=True)
         objects, mine = store.boxes[images], store.object_category[images] >= 0
         counted = (mine & ~store.difficult[images]).nonzero(as_tuple=True)
@@ -227,18 +247,16 @@ class BudgetCurve:
             budget: one of the curve's; None: that of the search.
         """
         parts = [part.detections[budget or self._budgets[-1]] for part in self._parts]
-        return {
-            kind: concatenate([part[kind] for part in parts]) for kind in ("triggered", "attended")
-        }
+        return {kind: concatenate([part[kind] for part in parts]) for kind in KINDS_OF_DETECTIONS}
 
     def summary(self) -> SearchMetrics:
         """Figures for ``metrics.json``; see ``docs/metrics.md``."""
         objects = objects_of(self._store)
-        visited = torch.cat([part.windows for part in self._parts])
+        images = max(1, len(self._store))
         curve = []
         for budget in self._budgets:
             overlaps = torch.cat([part.overlaps[budget] for part in self._parts])
-            windows = visited.clamp(max=budget).double()
+            windows = sum(int(part.windows.clamp(max=budget).sum()) for part in self._parts)
             recall = {
                 f"recall_{threshold}": float((overlaps >= threshold).double().mean())
                 for threshold in RECALL_THRESHOLDS
@@ -247,14 +265,32 @@ class BudgetCurve:
                 f"ap_{kind}": mean_ap(parts, objects)
                 for kind, parts in self.detections(budget).items()
             }
-            point = {"budget": budget, "windows": float(windows.mean())} | recall | ap
+            point = {"budget": budget, "windows": windows / images} | recall | ap
             curve.append(BudgetPoint.model_validate(point))
         steps = torch.cat([part.steps for part in self._parts]).double()
         return SearchMetrics(
             curve=tuple(curve),
-            triggers_per_image=len(steps) / max(1, len(visited)),
+            triggers_per_image=len(steps) / images,
             steps_to_trigger=StepsToTrigger(
                 median=float(steps.median()) if len(steps) else None,
                 mean=float(steps.mean()) if len(steps) else None,
             ),
         )
+
+
+def _searches(
+    store: SampleStore, searcher: Searcher, budget: int, images: Tensor
+) -> Iterator[tuple[int | None, SearchTrace]]:
+    """Search a batch of images in the order that the parameters name.
+
+    Yields:
+        Traces, each of one category or of all (None).
+    """
+    if searcher.params.order == "restarts":
+        yield from run_restarts(store, searcher, budget, images)
+    elif searcher.params.order == "tree":
+        yield from ((None, trace) for trace in run_tree_search(store, searcher, budget, images))
+    else:
+        everything = torch.ones(len(images), len(store.categories), dtype=torch.bool)
+        tasks = SearchTasks(images, everything)
+        yield from ((None, each) for each in run_budgeted_search(store, searcher, budget, tasks))

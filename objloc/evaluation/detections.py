@@ -89,16 +89,19 @@ def by_category(
 
 def concatenate(parts: Iterable[Mapping[str, Detections]]) -> dict[str, Detections]:
     """The detections of several batches of searches as one, by category, ranked."""
-    parts = list(parts)
+    found: dict[str, list[Detections]] = {}
+    for part in parts:
+        for category, detections in part.items():
+            found.setdefault(category, []).append(detections)
     return {
         category: ranked(
             Detections(
-                np.concatenate([part[category].image_ids for part in parts]),
-                np.concatenate([part[category].boxes for part in parts]),
-                np.concatenate([part[category].scores for part in parts]),
+                np.concatenate([each.image_ids for each in mine]),
+                np.concatenate([each.boxes for each in mine]),
+                np.concatenate([each.scores for each in mine]),
             )
         )
-        for category in parts[0]
+        for category, mine in found.items()
     }
 
 

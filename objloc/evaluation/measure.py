@@ -241,8 +241,8 @@ class Searches:
             }
         else:
             greedy = Episodes.concatenate(done["greedy"])
-            for part in done["curve"]:
-                self._curve.add(part)
+            for parts in done["curve"]:
+                self._curve.add(parts)
             detections, search = self._curve.detections(), self._curve.summary()
         (sampled,), (random,), (blind,) = done["sampled"], done["random"], done["blind"]
         outcomes = {
@@ -339,6 +339,8 @@ def measure_sets(
         store = load_store(
             shards, image_set, checkpoint.categories, checkpoint.encoders, features, memory_mb
         )
+        if params.first_images is not None:
+            store = store.first(params.first_images)
         searches = Searches(store, network, checkpoint.agent.mdp, params, log)
         taken.append((searches, ranks.take(searches.jobs)))
         # Free the pixels of a large set before the next is measured.

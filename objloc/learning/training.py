@@ -183,9 +183,11 @@ class Training:
         # Its own generator makes a longer run begin with the passes of a shorter one.
         seed = int(torch.randint(2**62, (), generator=self._generator))
         order = torch.Generator().manual_seed(seed)
-        passes = [
-            tasks[torch.randperm(len(tasks), generator=order)] for _ in range(schedule.passes)
-        ]
+        absent = round(schedule.absent_episodes * len(tasks))
+        passes = []
+        for _ in range(schedule.passes):
+            mine = torch.cat([tasks, self._store.absent_tasks(tasks, absent, order)])
+            passes.append(mine[torch.randperm(len(mine), generator=order)])
         return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
 
     def _act(self) -> None:

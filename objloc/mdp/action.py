@@ -2,7 +2,8 @@
 
 Sources: Caicedo & Lazebnik (2015), section 3.1, for the first nine; the 2018
 dissertation for the two splits; Jie et al. (2016), "Tree-structured reinforcement
-learning for sequential object localization", for the five zooms.
+learning for sequential object localization", for the five zooms; Bellver et al. (2016),
+"Hierarchical object detection with deep reinforcement learning", for zooms alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,8 +52,13 @@ _PAPER = (
     Action.MOVE_RIGHT, Action.MOVE_DOWN, Action.BIGGER, Action.TALLER,
     Action.MOVE_LEFT, Action.MOVE_UP, Action.SMALLER, Action.FATTER, Action.TRIGGER,
 )  # fmt: skip
+_HIERARCHICAL = (*_ZOOMS, Action.TRIGGER)
 
-ACTION_SETS: dict[str, tuple[Action, ...]] = {"dissertation": _DISSERTATION, "paper": _PAPER}
+ACTION_SETS: dict[str, tuple[Action, ...]] = {
+    "dissertation": _DISSERTATION,
+    "paper": _PAPER,
+    "hierarchical": _HIERARCHICAL,
+}
 """Named sets of actions; the trigger is always the last."""
 
 _EFFECTS: dict[Action, tuple[float, float, float, float]] = {
@@ -69,19 +75,19 @@ _EFFECTS: dict[Action, tuple[float, float, float, float]] = {
     Action.FATTER: (0, 0.5, 0, -0.5),
     Action.TRIGGER: (0, 0, 0, 0),
 }
-_ZOOM = 0.55
-"""Side of the window after a zoom, as a fraction of the side before."""
-_REST = 1 - _ZOOM
 _CUTS: dict[Action, tuple[float, float, float, float]] = {
-    # The same for actions with a fixed step size, in units of the side.
-    Action.SPLIT_HORIZONTAL: (0, 0, -0.5, 0),
-    Action.SPLIT_VERTICAL: (0, 0, 0, -0.5),
-    Action.ZOOM_UPPER_LEFT: (0, 0, -_REST, -_REST),
-    Action.ZOOM_UPPER_RIGHT: (_REST, 0, 0, -_REST),
-    Action.ZOOM_LOWER_LEFT: (0, _REST, -_REST, 0),
-    Action.ZOOM_LOWER_RIGHT: (_REST, _REST, 0, 0),
-    Action.ZOOM_CENTRE: (_REST / 2, _REST / 2, -_REST / 2, -_REST / 2),
+    # The same for actions that cut a part off, in units of that part's side: half a side for
+    # splits, what a zoom leaves out for zooms.
+    Action.SPLIT_HORIZONTAL: (0, 0, -1, 0),
+    Action.SPLIT_VERTICAL: (0, 0, 0, -1),
+    Action.ZOOM_UPPER_LEFT: (0, 0, -1, -1),
+    Action.ZOOM_UPPER_RIGHT: (1, 0, 0, -1),
+    Action.ZOOM_LOWER_LEFT: (0, 1, -1, 0),
+    Action.ZOOM_LOWER_RIGHT: (1, 1, 0, 0),
+    Action.ZOOM_CENTRE: (0.5, 0.5, -0.5, -0.5),
 }
+_SPLIT = 0.5
+"""Side of the part that a split cuts off, as a fraction of the window's."""
 
 _AXES: dict[Action, int] = {
     Action.MOVE_RIGHT: 0, Action.MOVE_LEFT: 0, Action.MOVE_DOWN: 1, Action.MOVE_UP: 1,
@@ -118,6 +124,11 @@ def label_of(name: str) -> str:
     return name.replace("_", " ")
 
 
+def zooms_of(mdp: Mdp) -> Tensor:
+    """Whether each action but the trigger is a zoom: ``[A - 1]`` bool."""
+    return torch.tensor([action in _ZOOMS for action in actions_of(mdp)[:-1]])
+
+
 def axes_of(mdp: Mdp) -> Tensor:
     """Axis that each action but the trigger changes, -1 for a cut: ``[A - 1]`` int64."""
     return torch.tensor([_AXES.get(action, -1) for action in actions_of(mdp)[:-1]])
@@ -150,7 +161,8 @@ def _effects(mdp: Mdp) -> Iterator[Sequence[float]]:
     left = {action: [mdp.step_size, *mdp.further_step_sizes] for action in _AXES}
     for action in actions_of(mdp):
         if action in _CUTS:
-            yield _CUTS[action]
+            part = 1 - mdp.zoom_side if action in _ZOOMS else _SPLIT
+            yield [part * effect for effect in _CUTS[action]]
         elif action is Action.TRIGGER:
             yield _EFFECTS[action]
         else:

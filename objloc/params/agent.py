@@ -4,27 +4,33 @@ A default is what a checkpoint made before the key existed means by not having i
 Defaults are therefore frozen, and no recommendation: ``params.yaml`` has the agents.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
-from objloc.params.section import PositiveInt, Section, Starts
+from objloc.params.section import Grown, PositiveInt, Section, Starts
 
 
-class Mdp(Section):
+class Mdp(Grown):
     """The Markov decision process."""
 
-    actions: Literal["dissertation", "paper"] = "paper"
-    """``dissertation``: the 11 of 2018. ``paper``: the 9 of Caicedo & Lazebnik."""
+    NEWER: ClassVar[frozenset[str]] = frozenset({"zoom_side"})
+
+    actions: Literal["dissertation", "paper", "hierarchical"] = "paper"
+    """``dissertation``: the 11 of 2018. ``paper``: the 9 of Caicedo & Lazebnik.
+    ``hierarchical``: five zooms and the trigger (Bellver et al. 2016)."""
     step_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """alpha: change by a move, as a fraction of the window's own side."""
     further_step_sizes: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Step sizes with which the moves exist again, so that the agent also learns how far to
     go (future work of the 2018 dissertation)."""
     zooms: bool = False
-    """Adds five actions, which shrink the window to 0.55 of each side at a corner or the
-    centre (Tree-RL)."""
+    """Adds five actions, which shrink the window to ``zoom_side`` at a corner or the centre
+    (Tree-RL)."""
+    zoom_side: Annotated[float, Field(gt=0, lt=1)] = 0.55
+    """Side of the window after a zoom, as a fraction of the side before: 0.55 in Tree-RL, 0.75
+    in Bellver et al. (2016)."""
     reward: Literal["sign", "difference", "log"] = "sign"
     """Reward of a move. ``sign``: 1 or -1, the sign of the change of IoU. ``difference``:
     the change itself times ``reward_scale``, clipped to [-1, 1]; a longer stride may earn
@@ -62,6 +68,12 @@ class Mdp(Section):
         if len(set(sizes)) < len(sizes):
             raise ValueError("expected distinct step sizes: an action's name tells its own")
         return sizes
+
+    @model_validator(mode="after")
+    def _zooms_once(self) -> "Mdp":
+        if self.zooms and self.actions == "hierarchical":
+            raise ValueError("zooms: expected false with actions=hierarchical, which has them")
+        return self
 
 
 FineTune = Literal["none", "last", "last_two", "all"]
@@ -231,6 +243,16 @@ class Agent(Section):
             raise ValueError(
                 f"replay.init_size: expected at most replay.size={self.replay.size}, "
                 f"found {self.replay.init_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _absent_episodes_teach(self) -> "Agent":
+        sampled = self.learning.backup == "sampled"
+        if self.schedule.absent_episodes and not (self.head.per_category and sampled):
+            raise ValueError(
+                "schedule.absent_episodes: expected 0 unless head.per_category=true and "
+                "learning.backup=sampled: targets of all actions are of absent categories too"
             )
         return self
 

@@ -4,11 +4,11 @@ A default is what a checkpoint made before the key existed means by not having i
 Defaults are therefore frozen, and no recommendation: ``params.yaml`` has the agents.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from objloc.params.section import SUCCESS_IOU, Fraction, PositiveInt, Section
+from objloc.params.section import SUCCESS_IOU, Fraction, Grown, PositiveInt, Section
 
 
 class Learning(Section):
@@ -131,13 +131,20 @@ class Exploration(Section):
     any (Caicedo & Lazebnik)."""
 
 
-class Schedule(Section):
+class Schedule(Grown):
     """Length of training, and its validations."""
+
+    NEWER: ClassVar[frozenset[str]] = frozenset({"absent_episodes"})
 
     environments: PositiveInt = 1
     """Number of environments that step together."""
     episodes_per_image: PositiveInt = 5
     """Number of consecutive episodes for each image (and category) of a pass."""
+    absent_episodes: Annotated[float, Field(ge=0)] = 0.0
+    """Number of tasks of a pass with a category that the image lacks, drawn at random, for each
+    with one that it holds: nothing there earns a reward, and the trigger learns to be low
+    (``sampled`` with ``per_category`` only). The code of Caicedo & Lazebnik has such episodes
+    too."""
     passes: PositiveInt = 1
     """Number of passes over the training images."""
     max_updates: Annotated[int, Field(ge=1)] | None = None

@@ -10,6 +10,15 @@ from objloc.params.section import SUCCESS_IOU, Fraction, Names, PositiveInt, Sec
 class Search(Section):
     """The order in which a search with a budget looks at windows."""
 
+    order: Literal["best_first", "tree", "restarts"] = "best_first"
+    """``best_first``: one search for all categories continues where it promises most; the keys
+    below are its own. ``tree``: from every window of a level by the best zoom and by the best
+    move of the likeliest category (Tree-RL). ``restarts``: for each category by itself greedy
+    episodes one after another, from one start window after another, each with a budget of its
+    own (Caicedo & Lazebnik); it needs an ``encoder`` with one level."""
+    cross: Annotated[float, Field(ge=0, le=1)] | None = 0.2
+    """``restarts``: width of the bars of a cross by which a found object is hidden from the
+    episodes after it (inhibition of return), as a fraction of its window's sides. Null: none."""
     starts: Starts | None = None
     """Start windows, in the form of ``mdp.starts``; null: those that the agent was trained
     from."""
@@ -81,6 +90,8 @@ class Evaluate(Section):
 
     image_sets: Names = ("val", "test")
     """Image sets to measure, each separately."""
+    first_images: Annotated[int, Field(ge=1)] | None = None
+    """Number of images of each set that are measured, its first; null: all."""
     episodes: PositiveInt = 15
     """Number of stochastic episodes for each image and category present (2018: 15)."""
     epsilon: Fraction = 0.2

@@ -3,9 +3,16 @@
 One frozen model a section; a function receives its own section only.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -40,3 +47,23 @@ class Section(BaseModel):
     """A section: frozen, finite, without unknown keys, without silent conversion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Grown(Section):
+    """A section of agents that has grown: its newer keys are written where they are used.
+
+    A default is the meaning of a file without the key. So an agent that does not use a newer
+    key keeps the bytes of its checkpoints.
+    """
+
+    NEWER: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are left out where they have their defaults."""
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        for key in self.NEWER:
+            if getattr(self, key) == fields[key].default:
+                written.pop(key, None)
+        return written

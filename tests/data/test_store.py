@@ -56,6 +56,35 @@ def test_tasks_are_the_categories_present_by_image(store: SampleStore) -> None:
     assert store.tasks([1]).tolist() == [[1, 1]]
 
 
+def test_the_first_images_are_a_store_of_their_own(store: SampleStore) -> None:
+    two = store.first(2)
+    assert len(two) == 2
+    assert two.image_ids == ("1", "2")
+    assert two.tasks().tolist() == store.tasks().tolist()
+    rows = torch.tensor([1])
+    assert torch.equal(pixels_of(two.images[rows]), pixels_of(store.images[rows]))
+    assert len(store.first(9)) == 3
+
+
+def test_a_category_alone_keeps_its_objects(store: SampleStore) -> None:
+    dogs = store.of_category(1)
+    assert dogs.categories == ("dog",)
+    assert dogs.ground_truth(1, 0) == [(DOG, True)]
+    assert dogs.presence().tolist() == [[False], [True], [False]]
+
+
+def test_absent_tasks_are_of_categories_that_the_image_lacks(store: SampleStore) -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = store.absent_tasks(store.tasks(), 60, generator).tolist()
+    assert len(drawn) == 60
+    assert {tuple(each) for each in drawn} == {(0, 1), (2, 0), (2, 1)}
+    of_cats = store.absent_tasks(store.tasks([0]), 5, generator)
+    assert of_cats.tolist() == [[2, 0]] * 5
+    assert store.absent_tasks(store.tasks(), 0, generator).shape == (0, 2)
+    everywhere = store.first(1).absent_tasks(store.tasks([0]), 5, generator)
+    assert len(everywhere) == 0
+
+
 def test_a_category_in_no_image_is_refused() -> None:
     store = SampleStore.from_samples(SAMPLES[:1], ("cat", "dog"), 16, image_set="val", data="drawn")
     with pytest.raises(ObjlocError, match="hold 'dog'; found none among 1"):

@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -79,7 +79,7 @@ def test_a_curve_counts_windows_recall_and_precision_by_budget(store: SampleStor
         difficult=store.difficult[:2],
     )
     curve = BudgetCurve(two, RULES, 3)
-    curve.add(curve.part_of(hand_made(two), torch.arange(2)))
+    curve.add([curve.part_of(hand_made(two), torch.arange(2))])
     summary = curve.summary()
     (point,) = summary.curve
     assert point.budget == 3
@@ -94,6 +94,29 @@ def test_a_curve_counts_windows_recall_and_precision_by_budget(store: SampleStor
     assert len(curve.detections()["triggered"]["cat"]) == 1
 
 
+def test_categories_may_come_one_by_one_with_windows_of_their_own(store: SampleStore) -> None:
+    two = store.first(2)
+    whole = hand_made(two)
+    together, apart = BudgetCurve(two, RULES, 3), BudgetCurve(two, RULES, 3)
+    together.add([together.part_of(whole, torch.arange(2))])
+    for category in range(2):
+        for image in range(2):
+            rows, columns = slice(image, image + 1), slice(category, category + 1)
+            alone = {each.name: getattr(whole, each.name)[rows] for each in fields(whole)}
+            alone |= {
+                "q_values": whole.q_values[rows, :, columns],
+                "triggered": whole.triggered[rows, :, columns],
+            }
+            part = apart.part_of(SearchTrace(**alone), torch.tensor([image]), category)
+            apart.add([part])
+    one, other = apart.summary(), together.summary()
+    # Each category has looked at its own two windows.
+    assert one.curve[0].windows == 2 * other.curve[0].windows == 4.0
+    assert one.curve[0].model_copy(update={"windows": 2.0}) == other.curve[0]
+    assert one.triggers_per_image == other.triggers_per_image
+    assert one.steps_to_trigger == other.steps_to_trigger
+
+
 def test_the_curve_of_a_search_is_that_of_its_batches(store: SampleStore) -> None:
     network = promising_network(AGENT)
     lines: list[str] = []
@@ -101,7 +124,7 @@ def test_the_curve_of_a_search_is_that_of_its_batches(store: SampleStore) -> Non
     curve = BudgetCurve.of(store, searcher, RULES, BUDGET, lines.append)
     assert lines == [f"search with {BUDGET} looks: 6 of 6 images"]
     expected = BudgetCurve(store, RULES, BUDGET)
-    expected.add(expected.part_of(trace_of(store, network), torch.arange(6)))
+    expected.add([expected.part_of(trace_of(store, network), torch.arange(6))])
     assert curve.summary() == expected.summary()
     assert [point.budget for point in curve.summary().curve] == [14, 20, BUDGET]
     alike = BudgetCurve.of(store, searcher, RULES, BUDGET).summary()

@@ -18,6 +18,7 @@ from objloc.mdp.action import (
     names_of,
     start_windows,
     steps_between,
+    zooms_of,
 )
 from objloc.params import Mdp
 from tests.helpers.strategies import processes, sizes, windows
@@ -345,3 +346,30 @@ def test_start_windows_cover_the_image_evenly(grids: list[tuple[int, float]]) ->
         if number > 1:
             assert float(mine.min()) == 0
             assert float(mine.max()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (Action.ZOOM_UPPER_LEFT, [0, 0, 150, 75]),
+        (Action.ZOOM_UPPER_RIGHT, [50, 0, 200, 75]),
+        (Action.ZOOM_LOWER_LEFT, [0, 25, 150, 100]),
+        (Action.ZOOM_LOWER_RIGHT, [50, 25, 200, 100]),
+        (Action.ZOOM_CENTRE, [25, 12.5, 175, 87.5]),
+        (Action.TRIGGER, [0, 0, 200, 100]),
+    ],
+)
+def test_a_hierarchy_has_zooms_alone_to_the_side_that_is_asked_for(
+    action: Action, expected: list[float]
+) -> None:
+    mdp = Mdp(actions="hierarchical", zoom_side=0.75)
+    assert after((0, 0, 200, 100), action, mdp) == expected
+    assert zooms_of(mdp).tolist() == [True] * 5
+    assert len(actions_of(mdp)) == 6
+
+
+def test_zooms_are_told_from_moves_in_the_order_of_values() -> None:
+    mdp = Mdp(zooms=True, further_step_sizes=(0.4,))
+    names = names_of(mdp)[:-1]
+    assert zooms_of(mdp).tolist() == [name.startswith("zoom") for name in names]
+    assert zooms_of(mdp).sum() == 5

@@ -241,6 +241,23 @@ def test_figures_of_a_set_do_not_depend_on_the_other_sets(
     assert bytes_in(over) == bytes_in(alone)
 
 
+def test_the_first_images_are_measured_alone_and_each_category_has_its_looks(
+    evaluated: Path, shards_folder: Path, checkpoint: Path, params_file: Path, tmp_path: Path
+) -> None:
+    succeed(
+        run_stage(
+            "evaluate", shards_folder, checkpoint, tmp_path / "out", "--params", params_file,
+            "--set", "evaluate.image_sets=[test]", "--set", "evaluate.first_images=2",
+            "--set", "evaluate.max_windows=4", "--set", "evaluate.search.order=restarts",
+        )
+    )  # fmt: skip
+    part = metrics_in(tmp_path / "out")["test"]
+    assert part["images"] == 2
+    assert metrics_in(evaluated)["test"]["images"] == 6
+    assert part["search"]["curve"][-1]["budget"] == 4
+    assert part["search"]["curve"][-1]["windows"] == 4 * len(part["model"]["categories"])
+
+
 def test_a_devkit_without_training_images_has_no_fixed_box(
     checkpoint: Path, params_file: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from objloc.view.actions import COLUMNS, SIZE, WINDOW, actions_figure
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.mark.parametrize(("actions", "panels"), [("paper", 8), ("dissertation", 10)])
+@pytest.mark.parametrize(("actions", "panels"), [("paper", 8), ("dissertation", 10), ("hierarchical", 5)])
 def test_each_action_but_the_trigger_has_a_panel_inside_the_picture(
     actions: str, panels: int
 ) -> None:
@@ -32,7 +32,7 @@ def test_each_action_but_the_trigger_has_a_panel_inside_the_picture(
     assert text == actions_figure(Mdp.model_validate({"actions": actions, "step_size": 0.25}))
 
 
-@pytest.mark.parametrize("actions", ["paper", "dissertation"])
+@pytest.mark.parametrize("actions", ["paper", "dissertation", "hierarchical"])
 def test_the_figure_of_the_actions_shows_what_the_environment_does(actions: Any) -> None:
     mdp = Mdp(actions=actions, step_size=0.3)
     moves = Moves(mdp)
