@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -146,8 +146,8 @@ def peak_of(folder: Path, stage: str, arguments: Sequence[str], sets: Sequence[s
     return used.ru_maxrss * 1024 / 1e6
 
 
-def measure(devkit: Devkit, folder: Path) -> dict[str, Any]:
-    """Run all stages on each amount of data."""
+def measure(devkit: Devkit, folder: Path) -> Iterator[dict[str, Any]]:
+    """Run all stages on each amount of data; yield all figures so far after each."""
     rows: dict[str, dict[str, float]] = {label: {} for label, *_ in STAGES}
     for name, images, times, stages in (
         ("once", IMAGES, 1, STAGES),
@@ -161,7 +161,9 @@ def measure(devkit: Devkit, folder: Path) -> dict[str, Any]:
             changed = _REAL if name == "real" else sets
             rows[label][name] = round(peak_of(place, stage, arguments, changed), 1)
             print(f"{name}: {label}: {rows[label][name]:.0f} MB", flush=True)
-    return {"images": IMAGES, "times": TIMES, "few": FEW, "data": devkit.name, "rows": rows}
+            yield {
+                "images": IMAGES, "times": TIMES, "few": FEW, "data": devkit.name, "rows": rows,
+            }  # fmt: skip
 
 
 def plot(result: Mapping[str, Any], path: Path) -> None:
@@ -195,8 +197,8 @@ def main(
 ) -> None:
     """Measure, write and print."""
     with tempfile.TemporaryDirectory() as temporary:
-        result = measure(open_devkit(archives), Path(temporary))
-    write_json(output, result)
+        for result in measure(open_devkit(archives), Path(temporary)):
+            write_json(output, result)
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True)
     run = {
         "command": "python -m benchmarks.scale_memory ARCHIVES",
