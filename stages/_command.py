@@ -29,7 +29,7 @@ Shards = Annotated[
 
 
 def _the_writer(output: Path) -> AbstractContextManager[None]:
-    """Of the processes that torchrun starts, the first writes."""
+    """Lock an output for the first of several processes, which alone writes."""
     return nullcontext() if own_rank() else only_writer(output)
 
 

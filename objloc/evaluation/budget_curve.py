@@ -137,7 +137,7 @@ def _best(
 
 @dataclass(frozen=True)
 class CurvePart:
-    """What a curve takes from the search of n images.
+    """Part of a curve: the search of n images.
 
     Attributes:
         windows: ``[n]`` int64, windows visited.
@@ -220,7 +220,7 @@ class BudgetCurve:
         self._parts += parts
 
     def part_of(self, trace: SearchTrace, images: Tensor, category: int | None = None) -> CurvePart:
-        """What the curve takes from the search of some images.
+        """Reduce the search of some images to what the curve needs.
 
         Args:
             trace: their windows.

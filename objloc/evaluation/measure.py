@@ -99,7 +99,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is taken of a batch of greedy searches: episodes that count, and all detections."""
+    """Results of a batch of greedy searches: episodes that count, and all detections."""
 
     episodes: Episodes
     triggered: dict[str, Detections]
@@ -198,7 +198,7 @@ class Searches:
         self._lengths = {name: len(jobs) for name, jobs in work.items()}
 
     def _found(self, batch: Rollout) -> list[_Found]:
-        """What is taken of a batch of greedy searches for every category."""
+        """Results of a batch of greedy searches for every category."""
         require_finite(batch)
         store, copies = self._store, [batch]
         if self._copies > 1:
@@ -224,7 +224,7 @@ class Searches:
         """The measurement, from the results of all jobs.
 
         Args:
-            results: of ``jobs``, in order.
+            results: results of ``jobs``, in order.
             fixed: see ``measure``.
         """
         store, counted, left = self._store, self._counted, iter(results)

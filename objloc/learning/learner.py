@@ -248,7 +248,7 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state, which may be that of another number of processes.
 
-        On GPUs, where that is the number of parts, further ones draw anew.
+        On GPUs, where that is the number of parts, further ones begin with draws of their own.
         """
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])

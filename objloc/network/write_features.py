@@ -211,7 +211,7 @@ class RowFile:
 
 @dataclass(frozen=True)
 class _Work:
-    """What a process computes.
+    """Work of a process.
 
     Attributes:
         rows: successive rows, from the start of a batch on.

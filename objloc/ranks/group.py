@@ -1,4 +1,4 @@
-"""What the processes of a run tell each other: PyTorch's collective operations, and one error.
+"""Communication of the processes of a run: PyTorch's collective operations, and one error.
 
 A process alone is a ``Ranks`` too, whose operations give back what they are given: code that
 several processes can run has no case for one.
@@ -52,7 +52,7 @@ class Ranks:
         return self.rank == 0
 
     def part(self, length: int) -> slice:
-        """This process's part of so many rows; parts differ by one row at most."""
+        """This process's part of ``length`` rows; parts differ by one row at most."""
         each, more = divmod(length, self.number)
         start = self.rank * each + min(self.rank, more)
         return slice(start, start + each + (self.rank < more))
@@ -70,7 +70,7 @@ class Ranks:
         return [value]
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What the first process makes."""
+        """Result of a function that the first process alone calls."""
         return make()
 
     def any(self, *flags: bool) -> tuple[bool, ...]:

@@ -1,4 +1,4 @@
-"""What ``torchrun`` tells a process that it starts, and one voice for all processes.
+"""Facts that ``torchrun`` gives a process that it starts, and one voice for all processes.
 
 Loads no PyTorch: a command asks before it loads anything.
 """
@@ -41,13 +41,13 @@ def cores() -> int:
 
 @contextmanager
 def one_voice() -> Iterator[None]:
-    """Let one of several processes speak: the first shows progress, and one tells what failed.
+    """Let one of several processes speak: the first shows progress, and one reports what failed.
 
     What ends one process ends all, and each would report it, or that it has lost the others.
     Only the first that something happens to does.
 
     Raises:
-        typer.Exit: something ended this process, and another one has told why.
+        typer.Exit: something ended this process, and another one has reported why.
     """
     if number_of_ranks() == 1:
         yield
