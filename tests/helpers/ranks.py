@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
@@ -91,10 +91,15 @@ def in_threads(number: int, make: Callable[[Ranks], T], work: Callable[[T], U]) 
         work: what all do at the same time.
     """
     barrier, told = Barrier(number, timeout=60), [None] * number
+
+    def stop(done: Future[U]) -> None:
+        # Those that wait for one that failed must not wait for long.
+        if done.exception():
+            barrier.abort()
+
     made = [make(Threads(rank, number, barrier, told)) for rank in range(number)]
     with ThreadPoolExecutor(number) as pool:
         begun = [pool.submit(work, each) for each in made]
         for each in begun:
-            # Those that wait for one that failed must not wait for long.
-            each.add_done_callback(lambda done: done.exception() and barrier.abort())
+            each.add_done_callback(stop)
         return [each.result() for each in begun]

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -6,7 +7,6 @@ import typer
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from objloc.errors import ObjlocError
-from objloc.ranks import launch
 from objloc.ranks.launch import (
     cores,
     number_of_ranks,
@@ -46,7 +46,7 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
 def test_torchrun_tells_each_process_which_it_is(started: pytest.MonkeyPatch) -> None:
     assert (number_of_ranks(), own_rank(), rank_on_this_machine()) == (4, 2, (0, 2))
     for there, mine in ((8, 4), (1, 1)):
-        started.setattr(launch.os, "cpu_count", lambda there=there: there)
+        started.setattr(os, "cpu_count", lambda there=there: there)
         assert cores() == mine
 
 
