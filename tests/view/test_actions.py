@@ -11,7 +11,9 @@ from objloc.view.actions import COLUMNS, SIZE, WINDOW, actions_figure
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.mark.parametrize(("actions", "panels"), [("paper", 8), ("dissertation", 10), ("hierarchical", 5)])
+@pytest.mark.parametrize(
+    ("actions", "panels"), [("paper", 8), ("dissertation", 10), ("hierarchical", 5)]
+)
 def test_each_action_but_the_trigger_has_a_panel_inside_the_picture(
     actions: str, panels: int
 ) -> None:
