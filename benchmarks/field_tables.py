@@ -87,9 +87,14 @@ def _line(row: FieldRow) -> Iterator[str]:
     for several in ([each.median for each in steps], [each.mean for each in steps]):
         known = [each for each in several if each is not None]
         yield spread(known) if known else "none"
-    yield _or(sorted({f"{run.updates:,}" if run.updates else "one pass" for run in runs}))
+    yield _updates(row)
     for stage in ("train", "evaluate"):
         yield spread([run.minutes[stage] for run in runs if stage in run.minutes] or [0.0])
+
+
+def _updates(row: FieldRow) -> str:
+    runs = row.seeds.values()
+    return _or(sorted({f"{run.updates:,}" if run.updates else "one pass" for run in runs}))
 
 
 def looks_table(found: Found) -> str:
@@ -237,7 +242,8 @@ def draw(found: Found, path: Path) -> None:
             axis.plot(
                 [statistics.mean(point.windows for point in each) for each in curves],
                 [statistics.mean(value(point) for point in each) for each in curves],
-                "o-", markersize=3, color=colour, label=row.label,
+                "o-", markersize=3, color=colour,
+                label=f"{row.label}, {_updates(found[name])} updates",
             )  # fmt: skip
         axis.set(xscale="log", ylim=(0, 1))
         axis.set_xticks(_TICKS, [str(each) for each in _TICKS])
