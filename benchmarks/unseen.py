@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.published import Unseen
 from objloc.data.store import SampleStore
-from objloc.evaluation.answer import answers
+from objloc.evaluation.answer import answer, answer_outcomes, answer_tasks
 from objloc.evaluation.baselines import (
     WHOLE_IMAGE,
     fit_fixed_boxes,
@@ -65,8 +65,10 @@ def find_unseen(
                 object_category=torch.where(store.object_category == 0, index, -1),
             )
             searcher = Searcher(network, checkpoint.agent.mdp, params)
-            outcome = answers(named, searcher, looks, named.presence())
-            answered[category] = outcome.rates(SUCCESS_IOU)[index]
+            present = named.presence()
+            boxes = [answer(named, searcher, looks, tasks) for tasks in answer_tasks(present)]
+            outcomes = answer_outcomes(named, present, torch.cat(boxes))
+            answered[category] = outcomes.rates(SUCCESS_IOU)[index]
         found[path.parent.name.removeprefix("four_seed")] = Unseen(
             fixed_box=rates["fixed_box"],
             whole_image=rates["whole_image"],

@@ -212,7 +212,7 @@ class BudgetCurve:
             log(f"search with {looks}: {int(images[-1]) + 1} of {len(store)} images")
             return found
 
-        batches = torch.arange(len(store)).split(RESTARTS_BATCH if alone else BATCH)
+        batches = torch.split(torch.arange(len(store)), RESTARTS_BATCH if alone else BATCH)
         return [partial(search, each) for each in batches]
 
     def add(self, parts: Sequence[CurvePart]) -> None:

@@ -47,7 +47,7 @@ def run_restarts(
     """
     categories = torch.arange(len(store.categories))
     every = torch.arange(len(store)) if images is None else images
-    for batch in every.split(BATCH):
+    for batch in torch.split(every, BATCH):
         tasks = torch.cartesian_prod(categories, batch).flip(1)
         trace = _search(store, searcher, tasks, budget)
         for category in categories.tolist():

@@ -46,7 +46,7 @@ def run_tree_search(
             f"mdp.actions={searcher.mdp.actions} and mdp.zooms={searcher.mdp.zooms}"
         )
     every = torch.arange(len(store)) if images is None else images
-    for batch in every.split(BATCH):
+    for batch in torch.split(every, BATCH):
         yield _tree(store, searcher, batch, budget, zooms)
 
 

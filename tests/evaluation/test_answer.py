@@ -47,15 +47,18 @@ def test_the_answer_is_the_window_on_which_those_of_its_search_agree(
         searcher = Searcher(network, AGENT.mdp, Search())
         (trace,) = run_budgeted_search(store, searcher, 12, one, triggering=False)
         number = int(trace.num_windows[0])
-        boxes, values = trace.boxes[0, :number], trace.trigger_values[0, :number, category]
+        windows, values = trace.boxes[0, :number], trace.trigger_values[0, :number, category]
         # The trigger's reward is 3, its cost too.
         agreed = [
-            sum((float(values[w]) + 3) / 6 * float(iou(boxes[v], boxes[w])) for w in range(number))
+            sum(
+                (float(values[w]) + 3) / 6 * float(iou(windows[v], windows[w]))
+                for w in range(number)
+            )
             for v in range(number)
         ]
         best = max(range(number), key=agreed.__getitem__)
         objects = store.objects_of(torch.tensor([image]), torch.tensor([category]))
-        assert found.quality[0, image, category] == best_iou(boxes[best][None], *objects)
+        assert found.quality[0, image, category] == best_iou(windows[best][None], *objects)
         answered.add(best)
     assert len(answered) > 1
 

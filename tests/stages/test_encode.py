@@ -269,7 +269,9 @@ def test_a_pipeline_on_shards_and_features_by_url_trains_the_same_agent(
             ("dataset.path=data/shards", "dataset.path: expected the URL of shards"),
         ):
             overrides = [part for each in (*named, setting) for part in ("--set", each)]
-            arguments = (store_root / "manifest.json", store_root / "other", *params, *overrides)
+            arguments: tuple[str | Path, ...] = (
+                store_root / "manifest.json", store_root / "other", *params, *overrides,
+            )  # fmt: skip
             assert message in run_stage("download", *arguments).error
         for setting, message in (
             ("encode.checksum=" + "ab" * 32, "expected encode.checksum abab"),

@@ -107,7 +107,7 @@ def build(agent: Localiser, max_megabytes: int, max_seconds: float) -> gr.Blocks
             return None, "", "", "", "", markup.said(str(error), wrong=True)
 
     def chosen_scene(event: gr.SelectData) -> str:
-        return list(scenes)[event.index]
+        return str(list(scenes)[event.index])
 
     def search(
         chosen: str | None, categories: list[str], budget: float, pace: str
