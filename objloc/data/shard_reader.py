@@ -144,7 +144,7 @@ def _open_shard(path: Path, shard: Shard) -> BufferedReader:
 
 
 def _fault(file: BufferedReader, shard: Shard) -> str | None:
-    """What is wrong with an opened shard; None: it is as its index has it."""
+    """Find what is wrong with an opened shard; None: it is as its index has it."""
     found = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     return None if found == shard.sha256 else f"expected sha256 {shard.sha256}; found {found}"

@@ -9,7 +9,7 @@ from tests.helpers.imports import ROOT
 from tests.helpers.projects import Project
 
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
-_PROGRAM = re.compile(r"(?:make|dvc|python|objloc|mlflow|curl|git|pip|\.) ")
+_PROGRAM = re.compile(r"(?:make|dvc|python|torchrun|objloc|mlflow|curl|git|pip|\.) ")
 
 
 def commands_of(page: Path) -> list[str]:
