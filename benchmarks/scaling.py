@@ -1,7 +1,7 @@
 """What each stage costs for data sets that are not here, from slopes that are measured.
 
 ``python -m benchmarks.scaling DEVKIT`` takes small samples of a devkit of photographs, runs the
-stages on a few images and on three times as many, and writes ``benchmarks/results/scaling.json``:
+stages on a few images and on several times as many, and writes ``benchmarks/results/scaling.json``:
 processor seconds and bytes of both runs (measured), the seconds and bytes that one more image
 costs (their difference), and what that makes for COCO and Open Images (extrapolated: no stage was
 run on these). Time is that of the processor, over all threads, which other programs hardly change.
@@ -21,6 +21,7 @@ import typer
 from benchmarks.markdown import table
 from benchmarks.running import ROOT
 from objloc.data.voc.devkit import Devkit, open_devkit
+from objloc.errors import ObjlocError
 from objloc.files import write_json
 from objloc.params import load_params
 
@@ -28,6 +29,8 @@ NAME = "scaling"
 AGENT = "pretrained"
 IMAGES = (40, 120)
 """Numbers of images of the two runs."""
+PACKED = (200, 1000)
+"""The same for packing, where an image costs so little that few would not be seen."""
 UPDATES = (10, 30)
 """Numbers of updates of the two trainings."""
 WINDOWS = 100
@@ -57,7 +60,7 @@ def measure(devkit: Devkit, work: Path) -> dict[str, Any]:
     def run(stage: str, number: int, out: Path, *arguments: Path | str) -> None:
         entry = measured[stage]
         name = "train" if stage == "update" else stage
-        entry["seconds"].append(_processor_seconds(name, arguments, last))
+        entry["seconds"].append(_processor_seconds(name, arguments, last, work))
         entry["number"].append(number)
         entry["bytes"].append(_size(out))
 
@@ -67,11 +70,15 @@ def measure(devkit: Devkit, work: Path) -> dict[str, Any]:
         "train.image_set=train", "train.val_image_set=val", f"train.agent={AGENT}",
         f"train.val_categories=[{', '.join(shown)}]",
     )  # fmt: skip
+    for number in PACKED:
+        sample, out = work / f"devkit-{number}", work / f"packed-{number}"
+        _write_sample(devkit, sample, number)
+        run("shard", number, out, sample, out)
     for number in IMAGES:
         sample, folder = work / f"devkit-{number}", work / str(number)
         _write_sample(devkit, sample, number)
         last = (*sets, "evaluate.image_sets=[train]")
-        run("shard", number, folder / "shards", sample, folder / "shards")
+        _processor_seconds("shard", (sample, folder / "shards"), last, work)
         run("encode", number, folder / "features", folder / "shards", folder / "features")
     shards, stored = folder / "shards", ("--features", folder / "features")
     for number in UPDATES:
@@ -157,12 +164,16 @@ def _rounded(value: float) -> str:
 
 
 def _processor_seconds(
-    stage: str, arguments: Sequence[Path | str], settings: Sequence[str]
+    stage: str, arguments: Sequence[Path | str], settings: Sequence[str], work: Path
 ) -> float:
     """Run a stage with one thread a process, and return the processor time of all its threads."""
     options = [part for each in settings for part in ("--set", each)]
     command = [sys.executable, "-m", f"stages.{stage}", *map(str, arguments), *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    # A training of an earlier measurement is not gone on with.
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "DVC_ROOT": str(work),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{work}/mlflow.db",
+    }  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -201,6 +212,11 @@ def main(
 ) -> None:
     """Measure, extrapolate, write and print."""
     opened = open_devkit(devkit)
+    needed = PACKED[1] + _VAL
+    if len(opened.image_ids) < needed:
+        raise ObjlocError(
+            f"{devkit}: expected at least {needed} images; found {len(opened.image_ids)}"
+        )
     samples = [opened.read(each) for each in opened.image_ids[: IMAGES[1] + _VAL]]
     with tempfile.TemporaryDirectory() as work:
         measured = measure(opened, Path(work))
