@@ -84,8 +84,9 @@ def objective(
 ) -> float:
     """Train and evaluate on val; the figure that is maximised."""
     # A trial that is repeated has the name, the folder and the run of the first attempt.
-    repeated = RetryFailedTrialCallback.retried_trial_number(trial)
-    first = trial.study.get_trials(deepcopy=False)[trial.number if repeated is None else repeated]
+    trials = trial.study.get_trials(deepcopy=False)
+    repeated = RetryFailedTrialCallback.retried_trial_number(trials[trial.number])
+    first = trials[trial.number if repeated is None else repeated]
     name, folder = f"{trial.study.study_name}-{first.number}", out / str(first.number)
     since = first.datetime_start or datetime.now()
     chosen = [f"{key}={value}" for key, value in suggest(trial, space).items()]
@@ -94,8 +95,9 @@ def objective(
     _watch(trial, train, Validations(name, int(since.timestamp() * 1000) - 1000))
     _finish(train, name)
     measured = [*options, "--set", "evaluate.image_sets=[val]"]
-    arguments = [shards, folder / "train" / "checkpoint.pt", folder / "evaluate", *measured]
-    _finish(_start(name, ["stages.evaluate", *arguments]), name)
+    checkpoint = folder / "train" / "checkpoint.pt"
+    evaluate: list[Path | str] = ["stages.evaluate", shards, checkpoint, folder / "evaluate"]
+    _finish(_start(name, [*evaluate, *measured]), name)
     path = folder / "evaluate" / "metrics.json"
     value = parse_metrics(path.read_text("utf-8"), path)["val"].figure(METRIC)
     if value is None:
@@ -120,10 +122,7 @@ def _watch(
                 raise optuna.TrialPruned
             time.sleep(0 if ended else POLL_SECONDS)
     finally:
-        if process.poll() is None:
-            # It saves its state, and its run is marked as stopped.
-            process.send_signal(signal.SIGINT)
-            process.wait()
+        _stop(process)
 
 
 class Validations:
@@ -144,13 +143,14 @@ class Validations:
 
     def __call__(self) -> list[float]:
         """The scores, in order."""
+        scores: list[float] = []
         with harmless("the sweep", silent=self._silent) as failures:
             self._client = self._client or connect()
             run_id = newest_run(self._client, condition=self._condition, dvc_exp_name=self._name)
             found = self._client.get_metric_history(run_id, "score") if run_id else []
-            return [each.value for each in sorted(found, key=lambda each: each.step)]
+            scores = [each.value for each in sorted(found, key=lambda each: each.step)]
         self._silent = bool(failures)
-        return []
+        return scores
 
 
 def _start(name: str, command: Sequence[Path | str]) -> subprocess.Popen[bytes]:
@@ -159,17 +159,31 @@ def _start(name: str, command: Sequence[Path | str]) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", *map(str, command)],
         env=environment,
         preexec_fn=_end_with_parent if _LIBC else None,  # noqa: PLW1509 - it takes no lock
+        # Ctrl-C reaches the worker alone, which passes it on once.
+        start_new_session=True,
     )
 
 
 def _end_with_parent() -> None:
-    """Let the kernel interrupt this process when its worker is killed: another one repeats it."""
+    """Let the kernel stop this process when its worker is killed: another one repeats it."""
     set_signal_on_parents_death = 1
-    _LIBC.prctl(set_signal_on_parents_death, signal.SIGINT)
+    _LIBC.prctl(set_signal_on_parents_death, signal.SIGTERM)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a stage that goes on: a training saves its state, and its run is marked as stopped."""
+    if process.poll() is None:
+        # Not SIGINT, which a script's background jobs ignore.
+        process.terminate()
+        process.wait()
 
 
 def _finish(process: subprocess.Popen[bytes], name: str) -> None:
-    if process.wait():
+    try:
+        process.wait()
+    finally:
+        _stop(process)
+    if process.returncode:
         raise ObjlocError(f"trial {name}: a stage ended with status {process.returncode}")
 
 
