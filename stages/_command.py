@@ -1,6 +1,7 @@
 """Options of all stage commands, and errors reported in one line."""
 
 import functools
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from objloc.command import HELP_OPTIONS, PlainCommand, keep_freed_memory, mistakes_reported
+from objloc.errors import ObjlocError
 from objloc.partial import only_writer
 from objloc.ranks.launch import one_voice, own_rank
 
@@ -27,9 +29,20 @@ Shards = Annotated[
     typer.Argument(help="Folder of shards, or its s3://, gs:// or http(s):// URL."),
 ]
 
+_URL_AS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+]+:/")
+"""A URL's beginning; a path has one slash of its two. Drives have one letter."""
+
 
 def _the_writer(output: Path) -> AbstractContextManager[None]:
-    """Lock an output for the first of several processes, which alone writes."""
+    """Lock an output for the first of several processes, which alone writes.
+
+    Raises:
+        ObjlocError: it is a URL, from which a path would make a folder named ``s3:``.
+    """
+    if _URL_AS_PATH.match(str(output)):
+        raise ObjlocError(
+            f"{output}: expected a folder to write; found a URL (copy it there later)"
+        )
     return nullcontext() if own_rank() else only_writer(output)
 
 

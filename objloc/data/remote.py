@@ -252,8 +252,8 @@ def _file_system(place: str) -> Any:
     if match is None or match["kind"] not in _EXTRAS:
         kinds = ", ".join(f"{kind}://" for kind in _EXTRAS)
         raise ObjlocError(
-            f"{place}: expected {kinds} and a path, without credentials or a query; "
-            f"found another address"
+            f"{_without_secrets(place)}: expected {kinds} and a path, without credentials or a "
+            f"query; found another address"
         )
     options: dict[str, Any] = {}
     extra = _EXTRAS[match["kind"]]
@@ -271,6 +271,11 @@ def _file_system(place: str) -> Any:
             f"installed (pip install 'objloc[{extra}]')"
         ) from None
     return files
+
+
+def _without_secrets(place: str) -> str:
+    """A refused address without what may be a password or a signature: errors get into logs."""
+    return re.sub(r"[?#].*", "?...", re.sub(r"//[^/]*@", "//...@", place))
 
 
 def _reason(error: Exception) -> str:

@@ -210,8 +210,11 @@ def test_other_addresses_and_those_with_secrets_are_refused(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CACHE, str(tmp_path))
-    with pytest.raises(ObjlocError, match=r"expected s3://, gs://, http://, https:// and a path"):
+    with pytest.raises(
+        ObjlocError, match=r"expected s3://, gs://, http://, https:// and a path"
+    ) as caught:
         folder_at(url)
+    assert not any(secret in str(caught.value) for secret in ("key", "secret", "signature"))
 
 
 @pytest.mark.parametrize(

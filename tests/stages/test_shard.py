@@ -187,6 +187,17 @@ def test_an_empty_seeded_set_is_told(devkit: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_url_to_write_is_refused_before_any_work(devkit: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        done = run_stage("shard", devkit, "s3://bucket/shards", "--params", write_params(tmp_path))
+    assert done.status == 1
+    assert done.err == (
+        "error: s3:/bucket/shards: expected a folder to write; found a URL (copy it there later)\n"
+    )
+    assert not (tmp_path / "s3:").exists()
+
+
 @pytest.mark.parametrize("name", ["download", "shard"])
 def test_help_is_instant(name: str) -> None:
     """Nothing heavy is imported for it: counted in modules, since seconds depend on the machine."""
