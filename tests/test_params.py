@@ -92,6 +92,7 @@ def refused(*overrides: str) -> str:
         ("agents.bellver2016.mdp.zooms=true", "zooms: expected false with actions=hierarchical"),
         ("agents.scenes.schedule.absent_episodes=1", "schedule.absent_episodes: expected 0 unless"),
         ("agents.dqn2018.schedule.absent_episodes=1", "schedule.absent_episodes: expected 0 unle"),
+        ("evaluate.search.order=tree", "max_windows: expected a budget with search.order=tree; f"),
         ("evaluate.search.order=best", "expected 'best_first', 'tree' or 'restarts'; found 'best'"),
         ("agents.scenes.head.recurrent=8", "head.recurrent: expected 0 unless encoder.kind=map"),
         ("agents.dqn2018.learning.n_step=0", "n_step: expected greater than or equal to 1"),

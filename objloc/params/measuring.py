@@ -1,8 +1,8 @@
 """Parameters of measurement: ``encode``, ``evaluate``, ``register``, ``report``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from objloc.params.section import SUCCESS_IOU, Fraction, Names, PositiveInt, Section, Starts
 
@@ -113,6 +113,14 @@ class Evaluate(Section):
     set (2018: 200); null: all."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed for the random choices in episodes and for the intervals."""
+
+    @model_validator(mode="after")
+    def _order_has_a_budget(self) -> Self:
+        if self.search.order != "best_first" and self.max_windows is None:
+            raise ValueError(
+                f"max_windows: expected a budget with search.order={self.search.order}; found null"
+            )
+        return self
 
 
 class Register(Section):
