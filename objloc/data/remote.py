@@ -19,15 +19,12 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from objloc.checksums import CHECKSUM, verify_checksum
 from objloc.data.shard_index import INDEX_FILE
 from objloc.data.source import Checked, parse_json, write_model
 from objloc.errors import ObjlocError
 from objloc.files import folder_written_whole, repository_root, write_atomically
 from objloc.partial import partial_file, sweep
-from objloc.progress import progress
 
 ORIGIN_FILE = "origin.json"
 CACHE = "OBJLOC_CACHE"
@@ -156,6 +153,10 @@ def open_remote(url: str, wanted: RemoteFile) -> BufferedReader:
     Raises:
         ObjlocError: the file cannot be fetched, or is not as expected.
     """
+    from filelock import FileLock  # noqa: PLC0415  # only for URLs
+
+    from objloc.progress import progress  # noqa: PLC0415  # only for URLs
+
     path = wanted.path
     if (found := _open_verified(path, wanted)) is not None:
         return found

@@ -10,8 +10,6 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 
-import typer
-
 _STARTED = "TORCHELASTIC_RUN_ID"
 """Only torchrun sets this variable; other programs set ``RANK`` and ``WORLD_SIZE`` too."""
 _SECONDS_TO_REACH_THE_STORE = 5
@@ -52,6 +50,8 @@ def one_voice() -> Iterator[None]:
     if number_of_ranks() == 1:
         yield
         return
+    import typer  # noqa: PLC0415  # not in a served model
+
     try:
         with (
             Path(os.devnull).open("w", encoding="utf-8") as nowhere,

@@ -106,7 +106,10 @@ def test_every_agent_of_the_parameters_is_exported(name: str) -> None:
     views = np.zeros(values.get_inputs()[0].shape, np.float32)
     for windows in (0, 1, 3):
         boxes = np.tile(np.array([0, 0, 1, 1], np.float32), (windows, agent.encoder.frames, 1))
-        (found,) = values.run(None, {"views": views, "boxes": boxes})
+        asked = {"views": views, "boxes": boxes}
+        if agent.head.action_history:
+            asked["action_history"] = np.full((windows, agent.head.action_history), -1)
+        (found,) = values.run(None, asked)
         assert found.shape == (windows, len(CATEGORIES), actions)
 
 

@@ -214,7 +214,7 @@ def test_the_same_command_writes_the_same_bytes_and_shows_a_table(
     arguments = (shards_folder, checkpoint, again, "--params", params_file)
     result = succeed(run_stage("evaluate", *arguments))
     assert bytes_in(again) == bytes_in(evaluated)
-    for text in ("val: greedy search: 12 searches in", "agent", "fixed", "│ cat ", "│ mean "):
+    for text in ("val: greedy search: 12 of 12 searches", "agent", "fixed", "│ cat ", "│ mean "):
         assert text in result.out
 
 

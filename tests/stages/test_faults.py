@@ -91,7 +91,8 @@ def test_the_second_of_two_at_once_is_refused(pipeline: Pipeline, stage: str) ->
 def test_dvc_goes_on_after_a_kill_to_the_same_bytes(tmp_path: Path) -> None:
     whole, killed = (kills.Repro(Project(tmp_path / name), "shard") for name in ("one", "other"))
     assert whole.run()[0] == 0
-    for kill in (kills.Kill("download", 0.5, "group"), kills.Kill("shard", 0.5, "stage")):
+    # Early, so that a machine that has become faster since is not done before.
+    for kill in (kills.Kill("download", 0.2, "group"), kills.Kill("shard", 0.2, "stage")):
         assert killed.run(kill, whole.seconds)[0] != 0
         assert killed.struck
     assert killed.run()[0] == 0

@@ -66,8 +66,8 @@ def test_every_kind_of_agent_can_be_drawn(tmp_path: Path, trigger: float, fitted
 
 
 def test_a_category_without_objects_can_be_drawn(tmp_path: Path) -> None:
-    done, _ = measured()
-    store = replace(done.store, object_category=torch.zeros_like(done.store.object_category))
+    whole = make_store(12)
+    store = replace(whole, object_category=torch.zeros_like(whole.object_category))
     without = measure(store, make_network(), AGENT.mdp, PARAMS, fixed=FIXED, log=lambda _: None)
     metrics = metrics_of(without, PARAMS, "a" * 64)
     assert metrics.success_rate.greedy["dog"] is None

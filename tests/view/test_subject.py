@@ -205,7 +205,7 @@ def finding(first: Step = FOR_DOG) -> Localiser:
     found = (Found("cat", TRIGGERED.box, 2.0, way),)
 
     class Finding(Localiser):
-        def __call__(self, *_: object) -> Result:
+        def __call__(self, *_: object, **__: object) -> Result:
             both = ("cat", "dog")
             return Result("photo", PICTURE.image, both, ACTIONS, found, (way,), both)
 

@@ -235,7 +235,8 @@ def jpeg_size(jpeg: bytes, place: str) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
             size = image.size
-            if size[0] * size[1] > MAX_PIXELS:
+            # Pillow's own limit, if lower, only warns: warnings are not this thread's alone.
+            if size[0] * size[1] > min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS):
                 raise Image.DecompressionBombError
             # Decoding at an eighth of the size still goes through the whole file,
             # so half an image is detected (verify() would pass it).
