@@ -27,7 +27,7 @@ from objloc.params import load_params
 
 NAME = "scaling"
 AGENT = "pretrained"
-IMAGES = (40, 120)
+IMAGES = (150, 300)
 """Numbers of images of the two runs."""
 PACKED = (200, 1000)
 """The same for packing, where an image costs so little that few would not be seen."""
