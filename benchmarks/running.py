@@ -1,10 +1,12 @@
 """Run stages one after another outside of DVC, each once."""
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from resource import struct_rusage
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,3 +37,25 @@ def run_stages(stages: Sequence[Stage], settings: Sequence[str]) -> dict[str, fl
         subprocess.run(command, cwd=ROOT, check=True)
         minutes[stage] = round((time.monotonic() - started) / 60, 1)
     return minutes
+
+
+def resources_of(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str]
+) -> struct_rusage:
+    """Run a command with one thread of OpenMP, and return what its process has used.
+
+    Args:
+        command: program and arguments; what it prints to standard output is dropped.
+        folder: folder that it runs in.
+        variables: further variables of its environment.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; it has printed the reason.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used

@@ -9,7 +9,6 @@ in a real run. It writes ``benchmarks/results/scale_memory.json`` and
 """
 
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -22,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, resources_of
 from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.files import write_json
 
@@ -134,14 +133,7 @@ def peak_of(folder: Path, stage: str, arguments: Sequence[str], sets: Sequence[s
         sys.executable, "-m", f"stages.{stage}", *arguments,
         "--params", str(ROOT / "params.yaml"), *options,
     ]  # fmt: skip
-    environment = os.environ | {
-        "DVC_ROOT": str(folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    used = resources_of(command, folder, {"DVC_ROOT": str(folder), "PYTHONPATH": str(ROOT)})
     # Linux counts in kilobytes of 1024 bytes.
     return used.ru_maxrss * 1024 / 1e6
 

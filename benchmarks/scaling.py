@@ -7,7 +7,6 @@ costs (their difference), and what that makes for COCO and Open Images (extrapol
 run on these). Time is that of the processor, over all threads, which other programs hardly change.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, resources_of
 from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -170,15 +169,8 @@ def _processor_seconds(
     options = [part for each in settings for part in ("--set", each)]
     command = [sys.executable, "-m", f"stages.{stage}", *map(str, arguments), *options]
     # A training of an earlier measurement is not gone on with.
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1", "DVC_ROOT": str(work),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{work}/mlflow.db",
-    }  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    variables = {"DVC_ROOT": str(work), "MLFLOW_TRACKING_URI": f"sqlite:///{work}/mlflow.db"}
+    usage = resources_of(command, ROOT, variables)
     return usage.ru_utime + usage.ru_stime
 
 

@@ -136,6 +136,11 @@ def kept(
     return text_of
 
 
+def measured(name: str, show: Callable[[dict[str, Any]], str]) -> Callable[[Read], str]:
+    """Make a table of a benchmark's own file, below the description of its origin."""
+    return kept(name, dict[str, Any], lambda found, how: [*how, show(found)])
+
+
 def all_figures(metrics: Metrics, how: list[str]) -> list[str]:
     """All figures of every image set."""
     parts = [_data_and_model(next(iter(metrics.values()))), *how]
@@ -262,39 +267,17 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     **field_tables.TABLES,
     "field-origin": lambda read: "\n\n".join([*field_tables.origin(read), *_how(read, field.NAME)]),
     "walk": kept(walk.NAME, Walk, walks),
-    "devices": kept(
-        devices.NAME, dict[str, Any], lambda found, how: [*how, devices.device_table(found)]
-    ),
-    "skill": kept(skill.NAME, dict[str, Any], lambda found, how: [*how, skill.skill_table(found)]),
-    "scores": kept(
-        scores.NAME, dict[str, Any], lambda found, how: [*how, scores.scores_table(found)]
-    ),
-    "startup": kept(
-        startup.NAME, dict[str, Any], lambda found, how: [*how, startup.startup_table(found)]
-    ),
-    "scale-memory": kept(
-        scale_memory.NAME,
-        dict[str, Any],
-        lambda found, how: [*how, scale_memory.memory_table(found)],
-    ),
-    "scale-shards": kept(
-        scale_shards.NAME,
-        dict[str, Any],
-        lambda found, how: [*how, scale_shards.shards_table(found)],
-    ),
-    "scaling": kept(
-        scaling.NAME, dict[str, Any], lambda found, how: [*how, scaling.scaling_table(found)]
-    ),
-    "searching": kept(
-        search.NAME, dict[str, Any], lambda found, how: [*how, search.search_table(found)]
-    ),
-    "ranks": kept(ranks.NAME, dict[str, Any], lambda found, how: [*how, ranks.ranks_table(found)]),
-    "updates": kept(
-        updates.NAME, dict[str, Any], lambda found, how: [*how, updates.updates_table(found)]
-    ),
-    "arithmetic": kept(
-        updates.NAME, dict[str, Any], lambda found, how: [*how, updates.arithmetic_table(found)]
-    ),
+    "devices": measured(devices.NAME, devices.device_table),
+    "skill": measured(skill.NAME, skill.skill_table),
+    "scores": measured(scores.NAME, scores.scores_table),
+    "startup": measured(startup.NAME, startup.startup_table),
+    "scale-memory": measured(scale_memory.NAME, scale_memory.memory_table),
+    "scale-shards": measured(scale_shards.NAME, scale_shards.shards_table),
+    "scaling": measured(scaling.NAME, scaling.scaling_table),
+    "searching": measured(search.NAME, search.search_table),
+    "ranks": measured(ranks.NAME, ranks.ranks_table),
+    "updates": measured(updates.NAME, updates.updates_table),
+    "arithmetic": measured(updates.NAME, updates.arithmetic_table),
     "metric-tools": kept(
         "metric_tools",
         dict[str, Any],
