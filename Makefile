@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run run-alone packages test test-slow test-lowest lint types check clean lock audit docs screenshots site benchmark-voc2007 benchmark-scratch benchmark-field metrics-table tools-table reliability
+.PHONY: run run-alone packages test test-slow test-lowest lint types check clean lock audit docs screenshots site benchmark-scenes benchmark-voc2007 benchmark-scratch benchmark-field metrics-table tools-table reliability
 
 # Of two at once in one folder the second waits.
 ALONE := $(PYTHON) stages/_alone.py
@@ -87,6 +87,9 @@ screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chro
 	$(BIN)/python -m benchmarks.screenshots
 
 SEEDS ?= 0,1,2
+benchmark-scenes: $(READY)  ## Train and measure the default agent with several seeds, on the shards of `make run`; SEEDS=0,1,2.
+	$(BIN)/python -m benchmarks.scenes_seeds --seeds "$(SEEDS)"
+
 benchmark-voc2007: $(READY)  ## Train and measure the pretrained agents on VOC2007; MIRROR=folder of archives, SEEDS=0,1,2.
 	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)" --seeds "$(SEEDS)"
 

@@ -5,8 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from resource import struct_rusage
+
+from objloc.files import write_json
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,3 +62,23 @@ def resources_of(
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return used
+
+
+def write_run(output: Path, command: str, machine: str, **facts: str) -> None:
+    """Write where a file of results comes from, in a file beside it: ``NAME.run.json``.
+
+    Args:
+        output: the file of results, ``NAME.json``.
+        command: command that wrote it.
+        machine: what is said of the machine.
+        facts: further facts, by name.
+    """
+    date = datetime.now(UTC).date().isoformat()
+    run = {"command": command, "machine": machine, "date": date, **facts, "commit": commit_of(ROOT)}
+    write_json(output.with_suffix(".run.json"), run)
+
+
+def commit_of(checkout: Path) -> str:
+    """The short name of a checkout's commit."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.check_output(command, cwd=checkout, text=True).strip()

@@ -11,14 +11,13 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, commit_of, write_run
 from objloc.cli import COMMANDS
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -29,12 +28,13 @@ _STAGES = tuple(sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py")
 _OBJLOC = ("-c", "from objloc.cli import main; main()")
 _REGISTER = ("-m", "stages.register", "data/train", "data/evaluate", "data/register", "--if-lost")
 _GENERAL = "`objloc --help`"
+GENERAL_HELP = (*_OBJLOC, "--help")
 _HELP = {
-    _GENERAL: (*_OBJLOC, "--help"),
+    _GENERAL: GENERAL_HELP,
     **{f"`objloc {name} --help`": (*_OBJLOC, name, "--help") for name in COMMANDS},
     **{f"`python -m stages.{name} --help`": ("-m", f"stages.{name}", "--help") for name in _STAGES},
 }
-_WORK = {
+WORK = {
     "`objloc predict PHOTO`": (*_OBJLOC, "predict", "--output", ".objloc/timed", "{photo}"),
     "`dvc repro`, nothing to do": ("-m", "dvc", "repro"),
     "`python -m stages.register … --if-lost`, not lost": _REGISTER,
@@ -110,7 +110,7 @@ def measure(against: Path, pairs: int, help_pairs: int) -> Iterator[dict[str, An
     floors: dict[str, Any] = {}
     for label, arguments in FLOORS.items():
         floors[label] = [seconds(ROOT, arguments) for _ in range(pairs + 1)][1:]
-    for commands, number in ((_WORK, pairs), (_HELP, help_pairs)):
+    for commands, number in ((WORK, pairs), (_HELP, help_pairs)):
         for label, arguments in commands.items():
             row: dict[str, list[Run]] = {"before": [], "now": []}
             # The first pair fills the caches of the file system.
@@ -154,21 +154,10 @@ def main(
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
     """Measure, write and print."""
-    commits = [
-        subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=each, text=True)
-        for each in (against, ROOT)
-    ]
     for result in measure(against.resolve(), pairs, help_pairs):
         write_json(output, result)
-    before, commit = map(str.strip, commits)
-    run = {
-        "command": "python -m benchmarks.startup --against BEFORE",
-        "machine": machine,
-        "date": datetime.now(UTC).date().isoformat(),
-        "before": before,
-        "commit": commit,
-    }
-    write_json(output.with_suffix(".run.json"), run)
+    command = "python -m benchmarks.startup --against BEFORE"
+    write_run(output, command, machine, before=commit_of(against))
     print(startup_table(result))
 
 

@@ -64,7 +64,10 @@ def measure(against: Path, pairs: int) -> Iterator[dict[str, Any]]:
     rows: dict[str, Any] = {}
     peak = peak_of_products()
     for name in AGENTS:
-        both = [(_seconds(against, name), _seconds(ROOT, name)) for _ in range(pairs)]
+        both = [
+            (seconds_of_updates(against, name), seconds_of_updates(ROOT, name))
+            for _ in range(pairs)
+        ]
         rows[name] = {
             "before": [before for before, _ in both],
             "now": [now for _, now in both],
@@ -91,7 +94,8 @@ def peak_of_products() -> float:
         return sum(several.map(product, range(cores)))
 
 
-def _seconds(checkout: Path, name: str) -> float:
+def seconds_of_updates(checkout: Path, name: str) -> float:
+    """Time an update of an agent with a checkout's code, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, name, str(_UPDATES)],
         cwd=checkout, env={"PYTHONPATH": str(checkout)}, capture_output=True, text=True, check=True,
