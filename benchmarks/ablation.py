@@ -163,6 +163,7 @@ def _short() -> tuple[str, ...]:
     return (
         "head.joint=[512,512]",
         "head.learned_steps=false",
+        "mdp.refinements=0",
         "head.learned_zooms=false",
         "learning.start_windows=0",
         "learning.landed_windows=0",

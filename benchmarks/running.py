@@ -17,12 +17,15 @@ Stage = tuple[str, Sequence[Path | str], Path]
 """Name of a stage, its arguments, and its output."""
 
 
-def run_stages(stages: Sequence[Stage], settings: Sequence[str]) -> dict[str, float]:
+def run_stages(
+    stages: Sequence[Stage], settings: Sequence[str], processes: int = 1
+) -> dict[str, float]:
     """Run the stages whose output does not exist yet.
 
     Args:
         stages: stages, in order.
         settings: parameters to override, ``KEY=VALUE``.
+        processes: number of processes that torchrun starts; 1: without it.
 
     Returns:
         Minutes by name of the stages that ran.
@@ -32,11 +35,13 @@ def run_stages(stages: Sequence[Stage], settings: Sequence[str]) -> dict[str, fl
     """
     minutes = {}
     options = [part for each in settings for part in ("--set", each)]
+    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    python = [sys.executable, *(several if processes > 1 else ())]
     for stage, arguments, out in stages:
         if out.exists():
             continue
         started = time.monotonic()
-        command = [sys.executable, "-m", f"stages.{stage}", *map(str, arguments), *options]
+        command = [*python, "-m", f"stages.{stage}", *map(str, arguments), *options]
         subprocess.run(command, cwd=ROOT, check=True)
         minutes[stage] = round((time.monotonic() - started) / 60, 1)
     return minutes

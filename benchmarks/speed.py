@@ -201,15 +201,17 @@ def _median_wall(command: Sequence[str]) -> float:
 def photographs(folder: Path, images: int) -> Iterator[Row]:
     """Photographs evaluated in a second, the mean average precision beside it.
 
-    The backbone looks at the images in the same command: no features are stored. What is timed
-    is the command, from its start to its end, without what it takes for one image alone.
+    The backbone looks at the images in the same command: no features are stored. torchrun starts
+    a process for each core. What is timed is the command, from its start to its end, without what
+    it takes for a few images.
 
     Args:
         folder: with ``shards``, and ``checkpoint.pt`` of the pretrained agent.
         images: number of images of ``test`` that are evaluated, its first.
     """
     seconds: dict[int, float] = {}
-    for number in (1, images):
+    few = 8
+    for number in (few, images):
         settings = [
             "evaluate.image_sets=[test]", f"evaluate.first_images={number}",
             "evaluate.max_windows=100", "evaluate.episodes=1", "evaluate.max_images=1",
@@ -219,7 +221,7 @@ def photographs(folder: Path, images: int) -> Iterator[Row]:
             out = Path(name) / "evaluated"
             arguments = [folder / "shards", folder / "checkpoint.pt", out]
             began = time.monotonic()
-            run_stages([("evaluate", arguments, out)], settings)
+            run_stages([("evaluate", arguments, out)], settings, os.cpu_count() or 1)
             seconds[number] = time.monotonic() - began
             search = read_metrics(out / "metrics.json")["test"].search
     if search is None:
@@ -227,7 +229,7 @@ def photographs(folder: Path, images: int) -> Iterator[Row]:
     reached = 100 * (search.curve[-1].ap_attended or 0)
     yield Row(
         f"photographs evaluated, 20 categories, 100 looks, encoding included: mAP {reached:.1f}",
-        (images - 1) / (seconds[images] - seconds[1]), "images/s", 15, more_is_better=True,
+        (images - few) / (seconds[images] - seconds[few]), "images/s", 15, more_is_better=True,
     )  # fmt: skip
 
 

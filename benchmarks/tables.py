@@ -24,6 +24,7 @@ from benchmarks import (
     field,
     field_tables,
     ranks,
+    refinements,
     scale_memory,
     scale_shards,
     scaling,
@@ -279,6 +280,10 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scale-shards": measured(scale_shards.NAME, scale_shards.shards_table),
     "scaling": measured(scaling.NAME, scaling.scaling_table),
     "searching": measured(search.NAME, search.search_table),
+    "refinements": measured(refinements.NAME, refinements.refinements_table),
+    "refinements-categories": kept(
+        refinements.NAME, dict[str, Any], lambda found, _: [refinements.categories_table(found)]
+    ),
     "ranks": measured(ranks.NAME, ranks.ranks_table),
     "updates": measured(updates.NAME, updates.updates_table),
     "arithmetic": measured(updates.NAME, updates.arithmetic_table),
