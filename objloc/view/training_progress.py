@@ -1,6 +1,7 @@
 """Display the progress of a training on the terminal, and write it to a log file."""
 
 import logging
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -100,11 +101,15 @@ class TrainingProgress:
         }
 
     def _state(self, status: TrainingStatus) -> str:
-        return (
-            f"loss {status.loss:.3f}, epsilon {status.epsilon:.2f}, reward {status.reward:+.1f}, "
-            f"success minus best fixed box {self._gain:+.3f}, "
-            f"{self.rates(status)['steps_per_second']:.0f} steps/s"
+        """What is known so far: before the first update or validation some of it is not."""
+        parts = (
+            (status.loss, f"loss {status.loss:.3f}"),
+            (status.epsilon, f"epsilon {status.epsilon:.2f}"),
+            (status.reward, f"reward {status.reward:+.1f}"),
+            (self._gain, f"success minus best fixed box {self._gain:+.3f}"),
         )
+        known = [text for value, text in parts if not math.isnan(value)]
+        return ", ".join([*known, f"{self.rates(status)['steps_per_second']:.0f} steps/s"])
 
     def _left(self, status: TrainingStatus) -> str:
         done = status.progress - (self._first or status).progress

@@ -47,18 +47,19 @@ def test_elsewhere_a_line_comes_now_and_then_and_with_each_report(
         progress.update(at(0.2, 200))
         assert lines(shown.getvalue()) == ["phase 1 of 1: cat"]
         clock.now += 1
-        progress.update(at(0.4, 100 + 30 * int(LINE_EVERY)))
+        progress.update(at(0.4, 100 + 30 * int(LINE_EVERY)))  # not validated yet
         clock.now += LINE_EVERY
         progress.update(at(0.7, 100 + 30 * int(LINE_EVERY), REPORT))
         progress.log("[bold] cut")
         assert progress.rates(at(0.7, 400)) == {
             "steps_per_second": 300 / (2 * LINE_EVERY), "updates_per_second": 0.0,
         }  # fmt: skip
-    state = "loss 0.500, epsilon 0.90, reward -2.0, success minus best fixed box"
+    state = "loss 0.500, epsilon 0.90, reward -2.0"
     assert lines(shown.getvalue()) == [
         "phase 1 of 1: cat",
-        f"40% {state} +nan, 30 steps/s, 0:30 left",
-        f"70% {state} +0.250, 15 steps/s, 0:15 left, success 0.500 on val",
+        f"40% {state}, 30 steps/s, 0:30 left",
+        f"70% {state}, success minus best fixed box +0.250, 15 steps/s, 0:15 left, "
+        "success 0.500 on val",
         "[bold] cut",
     ]
     assert [line.split(maxsplit=2)[2] for line in lines(log.read_text())] == lines(shown.getvalue())
