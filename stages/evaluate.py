@@ -110,7 +110,7 @@ def _features_of(
     agents = checkpoint.members or (checkpoint.agent,)
     infos = checkpoint.info["members"] if checkpoint.members else [checkpoint.info]
     return {
-        agent.encoder.backbone: info.get("features") or making(agent.encoder, batch, device)
+        agent.encoder.source: info.get("features") or making(agent.encoder, batch, device)
         for agent, info in zip(agents, infos, strict=True)
         if agent.encoder.reads_store
     }
