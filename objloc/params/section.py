@@ -62,10 +62,10 @@ class Section(BaseModel):
 
 
 class Grown(Section):
-    """A section of agents that has grown: its newer keys are written where they are used.
+    """A part of a file that has grown: its newer keys are written where they are used.
 
     A default is the meaning of a file without the key. So an agent that does not use a newer
-    key keeps the bytes of its checkpoints.
+    key keeps the bytes of its checkpoints, and an evaluation those of its figures.
     """
 
     NEWER: ClassVar[frozenset[str]] = frozenset()
