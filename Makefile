@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-.PHONY: run run-alone packages test test-slow test-lowest lint types check clean lock audit docs screenshots site benchmark-scenes benchmark-voc2007 benchmark-scratch benchmark-field metrics-table tools-table reliability
+.PHONY: run run-alone packages test test-slow test-lowest test-canvit lint types check clean lock audit docs screenshots site benchmark-scenes benchmark-voc2007 benchmark-scratch benchmark-field metrics-table tools-table reliability
 
 # Of two at once in one folder the second waits.
 ALONE := $(PYTHON) stages/_alone.py
@@ -33,6 +33,14 @@ test-lowest:  ## Run the quick tests with the lowest version of each package tha
 	$(LOWEST)/bin/python -m pip install --quiet uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[dev]"
 	$(LOWEST)/bin/python -m pytest --numprocesses $(WORKERS) $(addprefix tests/,data evaluation gym mdp network params search serving tracking)
+
+CANVIT := .venv-canvit
+test-canvit:  ## Run the tests of CanViT's encoder, which needs Python 3.12: PYTHON=python3.12.
+	$(PYTHON) -m venv $(CANVIT)
+	$(CANVIT)/bin/python -m pip install --quiet --editable ".[canvit,dev]"
+	@# Without the package the tests would be skipped.
+	$(CANVIT)/bin/python -c 'import canvit_pytorch'
+	$(CANVIT)/bin/python -m pytest tests/network/backbones tests/stages/test_canvit.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -116,4 +124,4 @@ reliability: $(READY)  ## Inject faults and write how many were withstood; PARTS
 	$(BIN)/python -m benchmarks.tables
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-lock .venv-audit
+	rm -rf $(VENV) $(LOWEST) $(CANVIT) .venv-lock .venv-audit

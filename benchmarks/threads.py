@@ -119,10 +119,10 @@ def noise(agent: "Agent", categories: int = 20) -> "SampleStore":
     names = tuple(map(str, range(categories)))
     generator = torch.Generator().manual_seed(0)
     if agent.encoder.reads_store:
-        length = info_of(agent.encoder.backbone).length(size)
+        length = info_of(agent.encoder).length(size)
         rows = torch.randint(-127, 127, (number, length), generator=generator).to(torch.int8)
         maps = StoredMaps(rows, torch.arange(number), mirrored=rows)
-        images = StoredFeatures({agent.encoder.backbone: maps})
+        images = StoredFeatures({agent.encoder.source: maps})
     else:
         pixels = torch.randint(256, (number, 3, size, size), generator=generator).to(torch.uint8)
         images = Pixels(pixels)

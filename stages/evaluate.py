@@ -9,9 +9,14 @@ import typer
 from stages._command import Overrides, ParamsFile, Shards, run_command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
+    from objloc.evaluation.measure import Measurement
+    from objloc.evaluation.metrics import Metrics
     from objloc.network.checkpoint import Checkpoint
+    from objloc.params import Evaluate
 
 
 def main(
@@ -36,14 +41,11 @@ def main(
     """
     from rich.console import Console
 
-    from objloc.checksums import write_sums
     from objloc.data.remote import folder_at
-    from objloc.evaluation.compute import metrics_of
     from objloc.evaluation.measure import measure_sets
     from objloc.evaluation.metrics import metrics_as_json
     from objloc.evaluation.tables import table_of
-    from objloc.evaluation.write import NAMED_BY_DATA, write_outputs
-    from objloc.files import file_hash, files_published
+    from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.network.feature_store import made_otherwise
@@ -51,7 +53,6 @@ def main(
     from objloc.ranks.group import joined_ranks
     from objloc.tracking.models import download_model
     from objloc.tracking.restore import log_to_run_of
-    from objloc.view.plots_evaluation import write_plots
 
     params = load_params(params_file, overrides)
     device = device_of(params.train.device, params.train.deterministic)
@@ -77,15 +78,7 @@ def main(
         )
     if not measurements:
         return  # The first process writes.
-    with files_published(output, NAMED_BY_DATA) as folder:
-        metrics = {
-            each.store.image_set: metrics_of(each, params.evaluate, model_hash)
-            for each in measurements
-        }
-        write_outputs(folder, measurements, metrics, params.evaluate.iou_threshold)
-        for each in measurements:
-            write_plots(folder / "plots", each, metrics[each.store.image_set])
-        write_sums(folder)
+    metrics = _write(output, measurements, params.evaluate, model_hash)
     for image_set, part in metrics.items():
         Console(width=110).print(table_of(image_set, part))
     # A run's figures are those of its own data.
@@ -101,6 +94,27 @@ def main(
         )
 
 
+def _write(
+    output: Path, measurements: "Sequence[Measurement]", params: "Evaluate", model_hash: str
+) -> "Metrics":
+    """Write all files of the output folder; returns the figures by image set."""
+    from objloc.checksums import write_sums
+    from objloc.evaluation.compute import metrics_of
+    from objloc.evaluation.write import NAMED_BY_DATA, write_outputs
+    from objloc.files import files_published
+    from objloc.view.plots_evaluation import write_plots
+
+    with files_published(output, NAMED_BY_DATA) as folder:
+        metrics = {
+            each.store.image_set: metrics_of(each, params, model_hash) for each in measurements
+        }
+        write_outputs(folder, measurements, metrics, params.iou_threshold)
+        for each in measurements:
+            write_plots(folder / "plots", each, metrics[each.store.image_set])
+        write_sums(folder)
+    return metrics
+
+
 def _features_of(
     checkpoint: "Checkpoint", batch: int, device: "torch.device"
 ) -> dict[str, dict[str, Any]]:
@@ -110,7 +124,7 @@ def _features_of(
     agents = checkpoint.members or (checkpoint.agent,)
     infos = checkpoint.info["members"] if checkpoint.members else [checkpoint.info]
     return {
-        agent.encoder.backbone: info.get("features") or making(agent.encoder, batch, device)
+        agent.encoder.source: info.get("features") or making(agent.encoder, batch, device)
         for agent, info in zip(agents, infos, strict=True)
         if agent.encoder.reads_store
     }

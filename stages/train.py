@@ -49,7 +49,7 @@ def main(
             return
         if stored is not None and encoder.reads_store:
             made = making(encoder, params.encode.batch, device)
-            for line in made_otherwise([stored], {encoder.backbone: made}):
+            for line in made_otherwise([stored], {encoder.source: made}):
                 print(f"note: {line}", file=sys.stderr)
         command = ["python", "-m", "stages.train", *sys.argv[1:]]
         log = repository_root() / ".objloc" / "logs" / f"train-{experiment.key}.log"

@@ -17,6 +17,9 @@ from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, DataName, Interval, P
 from objloc.evaluation.read import EvaluationFiles, SearchKey, read_evaluation, read_metrics
 from objloc.evaluation.success_rate import drawn_weights, interval, replicated_rates
 
+_OF_SEARCH = ("order", "cross")
+"""Parameters of the evaluation that may differ between the two."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -300,12 +303,15 @@ def _verdict(a: Side, b: Side, mean: Difference, searches: int) -> str:
 
 def _differing(a: Side, b: Side) -> dict[str, tuple[Any, Any]]:
     """Parameters that differ, each of both; None where one side has no such."""
-    if not a.parameters or not b.parameters:
-        return {}
     one, other = comparable(a.parameters), comparable(b.parameters)
     if not ("train.seed" in one and "train.seed" in other):
-        # A bare model has only the parameters of its agent.
+        # A bare model has only the parameters of its agent; those of others may be unknown.
         shared = one.keys() & other.keys()
         one, other = ({key: each[key] for key in each if key in shared} for each in (one, other))
+    one, other = (
+        each
+        | {f"evaluate.search.{key}": getattr(side.evaluation.metrics, key) for key in _OF_SEARCH}
+        for each, side in ((one, a), (other, b))
+    )
     keys = [*one, *(key for key in other if key not in one)]
     return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}

@@ -64,6 +64,8 @@ def metrics_of(measurement: Measurement, params: Evaluate, model_hash: str) -> I
         epsilon=params.epsilon,
         nms=params.nms,
         soft_nms=params.search.soft_nms,
+        order=params.search.order,
+        cross=params.search.cross if params.search.order == "restarts" else None,
         search=measurement.search,
         fixed_box=measurement.fixed,
         data=DataName(name=store.data, hash=store.data_hash),

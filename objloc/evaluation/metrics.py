@@ -7,7 +7,7 @@ other keys are fields, in the order in which they are written.
 from collections.abc import Mapping
 from functools import reduce
 from operator import getitem
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
 from objloc.data.sample import Coordinates
 from objloc.errors import ObjlocError, first_complaint
 from objloc.evaluation.baselines import BASELINES
+from objloc.params.section import Grown
 
 Figures = dict[str, float | None]
 """A figure of each category, and their ``mean``; None where it is not defined."""
@@ -159,8 +160,10 @@ def _all_of(*names: str) -> AfterValidator:
 AveragePrecisionsByKind = Annotated[dict[str, AveragePrecisions], _all_of(*KINDS_OF_DETECTIONS)]
 
 
-class ImageSetMetrics(Part):
+class ImageSetMetrics(Part, Grown):
     """Figures of a model and of the baselines on one image set."""
+
+    NEWER: ClassVar[frozenset[str]] = frozenset({"order", "cross"})
 
     images: int
     success_rate: SuccessRates
@@ -178,6 +181,8 @@ class ImageSetMetrics(Part):
     epsilon: float
     nms: float
     soft_nms: float | None = None
+    order: str = "best_first"
+    cross: float | None = None
     search: SearchMetrics | None = None
     fixed_box: dict[str, Coordinates] | None
     data: DataName

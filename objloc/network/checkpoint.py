@@ -338,12 +338,13 @@ def _single_network(checkpoint: Checkpoint) -> QNetwork:
 def _kind(part: Checkpoint) -> dict[str, Any]:
     """Properties that members must share, by their names in errors."""
     encoder = part.agent.encoder
-    strides = info_of(encoder.backbone).strides if encoder.kind == "pretrained" else ()
+    strides = info_of(encoder).strides if encoder.is_pretrained else ()
+    anything = {"backbone": "", "weights": "", "weights_sha256": None}
     return {
         "the categories": part.categories,
         "the data": part.data_hash,
         "agents.*.mdp": part.agent.mdp,
-        "agents.*.encoder": encoder.model_copy(update={"backbone": ""}),
+        "agents.*.encoder": encoder.model_copy(update=anything),
         "the strides of encoder.backbone": strides,
         "agents.*.head": part.agent.head,
     }

@@ -78,7 +78,7 @@ def build_encoder(
     match params.kind:
         case "crops":
             return CropEncoder(params)
-        case "map" | "pretrained":
+        case "map" | "pretrained" | "canvit":
             return MapEncoder(params, num_categories, apart)
         case unknown:
             assert_never(unknown)

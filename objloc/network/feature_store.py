@@ -216,7 +216,7 @@ def open_features(
     """
     index = checked_index(folder, image_set, data_hash, encoder)
     rows = torch.tensor(index.image_sets[image_set])
-    length = info_of(encoder.backbone).length(encoder.image_size)
+    length = info_of(encoder).length(encoder.image_size)
     whole = (index.images + index.mirrored) * length <= memory_mb * 1_000_000
     shape = (index.images, length)
     values = _open(
@@ -259,8 +259,8 @@ def checked_index(folder: Path, image_set: str, data_hash: str, encoder: Encoder
     """The index of a store, refused unless it fits; see ``open_features``."""
     index = read_feature_index(folder)
     for what, wanted, found in (
-        ("backbone", encoder.backbone, index.backbone),
-        ("weights", info_of(encoder.backbone).weights, index.weights),
+        ("backbone", encoder.source, index.backbone),
+        ("weights", info_of(encoder).weights, index.weights),
         ("precision", encoder.precision, index.precision),
         ("image_size", encoder.image_size, index.image_size),
         ("shards", data_hash[:12], index.data_hash[:12]),
@@ -299,7 +299,7 @@ def load_store(
         return SampleStore.load(shards, image_set, categories, size, memory_mb)
     store = SampleStore.load(shards, image_set, categories, None)
     opened = {
-        encoder.backbone: open_features(
+        encoder.source: open_features(
             _folder_of(encoder, features), image_set, store.data_hash, encoder, memory_mb
         )
         for encoder in encoders
@@ -312,11 +312,11 @@ def _folder_of(encoder: Encoder, features: Sequence[Path]) -> Path:
     if len(features) == 1:
         return features[0]
     found = {read_feature_index(each).backbone: each for each in features}
-    if encoder.backbone not in found:
+    if encoder.source not in found:
         raise ObjlocError(
-            f"--features: expected a store of backbone {encoder.backbone}; found {', '.join(found)}"
+            f"--features: expected a store of backbone {encoder.source}; found {', '.join(found)}"
         )
-    return found[encoder.backbone]
+    return found[encoder.source]
 
 
 def _open(path: Path, shape: tuple[int, int], checksums: Sequence[int] | None, whole: bool) -> Rows:

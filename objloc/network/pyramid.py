@@ -140,7 +140,10 @@ class PretrainedPyramid(nn.Module):
     at the finest one it would cost more than all else together. A frozen backbone
     is no part of the module: its weights are its package's, and are neither
     trained nor saved with the agent. Its maps may come as rows of a feature store; stages
-    that are trained compute theirs from the last of those.
+    that are trained compute theirs from the last of those. A network with one map, as
+    transformers have, gets a coarser one by averaging.
+
+    Source: Li et al. (2022, "ViTDet"), a pyramid from a transformer's last map alone.
 
     Args:
         params: see ``objloc.params.Encoder``.
@@ -152,26 +155,28 @@ class PretrainedPyramid(nn.Module):
     def __init__(self, params: Encoder) -> None:
         super().__init__()
         self._params = params
-        self._info = info = info_of(params.backbone)
+        self._info = info_of(params)
         self._frozen: list[Backbone] = []  # a list: hidden from nn.Module
         self.last_stages = nn.ModuleList()
         if params.fine_tune == "all":
-            self.backbone = train_further(load_backbone(params.backbone))
+            self.backbone = train_further(load_backbone(params))
         elif params.fine_tune != "none":
-            loaded = load_backbone(params.backbone)
+            loaded = load_backbone(params)
             stages = loaded.last_stages(1 if params.fine_tune == "last" else 2)
             self.last_stages.extend(train_further(stage) for stage in stages)
             self._units = [unit.view(1, -1, 1, 1) for unit in loaded.deviations]
-        width = params.neck_width
-        self.lateral = nn.ModuleList(Pointwise(channels, width) for channels in info.channels)
-        self.image_wide = nn.Linear(info.channels[-1], width)
+        width, channels = params.neck_width, self._info.channels
+        self._one_map = len(channels) == 1
+        if self._one_map:
+            channels = (*channels, *channels)
+        self.lateral = nn.ModuleList(Pointwise(each, width) for each in channels)
+        self.image_wide = nn.Linear(channels[-1], width)
         self.smooth = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
-            for _ in info.channels[1:]
+            for _ in channels[1:]
         )
         self.deeper = nn.ModuleList(
-            nn.Sequential(*(_Block(width) for _ in range(params.neck_blocks)))
-            for _ in info.channels[1:]
+            nn.Sequential(*(_Block(width) for _ in range(params.neck_blocks))) for _ in channels[1:]
         )
         self.norm = nn.BatchNorm2d(width)
 
@@ -192,6 +197,8 @@ class PretrainedPyramid(nn.Module):
         if self._params.fine_tune == "all":
             return self.backbone.in_units(self.backbone(pixels_of(images)))
         maps = self._frozen_maps(images)
+        if self._one_map:
+            maps.append(F.avg_pool2d(maps[0], 2))
         if self._params.fine_tune != "none":
             units = [unit.to(maps[-1].device) for unit in self._units[len(maps) - 1 :]]
             values = maps[-1] * units[0]
@@ -224,7 +231,7 @@ class PretrainedPyramid(nn.Module):
     @property
     def source(self) -> str:
         """Name of the backbone whose rows it takes."""
-        return self._params.backbone
+        return self._params.source
 
     @property
     def reads_rows(self) -> bool:

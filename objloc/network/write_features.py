@@ -88,9 +88,10 @@ def encode_sets(
             sets[name].append(rows[sample.image_id])
         if name in mirrored_sets:
             mirrored = len(rows)
+    info = info_of(encoder)
     index = FeatureIndex(
-        backbone=encoder.backbone,
-        weights=info_of(encoder.backbone).weights,
+        backbone=encoder.source,
+        weights=info.weights,
         precision=encoder.precision,
         image_size=encoder.image_size,
         data_hash=read_index(shards).data_hash,
@@ -112,7 +113,7 @@ def encode_sets(
         pictures = squash_ahead(contents, encoder.image_size, ahead=2 * batch)
         index = replace(index, made=making(encoder, batch, device))
         work = _Work(mine, pictures, backbone, batch, at_once)
-        index = yield from _write_rows(folder, work, index, ranks)
+        index = yield from _write_rows(folder, work, info.length(encoder.image_size), index, ranks)
     if ranks.first:
         write_feature_index(folder, index)
 
@@ -247,10 +248,9 @@ class _Work:
 
 
 def _write_rows(
-    folder: Path, work: _Work, index: FeatureIndex, ranks: Ranks
+    folder: Path, work: _Work, length: int, index: FeatureIndex, ranks: Ranks
 ) -> Generator[tuple[int, int], None, FeatureIndex]:
     """Compute and write maps; see ``encode_sets``. Returns the index with their checksums."""
-    length = info_of(index.backbone).length(index.image_size)
 
     def path_of(name: str, rank: int) -> Path:
         return folder / (f"{name}.{rank}" if rank else name)

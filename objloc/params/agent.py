@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from objloc.params.learning import Exploration, Learning, Replay, Schedule
-from objloc.params.section import Grown, PositiveInt, Section, Starts
+from objloc.params.section import Grown, PositiveInt, Section, Sha256, Starts
 
 
 class Mdp(Grown):
@@ -87,21 +87,34 @@ def _fine_tune(value: object) -> object:
 _BACKBONES = r"^(efficientnet-lite[012]|timm:[A-Za-z0-9_.\-]+)$"
 
 
-class Encoder(Section):
+class Encoder(Grown):
     """How the agent sees an image and a window.
 
     ``crops``: the window is cut out of the squashed image and given to a
     network (2018). ``map``: a residual network sees the image once, and windows are
     pooled from its feature map. ``pretrained``: the same with a backbone trained on
-    ImageNet, whose maps can be computed once and stored (stage ``encode``).
+    ImageNet, whose maps can be computed once and stored (stage ``encode``). ``canvit``: the
+    same with the canvas of CanViT, which sees the image through a fixed sequence of glimpses.
     """
 
-    kind: Literal["crops", "map", "pretrained"] = "map"
+    NEWER: ClassVar[frozenset[str]] = frozenset({"weights", "weights_sha256", "glimpses"})
+
+    kind: Literal["crops", "map", "pretrained", "canvit"] = "map"
     """Kind of encoder."""
     backbone: Annotated[str, Field(pattern=_BACKBONES)] = "efficientnet-lite0"
     """``pretrained``: the network and its weights. ``efficientnet-lite0``, ``-lite1`` or
     ``-lite2`` (extra ``pretrained``), or ``timm:NAME`` with a name that timm knows, where
     timm is installed and can fetch weights."""
+    weights: Annotated[str, Field(min_length=1)] = (
+        "canvit/canvitb16-add-vpe-pretrain-g128px-s512px-in21k-dv3b16-2026-02-02"
+    )
+    """``canvit``: a folder with the ``config.json`` and ``model.safetensors`` of a pretrained
+    CanViT, or its name on the Hugging Face Hub, from where it is fetched once."""
+    weights_sha256: Sha256 | None = None
+    """``canvit``: SHA-256 that ``model.safetensors`` must have; null: any."""
+    glimpses: Literal[1, 5, 21, 85] = 21
+    """``canvit``: number of glimpses: the whole image, then its quarters, sixteenths and
+    sixty-fourths, as far as the number goes."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the network's arithmetic. ``bfloat16``: automatic mixed precision on
     devices that support it; other devices compute in float32."""
@@ -110,8 +123,8 @@ class Encoder(Section):
     last stages, from the stored map before them. ``all``: the whole backbone, from images;
     this needs a GPU. Depthwise convolutions stay frozen."""
     stored: bool = True
-    """``pretrained``: the maps of the frozen part are computed once and stored (stage
-    ``encode``). Otherwise, and with ``fine_tune=all``, they are computed for each batch, so
+    """``pretrained`` and ``canvit``: the maps of the frozen part are computed once and stored
+    (stage ``encode``). Otherwise, and with ``fine_tune=all``, they are computed for each batch, so
     that crops and colours can be drawn at random."""
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     """Side to which every image is squashed, in pixels."""
@@ -124,10 +137,11 @@ class Encoder(Section):
     widths: tuple[PositiveInt, ...] = (32, 48, 64, 96)
     """``map``: channels of the stem and of each residual stage; each halves the map."""
     neck_width: PositiveInt = 32
-    """``map`` and ``pretrained``, as for all keys below: channels in which the maps of all
-    stages are merged."""
+    """All but ``crops``, as for all keys below: channels in which the maps of all stages are
+    merged."""
     neck_blocks: Annotated[int, Field(ge=0)] = 0
-    """``pretrained``: number of residual blocks at each coarse map before it is upsampled."""
+    """``pretrained`` and ``canvit``: number of residual blocks at each coarse map before it is
+    upsampled."""
     pool: PositiveInt = 7
     """Number of cells per side into which a window is pooled."""
     levels: Annotated[int, Field(ge=1, le=6)] = 1
@@ -143,9 +157,19 @@ class Encoder(Section):
     each with its own cells."""
 
     @property
+    def is_pretrained(self) -> bool:
+        """Whether it takes the maps of a network that was trained elsewhere."""
+        return self.kind in ("pretrained", "canvit")
+
+    @property
+    def source(self) -> str:
+        """Name of that network, as feature stores have it."""
+        return f"canvit:{self.weights}" if self.kind == "canvit" else self.backbone
+
+    @property
     def reads_store(self) -> bool:
         """Whether it reads its images from a feature store, where there is one."""
-        return self.kind == "pretrained" and self.stored and self.fine_tune != "all"
+        return self.is_pretrained and self.stored and self.fine_tune != "all"
 
 
 class Head(Section):
@@ -183,7 +207,7 @@ class Head(Section):
     recurrent: Annotated[int, Field(ge=0)] = 0
     """Width of a gated recurrent unit over the windows of the last ``encoder.frames``
     steps, oldest first, instead of stacking their features (Hausknecht & Stone 2015;
-    future work of the 2018 dissertation). ``map`` and ``pretrained`` only; 0: no unit."""
+    future work of the 2018 dissertation). Not with ``crops``; 0: no unit."""
 
 
 class Agent(Section):
@@ -259,11 +283,11 @@ class Agent(Section):
     @model_validator(mode="after")
     def _encoder_and_head_fit(self) -> "Agent":
         learning = self.learning
-        pools_cells = self.encoder.kind in ("map", "pretrained")
+        pools_cells = self.encoder.kind != "crops"
         if self.encoder.category_channels and not (pools_cells and self.head.per_category):
             raise ValueError(
-                "encoder.category_channels: expected 0 unless encoder.kind=map or pretrained and "
-                "head.per_category=true"
+                "encoder.category_channels: expected 0 with encoder.kind=crops or "
+                "head.per_category=false"
             )
         if self.head.joint and not self.encoder.category_channels:
             raise ValueError("head.joint: expected [] unless encoder.category_channels is above 0")
@@ -281,8 +305,7 @@ class Agent(Section):
             )
         if self.head.recurrent and (not pools_cells or self.encoder.frames == 1):
             raise ValueError(
-                "head.recurrent: expected 0 unless encoder.kind=map or pretrained and "
-                "encoder.frames is above 1"
+                "head.recurrent: expected 0 with encoder.kind=crops or encoder.frames=1"
             )
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
             raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
@@ -291,20 +314,22 @@ class Agent(Section):
     @model_validator(mode="after")
     def _pretrained_encoder_fits(self) -> "Agent":
         learning = self.learning
-        if self.encoder.kind == "pretrained":
+        if self.encoder.is_pretrained:
+            kind, part = self.encoder.kind, self.encoder.fine_tune
             if self.encoder.image_size % 32:
                 raise ValueError(
-                    "encoder.image_size: expected a multiple of 32 for encoder.kind=pretrained, "
+                    f"encoder.image_size: expected a multiple of 32 for encoder.kind={kind}, "
                     f"found {self.encoder.image_size}"
                 )
-            if self.encoder.backbone.startswith("timm:") and "last" in self.encoder.fine_tune:
+            if kind == "canvit" and part != "none":
+                raise ValueError(f"encoder.fine_tune: expected none with canvit, found {part}")
+            if self.encoder.source.startswith("timm:") and "last" in part:
                 raise ValueError(
-                    "encoder.fine_tune: expected none or all with a backbone of timm, found "
-                    f"{self.encoder.fine_tune}"
+                    f"encoder.fine_tune: expected none or all with a backbone of timm, found {part}"
                 )
             if self.encoder.greyscale:
                 raise ValueError(
-                    "encoder.greyscale: expected false for encoder.kind=pretrained, which was "
+                    f"encoder.greyscale: expected false for encoder.kind={kind}, which was "
                     "trained on colours"
                 )
         if self.encoder.reads_store and (learning.jitter or learning.crop):

@@ -3,9 +3,11 @@
 One frozen model a section; a function receives its own section only.
 """
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +22,16 @@ Starts = Annotated[
     tuple[tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]], ...], Field(min_length=1)
 ]
 """Grids ``(n, fraction)`` of n x n windows, each that fraction of the image's sides."""
+
+
+def _hexadecimal(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("expected 64 hexadecimal digits, or null")
+    return value
+
+
+Sha256 = Annotated[str, AfterValidator(_hexadecimal)]
+"""A SHA-256 in hexadecimal digits."""
 
 
 def _listed(value: Any) -> Any:
@@ -50,10 +62,10 @@ class Section(BaseModel):
 
 
 class Grown(Section):
-    """A section of agents that has grown: its newer keys are written where they are used.
+    """A part of a file that has grown: its newer keys are written where they are used.
 
     A default is the meaning of a file without the key. So an agent that does not use a newer
-    key keeps the bytes of its checkpoints.
+    key keeps the bytes of its checkpoints, and an evaluation those of its figures.
     """
 
     NEWER: ClassVar[frozenset[str]] = frozenset()

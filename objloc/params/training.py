@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from objloc.params.section import Categories, Names, Section
+from objloc.params.section import Categories, Names, Section, Sha256
 
 
 class Train(Section):
@@ -30,7 +30,7 @@ class Train(Section):
     """Seed for all randomness in training; the same seed gives the same bytes."""
     init_from: str | None = None
     """Warm start: the path of a checkpoint, or ``models:/NAME/VERSION``."""
-    init_sha256: str | None = None
+    init_sha256: Sha256 | None = None
     """SHA-256 of the checkpoint that ``init_from`` names; required with ``init_from``."""
     keep: Literal["best", "last"] = "best"
     """Weights that become the model: the best on ``val_image_set``, or the last. Choose the
@@ -53,13 +53,6 @@ class Train(Section):
             and "@" not in value
         ):
             raise ValueError("expected a path or models:/NAME/VERSION with a version number")
-        return value
-
-    @field_validator("init_sha256")
-    @classmethod
-    def _hexadecimal(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[0-9a-f]{64}", value):
-            raise ValueError("expected 64 hexadecimal digits, or null")
         return value
 
     @model_validator(mode="after")

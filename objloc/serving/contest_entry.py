@@ -58,5 +58,6 @@ def _conditions(part: ImageSetMetrics, metric: str) -> dict[str, Any]:
         "success_rate.episodes15.mean": (
             "iou_threshold", "images_by_category", "episodes", "epsilon",
         ),
-    }.get(metric, ("images", "nms", "soft_nms"))  # fmt: skip
-    return {name: getattr(part, name) for name in names}
+    }.get(metric, ("images", "nms", "soft_nms", "order", "cross"))  # fmt: skip
+    written = part.as_json()
+    return {name: written[name] for name in names if name in written}

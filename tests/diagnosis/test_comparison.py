@@ -97,6 +97,15 @@ def test_parameters_that_differ_are_told_whatever_the_agents_are_called() -> Non
     assert found == {"agent.mdp.step_size": (0.1, 0.3)}
 
 
+def test_another_order_of_looking_is_told_whatever_is_known_of_the_training() -> None:
+    restarted = side("other", ONE, order="restarts", cross=0.2)
+    assert compare(side("one", ONE), restarted, None, 0).parameters == {
+        "evaluate.search.order": ("best_first", "restarts"),
+        "evaluate.search.cross": (None, 0.2),
+    }
+    assert compare(restarted, restarted, None, 0).parameters == {}
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"data": "other", "data_hash": "b" * 64}, r"drawn \(aaaaaaaaaaaa\) and other \(bbbb"),
     ({"iou_threshold": 0.7}, "iou_threshold; found 0.5 and 0.7"),

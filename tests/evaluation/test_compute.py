@@ -1,11 +1,12 @@
 import json
+from typing import Any
 
 import pytest
 
 from objloc.evaluation.compute import figures, gain_over_best_baseline, metrics_of
 from objloc.evaluation.measure import measure
 from objloc.evaluation.metrics import Figures, ImageSetMetrics
-from objloc.params import Evaluate
+from objloc.params import Evaluate, Search
 from tests.evaluation.test_measure import AGENT, FIXED, make_network
 from tests.helpers.stores import make_store
 
@@ -58,6 +59,21 @@ def test_metrics_without_a_fixed_box_are_null_under_the_same_names() -> None:
     assert names(without.as_json()) == names(with_it.as_json() | {"fixed_box": None})
     assert without.baselines["fixed_box"].success_rate.greedy["mean"] is None
     json.dumps(without.as_json(), allow_nan=False)
+
+
+def test_an_order_of_looking_is_written_where_it_is_not_the_usual_one() -> None:
+    def written(**search: Any) -> dict[str, Any]:
+        params = PARAMS.model_copy(update={"search": Search(**search)})
+        done = measure(
+            make_store(10), make_network(), AGENT.mdp, params, fixed=FIXED, log=lambda _: None
+        )
+        metrics = metrics_of(done, params, "a" * 64).as_json()
+        return {key: metrics[key] for key in ("order", "cross") if key in metrics}
+
+    assert written() == {}
+    assert written(order="tree") == {"order": "tree"}
+    assert written(order="restarts") == {"order": "restarts", "cross": 0.2}
+    assert written(order="restarts", cross=None) == {"order": "restarts"}
 
 
 def test_the_interval_holds_the_rate_and_the_gain() -> None:

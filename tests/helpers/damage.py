@@ -120,7 +120,7 @@ def make_shards(folder: Path) -> Stored:
 
 def make_features(folder: Path) -> Stored:
     folder.mkdir()
-    length = info_of(ENCODER.backbone).length(32)
+    length = info_of(ENCODER).length(32)
     drawn = np.random.default_rng(0).integers(-128, 128, (6, length), np.int8)
     checksums = []
     for name, rows in ((FEATURES_FILE, drawn[:4]), (MIRRORED_FILE, drawn[4:])):
@@ -128,7 +128,7 @@ def make_features(folder: Path) -> Stored:
             file.add(torch.from_numpy(rows))
         checksums.append(file.checksums)
     index = FeatureIndex(
-        ENCODER.backbone, info_of(ENCODER.backbone).weights, "float32", 32, HASH, 4, 2,
+        ENCODER.backbone, info_of(ENCODER).weights, "float32", 32, HASH, 4, 2,
         {"train": [1, 0], "val": [2, 3]}, checksums[0], checksums[1], making(ENCODER, 4, CPU),
     )  # fmt: skip
     write_feature_index(folder, index)

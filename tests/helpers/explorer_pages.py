@@ -19,10 +19,12 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "actions": "paper", "step_size": 0.1, "further_step_sizes": (0.3,), "zooms": True,
         "reward": "difference", "trigger_cost": 0.7, "starts": ((1, 0.8), (2, 0.6)),
     },
+    "hierarchical": {"actions": "hierarchical", "zoom_side": 0.75, "min_side": 0.02},
 }  # fmt: skip
 SETS = tuple(_CHANGES)
-"""Two action sets, and the first with two step sizes and zooms, from another start. Each has
-another reward of moves; a wrong trigger costs as much as a right one earns, more, and less."""
+"""Each action set, and the first with two step sizes and zooms, from another start. The first
+three have another reward of moves each; a wrong trigger costs as much as a right one earns, more,
+and less."""
 CATEGORIES = ("cat", "dog")
 
 

@@ -29,10 +29,10 @@ from objloc.params import Encoder
 
 ENCODER = Encoder(kind="pretrained", image_size=32)
 HASH = "ab" * 32
-LENGTH = info_of(ENCODER.backbone).length(32)
+LENGTH = info_of(ENCODER).length(32)
 INDEX = FeatureIndex(
     backbone=ENCODER.backbone,
-    weights=info_of(ENCODER.backbone).weights,
+    weights=info_of(ENCODER).weights,
     precision="float32",
     image_size=32,
     data_hash=HASH,

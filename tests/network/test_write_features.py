@@ -24,7 +24,7 @@ from objloc.network.write_features import encode_sets
 from objloc.params import Encoder
 
 ENCODER = Encoder(kind="pretrained", image_size=32)
-LENGTH = info_of(ENCODER.backbone).length(32)
+LENGTH = info_of(ENCODER).length(32)
 
 
 class Corners:

@@ -48,6 +48,8 @@ def test_a_figure_that_could_not_be_measured_is_none(tmp_path: Path) -> None:
         ("ap.triggered.voc2007.mean", "episodes", 3, False),
         ("ap.triggered.voc2007.mean", "images", 4, True),
         ("ap.triggered.voc2007.mean", "nms", 0.3, True),
+        ("ap.triggered.voc2007.mean", "order", "tree", True),
+        ("ap.triggered.voc2007.mean", "order", "best_first", False),
         ("success_rate.greedy.mean", "nms", 0.3, False),
     ],
 )

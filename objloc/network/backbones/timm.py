@@ -14,18 +14,12 @@ from torch import Tensor, nn
 
 from objloc.errors import ObjlocError
 from objloc.network.backbones.base import Backbone, BackboneInfo
+from objloc.network.backbones.noise import deviations, noise
 
 _PREFIX = "timm:"
 _STRIDES = (8, 16, 32)
 _PROBES = 8
 """Number of pictures of noise on which deviations are measured."""
-_SIDE = 224
-_MEAN, _DEVIATION = 118.0, 60.0
-"""Statistics of the levels of photographs (ImageNet: 116 and 58, over its channels)."""
-_PEAK = 2.5
-"""Deviations that the maximum on noise is taken for: half of what a store keeps."""
-_MINIMUM = 0.01
-"""Smallest unit of a channel, as a fraction of its map's mean: some are nearly constant."""
 
 
 def model_of(name: str) -> str | None:
@@ -63,7 +57,7 @@ class TimmBackbone(Backbone):
         self.network = network.eval()
         for name, values in (("_mean", mean), ("_deviation", deviation)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
-        self.deviations = _deviations(self(_noise()))
+        self.deviations = deviations(self(noise(_PROBES)))
 
     def forward(self, images: Tensor, number: int | None = None) -> list[Tensor]:
         """See ``Backbone``."""
@@ -126,32 +120,3 @@ def _create(model: str, *, pretrained: bool) -> Any:  # timm has no types
         f"encoder.backbone: expected maps of strides 8, 16 and 32 for {_PREFIX}{model}; found "
         f"{', '.join(map(str, strides))}"
     )
-
-
-def _noise() -> Tensor:
-    """Pictures with the spectrum of photographs, always the same: ``[N, 3, S, S]`` uint8.
-
-    Their amplitude falls with one over the frequency (Field 1987); colours are mostly grey.
-    With them units need no data and are the same for everyone.
-    """
-    generator = torch.Generator().manual_seed(0)
-    white = torch.randn(_PROBES, 3, _SIDE, _SIDE, generator=generator, dtype=torch.float64)
-    white = 0.9 * white[:, :1] + 0.45 * white
-    frequency = torch.fft.fftfreq(_SIDE, dtype=torch.float64)
-    distance = (frequency[:, None] ** 2 + frequency**2).sqrt().clamp(min=1 / _SIDE)
-    pink = torch.fft.ifft2(torch.fft.fft2(white) / distance).real
-    pink = (pink - pink.mean()) / pink.std()
-    levels: Tensor = _MEAN + _DEVIATION * pink
-    return levels.round().clamp(0, 255).to(torch.uint8)
-
-
-@torch.no_grad()
-def _deviations(maps: list[Tensor]) -> list[Tensor]:
-    """Deviations ``[C]`` of each map, from its response to noise.
-
-    Noise holds no things, so deep channels vary less than on photographs, by a factor of 2 to 3:
-    the maximum is the better guide. (It gives 0.55 to 1.5 times the deviations that the weights
-    of EfficientNet-Lite imply, in the mean over a map's channels.)
-    """
-    found = [values.float().abs().amax(dim=(0, 2, 3)) / _PEAK for values in maps]
-    return [each.clamp(min=_MINIMUM * float(each.mean())) for each in found]

@@ -5,9 +5,11 @@ from torch import nn
 
 from objloc.network.backbones.base import BackboneInfo, pack, train_further, unpack
 from objloc.network.backbones.catalogue import info_of, load_backbone
+from objloc.params import Encoder
 from tests.helpers.networks import random_images
 
 TWO_MAPS = BackboneInfo(channels=(2, 1), strides=(8, 16), weights="drawn")
+ENCODER = Encoder(kind="pretrained", image_size=64)
 UNIT = 127 / 5
 """Levels of a deviation."""
 
@@ -38,8 +40,8 @@ def test_unpacked_maps_are_in_units_of_their_deviations() -> None:
 
 def test_rows_hold_maps_to_within_half_a_level() -> None:
     images = random_images(2, 64, seed=0).values
-    info = info_of("efficientnet-lite0")
-    backbone = load_backbone("efficientnet-lite0")
+    info = info_of(ENCODER)
+    backbone = load_backbone(ENCODER)
     maps = backbone(images)
     rows = pack(maps, backbone.deviations)
     assert rows.shape == (2, info.length(64))

@@ -46,7 +46,7 @@ ACTION_OF_KEY = {
     "2": "zoom_upper_right", "3": "zoom_lower_left", "4": "zoom_lower_right", "5": "zoom_centre",
 }  # fmt: skip
 TYPED = {"paper": "ss→f↓t-←↑b→→→→→+⏎", "dissertation": "hsv→f↓t-←↑bh↓⏎",
-         "strides": "sS⇒→BbTt1+3-2f4↓5↑←⏎"}  # fmt: skip
+         "strides": "sS⇒→BbTt1+3-2f4↓5↑←⏎", "hierarchical": "153244251352433⏎"}  # fmt: skip
 """Each key, moves into the border, and windows refused as too small."""
 REWARDS = get_args(Mdp.model_fields["reward"].annotation)
 
