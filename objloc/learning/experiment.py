@@ -17,7 +17,8 @@ from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import file_hash, repository_root, write_atomically
-from objloc.learning.learner import DivergenceError, number_of_parts
+from objloc.learning.divergence import DivergenceError
+from objloc.learning.learner import number_of_parts
 from objloc.learning.status import Progress, Record, Run
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator

@@ -17,22 +17,29 @@ from torch import Tensor
 
 from objloc.data.store import SampleStore
 from objloc.learning.learner import Learner
-from objloc.learning.n_step import EpisodeStep
-from objloc.learning.replay import Transition, build_replay
+from objloc.learning.memory.n_step import EpisodeStep
+from objloc.learning.memory.replay import Transition, build_replay
+from objloc.learning.selection import places
 from objloc.learning.status import Period, TrainingStatus, ValidationReport
 from objloc.mdp.environment import Environment, Observation, Outcome
 from objloc.mdp.success import is_success
+from objloc.network.device import generator_on, restore_draws, stalls
 from objloc.network.q_network import QNetwork
-from objloc.params import Agent, Exploration
+from objloc.params import Agent, Exploration, Schedule
 from objloc.ranks.group import ALONE, Ranks
 from objloc.search.policy import category_outputs
 
 Validate = Callable[[QNetwork], dict[str, float]]
 """Measures a network in evaluation mode; the weights with the highest ``score`` are the best."""
+_LOOK_EVERY = 100
+"""Lock-steps between two looks at the measurements of a device that stalls."""
 
 
 class Training:
     """One phase of training: a network, its images, one schedule.
+
+    All but the schedule's counts lies on the network's device. In a lock-step the host asks it
+    once: how many episodes have ended.
 
     Args:
         network: the online network, on its device; trained in place.
@@ -60,25 +67,34 @@ class Training:
         generator: torch.Generator,
         ranks: Ranks = ALONE,
     ) -> None:
-        self._store, self._ranks = store, ranks
+        self._device = device = network.device
+        self._store, self._ranks = store.to(device), ranks
         self._agent = agent
         self._validate = validate
-        self._generator = generator
         schedule = agent.schedule
-        self._queue = self._episodes(tasks)
+        self._queue = episodes(store, schedule, tasks, generator).to(device)
+        self._generator = generator
+        if stalls(device):
+            seed = int(torch.randint(2**62, (), generator=generator))
+            self._generator = generator_on(device, seed)
         self._slots = min(schedule.environments, len(self._queue))
-        self._environment = Environment(store, agent.mdp, network.frames, network.action_history)
+        self._environment = Environment(
+            self._store, agent.mdp, network.frames, network.action_history
+        )
         self._environment.reset(self._queue[: self._slots], self._starts(self._slots))
         self._started = self._slots
-        self._active = torch.ones(self._slots, dtype=torch.bool)
-        self._memory = build_replay(agent, len(store), self._slots, self._memory_limit)
-        self.learner = Learner(network, store, agent.mdp, agent.learning, generator, ranks)
-        self._own_slots = torch.arange(self._slots)[ranks.part(self._slots)]
+        self._active = torch.ones(self._slots, dtype=torch.bool, device=device)
+        self._num_active = self._slots
+        self._memory = build_replay(agent, len(store), self._slots, self._memory_limit, device)
+        self.learner = Learner(network, self._store, agent.mdp, agent.learning, generator, ranks)
+        self._own_slots = torch.arange(self._slots, device=device)[ranks.part(self._slots)]
         self._period = Period()
+        self._seen = (float("nan"), float("nan"))
+        self._ticks = 0
         self._steps = self._episodes_ended = self._reports = 0
         self._reports_since_best = 0
         self._updates_due = 0.0
-        self._episode_reward = torch.zeros(self._slots)
+        self._episode_reward = torch.zeros(self._slots, device=device)
         self.best_score = float("-inf")
         self.best_weights: dict[str, Tensor] = {}
         self.best_metrics: dict[str, float] = {}
@@ -142,7 +158,12 @@ class Training:
         return int(round(self._agent.schedule.evaluations * min(self.progress, 1.0), 9))
 
     def report(self) -> ValidationReport:
-        """End a period: validate, and keep the weights if they are the best so far."""
+        """End a period: validate, and keep the weights if they are the best so far.
+
+        Raises:
+            DivergenceError: training is lost.
+        """
+        self.learner.check()
         period, network = self._period, self.learner.kept
         network.eval()
         validation = self._validate(network)
@@ -177,25 +198,12 @@ class Training:
         self._period = Period()
         return report
 
-    def _episodes(self, tasks: Tensor) -> Tensor:
-        """Order of all episodes, ``[E, 2]``: each pass is a new shuffle of the tasks."""
-        schedule = self._agent.schedule
-        # Its own generator makes a longer run begin with the passes of a shorter one.
-        seed = int(torch.randint(2**62, (), generator=self._generator))
-        order = torch.Generator().manual_seed(seed)
-        absent = round(schedule.absent_episodes * len(tasks))
-        passes = []
-        for _ in range(schedule.passes):
-            mine = torch.cat([tasks, self._store.absent_tasks(tasks, absent, order)])
-            passes.append(mine[torch.randperm(len(mine), generator=order)])
-        return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
-
     def _act(self) -> None:
         """Take one step in every environment, store it, and replace ended episodes."""
         observation = self._environment.observation()
         actions = self._explore(observation)
         outcome = self._environment.step(actions)
-        active = self._active.nonzero().squeeze(1)
+        active, _ = places(self._active, self._num_active)
         newest = self._environment.observation().boxes[:, -1]
         self._memory.add(
             Transition(
@@ -210,6 +218,7 @@ class Training:
         self._steps += len(active)
         self._episode_reward += outcome.reward
         self._updates_due += self._agent.learning.updates_per_step
+        # The one question to the device.
         self._end_episodes((outcome.ended & self._active).nonzero().squeeze(1), outcome)
 
     def _end_episodes(self, ended: Tensor, outcome: Outcome) -> None:
@@ -219,11 +228,12 @@ class Training:
         success = is_success(outcome.terminated, outcome.iou, self._agent.mdp.trigger_iou)
         self._period.add(
             episodes=len(ended),
-            episode_reward=float(self._episode_reward[ended].sum()),
-            episode_length=float(self._environment.steps[ended].sum()),
-            successes=float(success[ended].sum()),
+            episode_reward=self._episode_reward[ended].sum(),
+            episode_length=self._environment.steps[ended].sum(),
+            successes=success[ended].sum(),
         )
         self._episodes_ended += len(ended)
+        self._num_active -= len(ended)
         self._episode_reward[ended] = 0
         self._active[ended] = False
         self._refill(ended)
@@ -236,18 +246,30 @@ class Training:
         slots = slots[: len(following)]
         self._active[slots] = True
         self._started += len(following)
+        self._num_active += len(following)
         changed = self._environment.observation().image[slots] != following[:, 0]
         self._environment.reset_slots(slots, following, self._starts(len(slots)))
-        rows = slots[changed & torch.isin(slots, self._own_slots)]
+        rows = self._own(slots, changed)
         if len(rows):
             self._views[rows - self._own_slots[0]] = self._encode(rows)
+
+    def _own(self, slots: Tensor, changed: Tensor) -> Tensor:
+        """Slots of this process among some; not where the image has not changed.
+
+        A device that stalls is not asked where that is.
+        """
+        if self._ranks.number > 1:
+            changed = changed & torch.isin(slots, self._own_slots)
+        elif stalls(self._device):
+            return slots
+        return slots[changed]
 
     def _starts(self, number: int) -> Tensor | None:
         """Indices of random start windows, ``[number]`` int64; None if there is only one."""
         windows = len(self._environment.starts)
         if windows == 1:
             return None
-        return torch.randint(windows, (number,), generator=self._generator)
+        return torch.randint(windows, (number,), generator=self._generator, device=self._device)
 
     def _explore(self, observation: Observation) -> Tensor:
         """Choose epsilon-greedy actions by the exploration schedule: ``[B]`` int64.
@@ -261,18 +283,22 @@ class Training:
         network = self.learner.online
         network.eval()
         mine = observation[self._own_slots]
-        index = torch.arange(len(self._own_slots))
+        index = torch.arange(len(self._own_slots), device=self._device)
         with torch.no_grad():
             outputs = category_outputs(
                 network, self._views, index, mine, self._store.sizes[mine.image]
             )
-            values = self._ranks.rows(network.values_of(outputs).float().cpu())
-        explores = torch.rand(self._slots, generator=self._generator) < epsilon
-        scores = torch.rand(values.shape, generator=self._generator)
+            values = self._ranks.rows(network.values_of(outputs).float())
+        explores = self._drawn((self._slots,)) < epsilon
+        scores = self._drawn(values.shape)
         if self._agent.exploration.guided:
             rewarding = self._environment.reward_of_every_action() > 0
             scores = torch.where(rewarding, scores + 1, scores)
         return torch.where(explores, scores.argmax(dim=1), values.argmax(dim=1))
+
+    def _drawn(self, shape: tuple[int, ...]) -> Tensor:
+        """Uniform random numbers, float32."""
+        return torch.rand(shape, generator=self._generator, device=self._device)
 
     def _learn(self) -> None:
         """Make the updates that are due for the steps taken."""
@@ -292,23 +318,37 @@ class Training:
         network = self.learner.online
         network.eval()
         images = self._store.images[self._environment.observation().image[slots]]
-        return network.encode(images.to(network.device))
+        return network.encode(images.to(self._device))
 
     def _status(self, report: ValidationReport | None) -> TrainingStatus:
-        metrics = report.metrics if report else {}
+        self._ticks += 1
+        if report is not None:
+            self._seen = report.metrics["loss"], report.metrics["episode_reward"]
+        elif not stalls(self._device) or self._ticks % _LOOK_EVERY == 0:
+            self.learner.check()
+            self._seen = (
+                self._period.ratio("loss", "updates"),
+                self._period.ratio("episode_reward", "episodes"),
+            )
+        loss, reward = self._seen
         return TrainingStatus(
             progress=min(self.progress, 1.0),
             updates=self.learner.updates,
             steps=self._steps,
             episodes=self._episodes_ended,
-            loss=metrics.get("loss", self._period.ratio("loss", "updates")),
+            loss=loss,
             epsilon=epsilon_at(self._agent.exploration, self._steps),
-            reward=metrics.get("episode_reward", self._period.ratio("episode_reward", "episodes")),
+            reward=reward,
             report=report,
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, on the first process; a run resumed from it equals one never interrupted."""
+        """The state, on the first process; a run resumed from it equals one never interrupted.
+
+        Raises:
+            DivergenceError: training is lost.
+        """
+        self.learner.check()
         return {
             "learner": self.learner.state_dict(),
             "memory": self._memory.state_dict(),
@@ -330,17 +370,19 @@ class Training:
         self.learner.load_state_dict(state["learner"])
         self._memory.load_state_dict(state["memory"])
         self._environment.load_state_dict(state["environment"])
-        self._generator.set_state(state["generator"])
+        restore_draws(self._generator, state["generator"])
+        device = self._device
         # The run may be extended: keep the saved queue, append the new passes.
         scheduled = len(state["queue"])
-        self._queue = torch.cat([state["queue"], self._queue[scheduled:]])
-        self._started, self._active = state["started"], state["active"]
-        self._views = state["views"][self._own_slots].to(self._views.device)
-        self._episode_reward = state["episode_reward"]
+        self._queue = torch.cat([state["queue"].to(device), self._queue[scheduled:]])
+        self._started, self._active = state["started"], state["active"].to(device)
+        self._num_active = int(self._active.sum())
+        self._views = state["views"].to(device)[self._own_slots]
+        self._episode_reward = state["episode_reward"].to(device)
         self._steps, self._episodes_ended, self._reports_since_best = state["counters"]
         self._reports = self._reports_due()
         self._updates_due = state["owed"]
-        self._period = Period.from_state(state["period"])
+        self._period = Period.from_state(state["period"], device)
         self.best_score, self.best_weights, self.best_metrics = state["best"]
         # Slots left idle by an empty queue; an extended run refills them.
         self._refill((~self._active).nonzero().squeeze(1))
@@ -350,3 +392,25 @@ def epsilon_at(exploration: Exploration, steps: int) -> float:
     """Epsilon of the exploration schedule after some steps: linear, then constant."""
     done = min(1.0, steps / exploration.epsilon_decay_steps)
     return exploration.epsilon_start + done * (exploration.epsilon_end - exploration.epsilon_start)
+
+
+def episodes(
+    store: SampleStore, schedule: Schedule, tasks: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Order of all episodes, ``[E, 2]``: each pass is a new shuffle of the tasks.
+
+    Args:
+        store: the images.
+        schedule: the passes and what they consist of.
+        tasks: ``[M, 2]`` int64, image and category.
+        generator: source of the seed of the shuffles.
+    """
+    # Its own generator makes a longer run begin with the passes of a shorter one.
+    seed = int(torch.randint(2**62, (), generator=generator))
+    order = torch.Generator().manual_seed(seed)
+    absent = round(schedule.absent_episodes * len(tasks))
+    passes = []
+    for _ in range(schedule.passes):
+        mine = torch.cat([tasks, store.absent_tasks(tasks, absent, order)])
+        passes.append(mine[torch.randperm(len(mine), generator=order)])
+    return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)

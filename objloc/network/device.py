@@ -1,5 +1,6 @@
-"""Device that networks compute on, what makes it give the same bytes, and what it is."""
+"""Device that networks compute on, its draws, what makes it give the same bytes, and what it is."""
 
+import hashlib
 import os
 import platform
 import re
@@ -8,10 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from objloc.errors import ObjlocError
 
 CPU = torch.device("cpu")
+
+_AT_ONCE = frozenset({"cpu"})
+"""Types of devices that do an operation before the host goes on to the next."""
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 """Variable that cuBLAS reads when it is first used on a device."""
@@ -58,6 +63,32 @@ def use_one_thread() -> None:
     ``objloc.network.write_features``): no sum depends on how many there are.
     """
     torch.set_num_threads(1)
+
+
+def stalls(device: torch.device) -> bool:
+    """Whether to ask a device for a number makes the host wait, and the device idle after it.
+
+    Where it does, what a result's shape would depend on is padded and masked instead: padding
+    costs less than the wait. Where it does not, only what is needed is computed.
+    """
+    return device.type not in _AT_ONCE
+
+
+def generator_on(device: torch.device, seed: int) -> torch.Generator:
+    """A source of random draws that lie on a device."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def restore_draws(generator: torch.Generator, state: Tensor) -> None:
+    """Let a generator go on from a state, which may be that of another type of device.
+
+    That one's draws cannot be continued: others follow, the same each time.
+    """
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+    else:
+        digest = hashlib.sha256(state.numpy().tobytes()).digest()
+        generator.manual_seed(int.from_bytes(digest[:7], "little"))
 
 
 def machine_of(device: torch.device) -> dict[str, str]:
