@@ -51,6 +51,8 @@ TESTED_BY = {
     "objloc/diagnosis/explanation.py": "diagnosis/test_analysis.py",
     # What a learner stops for.
     "objloc/learning/divergence.py": "learning/test_learner.py",
+    # The acting half of a training.
+    "objloc/learning/episodes.py": "learning/test_training.py",
     # The maps of a feature store.
     "objloc/network/backbones/stored_maps.py": "network/test_feature_store.py",
     # Parts of one environment.

@@ -29,7 +29,7 @@ from objloc.network.checkpoint import (
     save_checkpoint,
     warm_start,
 )
-from objloc.network.device import device_of, differences, machine_of
+from objloc.network.device import device_of, differences, enough_memory, machine_of
 from objloc.network.feature_store import INDEX_FILE, load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
@@ -146,12 +146,14 @@ class Experiment:
         first = state["phase"] if state else 0
         network = self._first_network()
         for phase in range(first, len(self.phases)):
-            training = self._training(phase, network)
+            with enough_memory(*self._batch):
+                training = self._training(phase, network)
             if state and phase == first:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
             try:
-                cut = self._run_phase(phase, training, progress, run, deadline)
+                with enough_memory(*self._batch):
+                    cut = self._run_phase(phase, training, progress, run, deadline)
             except DivergenceError as error:
                 raise ObjlocError(f"{error}; {self._last_good(phase, training)}") from None
             last = self._checkpoint(
@@ -165,6 +167,12 @@ class Experiment:
                 break
             network.load_state_dict(best.state)
         return best, last
+
+    @property
+    def _batch(self) -> tuple[str, int]:
+        """Name and value of the parameter that most of the memory goes with."""
+        name = f"agents.{self.params.train.agent}.learning.images_per_batch"
+        return name, self.params.agent.learning.images_per_batch
 
     def _run_phase(
         self,

@@ -4,7 +4,8 @@ import hashlib
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +53,27 @@ def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = Fal
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
     return torch.device(setting)
+
+
+@contextmanager
+def enough_memory(parameter: str, value: int | None) -> Iterator[None]:
+    """Report too little memory of a device in the block as a mistake in a parameter.
+
+    Args:
+        parameter: full name of one that lowers what is needed.
+        value: its value; None: no limit.
+
+    Raises:
+        ObjlocError: the device has too little memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = " ".join(str(error).split(". ")[:2]).strip()
+        raise ObjlocError(
+            f"{parameter}: expected a number for which the GPU's memory is enough; found "
+            f"{value}: lower it ({reason})"
+        ) from None
 
 
 def use_one_thread() -> None:

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from objloc.learning import batch_part, training
+from objloc.learning import batch_part, episodes
 from objloc.network.q_network import QNetwork
 
 THERE = torch.device("meta")
@@ -120,7 +120,7 @@ def brought_back(state: Any) -> Any:
 @contextmanager
 def computing_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """Let the device exist; generators for it are those of the CPU."""
-    for module in (batch_part, training):
+    for module in (batch_part, episodes):
         monkeypatch.setattr(
             module, "generator_on", lambda _, seed: torch.Generator().manual_seed(seed)
         )

@@ -130,8 +130,8 @@ def test_no_update_waits_for_the_device_and_all_have_the_same_shapes(
 def test_a_lock_step_asks_the_device_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     force_stalling(monkeypatch)
     made = played(AGENTS[name], 2)
-    ticks, ended = made.run(), made._episodes_ended
-    while made._episodes_ended == ended:
+    ticks, ended = made.run(), made._episodes.num_ended
+    while made._episodes.num_ended == ended:
         reports = made._reports_due()
         with Watch() as watch:
             next(ticks)
