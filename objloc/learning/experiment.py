@@ -335,6 +335,9 @@ class Experiment:
             return None
         if state is None or evaluations < state["evaluations"] + state["finished"]:
             return None
+        if "total" not in state["training"]["memory"] and self.params.agent.encoder.frames > 1:
+            progress.log("starts from the beginning: its replay memory is an earlier version's")
+            return None
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
         if changed := differences(state.get("machine", self.machine), self.machine):
             progress.log(f"begun on another machine, so the bytes are neither's: {changed}")

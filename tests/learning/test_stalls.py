@@ -196,3 +196,19 @@ def go_on(made: Training, updates: int) -> None:
     ticks = made.run()
     while made.learner.updates < updates:
         next(ticks)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_update_on_a_gpu_does_not_synchronise(name: str) -> None:
+    agent, store = AGENTS[name], crowded()
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(agent, store.categories, generator).cuda()
+    made = Training(network, store, STORE.tasks(), agent, lambda _: {"score": 0.0}, generator)
+    go_on(made, 2)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        made.learner.update(made._memory)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    made.learner.check()
