@@ -65,7 +65,7 @@ def compare_updates(name: str) -> float:
     Raises:
         ObjlocError: the loss or the gradients differ by more than rounding.
     """
-    settings = (*_SMALL, *_WITHOUT_DRAWS)
+    settings: tuple[str, ...] = (*_SMALL, *_WITHOUT_DRAWS)
     if name != "dqn2018":
         settings = (*settings, *_WITHOUT_EXTRA_WINDOWS)
     training = training_on_noise(name, settings)
@@ -129,7 +129,7 @@ def train(updates: int) -> tuple[float, float]:
     """Loss at the beginning and at the end of a small training."""
     with other_device() as device:
         training = training_on_noise("scenes", _SMALL, str(device))
-        losses = []
+        losses: list[float] = []
         for status in training.run():
             if len(losses) < 2 and training.learner.updates >= (20, updates)[len(losses)]:
                 losses.append(training.report().metrics["loss"])
