@@ -2,10 +2,15 @@
 
 Run ``python -m benchmarks.devices`` on a machine with a GPU. It times updates of the agents
 on random pictures or features, alternately on the processor (all its threads) and on the
-GPU, and writes ``benchmarks/results/devices.json``.
+GPU, and writes ``benchmarks/results/devices.json``. With ``--against FOLDER``, a checkout of an
+earlier version, that one's updates are timed on the GPU in turn.
 """
 
+import os
 import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +20,7 @@ import typer
 
 from benchmarks.markdown import table
 from benchmarks.running import ROOT
-from benchmarks.threads import seconds_of_an_update
+from benchmarks.threads import seconds_of_an_update, training_on_noise
 from objloc.errors import ObjlocError
 from objloc.files import write_json
 
@@ -23,6 +28,13 @@ NAME = "devices"
 PAIRS = 3
 _UPDATES = {"cpu": 3, "cuda": 25}
 """Number of updates timed in one go, by device."""
+_PROFILED = 20
+"""Number of lock-steps profiled."""
+_CHILD = """
+import sys
+from benchmarks.threads import seconds_of_an_update
+print(seconds_of_an_update(sys.argv[1], tuple(sys.argv[3:]), "cuda", int(sys.argv[2])))
+"""
 ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "scenes": ("scenes", ()),
     "scratch": ("scratch", ()),
@@ -42,18 +54,30 @@ def device_table(result: Mapping[str, Any]) -> str:
         cpu, gpu = (f"{statistics.median(row[kind]):.3f} s" for kind in _UPDATES)
         ratios = row["ratios"]
         reach = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-        rows.append([label, cpu, gpu, reach])
-    return table(("agent", result["cpu"], result["gpu"], "times as fast"), rows)
+        more = []
+        if "before" in row:
+            ago = statistics.median(row["before"])
+            more = [f"{ago:.3f} s", f"{ago / statistics.median(row['cuda']):.1f}"]
+        if "busy" in row:
+            more.append(f"{row['busy']:.0%}")
+        rows.append([label, cpu, gpu, reach, *more])
+    first = next(iter(result["rows"].values()))
+    columns = ["agent", result["cpu"], result["gpu"], "times as fast"]
+    columns += ["GPU, before", "times as fast"] if "before" in first else []
+    columns += ["GPU busy"] if "busy" in first else []
+    return table(tuple(columns), rows)
 
 
-def measure() -> Iterator[dict[str, Any]]:
+def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
     """Time one row after another; yield all figures so far after each.
+
+    Args:
+        against: checkout of an earlier version, timed in turn.
 
     Raises:
         ObjlocError: there is no GPU.
     """
-    if not torch.cuda.is_available():
-        raise ObjlocError("expected a GPU that PyTorch can use (CUDA); found none")
+    require_gpu()
     rows: dict[str, Any] = {}
     for label, (agent, settings) in ROWS.items():
         pairs = [
@@ -61,11 +85,13 @@ def measure() -> Iterator[dict[str, Any]]:
                 device: seconds_of_an_update(agent, settings, device, updates)
                 for device, updates in _UPDATES.items()
             }
+            | ({} if against is None else {"before": _seconds(against, agent, settings)})
             for _ in range(PAIRS)
         ]
         rows[label] = {
-            **{device: [pair[device] for pair in pairs] for device in _UPDATES},
+            **{side: [pair[side] for pair in pairs] for side in pairs[0]},
             "ratios": [pair["cpu"] / pair["cuda"] for pair in pairs],
+            "busy": busy_share(agent, settings),
         }
         yield {
             "cpu": f"processor, {torch.get_num_threads()} threads",
@@ -75,12 +101,58 @@ def measure() -> Iterator[dict[str, Any]]:
         }
 
 
+def require_gpu() -> None:
+    """Refuse a machine without a GPU.
+
+    Raises:
+        ObjlocError: there is none that PyTorch can use.
+    """
+    if not torch.cuda.is_available():
+        raise ObjlocError("expected a GPU that PyTorch can use (CUDA); found none")
+
+
+def busy_share(name: str, settings: tuple[str, ...] = (), device: str = "cuda") -> float:
+    """Fraction of the time of some lock-steps in which the device computes.
+
+    Args:
+        name: name of the entry of ``agents``.
+        settings: departures from it.
+        device: device of the network; on the CPU its operations are counted instead.
+    """
+    training = training_on_noise(name, settings, device)
+    ticks = training.run()
+    while training.learner.updates < _UPDATES["cpu"]:
+        next(ticks)
+    kind = torch.profiler.ProfilerActivity
+    on_gpu = device == "cuda"
+    with torch.profiler.profile(activities=[kind.CPU, *([kind.CUDA] if on_gpu else [])]) as seen:
+        began = time.perf_counter()
+        for _ in range(_PROFILED):
+            next(ticks)
+        if on_gpu:
+            torch.cuda.synchronize()
+        wall = time.perf_counter() - began
+    field = "self_device_time_total" if on_gpu else "self_cpu_time_total"
+    return float(sum(getattr(each, field) for each in seen.key_averages()) / 1e6 / wall)
+
+
+def _seconds(checkout: Path, name: str, settings: tuple[str, ...]) -> float:
+    """Seconds of an update on the GPU by another checkout."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, name, str(_UPDATES["cuda"]), *settings],
+        cwd=checkout, env=os.environ | {"PYTHONPATH": str(checkout)}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    return float(done.stdout)
+
+
 def main(
+    against: Annotated[Path | None, typer.Option(help="Checkout of an earlier version.")] = None,
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
     """Measure, write and print."""
-    for result in measure():
+    for result in measure(against and against.resolve()):
         write_json(output, result)
         print(device_table(result), flush=True)
 

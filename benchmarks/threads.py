@@ -112,7 +112,7 @@ def noise(agent: "Agent", categories: int = 20) -> "SampleStore":
     from objloc.data.image_batch import Images, Pixels
     from objloc.data.store import SampleStore
     from objloc.network.backbones.catalogue import info_of
-    from objloc.network.feature_store import StoredFeatures, StoredMaps
+    from objloc.network.backbones.stored_maps import StoredFeatures, StoredMaps
 
     number, size = 64, agent.encoder.image_size
     images: Images

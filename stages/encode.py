@@ -25,7 +25,7 @@ def main(
     from objloc.data.remote import folder_at
     from objloc.data.shard_index import read_index
     from objloc.files import folder_written_whole
-    from objloc.network.device import device_of
+    from objloc.network.device import device_of, enough_memory
     from objloc.network.feature_store import INDEX_FILE
     from objloc.network.write_features import encode_sets, use_features_at
     from objloc.params import load_params
@@ -54,6 +54,7 @@ def main(
             folder = stack.enter_context(folder_written_whole(output, INDEX_FILE))
         progress = stack.enter_context(Progress())
         task = progress.add_task("features", total=None)
+        stack.enter_context(enough_memory("encode.batch", params.encode.batch))
         for done, total in encode_sets(
             source, folder, wanted, mirrored, encoder, params.encode.batch, device, ranks
         ):

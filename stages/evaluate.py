@@ -47,7 +47,7 @@ def main(
     from objloc.evaluation.tables import table_of
     from objloc.files import file_hash
     from objloc.network.checkpoint import load_checkpoint
-    from objloc.network.device import device_of
+    from objloc.network.device import device_of, enough_memory
     from objloc.network.feature_store import made_otherwise
     from objloc.params import load_params
     from objloc.ranks.group import joined_ranks
@@ -66,16 +66,17 @@ def main(
             for line in made_otherwise(stored, made):
                 print(f"note: {line}", file=sys.stderr)
         ranks.require_same({"model": model_hash})
-        measurements = measure_sets(
-            folder_at(shards),
-            checkpoint,
-            params.evaluate,
-            trained_on,
-            print,
-            stored,
-            params.encode.memory_mb,
-            ranks,
-        )
+        with enough_memory("evaluate.max_windows", params.evaluate.max_windows):
+            measurements = measure_sets(
+                folder_at(shards),
+                checkpoint,
+                params.evaluate,
+                trained_on,
+                print,
+                stored,
+                params.encode.memory_mb,
+                ranks,
+            )
     if not measurements:
         return  # The first process writes.
     metrics = _write(output, measurements, params.evaluate, model_hash)

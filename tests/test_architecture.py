@@ -49,6 +49,12 @@ TESTED_BY = {
     # What single files are shows in layouts.
     "objloc/data/own/kinds.py": "data/own/test_layout.py",
     "objloc/diagnosis/explanation.py": "diagnosis/test_analysis.py",
+    # What a learner stops for.
+    "objloc/learning/divergence.py": "learning/test_learner.py",
+    # The acting half of a training.
+    "objloc/learning/episodes.py": "learning/test_training.py",
+    # The maps of a feature store.
+    "objloc/network/backbones/stored_maps.py": "network/test_feature_store.py",
     # Parts of one environment.
     "objloc/gym/observation.py": "gym/test_environment.py",
     "objloc/gym/picture.py": "gym/test_environment.py",

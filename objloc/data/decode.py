@@ -98,7 +98,11 @@ class PixelsOnDemand:
 
     def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> Pixels:
         """See ``objloc.data.image_batch.Images``."""
-        return self[rows].mirrored_where(mirrored)
+        return self[rows].mirrored_where(mirrored.cpu())
+
+    def to(self, device: torch.device) -> "PixelsOnDemand":  # noqa: ARG002
+        """They stay where they are: batches go."""
+        return self
 
     def _decode(self, row: int) -> Tensor:
         return squash(self._files[row], self._image_ids[row], self._size)

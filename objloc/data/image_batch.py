@@ -45,7 +45,7 @@ class Pixels:
         return Pixels(torch.where(where, self.values.flip(-1), self.values))
 
     def to(self, device: torch.device) -> "Pixels":
-        """Copy the batch to a device."""
+        """Copy them to a device."""
         return Pixels(self.values.to(device))
 
 
@@ -79,6 +79,8 @@ class RowsOfFile:
         shape: number U of rows, and their length L.
         offset: first byte of the first row.
     """
+
+    in_memory = False
 
     def __init__(self, path: Path, shape: tuple[int, int], offset: int) -> None:
         self._path, self._shape, self._offset = path, shape, offset
@@ -116,10 +118,14 @@ class CheckedRows:
         path: the file, for errors.
         values: ``[U, L]`` int8 in memory or in the file.
         checksums: CRC-32 of each row.
+
+    Attributes:
+        in_memory: whether they lie in memory.
     """
 
     def __init__(self, path: Path, values: Tensor | RowsOfFile, checksums: Sequence[int]) -> None:
         self._path, self._values = path, values
+        self.in_memory = isinstance(values, Tensor)
         self._checksums = np.array(checksums, dtype=np.uint32)
         self._unread = torch.ones(len(values), dtype=torch.bool)
 
@@ -163,6 +169,9 @@ class Images(Protocol):
             ObjlocError: the store has no mirrored images.
         """
 
+    def to(self, device: torch.device) -> "Images":
+        """The same, on a device if they lie in memory; what is read when asked for stays."""
+
 
 class NoImages:
     """The images of a store that was loaded for its annotations alone."""
@@ -178,6 +187,10 @@ class NoImages:
     def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> ImageBatch:  # noqa: ARG002
         """See ``__getitem__``."""
         return self[rows]
+
+    def to(self, device: torch.device) -> "NoImages":  # noqa: ARG002
+        """There is nothing to copy."""
+        return self
 
 
 def pixels_of(images: ImageBatch) -> Tensor:

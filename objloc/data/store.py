@@ -140,6 +140,17 @@ class SampleStore:
     def __len__(self) -> int:
         return len(self.image_ids)
 
+    def to(self, device: torch.device) -> Self:
+        """The same store with all tensors on a device, and images that lie in memory."""
+        return replace(
+            self,
+            sizes=self.sizes.to(device),
+            images=self.images.to(device),
+            boxes=self.boxes.to(device),
+            object_category=self.object_category.to(device),
+            difficult=self.difficult.to(device),
+        )
+
     def without_images(self) -> Self:
         """The same store without images for encoders; files and annotations stay."""
         return replace(self, images=NoImages())
@@ -168,7 +179,7 @@ class SampleStore:
 
     def presence(self) -> Tensor:
         """``[N, C]`` bool: whether the image holds the category (a difficult object counts)."""
-        index = torch.arange(len(self.categories))
+        index = torch.arange(len(self.categories), device=self.object_category.device)
         return (self.object_category[:, :, None] == index).any(dim=1)
 
     def tasks(self, wanted: Iterable[int] | None = None) -> Tensor:

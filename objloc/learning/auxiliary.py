@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objloc.box import area, iou, max_by_label, quarter, quarters
+from objloc.box import area, iou, max_by_label, quarters
 from objloc.learning.batch import Batch
+from objloc.learning.selection import selected
 from objloc.mdp.action import Moves, steps_between
 from objloc.network.q_network import QNetwork
 from objloc.network.value_range import TriggerRange
@@ -43,7 +44,7 @@ def auxiliary_losses(
         batch: B windows.
         pairs: P pairs of a window and a category.
         outputs: ``[P, O]``.
-        weight: ``[P]``, weight of each pair.
+        weight: ``[P]``, weight of each pair, 0 where it is padding.
         importance: ``[P]``, importance weight of each pair.
     """
     losses = []
@@ -54,10 +55,10 @@ def auxiliary_losses(
     steps = None
     if network.learned_steps:
         found = network.steps_of(outputs)
-        steps = step_loss(batch, pairs, found, learning.step_iou)
+        steps = step_loss(batch, pairs, found, learning.step_iou, weight > 0)
     if network.learned_zooms:
         logits, found = network.zooms_of(outputs)
-        targets = zoom_targets(batch, pairs, learning.step_iou)
+        targets = zoom_targets(batch, pairs, learning.step_iou, weight > 0)
         zooms, zoom_steps = zoom_losses(targets, logits, found, weight * importance)
         losses.append(learning.zoom_weight * zooms)
         steps = zoom_steps if steps is None else steps + zoom_steps
@@ -78,9 +79,7 @@ def presence_loss(
     boxes = batch.observation.boxes[:, -1]
     coverage = coverage_by_label(boxes, batch.objects, batch.labels, num_categories)
     present = (coverage >= _MIN_COVERAGE)[pairs].float()
-    entropy = F.binary_cross_entropy_with_logits(
-        logits, present.to(logits.device), reduction="none"
-    )
+    entropy = F.binary_cross_entropy_with_logits(logits, present, reduction="none")
     return (entropy * weight * importance).sum() / weight.sum()
 
 
@@ -96,7 +95,7 @@ def coverage_by_label(boxes: Tensor, objects: Tensor, labels: Tensor, num_labels
     return max_by_label(inside[:, None], labels, num_labels)[:, 0]
 
 
-def step_loss(batch: Batch, pairs: Pairs, steps: Tensor, min_iou: float) -> Tensor:
+def step_loss(batch: Batch, pairs: Pairs, steps: Tensor, min_iou: float, real: Tensor) -> Tensor:
     """Mean Huber loss of the steps to the best-matching object, for windows near one.
 
     Args:
@@ -104,6 +103,7 @@ def step_loss(batch: Batch, pairs: Pairs, steps: Tensor, min_iou: float) -> Tens
         pairs: P pairs of a window and a category.
         steps: ``[P, 4]``, the network's steps.
         min_iou: minimum IoU with the object for a step to be trained.
+        real: ``[P]`` bool, False where a pair is padding.
 
     Source: Girshick (2015), equation 3.
     """
@@ -112,16 +112,21 @@ def step_loss(batch: Batch, pairs: Pairs, steps: Tensor, min_iou: float) -> Tens
     mine = batch.labels[window] == category[:, None]
     overlap = torch.where(mine, iou(boxes[:, None], batch.objects[window]), 0.0)
     best, which = overlap.max(dim=1)
-    near = (best >= min_iou).nonzero(as_tuple=True)[0]
-    targets = steps_between(boxes[near], batch.objects[window[near], which[near]])
-    return _huber_loss(steps[near.to(steps.device)], targets)
+    near = (best >= min_iou) & real
+    objects = batch.objects[selected(window, near), selected(which, near)]
+    trained = selected(near, near)
+    return _huber_loss(selected(steps, near), selected(boxes, near), objects, trained)
 
 
-def _huber_loss(steps: Tensor, targets: Tensor) -> Tensor:
-    """Huber loss of steps ``[n, 4]``: the sum over the axes, the mean over n; 0 for none."""
-    targets = targets.float().to(steps.device) / STEP_UNIT
+def _huber_loss(steps: Tensor, boxes: Tensor, objects: Tensor, trained: Tensor) -> Tensor:
+    """Huber loss of steps from boxes to objects: the sum over the axes, the mean over boxes.
+
+    Shapes: ``[n, 4]``, ``[n, 4]``, ``[n, 4]``, ``[n]`` bool; 0 if none is trained.
+    """
+    targets = torch.where(trained[:, None], steps_between(boxes, objects), 0.0)
+    targets = targets.float() / STEP_UNIT
     errors = F.smooth_l1_loss(steps / STEP_UNIT, targets, reduction="none").sum(dim=1)
-    return errors.sum() / max(1, len(targets))
+    return errors.sum() / trained.sum().clamp(min=1)
 
 
 class ZoomTargets(NamedTuple):
@@ -129,14 +134,16 @@ class ZoomTargets(NamedTuple):
 
     Attributes:
         held: ``[P, 4]`` bool, whether each quarter holds an object to zoom to.
-        steps: ``[n, 4]`` float64, steps from the quarter to it, for the quarters that do.
+        boxes: ``[n, 4]`` float64 pixels, the quarters that do (``objloc.learning.selection``).
+        objects: ``[n, 4]`` float64 pixels, the objects that they hold.
     """
 
     held: Tensor
-    steps: Tensor
+    boxes: Tensor
+    objects: Tensor
 
 
-def zoom_targets(batch: Batch, pairs: Pairs, min_iou: float) -> ZoomTargets:
+def zoom_targets(batch: Batch, pairs: Pairs, min_iou: float, real: Tensor) -> ZoomTargets:
     """Find the objects in the quarters of windows that are too far away for a step.
 
     An object lies in the quarter that holds its centre. Objects that are larger than the
@@ -147,6 +154,7 @@ def zoom_targets(batch: Batch, pairs: Pairs, min_iou: float) -> ZoomTargets:
         batch: B windows.
         pairs: P pairs of a window and a category.
         min_iou: see ``step_loss``.
+        real: see ``step_loss``.
     """
     window, category = pairs
     boxes, objects = batch.observation.boxes[window, -1], batch.objects[window]
@@ -158,9 +166,9 @@ def zoom_targets(batch: Batch, pairs: Pairs, min_iou: float) -> ZoomTargets:
     inside = (centre >= parts[:, :, None, :2]) & (centre < parts[:, :, None, 2:])
     there = inside.all(dim=-1) & small[:, None]
     largest, which = torch.where(there, sizes[:, None], -1.0).max(dim=-1)
-    held = largest > 0
-    pair, part = held.nonzero(as_tuple=True)
-    return ZoomTargets(held, steps_between(parts[pair, part], objects[pair, which[pair, part]]))
+    held = (largest > 0) & real[:, None]
+    largest_objects = objects.take_along_dim(which[..., None], dim=1)
+    return ZoomTargets(held, selected(parts, held), selected(largest_objects, held))
 
 
 def zoom_losses(
@@ -174,10 +182,11 @@ def zoom_losses(
         steps: ``[P, 4, 4]``, its steps from the quarters.
         weight: ``[P]``, weight of each pair's cross-entropies.
     """
-    held = targets.held.to(logits.device)
+    held = targets.held
     entropy = F.binary_cross_entropy_with_logits(logits, held.float(), reduction="none")
     chance_loss = (entropy * weight[:, None]).sum() / (QUARTERS * weight.sum())
-    return chance_loss, _huber_loss(steps[held], targets.steps)
+    found, trained = selected(steps, held), selected(held, held)
+    return chance_loss, _huber_loss(found, targets.boxes, targets.objects, trained)
 
 
 class LearnedMoves:
@@ -190,34 +199,42 @@ class LearnedMoves:
 
     def __init__(self, network: QNetwork, mdp: Mdp) -> None:
         self._network = network
-        self._moves = Moves(mdp)
+        self._moves = Moves(mdp, network.device)
         self._range = TriggerRange.of(network.bounds, mdp)
 
-    def landings(self, batch: Batch, pairs: Pairs, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    def landings(
+        self, batch: Batch, pairs: Pairs, outputs: Tensor, real: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Make the moves that are likely enough to be worth it.
 
         Args:
             batch: B windows.
             pairs: P pairs of a window and a category.
             outputs: ``[P, O]``, the network's outputs for them.
+            real: ``[P]`` bool, False where a pair is padding.
 
         Returns:
-            Images ``[n]`` int64 of the store, and windows ``[n, 4]`` float64 in their pixels.
+            Images ``[n]`` int64 of the store, windows ``[n, 4]`` float64 in their pixels, and
+            ``[n]`` bool, whether the move is made (``objloc.learning.selection``).
         """
         network, window = self._network, pairs.window
         boxes, sizes = batch.observation.boxes[window, -1], batch.sizes[window]
-        from_windows, to = [window[:0]], [boxes[:0]]
+        from_windows, to, made = [window[:0]], [boxes[:0]], [real[:0]]
         if network.learned_steps:
             trigger = network.values_of(outputs)[:, -1]
-            likely = (self._range.fraction(trigger) >= _MIN_CHANCE).cpu()
-            steps = network.steps_of(outputs).cpu().double()[likely]
-            from_windows.append(window[likely])
-            to.append(self._moves.by(boxes[likely], sizes[likely], steps))
+            likely = (self._range.fraction(trigger) >= _MIN_CHANCE) & real
+            steps = network.steps_of(outputs).double()
+            from_windows.append(selected(window, likely))
+            to.append(self._moves.by(*(selected(each, likely) for each in (boxes, sizes, steps))))
+            made.append(selected(likely, likely))
         if network.learned_zooms:
             logits, steps = network.zooms_of(outputs)
-            pair, part = (torch.sigmoid(logits) >= _MIN_CHANCE).cpu().nonzero(as_tuple=True)
-            from_windows.append(window[pair])
-            begin = quarter(boxes[pair], part)
-            to.append(self._moves.by(begin, sizes[pair], steps.cpu().double()[pair, part]))
+            likely = (torch.sigmoid(logits) >= _MIN_CHANCE) & real[:, None]
+            begin = selected(quarters(boxes), likely)
+            sizes = selected(sizes[:, None].expand(-1, QUARTERS, -1), likely)
+            from_windows.append(selected(window[:, None].expand(-1, QUARTERS), likely))
+            to.append(self._moves.by(begin, sizes, selected(steps.double(), likely)))
+            made.append(selected(likely, likely))
         windows = torch.cat(from_windows)
-        return batch.observation.image[windows], batch.as_stored(windows, torch.cat(to))
+        landed = batch.as_stored(windows, torch.cat(to))
+        return batch.observation.image[windows], landed, torch.cat(made)

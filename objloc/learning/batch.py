@@ -10,6 +10,7 @@ from torch import Tensor
 from objloc.box import area, flip_horizontally
 from objloc.data.image_batch import ImageBatch, Pixels
 from objloc.data.store import SampleStore
+from objloc.learning.selection import distinct
 from objloc.mdp.environment import Observation
 from objloc.network.pooling import sampling_grid
 from objloc.params import Learning
@@ -23,7 +24,7 @@ class Batch:
     """The states of one update: B windows of M images.
 
     Attributes:
-        images: M images, augmented.
+        images: M images, augmented, on the device of all else.
         index: ``[B]`` int64, image of each window among the M.
         observation: the B windows, in pixels of the augmented images.
         sizes: ``[B, 2]`` float64, width and height of the augmented images in pixels.
@@ -64,30 +65,35 @@ def make_batch(
     observation: Observation,
     learning: Learning,
     generator: torch.Generator,
+    most: int,
 ) -> Batch:
     """Fetch the images and ground truth of observations, and augment both.
 
     Args:
         store: the images.
-        observation: B windows.
+        observation: B windows, on the store's device.
         learning: ``flip``, ``crop`` and ``jitter`` are used.
-        generator: source of random draws.
+        generator: source of random draws, of the same device.
+        most: M on a device that stalls, at least the number of images that the windows lie in;
+            one of them comes several times where they are fewer.
     """
-    unique, index = torch.unique(observation.image, return_inverse=True)
-    images: ImageBatch = store.images[unique]
+    unique, index = distinct(observation.image, most)
+    device = unique.device
     sizes = store.sizes[observation.image]
     objects, labels = store.boxes[observation.image], store.object_category[observation.image]
-    mirrored = torch.zeros(len(unique), dtype=torch.bool)
+    mirrored = torch.zeros(len(unique), dtype=torch.bool, device=device)
     offset, widths = torch.zeros_like(sizes), sizes[:, 0]
     if learning.flip:
-        mirrored = torch.rand(len(unique), generator=generator) < 0.5
-        images = store.images.partly_mirrored(unique, mirrored)
+        mirrored = torch.rand(len(unique), generator=generator, device=device) < 0.5
+        images: ImageBatch = store.images.partly_mirrored(unique, mirrored).to(device)
         flipped = mirrored[index, None, None]
         boxes = torch.where(
             flipped, flip_horizontally(observation.boxes, widths), observation.boxes
         )
         objects = torch.where(flipped, flip_horizontally(objects, widths), objects)
         observation = dataclasses.replace(observation, boxes=boxes)
+    else:
+        images = store.images[unique].to(device)
     # Pixels alone can be cropped and coloured, stored features cannot.
     if learning.crop and isinstance(images, Pixels):
         crops, offset, sizes = random_crop(
@@ -121,9 +127,14 @@ def random_crop(
         Crops ``[M, 3, S, S]`` float32, and the offset and the size of each window's crop in
         pixels, ``[B, 2]`` float64 each.
     """
-    number = len(images)
-    scale = 1 - amount * torch.rand(number, 2, generator=generator, dtype=torch.float64)
-    start = (1 - scale) * torch.rand(number, 2, generator=generator, dtype=torch.float64)
+
+    def drawn() -> Tensor:
+        return torch.rand(
+            len(images), 2, generator=generator, dtype=torch.float64, device=images.device
+        )
+
+    scale = 1 - amount * drawn()
+    start = (1 - scale) * drawn()
     grid = sampling_grid(torch.cat([start, start + scale], dim=1).float(), images.shape[-1])
     crops = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
     return crops, (start * sizes)[index], (scale * sizes)[index]
@@ -156,7 +167,8 @@ def jitter_colours(images: Tensor, amount: float, generator: torch.Generator) ->
 
     Shapes: ``[M, 3, S, S]`` uint8 to the same in float32, 0 to 255.
     """
-    factors = 1 + amount * (2 * torch.rand(3, len(images), 1, 1, 1, generator=generator) - 1)
+    drawn = torch.rand(3, len(images), 1, 1, 1, generator=generator, device=images.device)
+    factors = 1 + amount * (2 * drawn - 1)
     brightness, contrast, saturation = factors
     values = images.float() * brightness
     mean = values.mean(dim=(1, 2, 3), keepdim=True)

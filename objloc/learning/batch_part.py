@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.replay import ReplayBuffer, SampledTransition
+from objloc.learning.memory.replay import ReplayBuffer, SampledTransition
 from objloc.learning.sampled_targets import SampledTargets
 from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
+from objloc.network.device import generator_on, restore_draws
 from objloc.network.heads import Dropout
 from objloc.network.q_network import QNetwork
 from objloc.params import Learning, Mdp
@@ -23,19 +24,21 @@ class PartResult:
     Attributes:
         gradients: gradients of the network's trained parameters; None where the loss does not
             depend on it.
-        loss: the part's loss.
-        values: ``[n]`` float32 on the CPU, the values that were trained.
-        losses: ``[n]`` float32 on the CPU, the loss of each.
-        td_errors: ``[n]`` float32 on the CPU, absolute TD errors.
-        keys: ``[n]`` int64 on the CPU, the transition or image of each, for priorities.
-        images: ``[n]`` int64 on the CPU, the image of each.
+        loss: ``[]`` float64, the part's loss.
+        values: ``[n]`` float32, the values that were trained; 0, as below, for padding.
+        losses: ``[n]`` float32, the loss of each.
+        td_errors: ``[n]`` float32, absolute TD errors.
+        real: ``[n]`` bool, False where a value is padding.
+        keys: ``[n]`` int64, the transition or image of each, for priorities.
+        images: ``[B]`` int64, the image of each window.
     """
 
     gradients: tuple[Tensor | None, ...]
-    loss: float
+    loss: Tensor
     values: Tensor
     losses: Tensor
     td_errors: Tensor
+    real: Tensor
     keys: Tensor
     images: Tensor
 
@@ -50,7 +53,7 @@ class BatchPart:
     Args:
         network: the online network, whose weights may be shared with other parts.
         target: the target network.
-        store: the training images.
+        store: the training images, on the networks' device.
         mdp: the decision process.
         learning: see ``objloc.params.Learning``.
         images: number of images of this part.
@@ -71,9 +74,9 @@ class BatchPart:
         self.images = images
         self._learning = learning
         self._weights = [each for each in network.parameters() if each.requires_grad]
-        self._generator = torch.Generator().manual_seed(seed)
-        # Dropout draws on the network's device.
-        self._noise = torch.Generator(network.device).manual_seed(seed)
+        self._generator = generator_on(network.device, seed)
+        # Dropout's own.
+        self._noise = generator_on(network.device, seed)
         for module in network.modules():
             if isinstance(module, Dropout):
                 module.generator = self._noise
@@ -95,13 +98,14 @@ class BatchPart:
         for auxiliary in batch.auxiliary:
             loss = loss + auxiliary
         gradients = torch.autograd.grad(loss, self._weights, allow_unused=True)
-        values = values.detach().float().cpu()
+        values, padding = values.detach().float(), ~batch.real
         return PartResult(
             gradients,
-            float(loss.detach()),
-            values,
-            losses.detach().float().cpu(),
-            (values - batch.targets.cpu()).abs(),
+            loss.detach().double(),
+            values.masked_fill(padding, 0),
+            losses.detach().float().masked_fill(padding, 0),
+            (values - batch.targets).abs().masked_fill(padding, 0),
+            batch.real,
             batch.keys,
             batch.images,
         )
@@ -130,8 +134,8 @@ class BatchPart:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state."""
-        self._generator.set_state(state["generator"])
-        self._noise.set_state(state["noise"])
+        restore_draws(self._generator, state["generator"])
+        restore_draws(self._noise, state["noise"])
         for name, buffer in self.network.named_buffers():
             buffer.copy_(state["buffers"][name])
         self.make_targets.load_state_dict(state["targets"])

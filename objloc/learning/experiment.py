@@ -17,7 +17,8 @@ from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import file_hash, repository_root, write_atomically
-from objloc.learning.learner import DivergenceError, number_of_parts
+from objloc.learning.divergence import DivergenceError
+from objloc.learning.learner import number_of_parts
 from objloc.learning.status import Progress, Record, Run
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
@@ -28,7 +29,7 @@ from objloc.network.checkpoint import (
     save_checkpoint,
     warm_start,
 )
-from objloc.network.device import device_of, differences, machine_of
+from objloc.network.device import device_of, differences, enough_memory, machine_of
 from objloc.network.feature_store import INDEX_FILE, load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params
@@ -145,12 +146,14 @@ class Experiment:
         first = state["phase"] if state else 0
         network = self._first_network()
         for phase in range(first, len(self.phases)):
-            training = self._training(phase, network)
+            with enough_memory(*self._batch):
+                training = self._training(phase, network)
             if state and phase == first:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
             try:
-                cut = self._run_phase(phase, training, progress, run, deadline)
+                with enough_memory(*self._batch):
+                    cut = self._run_phase(phase, training, progress, run, deadline)
             except DivergenceError as error:
                 raise ObjlocError(f"{error}; {self._last_good(phase, training)}") from None
             last = self._checkpoint(
@@ -164,6 +167,12 @@ class Experiment:
                 break
             network.load_state_dict(best.state)
         return best, last
+
+    @property
+    def _batch(self) -> tuple[str, int]:
+        """Name and value of the parameter that most of the memory goes with."""
+        name = f"agents.{self.params.train.agent}.learning.images_per_batch"
+        return name, self.params.agent.learning.images_per_batch
 
     def _run_phase(
         self,
@@ -325,6 +334,9 @@ class Experiment:
             progress.log(f"starts from the beginning: {error}")
             return None
         if state is None or evaluations < state["evaluations"] + state["finished"]:
+            return None
+        if "total" not in state["training"]["memory"] and self.params.agent.encoder.frames > 1:
+            progress.log("starts from the beginning: its replay memory is an earlier version's")
             return None
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
         if changed := differences(state.get("machine", self.machine), self.machine):

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
+from objloc.learning.selection import distinct
 from objloc.mdp.action import start_windows
 from objloc.mdp.environment import Observation
+from objloc.network.device import CPU
 from objloc.params import Learning, Mdp
 
 _WINDOWS_KEPT = 32
@@ -46,9 +48,11 @@ class ExtraWindows:
         self._store, self._jitter = store, learning.object_jitter
         self._frames, self._action_history = frames, action_history
         self._generator = generator
-        self._starts = start_windows(mdp.starts)
+        device = store.sizes.device
+        self._starts = start_windows(mdp.starts).to(device)
         # Each grid is as likely as any other, though large windows are few.
-        self._start_weights = torch.tensor([1 / n**2 for n, _ in mdp.starts for _ in range(n**2)])
+        weights = [1 / n**2 for n, _ in mdp.starts for _ in range(n**2)]
+        self._start_weights = torch.tensor(weights, device=device)
         each = learning.windows_per_image
         self._num_object, self._num_start, self._num_landed = (
             round(each * fraction)
@@ -58,13 +62,18 @@ class ExtraWindows:
                 learning.landed_windows,
             )
         )
-        self.landed = LandedWindows(len(store)) if self._num_landed else None
+        self.landed = LandedWindows(len(store), device) if self._num_landed else None
         # At least one is replayed: it determines the image.
         self.replayed = max(1, each - self._num_object - self._num_start - self._num_landed)
 
-    def add_to(self, replayed: Observation) -> Observation:
-        """Append extra windows of the same images to replayed ones."""
-        images = torch.unique(replayed.image)
+    def add_to(self, replayed: Observation, most: int) -> Observation:
+        """Append extra windows of the same images to replayed ones.
+
+        Args:
+            replayed: windows of some images.
+            most: see ``objloc.learning.batch.make_batch``.
+        """
+        images, _ = distinct(replayed.image, most)
         parts = [replayed]
         if self._num_object:
             parts.append(self._around_objects(images.repeat_interleave(self._num_object)))
@@ -115,29 +124,34 @@ class LandedWindows:
 
     Args:
         images: number of images.
+        device: that of the windows.
     """
 
-    def __init__(self, images: int) -> None:
-        self._boxes = torch.zeros(images, _WINDOWS_KEPT, 4, dtype=torch.float64)
-        self._added = torch.zeros(images, dtype=torch.int64)
+    def __init__(self, images: int, device: torch.device = CPU) -> None:
+        self._images = images
+        # One image more takes what is not kept.
+        exact = torch.float64
+        self._boxes = torch.zeros(images + 1, _WINDOWS_KEPT, 4, dtype=exact, device=device)
+        self._added = torch.zeros(images + 1, dtype=torch.int64, device=device)
 
-    def add(self, image: Tensor, boxes: Tensor, generator: torch.Generator) -> None:
+    def add(self, image: Tensor, boxes: Tensor, made: Tensor, generator: torch.Generator) -> None:
         """Keep windows; of many in one image, a random selection.
 
         Args:
             image: ``[P]`` int64.
             boxes: ``[P, 4]`` float64, pixels of the store's image.
+            made: ``[P]`` bool, False where there is no window.
             generator: source of random draws.
         """
-        order = torch.randperm(len(image), generator=generator)
+        image = torch.where(made, image, self._images)
+        order = torch.randperm(len(image), generator=generator, device=image.device)
         order = order[torch.argsort(image[order], stable=True)]
         image, boxes = image[order], boxes[order]
-        _, group, counts = torch.unique_consecutive(image, return_inverse=True, return_counts=True)
-        rank = torch.arange(len(image)) - (counts.cumsum(0) - counts)[group]
-        kept = rank < _WINDOWS_ADDED
-        image, boxes, rank = image[kept], boxes[kept], rank[kept]
+        rank = torch.arange(len(image), device=image.device)
+        rank = rank - torch.searchsorted(image, image)
+        image = torch.where(rank < _WINDOWS_ADDED, image, self._images)
         self._boxes[image, (self._added[image] + rank) % _WINDOWS_KEPT] = boxes
-        self._added += torch.bincount(image, minlength=len(self._added))
+        self._added.scatter_add_(0, image, torch.ones_like(image))
 
     def draw(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw one window of each image.
@@ -150,16 +164,19 @@ class LandedWindows:
             Windows ``[B, 4]`` float64, and ``[B]`` bool, whether the image has any.
         """
         known = self._added[images].clamp(max=_WINDOWS_KEPT)
-        place = torch.rand(len(images), generator=generator, dtype=torch.float64)
+        place = torch.rand(
+            len(images), generator=generator, dtype=torch.float64, device=images.device
+        )
         return self._boxes[images, (place * known).long()], known > 0
 
     def state_dict(self) -> dict[str, Tensor]:
         """All windows kept."""
-        return {"boxes": self._boxes, "added": self._added}
+        return {"boxes": self._boxes[: self._images], "added": self._added[: self._images]}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore a state."""
-        self._boxes, self._added = state["boxes"], state["added"]
+        self._boxes[: self._images] = state["boxes"]
+        self._added[: self._images] = state["added"]
 
 
 def windows_around_objects(
@@ -181,15 +198,15 @@ def windows_around_objects(
         images: ``[B]`` int64; each must hold an object of a known category.
         frames: windows in the observations made.
         action_history: past actions in them.
-        generator: source of random draws.
+        generator: source of random draws, of the store's device.
         jitter: see ``objloc.params.Learning.object_jitter``.
     """
     labels = store.object_category[images]
-    score = torch.rand(labels.shape, generator=generator)
+    device = labels.device
+    score = torch.rand(labels.shape, generator=generator, device=device)
     chosen = torch.where(labels >= 0, score, -1.0).argmax(dim=1)
-    rows = torch.arange(len(images))
-    boxes = store.boxes[images][rows, chosen]
-    noise = torch.randn(len(images), 4, generator=generator, dtype=torch.float64)
+    boxes = store.boxes[images, chosen]
+    noise = torch.randn(len(images), 4, generator=generator, dtype=torch.float64, device=device)
     side = boxes[:, 2:] - boxes[:, :2]
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + 0.15 * jitter * noise[:, :2] * side
     half = side * torch.exp(0.3 * jitter * noise[:, 2:]) / 2
@@ -197,7 +214,8 @@ def windows_around_objects(
     low = torch.minimum((centre - half).clamp(min=0), sizes - 1)
     high = torch.maximum(torch.minimum(centre + half, sizes), low + 1)
     jittered = torch.cat([low, high], dim=1)
-    return _without_past(images, labels[rows, chosen], jittered, frames, action_history)
+    category = labels.gather(1, chosen[:, None])[:, 0]
+    return _without_past(images, category, jittered, frames, action_history)
 
 
 def _without_past(
@@ -208,5 +226,5 @@ def _without_past(
         images,
         category,
         boxes[:, None].repeat(1, frames, 1),
-        torch.full((len(images), action_history), -1),
+        torch.full((len(images), action_history), -1, device=images.device),
     )

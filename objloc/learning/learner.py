@@ -12,39 +12,35 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.errors import ObjlocError
 from objloc.learning.batch_part import BatchPart, PartResult
-from objloc.learning.replay import ReplayBuffer
-from objloc.network.device import use_one_thread
+from objloc.learning.divergence import DivergenceWatch
+from objloc.learning.memory.replay import ReplayBuffer
+from objloc.network.device import stalls, use_one_thread
 from objloc.network.q_network import QNetwork
 from objloc.params import Learning, Mdp
 from objloc.ranks.group import ALONE, Ranks
-from objloc.wording import abridged
 
 _RUNAWAY = 1000.0
 """Q-values this many times the largest return have run away: learned ones overshoot less."""
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Update:
-    """The measurements of one update.
+    """The measurements of one update, on the network's device.
 
     Attributes:
-        loss: mean over the batch.
-        td_error: mean absolute TD error.
-        q_values: ``[n]`` float32, the values that were trained.
+        loss: ``[]`` float64, mean over the batch.
+        td_error: ``[]`` float32, mean absolute TD error.
+        q_values: ``[n]`` float32, the values that were trained, 0 where they are padding.
         losses: ``[n]`` float32, the loss of each.
+        real: ``[n]`` bool, False where a value is padding.
     """
 
-    loss: float
-    td_error: float
+    loss: Tensor
+    td_error: Tensor
     q_values: Tensor
     losses: Tensor
-
-
-class DivergenceError(ObjlocError):
-    """The loss is not finite, or Q-values are far outside of all returns: training is lost."""
+    real: Tensor
 
 
 class Learner:
@@ -64,10 +60,10 @@ class Learner:
 
     Args:
         network: the online network, already on its device; trained in place.
-        store: the training images.
+        store: the training images, on the network's device.
         mdp: the decision process.
         learning: see ``objloc.params.Learning``.
-        generator: source of all random draws (batches, augmentation, dropout).
+        generator: source of the seeds of all random draws (batches, augmentation, dropout).
         ranks: the processes that learn together.
 
     Attributes:
@@ -86,8 +82,8 @@ class Learner:
         self.online = network
         self.target = copy.deepcopy(network).eval().requires_grad_(False)
         self.updates = 0
-        self._image_ids = store.image_ids
-        self._limit = _RUNAWAY * largest_return(mdp, learning)
+        limit = _RUNAWAY * largest_return(mdp, learning)
+        self._watch = DivergenceWatch(limit, store.image_ids, network.device)
         self._learning = learning
         self._ranks = ranks
         number = number_of_parts(network.device, learning, ranks)
@@ -117,6 +113,9 @@ class Learner:
     def update(self, memory: ReplayBuffer) -> Update:
         """Sample a batch, take one gradient step, and update the target network.
 
+        A device that stalls (``objloc.network.device.stalls``) is asked nothing: there
+        ``check`` says whether training is lost.
+
         Raises:
             DivergenceError: the loss is not finite, or Q-values run away.
         """
@@ -132,14 +131,24 @@ class Learner:
         td_errors, values, losses = self._of_all(
             [(each.td_errors, each.values, each.losses) for each in results]
         )
-        parts = [(each.loss * share,) for each, share in zip(results, self._shares, strict=True)]
-        loss = float(self._ranks.rows(torch.tensor(parts, dtype=torch.float64)).sum())
-        update = Update(loss, float(td_errors.mean()), values, losses)
-        self._check(update, results)
+        keys, real = self._of_all([(each.keys, each.real.long()) for each in results])
+        (images,) = self._of_all([(each.images,) for each in results])
+        real = real.bool()
+        parts = [each.loss * share for each, share in zip(results, self._shares, strict=True)]
+        loss = self._ranks.rows(torch.stack(parts)).sum()
+        self._watch.note(self.updates, loss, values, images)
         if memory.priorities is not None:
-            (keys,) = self._of_all([(each.keys,) for each in results])
-            memory.priorities.update(keys, td_errors)
-        return update
+            memory.priorities.update(keys, td_errors, real)
+        td_error = td_errors.mean() / real.float().mean()
+        return Update(loss, td_error, values, losses, real)
+
+    def check(self) -> None:
+        """Ask the device whether training is lost.
+
+        Raises:
+            DivergenceError: it is; see ``update``.
+        """
+        self._watch.check()
 
     def _of_all(self, parts: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:
         """Columns ``[n]`` of this process's parts, and those of all others after them."""
@@ -170,8 +179,13 @@ class Learner:
     def _average(self, results: list[PartResult]) -> None:
         """Set gradients and running statistics to their means over all images.
 
-        One vector of all of them is added up over processes.
+        One vector of all of them is added up over processes. The loss of every part depends on
+        the same weights.
         """
+        if self._ranks.number == 1 and len(results) == 1:
+            for weight, gradient in zip(self._weights, results[0].gradients, strict=True):
+                weight.grad = None if gradient is None else _laid_out_as(weight, gradient)
+            return
         buffers = [list(self._statistics(part.network)) for part in self.parts]
         total = sum(
             self._vector(each, its) * share
@@ -179,56 +193,37 @@ class Learner:
         )
         assert isinstance(total, Tensor)  # noqa: S101  # for the type checker: not the sum of none
         tensors = [*self._weights, *buffers[0]]
-        sizes = [len(self._weights), *(each.numel() for each in tensors)]
-        known, *means = torch.split(self._ranks.total(total), sizes)
-        for weight, is_known, mean in zip(self._weights, known.tolist(), means, strict=False):
-            # In the weight's layout in memory: norms add up in that order.
-            gradient = torch.empty_like(weight).copy_(mean.view_as(weight))
-            weight.grad = gradient if is_known else None
+        means = torch.split(self._ranks.total(total), [each.numel() for each in tensors])
+        for weight, known, mean in zip(self._weights, results[0].gradients, means, strict=False):
+            weight.grad = None if known is None else _laid_out_as(weight, mean.view_as(weight))
         for its in buffers:
             for each, mean in zip(its, means[len(self._weights) :], strict=True):
                 each.copy_(mean.view_as(each))
 
     def _vector(self, result: PartResult, buffers: list[Tensor]) -> Tensor:
-        """Whether there is a gradient of each weight, the gradients, the running statistics."""
-        known = torch.tensor([float(each is not None) for each in result.gradients])
+        """The gradients, zeros where there is none, and the running statistics."""
         gradients = [
             torch.zeros_like(weight) if gradient is None else gradient
             for weight, gradient in zip(self._weights, result.gradients, strict=True)
         ]
-        parts = (known.to(self.online.device), *gradients, *buffers)
-        return torch.cat([each.flatten() for each in parts])
+        return torch.cat([each.flatten() for each in (*gradients, *buffers)])
 
     @staticmethod
     def _statistics(network: QNetwork) -> Iterator[Tensor]:
         return (each for each in network.buffers() if each.is_floating_point())
 
-    def _check(self, update: Update, results: list[PartResult]) -> None:
-        largest = float(update.q_values.abs().max())
-        if math.isfinite(update.loss) and largest <= self._limit:
-            return
-        (images,) = self._of_all([(each.images,) for each in results])
-        names = [self._image_ids[image] for image in sorted(set(images.tolist()))]
-        what = (
-            f"Q-values of at most {self._limit:g}; found {largest:g}"
-            if math.isfinite(update.loss)
-            else f"a finite loss; found {update.loss}"
-        )
-        raise DivergenceError(
-            f"update {self.updates}: expected {what}, in a batch of {len(names)} images: "
-            f"{abridged(names, _SHOWN)}"
-        )
-
     def _update_target(self) -> None:
         """Move the target weights towards the online ones; buffers are copied whole."""
         rate = self._learning.target_rate
         with torch.no_grad():
-            for target, online in zip(
-                self.target.parameters(), self.online.parameters(), strict=True
-            ):
-                target.lerp_(online, rate) if rate < 1 else target.copy_(online)
-            for kept, new in zip(self.target.buffers(), self.online.buffers(), strict=True):
-                kept.copy_(new)
+            target, online = (tuple(each.parameters()) for each in (self.target, self.online))
+            if rate < 1:
+                torch._foreach_lerp_(target, online, rate)
+            else:
+                torch._foreach_copy_(target, online)
+            kept, new = (list(each.buffers()) for each in (self.target, self.online))
+            if kept:
+                torch._foreach_copy_(kept, new)
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimiser, the number of updates, the state of all parts.
@@ -261,7 +256,14 @@ class Learner:
 
 def number_of_parts(device: torch.device, learning: Learning, ranks: Ranks) -> int:
     """Number of parts of a batch, over all processes."""
-    return learning.batch_parts if device.type == "cpu" else ranks.number
+    return ranks.number if stalls(device) else learning.batch_parts
+
+
+def _laid_out_as(weight: Tensor, gradient: Tensor) -> Tensor:
+    """A gradient in its weight's layout in memory: norms add up in that order."""
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)
 
 
 def with_own_buffers(network: QNetwork) -> QNetwork:
@@ -294,7 +296,13 @@ def build_optimiser(network: QNetwork, learning: Learning) -> torch.optim.Optimi
             groups, lr=learning.learning_rate, alpha=0.99, eps=1e-6,
             weight_decay=learning.weight_decay,
         )  # fmt: skip
-    return torch.optim.AdamW(groups, lr=learning.learning_rate, weight_decay=learning.weight_decay)
+    return torch.optim.AdamW(
+        groups,
+        lr=learning.learning_rate,
+        weight_decay=learning.weight_decay,
+        # In one operation, which counts its steps on the device.
+        fused=True if stalls(network.device) else None,
+    )
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, learning: Learning, updates: int) -> None:

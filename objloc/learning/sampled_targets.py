@@ -8,7 +8,7 @@ from torch import Tensor
 from objloc.data.store import SampleStore
 from objloc.learning.action_outcomes import bootstrap_values
 from objloc.learning.batch import make_batch
-from objloc.learning.replay import SampledTransition, Transition
+from objloc.learning.memory.replay import SampledTransition, Transition
 from objloc.learning.td_targets import TargetBatch, online_outputs
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows
@@ -37,29 +37,33 @@ class SampledTargets:
         self._learning = learning
         self._generator = generator
         self.replayed = learning.windows_per_image
+        discounts = [learning.discount**n for n in range(learning.n_step + 1)]
+        self._discounts = torch.tensor(discounts, device=online.device)
 
     def __call__(self, sampled: SampledTransition) -> TargetBatch:
         """Make a batch and its targets."""
-        learning, device = self._learning, self._online.device
-        batch = make_batch(self._store, sampled.observation_tm1, learning, self._generator)
-        rows = torch.arange(len(sampled.action_tm1))
+        learning, number = self._learning, len(sampled.rows)
+        batch = make_batch(
+            self._store, sampled.observation_tm1, learning, self._generator,
+            number // self.replayed,
+        )  # fmt: skip
+        rows = torch.arange(number, device=sampled.rows.device)
         following, pairs = sampled.observation_t, Pairs(rows, batch.observation.category)
         windows = Windows(batch.index, shares(following.boxes, batch.sizes), following.actions)
         next_values = bootstrap_values(
             self._online, self._target, learning.double, batch.images, windows, pairs
         )
-        discounts = torch.tensor([learning.discount**n for n in range(learning.n_step + 1)])
-        targets = sampled_target(sampled, next_values, discounts[sampled.steps]).to(device)
-        action = sampled.action_tm1.to(device)
+        targets = sampled_target(sampled, next_values, self._discounts[sampled.steps])
         outputs = online_outputs(self._online, batch, pairs)
         return TargetBatch(
-            outputs[rows.to(device), action],
+            outputs[rows, sampled.action_tm1],
             targets,
             torch.ones_like(targets),
-            action,
+            torch.ones_like(rows, dtype=torch.bool),
+            sampled.action_tm1,
             sampled.rows,
             batch.observation.image,
-            sampled.importance.to(device),
+            sampled.importance,
         )
 
     def state_dict(self) -> dict[str, Any]:

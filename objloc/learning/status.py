@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from objloc.learning.learner import Update
+from objloc.network.device import CPU
 
 _HISTOGRAM_SAMPLES = 2000
 """Values kept of each period for its histograms."""
@@ -86,15 +87,16 @@ class Period:
     """Sums and samples since the last report."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
+        self.sums: dict[str, float | Tensor] = {}
         self.losses: list[Tensor] = []
         self.q_values: list[Tensor] = []
-        self.q_max = float("-inf")
+        self._q_max: float | Tensor = float("-inf")
 
-    def add(self, **values: float) -> None:
-        """Add to the sums."""
+    def add(self, **values: float | Tensor) -> None:
+        """Add numbers or tensors ``[]`` to the sums, which stay on their device."""
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            exact = value.double() if isinstance(value, Tensor) else value
+            self.sums[name] = self.sums.get(name, 0.0) + exact
 
     def add_update(self, update: Update) -> None:
         """Add the measurements of an update."""
@@ -102,34 +104,50 @@ class Period:
             updates=1,
             loss=update.loss,
             td_error=update.td_error,
-            q=float(update.q_values.sum()),
-            q_count=len(update.q_values),
+            q=update.q_values.sum(),
+            q_count=update.real.sum(),
         )
-        self.q_max = max(self.q_max, float(update.q_values.max()))
+        largest = torch.where(update.real, update.q_values, -torch.inf).max()
+        self._q_max = largest.clamp(min=self._q_max)
         # Every tenth value is enough for a histogram.
-        self.losses.append(update.losses[::10].clone())
-        self.q_values.append(update.q_values[::10].clone())
+        padding = ~update.real[::10]
+        self.losses.append(update.losses[::10].masked_fill(padding, torch.nan))
+        self.q_values.append(update.q_values[::10].masked_fill(padding, torch.nan))
+
+    @property
+    def q_max(self) -> float:
+        """The largest Q-value; minus infinity without any."""
+        return float(self._q_max)
 
     def ratio(self, name: str, by: str) -> float:
         """One sum divided by another; nan if the divisor is 0."""
-        count = self.sums.get(by, 0.0)
-        return self.sums.get(name, 0.0) / count if count else float("nan")
+        count = float(self.sums.get(by, 0.0))
+        return float(self.sums.get(name, 0.0)) / count if count else float("nan")
 
     def histogram(self, kept: list[Tensor]) -> NDArray[np.float32]:
         """Evenly spaced samples of the period's values."""
-        values = torch.cat(kept) if kept else torch.empty(0)
+        values = torch.cat(kept).cpu() if kept else torch.empty(0)
+        values = values[~values.isnan()]
         stride = max(1, len(values) // _HISTOGRAM_SAMPLES)
         return values[::stride].numpy()
 
     def state(self) -> list[Any]:
         """Everything measured, to resume the period later."""
-        return [self.sums, self.losses, self.q_values, self.q_max]
+        return [self.sums, self.losses, self.q_values, self._q_max]
 
     @classmethod
-    def from_state(cls, state: list[Any]) -> Self:
-        """Restore a period."""
+    def from_state(cls, state: list[Any], device: torch.device = CPU) -> Self:
+        """Restore a period, whose measurements go on being made on a device."""
         period = cls()
-        period.sums, period.losses, period.q_values, period.q_max = state
+        sums, losses, q_values, q_max = state
+        *sums_now, period._q_max = (
+            torch.as_tensor(each, dtype=torch.float64, device=device)
+            for each in (*sums.values(), q_max)
+        )
+        period.sums = dict(zip(sums, sums_now, strict=True))
+        period.losses, period.q_values = (
+            [each.to(device) for each in kept] for kept in (losses, q_values)
+        )
         return period
 
 

@@ -3,8 +3,9 @@
 ``sampled_targets.py`` has those of the actions taken, as in DQN.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -14,24 +15,29 @@ from objloc.learning.action_outcomes import ActionOutcomes
 from objloc.learning.auxiliary import LearnedMoves, auxiliary_losses
 from objloc.learning.batch import Batch, make_batch
 from objloc.learning.extra_windows import ExtraWindows
-from objloc.learning.replay import SampledTransition
+from objloc.learning.memory.replay import SampledTransition
+from objloc.learning.selection import places, selected
 from objloc.network.q_network import QNetwork
 from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
 from objloc.search.policy import shares
 
+_DEVIATIONS = 6.0
+"""Standard deviations beyond which a batch has no room for pairs: one in a billion."""
+
 
 @dataclass(frozen=True)
 class TargetBatch:
-    """Outputs of the online network and their targets: n values of the batch's windows.
+    """Outputs of the online network and their targets: n values of B windows.
 
     Attributes:
         outputs: ``[n]``, with gradient.
         targets: ``[n]``, the values that they are trained towards.
         weights: ``[n]``, weights of their losses.
+        real: ``[n]`` bool, False where a value is padding, whose weight is 0.
         actions: ``[n]`` int64, the action of each value.
-        keys: ``[n]`` int64 on the CPU, the transition or image of each, for priorities.
-        images: ``[n]`` int64 on the CPU, the image of each.
+        keys: ``[n]`` int64, the transition or image of each, for priorities.
+        images: ``[B]`` int64, the image of each window.
         importance: ``[n]``, importance weights of prioritised replay; 1 without it.
         auxiliary: weighted losses of auxiliary outputs.
     """
@@ -39,6 +45,7 @@ class TargetBatch:
     outputs: Tensor
     targets: Tensor
     weights: Tensor
+    real: Tensor
     actions: Tensor
     keys: Tensor
     images: Tensor
@@ -77,7 +84,7 @@ class AllActionTargets:
         store: the training images.
         mdp: the decision process.
         learning: see ``objloc.params.Learning``.
-        generator: source of random draws (batches, augmentation).
+        generator: source of random draws (batches, augmentation), of the store's device.
     """
 
     def __init__(
@@ -93,47 +100,43 @@ class AllActionTargets:
         self._store = store
         self._learning = learning
         self._generator = generator
-        self._outcomes = ActionOutcomes(mdp, learning, online.per_category)
+        self._outcomes = ActionOutcomes(mdp, learning, online.per_category, online.device)
         self._learned_moves = LearnedMoves(online, mdp)
         self._extra = ExtraWindows(
             store, mdp, learning, online.frames, online.action_history, generator
         )
         self.replayed = self._extra.replayed
+        self._held = Held.of(store)
 
     def __call__(self, sampled: SampledTransition) -> TargetBatch:
         """Make a batch and its targets."""
-        learning, device = self._learning, self._online.device
+        learning = self._learning
         batch, importance = self.batch_of(sampled)
         targets, trained = self._targets(batch)
-        pairs = self._pairs(trained)
-        targets, trained = targets[pairs], trained[pairs]
+        pairs, real = self._pairs(batch, trained)
+        targets, trained = targets[pairs], trained[pairs] & real[:, None]
         weights = torch.full_like(targets, learning.move_weight)
         weights[:, -1] = torch.where(trained[:, 0], 1.0, learning.absent_weight)
-        importance = importance[pairs.window].to(device)
+        weights *= real[:, None]
+        importance = importance[pairs.window]
         outputs = online_outputs(self._online, batch, pairs)
         auxiliary = auxiliary_losses(
-            self._online,
-            learning,
-            batch,
-            pairs,
-            outputs,
-            weights[:, -1].to(device),
-            importance,
+            self._online, learning, batch, pairs, outputs, weights[:, -1], importance
         )
         if self._extra.landed is not None:
-            landings = self._learned_moves.landings(batch, pairs, outputs.detach())
+            landings = self._learned_moves.landings(batch, pairs, outputs.detach(), real)
             self._extra.landed.add(*landings, self._generator)
-        row, action = trained.nonzero(as_tuple=True)
-        images = batch.observation.image[pairs.window[row]]
-        trained = trained.to(device)
+        action = torch.arange(self._online.num_actions, device=trained.device)
+        image = batch.observation.image
         return TargetBatch(
-            outputs[:, : self._online.num_actions][trained],
-            targets.to(device)[trained],
-            weights.to(device)[trained],
-            action.to(device),
-            images,
-            images,
-            importance[row.to(device)],
+            selected(outputs[:, : self._online.num_actions], trained),
+            selected(targets, trained),
+            selected(weights, trained),
+            selected(trained, trained),
+            selected(action.expand_as(trained), trained),
+            selected(image[pairs.window, None].expand_as(trained), trained),
+            image,
+            selected(importance[:, None].expand_as(trained), trained),
             auxiliary,
         )
 
@@ -143,9 +146,10 @@ class AllActionTargets:
         Returns:
             The batch of B windows, and the importance weight of each: ``[B]`` float32.
         """
-        observation = self._extra.add_to(sampled.observation_tm1)
-        batch = make_batch(self._store, observation, self._learning, self._generator)
-        of_images = torch.ones(len(batch.images))
+        images = len(sampled.rows) // self.replayed
+        observation = self._extra.add_to(sampled.observation_tm1, images)
+        batch = make_batch(self._store, observation, self._learning, self._generator, images)
+        of_images = sampled.importance.new_ones(len(batch.images))
         of_images[batch.index[: len(sampled.importance)]] = sampled.importance
         return batch, of_images[batch.index]
 
@@ -154,19 +158,23 @@ class AllActionTargets:
         outcomes = self._outcomes.rewards(batch, len(self._online.categories))
         targets = outcomes.rewards
         if self._learning.discount:
-            values = self._outcomes.next_values(batch, outcomes, self._online, self._target)
+            most = self._held.most(len(batch.images), len(batch.index))
+            values = self._outcomes.next_values(batch, outcomes, self._online, self._target, most)
             targets[..., :-1] += self._learning.discount * values
         return targets, outcomes.trained
 
-    def _pairs(self, trained: Tensor) -> Pairs:
-        """Pairs of a window and a category to train.
+    def _pairs(self, batch: Batch, trained: Tensor) -> tuple[Pairs, Tensor]:
+        """P pairs of a window and a category to train, and ``[P]`` bool, False where padded.
 
         These are all pairs whose moves are trained, and a random fraction of those whose
         trigger alone is, because the image does not hold the category.
         """
-        chance = torch.rand(trained.shape[:2], generator=self._generator)
-        absent = trained[..., -1] & (chance < self._learning.absent_share)
-        return Pairs(*(trained[..., 0] | absent).nonzero(as_tuple=True))
+        share, (windows, categories, _) = self._learning.absent_share, trained.shape
+        chance = torch.rand(windows, categories, generator=self._generator, device=trained.device)
+        absent = trained[..., -1] & (chance < share)
+        most = self._held.most(len(batch.images), windows, share)
+        place, real = places((trained[..., 0] | absent).flatten(), most)
+        return Pairs(place // categories, place % categories), real
 
     def state_dict(self) -> dict[str, Any]:
         """The windows where learned moves landed, if they are used."""
@@ -179,9 +187,47 @@ class AllActionTargets:
             self._extra.landed.load_state_dict(state["landings"])
 
 
+class Held(NamedTuple):
+    """Categories that an image of a store holds: how many, and how much that varies.
+
+    Attributes:
+        mean, deviation, maximum: statistics of their number over the images.
+        categories: C.
+    """
+
+    mean: float
+    deviation: float
+    maximum: int
+    categories: int
+
+    @classmethod
+    def of(cls, store: SampleStore) -> Self:
+        """Those of a store's images."""
+        number = store.presence().sum(dim=1).double()
+        mean, deviation = float(number.mean()), float(number.std(correction=0))
+        return cls(mean, deviation, int(number.max()), len(store.categories))
+
+    def most(self, images: int, windows: int, share: float = 0.0) -> int:
+        """Number of pairs that room is made for on a device that stalls.
+
+        Batches with more are as rare as draws beyond ``_DEVIATIONS`` standard deviations; their
+        last pairs are left out.
+
+        Args:
+            images: number of images drawn.
+            windows: number of windows, as many in each image.
+            share: fraction of the categories that an image does not hold that is wanted too.
+        """
+        pairs, each = windows * self.categories, windows / images
+        held = each * (images * self.mean + _DEVIATIONS * self.deviation * math.sqrt(images))
+        held = min(held, windows * self.maximum)
+        absent = share * pairs + _DEVIATIONS * math.sqrt(share * (1 - share) * pairs)
+        return min(pairs, math.ceil(held + absent))
+
+
 def online_outputs(network: QNetwork, batch: Batch, pairs: Pairs) -> Tensor:
     """Outputs of the online network for P pairs, with gradient: ``[P, O]``."""
-    seen, device = batch.observation, network.device
-    views = network.encode(batch.images.to(device))
+    seen = batch.observation
+    views = network.encode(batch.images)
     windows = Windows(batch.index, shares(seen.boxes, batch.sizes), seen.actions)
-    return network.outputs_for(views, windows.to(device), pairs.to(device))
+    return network.outputs_for(views, windows, pairs)

@@ -16,23 +16,26 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
+from objloc.learning.episodes import Episodes
 from objloc.learning.learner import Learner
-from objloc.learning.n_step import EpisodeStep
-from objloc.learning.replay import Transition, build_replay
+from objloc.learning.memory.replay import build_replay
 from objloc.learning.status import Period, TrainingStatus, ValidationReport
-from objloc.mdp.environment import Environment, Observation, Outcome
-from objloc.mdp.success import is_success
+from objloc.network.device import stalls
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Exploration
 from objloc.ranks.group import ALONE, Ranks
-from objloc.search.policy import category_outputs
 
 Validate = Callable[[QNetwork], dict[str, float]]
 """Measures a network in evaluation mode; the weights with the highest ``score`` are the best."""
+_LOOK_EVERY = 100
+"""Lock-steps between two looks at the measurements of a device that stalls."""
 
 
 class Training:
     """One phase of training: a network, its images, one schedule.
+
+    All but the schedule's counts lies on the network's device. In a lock-step the host asks it
+    once: how many episodes have ended.
 
     Args:
         network: the online network, on its device; trained in place.
@@ -60,29 +63,24 @@ class Training:
         generator: torch.Generator,
         ranks: Ranks = ALONE,
     ) -> None:
-        self._store, self._ranks = store, ranks
+        self._device = device = network.device
+        self._store, self._ranks = store.to(device), ranks
         self._agent = agent
         self._validate = validate
-        self._generator = generator
-        schedule = agent.schedule
-        self._queue = self._episodes(tasks)
-        self._slots = min(schedule.environments, len(self._queue))
-        self._environment = Environment(store, agent.mdp, network.frames, network.action_history)
-        self._environment.reset(self._queue[: self._slots], self._starts(self._slots))
-        self._started = self._slots
-        self._active = torch.ones(self._slots, dtype=torch.bool)
-        self._memory = build_replay(agent, len(store), self._slots, self._memory_limit)
-        self.learner = Learner(network, store, agent.mdp, agent.learning, generator, ranks)
-        self._own_slots = torch.arange(self._slots)[ranks.part(self._slots)]
+        self._episodes = Episodes(network, self._store, tasks, agent, generator, ranks)
+        self._memory = build_replay(
+            agent, len(store), self._episodes.slots, self._memory_limit, device
+        )
+        self.learner = Learner(network, self._store, agent.mdp, agent.learning, generator, ranks)
         self._period = Period()
-        self._steps = self._episodes_ended = self._reports = 0
+        self._seen = (float("nan"), float("nan"))
+        self._ticks = 0
+        self._steps = self._reports = 0
         self._reports_since_best = 0
         self._updates_due = 0.0
-        self._episode_reward = torch.zeros(self._slots)
         self.best_score = float("-inf")
         self.best_weights: dict[str, Tensor] = {}
         self.best_metrics: dict[str, float] = {}
-        self._views = self._encode(self._own_slots)
 
     @property
     def finished(self) -> bool:
@@ -93,7 +91,7 @@ class Training:
     @property
     def progress(self) -> float:
         """Fraction of the schedule that is done, by episodes or by updates."""
-        return max(self._episodes_ended / len(self._queue), self._update_progress)
+        return max(self._episodes.num_ended / len(self._episodes), self._update_progress)
 
     @property
     def ending(self) -> bool:
@@ -105,7 +103,7 @@ class Training:
         schedule = self._agent.schedule
         due = self.learner.updates + self._updates_due + self._agent.learning.updates_per_step
         return (
-            len(self._queue) - self._started < self._slots
+            self._episodes.running_out
             or (schedule.max_updates is not None and due >= schedule.max_updates)
             or self._memory_limit < self._agent.replay.init_size
         )
@@ -119,7 +117,7 @@ class Training:
     @property
     def _memory_limit(self) -> int:
         """Maximum number of transitions that the schedule can produce."""
-        return len(self._queue) * self._agent.mdp.max_steps
+        return len(self._episodes) * self._agent.mdp.max_steps
 
     def run(self) -> Iterator[TrainingStatus]:
         """Train from the current state to the end of the schedule.
@@ -142,7 +140,12 @@ class Training:
         return int(round(self._agent.schedule.evaluations * min(self.progress, 1.0), 9))
 
     def report(self) -> ValidationReport:
-        """End a period: validate, and keep the weights if they are the best so far."""
+        """End a period: validate, and keep the weights if they are the best so far.
+
+        Raises:
+            DivergenceError: training is lost.
+        """
+        self.learner.check()
         period, network = self._period, self.learner.kept
         network.eval()
         validation = self._validate(network)
@@ -150,7 +153,7 @@ class Training:
         metrics = {
             "update": float(self.learner.updates),
             "step": float(self._steps),
-            "episode": float(self._episodes_ended),
+            "episode": float(self._episodes.num_ended),
             "loss": period.ratio("loss", "updates"),
             "td_error": period.ratio("td_error", "updates"),
             "q_mean": period.ratio("q", "q_count"),
@@ -177,102 +180,13 @@ class Training:
         self._period = Period()
         return report
 
-    def _episodes(self, tasks: Tensor) -> Tensor:
-        """Order of all episodes, ``[E, 2]``: each pass is a new shuffle of the tasks."""
-        schedule = self._agent.schedule
-        # Its own generator makes a longer run begin with the passes of a shorter one.
-        seed = int(torch.randint(2**62, (), generator=self._generator))
-        order = torch.Generator().manual_seed(seed)
-        absent = round(schedule.absent_episodes * len(tasks))
-        passes = []
-        for _ in range(schedule.passes):
-            mine = torch.cat([tasks, self._store.absent_tasks(tasks, absent, order)])
-            passes.append(mine[torch.randperm(len(mine), generator=order)])
-        return torch.cat(passes).repeat_interleave(schedule.episodes_per_image, dim=0)
-
     def _act(self) -> None:
-        """Take one step in every environment, store it, and replace ended episodes."""
-        observation = self._environment.observation()
-        actions = self._explore(observation)
-        outcome = self._environment.step(actions)
-        active = self._active.nonzero().squeeze(1)
-        newest = self._environment.observation().boxes[:, -1]
-        self._memory.add(
-            Transition(
-                observation[active],
-                actions[active],
-                outcome.reward[active],
-                newest[active],
-                outcome.terminated[active],
-            ),
-            EpisodeStep(active, outcome.ended[active]),
-        )
-        self._steps += len(active)
-        self._episode_reward += outcome.reward
+        """Take one step in every environment, and store it."""
+        played = self._episodes.step(epsilon_at(self._agent.exploration, self._steps))
+        self._memory.add(played.transition, played.step)
+        self._steps += len(played.step.slots)
         self._updates_due += self._agent.learning.updates_per_step
-        self._end_episodes((outcome.ended & self._active).nonzero().squeeze(1), outcome)
-
-    def _end_episodes(self, ended: Tensor, outcome: Outcome) -> None:
-        """Count episodes that ended in some slots, and start the next ones there."""
-        if len(ended) == 0:
-            return
-        success = is_success(outcome.terminated, outcome.iou, self._agent.mdp.trigger_iou)
-        self._period.add(
-            episodes=len(ended),
-            episode_reward=float(self._episode_reward[ended].sum()),
-            episode_length=float(self._environment.steps[ended].sum()),
-            successes=float(success[ended].sum()),
-        )
-        self._episodes_ended += len(ended)
-        self._episode_reward[ended] = 0
-        self._active[ended] = False
-        self._refill(ended)
-
-    def _refill(self, slots: Tensor) -> None:
-        """Start the next episodes of the queue in free slots: ``[R]`` int64."""
-        following = self._queue[self._started : self._started + len(slots)]
-        if len(following) == 0:
-            return
-        slots = slots[: len(following)]
-        self._active[slots] = True
-        self._started += len(following)
-        changed = self._environment.observation().image[slots] != following[:, 0]
-        self._environment.reset_slots(slots, following, self._starts(len(slots)))
-        rows = slots[changed & torch.isin(slots, self._own_slots)]
-        if len(rows):
-            self._views[rows - self._own_slots[0]] = self._encode(rows)
-
-    def _starts(self, number: int) -> Tensor | None:
-        """Indices of random start windows, ``[number]`` int64; None if there is only one."""
-        windows = len(self._environment.starts)
-        if windows == 1:
-            return None
-        return torch.randint(windows, (number,), generator=self._generator)
-
-    def _explore(self, observation: Observation) -> Tensor:
-        """Choose epsilon-greedy actions by the exploration schedule: ``[B]`` int64.
-
-        A random action is the one with the highest of uniformly drawn scores. With
-        ``exploration.guided`` it is drawn only from actions that earn a positive reward,
-        if there are any. ``GreedyPolicy`` explores without guidance and draws its random
-        numbers in another order.
-        """
-        epsilon = epsilon_at(self._agent.exploration, self._steps)
-        network = self.learner.online
-        network.eval()
-        mine = observation[self._own_slots]
-        index = torch.arange(len(self._own_slots))
-        with torch.no_grad():
-            outputs = category_outputs(
-                network, self._views, index, mine, self._store.sizes[mine.image]
-            )
-            values = self._ranks.rows(network.values_of(outputs).float().cpu())
-        explores = torch.rand(self._slots, generator=self._generator) < epsilon
-        scores = torch.rand(values.shape, generator=self._generator)
-        if self._agent.exploration.guided:
-            rewarding = self._environment.reward_of_every_action() > 0
-            scores = torch.where(rewarding, scores + 1, scores)
-        return torch.where(explores, scores.argmax(dim=1), values.argmax(dim=1))
+        self._period.add(**played.ended)
 
     def _learn(self) -> None:
         """Make the updates that are due for the steps taken."""
@@ -283,43 +197,40 @@ class Training:
             self._updates_due -= 1
             self._period.add_update(self.learner.update(self._memory))
 
-    @torch.no_grad()
-    def _encode(self, slots: Tensor) -> Tensor:
-        """Encode the images of some slots with the current weights, once for an episode.
-
-        Its few updates hardly change what exploration does.
-        """
-        network = self.learner.online
-        network.eval()
-        images = self._store.images[self._environment.observation().image[slots]]
-        return network.encode(images.to(network.device))
-
     def _status(self, report: ValidationReport | None) -> TrainingStatus:
-        metrics = report.metrics if report else {}
+        self._ticks += 1
+        if report is not None:
+            self._seen = report.metrics["loss"], report.metrics["episode_reward"]
+        elif not stalls(self._device) or self._ticks % _LOOK_EVERY == 0:
+            self.learner.check()
+            self._seen = (
+                self._period.ratio("loss", "updates"),
+                self._period.ratio("episode_reward", "episodes"),
+            )
+        loss, reward = self._seen
         return TrainingStatus(
             progress=min(self.progress, 1.0),
             updates=self.learner.updates,
             steps=self._steps,
-            episodes=self._episodes_ended,
-            loss=metrics.get("loss", self._period.ratio("loss", "updates")),
+            episodes=self._episodes.num_ended,
+            loss=loss,
             epsilon=epsilon_at(self._agent.exploration, self._steps),
-            reward=metrics.get("episode_reward", self._period.ratio("episode_reward", "episodes")),
+            reward=reward,
             report=report,
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, on the first process; a run resumed from it equals one never interrupted."""
+        """The state, on the first process; a run resumed from it equals one never interrupted.
+
+        Raises:
+            DivergenceError: training is lost.
+        """
+        self.learner.check()
         return {
             "learner": self.learner.state_dict(),
             "memory": self._memory.state_dict(),
-            "environment": self._environment.state_dict(),
-            "generator": self._generator.get_state(),
-            "queue": self._queue,
-            "started": self._started,
-            "active": self._active,
-            "views": torch.cat(self._ranks.to_first(self._views.cpu()) or [self._views]),
-            "episode_reward": self._episode_reward,
-            "counters": [self._steps, self._episodes_ended, self._reports_since_best],
+            **self._episodes.state_dict(),
+            "counters": [self._steps, self._episodes.num_ended, self._reports_since_best],
             "owed": self._updates_due,
             "period": self._period.state(),
             "best": [self.best_score, self.best_weights, self.best_metrics],
@@ -329,21 +240,12 @@ class Training:
         """Restore the state from ``state_dict``."""
         self.learner.load_state_dict(state["learner"])
         self._memory.load_state_dict(state["memory"])
-        self._environment.load_state_dict(state["environment"])
-        self._generator.set_state(state["generator"])
-        # The run may be extended: keep the saved queue, append the new passes.
-        scheduled = len(state["queue"])
-        self._queue = torch.cat([state["queue"], self._queue[scheduled:]])
-        self._started, self._active = state["started"], state["active"]
-        self._views = state["views"][self._own_slots].to(self._views.device)
-        self._episode_reward = state["episode_reward"]
-        self._steps, self._episodes_ended, self._reports_since_best = state["counters"]
+        self._steps, ended, self._reports_since_best = state["counters"]
+        self._episodes.load_state_dict(state, ended)
         self._reports = self._reports_due()
         self._updates_due = state["owed"]
-        self._period = Period.from_state(state["period"])
+        self._period = Period.from_state(state["period"], self._device)
         self.best_score, self.best_weights, self.best_metrics = state["best"]
-        # Slots left idle by an empty queue; an extended run refills them.
-        self._refill((~self._active).nonzero().squeeze(1))
 
 
 def epsilon_at(exploration: Exploration, steps: int) -> float:

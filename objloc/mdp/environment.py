@@ -70,7 +70,7 @@ class Environment:
         actions without one.
 
     Slots are independent: an episode runs the same alone as among others. No network is
-    run here.
+    run here. Everything lies on the store's device.
 
     Args:
         store: the images and their ground truth.
@@ -84,10 +84,11 @@ class Environment:
     ) -> None:
         self.store = store
         self.mdp = mdp
-        self.moves = Moves(mdp)
+        self._device = store.sizes.device
+        self.moves = Moves(mdp, self._device)
         self.trigger = len(actions_of(mdp)) - 1
         self.learned_step = self.trigger + 1
-        self.starts = start_windows(mdp.starts)
+        self.starts = start_windows(mdp.starts).to(self._device)
         self._frames = frames
         self._action_history = action_history
 
@@ -100,9 +101,9 @@ class Environment:
         """
         image, category = tasks.unbind(dim=1)
         self._boxes = self._first_boxes(image, starts)[:, None].repeat(1, self._frames, 1)
-        self._actions = torch.full((len(tasks), self._action_history), -1)
+        self._actions = torch.full((len(tasks), self._action_history), -1, device=self._device)
         self._image, self._category = image.clone(), category.clone()
-        self._steps = torch.zeros(len(tasks), dtype=torch.int64)
+        self._steps = torch.zeros(len(tasks), dtype=torch.int64, device=self._device)
         self._iou = self._iou_of(self._boxes[:, -1])
         return self.observation()
 
@@ -197,6 +198,7 @@ class Environment:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore the state from ``state_dict``."""
+        state = {name: each.to(self._device) for name, each in state.items()}
         self._image, self._category = state["image"], state["category"]
         self._boxes, self._actions = state["boxes"], state["actions"]
         self._steps = state["steps"]

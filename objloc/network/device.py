@@ -1,17 +1,23 @@
-"""Device that networks compute on, what makes it give the same bytes, and what it is."""
+"""Device that networks compute on, its draws, what makes it give the same bytes, and what it is."""
 
+import hashlib
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from objloc.errors import ObjlocError
 
 CPU = torch.device("cpu")
+
+_AT_ONCE = frozenset({"cpu"})
+"""Types of devices that do an operation before the host goes on to the next."""
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 """Variable that cuBLAS reads when it is first used on a device."""
@@ -49,6 +55,27 @@ def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = Fal
     return torch.device(setting)
 
 
+@contextmanager
+def enough_memory(parameter: str, value: int | None) -> Iterator[None]:
+    """Report too little memory of a device in the block as a mistake in a parameter.
+
+    Args:
+        parameter: full name of one that lowers what is needed.
+        value: its value; None: no limit.
+
+    Raises:
+        ObjlocError: the device has too little memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = " ".join(str(error).split(". ")[:2]).strip()
+        raise ObjlocError(
+            f"{parameter}: expected a number for which the GPU's memory is enough; found "
+            f"{value}: lower it ({reason})"
+        ) from None
+
+
 def use_one_thread() -> None:
     """Compute every operation of this Python thread in one thread.
 
@@ -58,6 +85,32 @@ def use_one_thread() -> None:
     ``objloc.network.write_features``): no sum depends on how many there are.
     """
     torch.set_num_threads(1)
+
+
+def stalls(device: torch.device) -> bool:
+    """Whether to ask a device for a number makes the host wait, and the device idle after it.
+
+    Where it does, what a result's shape would depend on is padded and masked instead: padding
+    costs less than the wait. Where it does not, only what is needed is computed.
+    """
+    return device.type not in _AT_ONCE
+
+
+def generator_on(device: torch.device, seed: int) -> torch.Generator:
+    """A source of random draws that lie on a device."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def restore_draws(generator: torch.Generator, state: Tensor) -> None:
+    """Let a generator go on from a state, which may be that of another type of device.
+
+    That one's draws cannot be continued: others follow, the same each time.
+    """
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+    else:
+        digest = hashlib.sha256(state.numpy().tobytes()).digest()
+        generator.manual_seed(int.from_bytes(digest[:7], "little"))
 
 
 def machine_of(device: torch.device) -> dict[str, str]:

@@ -23,15 +23,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from objloc.checksums import CHECKSUM, checksum_of, verify_checksum
-from objloc.data.image_batch import CheckedRows, FeatureRows, Rows, RowsOfFile
+from objloc.data.image_batch import CheckedRows, Rows, RowsOfFile
 from objloc.data.remote import RemoteFile, open_remote, origin_of
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json
 from objloc.network.backbones.catalogue import info_of
+from objloc.network.backbones.stored_maps import StoredFeatures, StoredMaps
 from objloc.network.precision import arithmetic
 from objloc.params import Encoder
 
@@ -41,65 +41,6 @@ MIRRORED_FILE = "mirrored.npy"
 _FORMAT = "objloc features 3"
 _MAX_HEADER = 1024
 """Maximum size in bytes of the header of a file of rows."""
-
-
-@dataclass(frozen=True)
-class StoredMaps:
-    """Maps of a backbone on disk or in memory, of all images of an image set.
-
-    Attributes:
-        values: ``[U, L]`` int8, a row for each image of the file.
-        rows: ``[N]`` int64, the row of each image of the set.
-        mirrored: ``[V, L]`` int8, those of the first V images mirrored; None unless they are
-            those of all images of the set.
-    """
-
-    values: Rows
-    rows: Tensor
-    mirrored: Rows | None = None
-
-    def __getitem__(self, images: Tensor) -> Tensor:
-        """Rows of some images: ``[M]`` int64 to ``[M, L]`` int8."""
-        return self.values[self.rows[images]]
-
-    def partly_mirrored(self, images: Tensor, mirrored: Tensor) -> Tensor:
-        """Rows of some images ``[M]`` int64, of their mirror images where ``[M]`` bool is True.
-
-        Raises:
-            ObjlocError: there are none of mirrored images.
-        """
-        if self.mirrored is None:
-            raise ObjlocError(
-                "learning.flip: expected features of mirrored images too; found none (encode again)"
-            )
-        # Only rows that are used are read.
-        plain = self[images[~mirrored]]
-        batch = plain.new_empty(len(images), plain.shape[1])
-        batch[~mirrored] = plain
-        batch[mirrored] = self.mirrored[self.rows[images[mirrored]]]
-        return batch
-
-
-class StoredFeatures:
-    """Feature rows as the images of a ``SampleStore``, see ``objloc.data.image_batch.Images``.
-
-    Args:
-        by_backbone: name of a backbone to its maps of the same images: one backbone, or those
-            of an agent of several networks.
-    """
-
-    def __init__(self, by_backbone: Mapping[str, StoredMaps]) -> None:
-        self._by_backbone = by_backbone
-
-    def __getitem__(self, rows: Tensor) -> FeatureRows:
-        """Batch of some images: ``[M]`` int64."""
-        return FeatureRows({name: maps[rows] for name, maps in self._by_backbone.items()})
-
-    def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> FeatureRows:
-        """See ``objloc.data.image_batch.Images``."""
-        return FeatureRows(
-            {name: maps.partly_mirrored(rows, mirrored) for name, maps in self._by_backbone.items()}
-        )
 
 
 @dataclass(frozen=True)

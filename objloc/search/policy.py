@@ -121,7 +121,7 @@ def category_outputs(
     """``[B, O]`` float32: outputs for the category each episode searches."""
     device = views.device
     windows = Windows(index, shares(observation.boxes, sizes), observation.actions)
-    pairs = Pairs(torch.arange(len(index)), observation.category)
+    pairs = Pairs(torch.arange(len(index), device=index.device), observation.category)
     return network.outputs_for(views, windows.to(device), pairs.to(device))
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from objloc.box import iou
 from objloc.data.store import SampleStore
+from objloc.network.device import stalls
 from objloc.network.valuer import NUM_STEPS, QUARTERS, Valuer
 from objloc.network.windows import Windows
 from objloc.search.policy import shares
@@ -221,12 +222,3 @@ class Visits:
         if self._network.learned_zooms:
             odds, steps = self._network.zooms_of(outputs)
             self.zooms[image, at], self.zoom_steps[image, at] = torch.sigmoid(odds), steps
-
-
-def stalls(device: torch.device) -> bool:
-    """Whether to ask a device for a number makes the host wait, and the device idle after it.
-
-    Where it does not, the network is shown the windows of fresh searches alone: there its time
-    grows with their number.
-    """
-    return device.type != "cpu"

@@ -22,13 +22,13 @@ from objloc.errors import ObjlocError
 from objloc.evaluation.read import read_evaluation
 from objloc.files import file_hash
 from objloc.network.backbones.catalogue import info_of
+from objloc.network.backbones.stored_maps import StoredMaps
 from objloc.network.checkpoint import load_checkpoint, load_tensors
 from objloc.network.device import CPU
 from objloc.network.feature_store import (
     FEATURES_FILE,
     MIRRORED_FILE,
     FeatureIndex,
-    StoredMaps,
     making,
     open_features,
     write_feature_index,

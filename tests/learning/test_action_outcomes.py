@@ -31,7 +31,7 @@ def test_the_bootstrap_value_of_the_double_network_is_chosen_by_the_online_one()
 
 def test_rewards_of_all_actions_equal_a_slow_recomputation() -> None:
     learning = Learning(absent_reward=-2.5)
-    batch = make_batch(STORE, observation(), learning, torch.Generator())
+    batch = make_batch(STORE, observation(), learning, torch.Generator(), 3)
     rewards, trained, next_boxes = ActionOutcomes(MDP, learning, True).rewards(batch, 3)
     moves, actions = Moves(MDP), ACTION_SETS["paper"]
     assert rewards.shape == trained.shape == (6, 3, 9)
@@ -59,7 +59,7 @@ def test_rewards_of_all_actions_equal_a_slow_recomputation() -> None:
 
 
 def test_a_shared_head_is_taught_only_the_category_searched() -> None:
-    batch = make_batch(STORE, observation(), Learning(), torch.Generator())
+    batch = make_batch(STORE, observation(), Learning(), torch.Generator(), 3)
     trained = ActionOutcomes(MDP, Learning(), False).rewards(batch, 3).trained
     for row in range(6):
         for category in range(3):
@@ -74,10 +74,10 @@ def test_next_values_are_the_target_networks_at_the_windows_after_each_move(
     encoder = Encoder(image_size=64, widths=(8, 8, 8), category_channels=category_channels)
     agent = Agent(encoder=encoder, head=Head(hidden=(16,)))
     online, target = build_network(agent, STORE.categories), build_network(agent, STORE.categories)
-    batch = make_batch(STORE, observation(3), Learning(), torch.Generator())
+    batch = make_batch(STORE, observation(3), Learning(), torch.Generator(), 3)
     outcomes = ActionOutcomes(MDP, Learning(double=False), True)
     rewards = outcomes.rewards(batch, 3)
-    values = outcomes.next_values(batch, rewards, online, target)
+    values = outcomes.next_values(batch, rewards, online, target, 0)
     assert values.shape == (3, 3, 8)
     target.eval()
     views = target.encode(batch.images)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from objloc.box import quarters
 from objloc.data.image_batch import Pixels
@@ -45,6 +46,10 @@ def batch_of(boxes: torch.Tensor, objects: torch.Tensor, labels: torch.Tensor) -
     )
 
 
+def real(pairs: Pairs) -> Tensor:
+    return torch.ones_like(pairs.window, dtype=torch.bool)
+
+
 def test_coverage_is_the_maximum_fraction_of_an_object_of_each_category() -> None:
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]], dtype=torch.float64)
     objects = torch.tensor([[[5, 0, 15, 10], [0, 0, 40, 10], [0, 0, 4, 4]]], dtype=torch.float64)
@@ -61,13 +66,14 @@ def test_steps_lead_to_the_best_object_from_windows_near_it() -> None:
     right = torch.zeros(3, NUM_STEPS)
     right[0] = steps_between(boxes[0, 0], objects[0])
     right[1] = 77
-    loss = step_loss(batch, pairs, right, 0.3)
+    loss = step_loss(batch, pairs, right, 0.3, real(pairs))
     assert float(loss) == pytest.approx(0, abs=1e-6)
     wrong = right.clone()
     wrong[2, -1] = 3 * STEP_UNIT
-    loss = step_loss(batch, pairs, wrong, 0.3)
+    loss = step_loss(batch, pairs, wrong, 0.3, real(pairs))
     assert float(loss) == pytest.approx((3 - 0.5) / 2)
-    alone = step_loss(batch, Pairs(torch.tensor([1]), torch.tensor([0])), right[1:2], 0.3)
+    second = Pairs(torch.tensor([1]), torch.tensor([0]))
+    alone = step_loss(batch, second, right[1:2], 0.3, real(second))
     assert float(alone) == 0
 
 
@@ -82,7 +88,8 @@ def test_a_quarter_holds_the_largest_small_object_whose_centre_lies_in_it() -> N
         ]
     )
     batch = batch_of(boxes, objects, torch.tensor([0, 0, 1, 0]))
-    targets = zoom_targets(batch, Pairs(torch.tensor([0, 0]), torch.tensor([0, 1])), 0.3)
+    both = Pairs(torch.tensor([0, 0]), torch.tensor([0, 1]))
+    targets = zoom_targets(batch, both, 0.3, real(both))
     assert targets.held.tolist() == [[True, False, False, False], [False, False, False, True]]
     parts = quarters(boxes[0].double())
     expected = torch.stack(
@@ -91,10 +98,11 @@ def test_a_quarter_holds_the_largest_small_object_whose_centre_lies_in_it() -> N
             steps_between(parts[3], objects[2].double()),
         ]
     )
-    torch.testing.assert_close(targets.steps, expected)
+    torch.testing.assert_close(steps_between(targets.boxes, targets.objects), expected)
     # By hand: from the quarter's centre 25, 25 by 5 of its 50 pixels; 50 becomes 20.
+    steps = steps_between(targets.boxes, targets.objects)
     torch.testing.assert_close(
-        targets.steps[0, [0, 2]], torch.tensor([0.1, 0.4]).double().where(
+        steps[0, [0, 2]], torch.tensor([0.1, 0.4]).double().where(
             torch.tensor([True, False]), torch.tensor(0.4).double().log()
         )
     )  # fmt: skip
@@ -103,19 +111,19 @@ def test_a_quarter_holds_the_largest_small_object_whose_centre_lies_in_it() -> N
 def test_an_object_larger_than_the_window_is_not_zoomed_to() -> None:
     boxes = torch.tensor([[40, 40, 60, 60.0]])
     batch = batch_of(boxes, torch.tensor([[0, 0, 99, 99]]), torch.tensor([0]))
-    targets = zoom_targets(batch, FIRST, 0.3)
+    targets = zoom_targets(batch, FIRST, 0.3, real(FIRST))
     assert not targets.held.any()
-    assert targets.steps.shape == (0, 4)
+    assert steps_between(targets.boxes, targets.objects).shape == (0, 4)
 
 
 def test_losses_of_zooms_are_zero_where_all_is_right_and_grow_by_hand() -> None:
     batch = batch_of(
         torch.tensor([[0, 0, 100, 100.0]]), torch.tensor([[20, 20, 40, 40]]), torch.tensor([0])
     )
-    targets = zoom_targets(batch, FIRST, 0.3)
+    targets = zoom_targets(batch, FIRST, 0.3, real(FIRST))
     odds = torch.where(targets.held, 50.0, -50.0)
     found = torch.full((1, QUARTERS, NUM_STEPS), 77.0)  # empty quarters have no target
-    found[targets.held] = targets.steps.float()
+    found[targets.held] = steps_between(targets.boxes, targets.objects).float()
     chance, distance = zoom_losses(targets, odds, found, torch.ones(1))
     assert float(chance) == pytest.approx(0, abs=1e-6)
     assert float(distance) == pytest.approx(0, abs=1e-6)
@@ -127,7 +135,7 @@ def test_losses_of_zooms_are_zero_where_all_is_right_and_grow_by_hand() -> None:
 
 def test_no_zooms_cost_nothing() -> None:
     batch = batch_of(torch.tensor([[0, 0, 9, 9.0]]), torch.zeros(1, 4), torch.tensor([-1]))
-    targets = zoom_targets(batch, FIRST, 0.3)
+    targets = zoom_targets(batch, FIRST, 0.3, real(FIRST))
     _, distance = zoom_losses(targets, torch.zeros(1, 4), torch.zeros(1, 4, 4), torch.ones(1))
     assert float(distance) == 0
 
@@ -140,13 +148,13 @@ def test_moves_land_where_they_lead_in_the_stores_image() -> None:
     outputs[:] = network.values.bias.detach()
     outputs[:, network.num_actions - 1] = -9.0  # no trigger is likely, so no step is made
     pairs = Pairs(torch.tensor([0, 1]), torch.tensor([0, 0]))
-    image, landed = LearnedMoves(network, AGENT.mdp).landings(batch, pairs, outputs)
+    image, landed, _ = LearnedMoves(network, AGENT.mdp).landings(batch, pairs, outputs, real(pairs))
     assert image.tolist() == [4, 4]
     begin = quarters(boxes.double())[:, 1]
     expected = Moves(AGENT.mdp).by(begin, batch.sizes, STEPS.double().expand(2, -1))
     torch.testing.assert_close(landed, expected)
     outputs[1, network.num_actions - 1] = 0.0
-    image, landed = LearnedMoves(network, AGENT.mdp).landings(batch, pairs, outputs)
+    image, landed, _ = LearnedMoves(network, AGENT.mdp).landings(batch, pairs, outputs, real(pairs))
     assert len(image) == 3
     torch.testing.assert_close(landed[0], boxes[1].double())  # the step leads nowhere
 
@@ -171,7 +179,7 @@ def test_losses_are_those_of_the_outputs_that_the_network_has_with_their_weights
     assert found["none"] == ()
     log2 = torch.tensor(2.0).log().item()
     assert [float(each) for each in found["presence"]] == pytest.approx([2 * log2])
-    targets = zoom_targets(batch, FIRST, learning.step_iou)
+    targets = zoom_targets(batch, FIRST, learning.step_iou, real(FIRST))
     _, steps = zoom_losses(targets, torch.zeros(1, 4), torch.zeros(1, 4, 4), one)
     expected = [2 * log2, 3 * log2, 5 * float(steps)]
     assert [float(each) for each in found["all"]] == pytest.approx(expected)

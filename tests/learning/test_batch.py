@@ -64,10 +64,12 @@ def test_a_box_outside_the_part_is_not_seen_and_one_across_its_border_is_cut() -
 def test_flipped_images_keep_their_truth() -> None:
     """IoU of window and object is the same in the mirror, and the pixels move along."""
     learning = Learning(flip=True)
-    plain = make_batch(STORE, observation(), Learning(), torch.Generator())
+    plain = make_batch(STORE, observation(), Learning(), torch.Generator(), 6)
     flipped = 0
     for seed in range(4):
-        mirrored = make_batch(STORE, observation(), learning, torch.Generator().manual_seed(seed))
+        mirrored = make_batch(
+            STORE, observation(), learning, torch.Generator().manual_seed(seed), 6
+        )
         for row in range(6):
             old = iou(plain.observation.boxes[row, -1], plain.objects[row, 0])
             new = iou(mirrored.observation.boxes[row, -1], mirrored.objects[row, 0])
@@ -86,7 +88,7 @@ def test_cropping_teaches_only_objects_that_are_seen() -> None:
     learning = Learning(crop=0.6, flip=True)
     lost = 0
     for seed in range(20):
-        batch = make_batch(STORE, observation(), learning, torch.Generator().manual_seed(seed))
+        batch = make_batch(STORE, observation(), learning, torch.Generator().manual_seed(seed), 6)
         boxes = batch.observation.boxes
         assert (boxes[..., :2] >= 0).all()
         assert (boxes[:, -1, 2:] <= batch.sizes + 1e-9).all()
@@ -100,7 +102,7 @@ def test_boxes_of_an_augmented_image_are_found_again_in_the_stores() -> None:
     image = torch.arange(6)
     inner = torch.tensor([50, 40, 60, 50.0]).double().expand(6, 1, 4)
     observation = Observation(image, torch.zeros_like(image), inner, torch.zeros(6, 0).long())
-    batch = make_batch(STORE, observation, learning, torch.Generator().manual_seed(0))
+    batch = make_batch(STORE, observation, learning, torch.Generator().manual_seed(0), 6)
     assert 0 < int(batch.mirrored.sum()) < 6
     assert (batch.offset != 0).any()
     window = torch.arange(6)

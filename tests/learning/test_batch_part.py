@@ -5,7 +5,7 @@ import torch
 
 from objloc.learning.batch_part import BatchPart
 from objloc.learning.extra_windows import windows_around_objects
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.memory.replay import ReplayBuffer, Transition
 from objloc.network.q_network import build_network
 from objloc.params import Agent
 from tests.helpers.stores import make_store

@@ -110,6 +110,19 @@ def test_each_status_is_shown_and_each_period_is_logged(shards_folder: Path) -> 
     assert best.info["score"] == max(row["score"] for row in experiment.record.rows)
 
 
+def test_too_little_memory_names_the_size_of_a_batch(
+    shards_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Learner, __: object) -> Update:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Learner, "update", full)
+    with pytest.raises(
+        ObjlocError, match=r"^agents\.\w+\.learning\.images_per_batch: .* found \d+: lower it"
+    ):
+        experiment_of(shards_folder).run(Observer(), Observer())
+
+
 @pytest.mark.parametrize("after", [0, 3])
 def test_a_diverging_training_names_its_last_good_model(
     shards_folder: Path, monkeypatch: pytest.MonkeyPatch, after: int

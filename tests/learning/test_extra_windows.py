@@ -26,7 +26,7 @@ def drawn(learning: Learning, images: list[int]) -> tuple[ExtraWindows, Observat
         torch.zeros(len(image), 2, 4, dtype=torch.float64),
         torch.zeros(len(image), 3, dtype=torch.int64),
     )
-    return extra, extra.add_to(replayed)
+    return extra, extra.add_to(replayed, 4)
 
 
 def test_a_batch_has_as_many_windows_of_each_kind_as_asked() -> None:
@@ -56,14 +56,14 @@ def test_windows_landed_on_come_from_their_own_image() -> None:
     extra, _ = drawn(learning, [0])
     assert extra.landed is not None
     boxes = torch.tensor([[1, 2, 30, 40], [5, 6, 70, 80.0]]).double()
-    extra.landed.add(torch.tensor([1, 1]), boxes, seeded())
+    extra.landed.add(torch.tensor([1, 1]), boxes, torch.tensor([True, True]), seeded())
     replayed = Observation(
         torch.tensor([1, 4]),
         torch.zeros(2, dtype=torch.int64),
         torch.zeros(2, 2, 4, dtype=torch.float64),
         torch.zeros(2, 3, dtype=torch.int64),
     )
-    observation = extra.add_to(replayed)
+    observation = extra.add_to(replayed, 4)
     known = observation.boxes[2:][observation.image[2:] == 1, -1]
     assert {tuple(box) for box in known.tolist()} <= {tuple(box) for box in boxes.tolist()}
     # Nothing has landed in the other one yet: windows round its object, inside of it.
@@ -75,19 +75,21 @@ def test_windows_landed_on_come_from_their_own_image() -> None:
 def test_the_latest_landings_are_remembered_and_some_of_many() -> None:
     landed, generator = LandedWindows(3), seeded()
     number = torch.arange(100).double()
-    landed.add(torch.full((100,), 2), number[:, None].expand(-1, 4), generator)
+    landed.add(torch.full((100,), 2), number[:, None].expand(-1, 4), number >= 0, generator)
     boxes, known = landed.draw(torch.tensor([0, *[2] * 200]), generator)
     assert known.tolist() == [False, *[True] * 200]
     assert len(set(boxes[1:, 0].tolist())) == 8
     for value in range(1000, 1032):
-        landed.add(torch.tensor([2]), torch.full((1, 4), float(value)).double(), generator)
+        box = torch.full((1, 4), float(value)).double()
+        landed.add(torch.tensor([2]), box, torch.tensor([True]), generator)
     boxes, _ = landed.draw(torch.full((600,), 2), generator)
     assert set(boxes[:, 0].tolist()) == set(map(float, range(1000, 1032)))
 
 
 def test_landings_go_on_from_their_state() -> None:
     first, second = LandedWindows(2), LandedWindows(2)
-    first.add(torch.tensor([0, 1, 1]), torch.rand(3, 4).double(), seeded())
+    image = torch.tensor([0, 1, 1])
+    first.add(image, torch.rand(3, 4).double(), image >= 0, seeded())
     second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
     images = torch.tensor([0, 1, 1, 1])
     for mine, theirs in zip(

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 import torch
 
+from objloc.learning.divergence import DivergenceError
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import (
-    DivergenceError,
     Learner,
     Update,
     largest_return,
     learning_rate_at,
 )
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.memory.replay import ReplayBuffer, Transition
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Learning, Mdp
 from objloc.ranks.group import ALONE, Ranks
@@ -192,7 +192,7 @@ def test_values_that_run_away_in_one_process_end_all_with_the_same_words() -> No
         return learner_of(ranks, batch_parts=2)
 
     def told(learner: Learner) -> str:
-        learner._limit = 0.0
+        learner._watch.limit = 0.0
         with pytest.raises(DivergenceError) as error:
             learner.update(memory())
         return str(error.value)
@@ -213,7 +213,7 @@ def test_a_part_that_fails_ends_the_update_with_its_own_error() -> None:
 
 
 def test_dropout_draws_from_its_part_alone() -> None:
-    def losses() -> tuple[float, torch.Tensor]:
+    def losses() -> tuple[torch.Tensor, torch.Tensor]:
         head = AGENT.head.model_copy(update={"dropout": 0.5})
         learning = AGENT.learning.model_copy(update={"batch_parts": 2})
         agent = AGENT.model_copy(update={"head": head, "learning": learning})

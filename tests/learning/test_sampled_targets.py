@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 import torch
 
-from objloc.learning.replay import Transition
+from objloc.learning.memory.replay import Transition
 from objloc.learning.sampled_targets import SampledTargets, sampled_target
 from objloc.mdp.environment import Observation
 from objloc.network.q_network import build_network
 from objloc.network.windows import Windows
 from objloc.params import Agent
 from objloc.search.policy import shares
-from tests.learning.test_n_step import DISCOUNT, FRAMES, HISTORY, MDP, STORE, memory_of, play
+from tests.learning.memory.test_n_step import DISCOUNT, FRAMES, HISTORY, MDP, STORE, memory_of, play
 
 
 def agent_of(**learning: Any) -> Agent:

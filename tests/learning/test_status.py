@@ -9,8 +9,9 @@ from objloc.learning.status import Period
 
 
 def update(loss: float, *values: float) -> Update:
-    q_values = torch.tensor(values)
-    return Update(loss, 2 * loss, q_values, q_values + 100)
+    q_values = torch.tensor(values, dtype=torch.float32)
+    number = torch.tensor(loss, dtype=torch.float64)
+    return Update(number, 2 * number, q_values, q_values + 100, q_values.isfinite())
 
 
 def test_means_are_those_of_the_period() -> None:

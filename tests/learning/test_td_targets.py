@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from objloc.learning.extra_windows import windows_around_objects
-from objloc.learning.replay import ReplayBuffer, SampledTransition, Transition
+from objloc.learning.memory.replay import ReplayBuffer, SampledTransition, Transition
 from objloc.learning.td_targets import AllActionTargets, online_outputs
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.windows import Pairs

@@ -13,7 +13,15 @@ from objloc.errors import ObjlocError
 from objloc.learning import experiment
 from objloc.network import device
 from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from objloc.network.device import CPU, device_of, differences, machine_of
+from objloc.network.device import (
+    CPU,
+    device_of,
+    differences,
+    enough_memory,
+    generator_on,
+    machine_of,
+    restore_draws,
+)
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Params
 from tests.helpers.commands import run_stage
@@ -172,3 +180,29 @@ def test_a_checkpoints_network_is_on_the_device_it_was_loaded_for(tmp_path: Path
     # A device that every machine has, and that is not the CPU.
     meta = load_checkpoint(tmp_path / "one.pt", torch.device("meta"))
     assert meta.network().device == torch.device("meta")
+
+
+def test_too_little_memory_names_the_parameter_that_lowers_it() -> None:
+    what = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1 GiB"
+    with (
+        pytest.raises(
+            ObjlocError,
+            match=r"^encode.batch: expected a number for which the GPU's memory is enough; found "
+            r"16: lower it \(CUDA out of memory Tried to allocate 2.00 GiB\)$",
+        ),
+        enough_memory("encode.batch", 16),
+    ):
+        raise torch.OutOfMemoryError(what)
+
+
+def test_draws_go_on_from_a_state_of_the_same_device_and_from_another_begin_alike() -> None:
+    one, two = generator_on(CPU, 1), generator_on(CPU, 2)
+    restore_draws(two, one.get_state())
+    assert torch.equal(torch.rand(3, generator=one), torch.rand(3, generator=two))
+    elsewhere = torch.arange(16, dtype=torch.uint8)  # a GPU's state is this long
+    for each in (one, two):
+        restore_draws(each, elsewhere)
+    first = torch.rand(3, generator=one)
+    assert torch.equal(first, torch.rand(3, generator=two))
+    restore_draws(two, elsewhere + 1)
+    assert not torch.equal(first, torch.rand(3, generator=two))

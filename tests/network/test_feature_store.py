@@ -12,13 +12,12 @@ import torch
 from objloc.data.image_batch import FeatureRows
 from objloc.errors import ObjlocError
 from objloc.network.backbones.catalogue import info_of
+from objloc.network.backbones.stored_maps import StoredFeatures, StoredMaps
 from objloc.network.feature_store import (
     FEATURES_FILE,
     INDEX_FILE,
     MIRRORED_FILE,
     FeatureIndex,
-    StoredFeatures,
-    StoredMaps,
     made_otherwise,
     making,
     open_features,

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.memory.n_step import EpisodeStep
+from objloc.learning.memory.replay import ReplayBuffer, Transition
 from objloc.network.heads import (
     Dropout,
     Recurrent,
@@ -198,10 +199,11 @@ def test_an_update_teaches_the_units_of_both_heads() -> None:
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, CATEGORIES, generator)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    memory = ReplayBuffer(6, FRAMES, 0)
+    memory = ReplayBuffer(6, FRAMES, 0, slots=6)
     seen = windows_around_objects(store, torch.arange(6), FRAMES, 0, generator)
     rows = torch.arange(6)
-    memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0))
+    ended = EpisodeStep(rows, rows >= 0)
+    memory.add(Transition(seen, rows, rows.float(), seen.boxes[:, -1], rows < 0), ended)
     Learner(network, store, agent.mdp, agent.learning, generator).update(memory)
     after = network.state_dict()
     units = [name for name in before if "recurrent" in name]

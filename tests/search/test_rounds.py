@@ -5,18 +5,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from objloc.data.store import SampleStore
 from objloc.network.q_network import QNetwork
 from objloc.params import Agent, Encoder, Head, Learning, Mdp, Search
-from objloc.search import visits
 from objloc.search.budgeted import BudgetedSearch, Searcher, run_budgeted_search
 from objloc.search.trace import SearchTasks
 from tests.helpers.budgeted_searches import promising_network
 from tests.helpers.naive_search import NaiveSearch
 from tests.helpers.stores import make_store
+from tests.helpers.watching import Watch, force_stalling
 
 MDP = Mdp(
     step_size=0.15,
@@ -37,17 +35,6 @@ AGENT = Agent(
     learning=Learning(backup="all_actions", discount=0.0, loss="logistic"),
 )  # fmt: skip
 STORE = make_store(4)
-WAITING = (
-    "aten._local_scalar_dense.default",
-    "aten.nonzero.default",
-    "aten.masked_select.default",
-    "aten.unique_dim.default",
-    "aten._unique2.default",
-    "aten.is_nonzero.default",
-    "aten.item.default",
-    "aten.equal.default",
-)
-"""Operations for which the host waits for a GPU."""
 
 
 @pytest.fixture(scope="module")
@@ -108,33 +95,6 @@ def test_windows_are_those_of_a_naive_search(
     assert triggers > 0
 
 
-class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes every operation with the shapes of its tensors."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.done: list[tuple[str, tuple[tuple[int, ...], ...]]] = []
-        self.stalls: list[str] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Note the operation and do it."""
-        name, result = str(func), func(*args, **(kwargs or {}))
-        flat = torch.utils._pytree.tree_leaves((args, kwargs, result))
-        shapes = tuple(tuple(each.shape) for each in flat if isinstance(each, Tensor))
-        self.done.append((name, shapes))
-        indices = args[1] if name.startswith(("aten.index.", "aten.index_put")) else ()
-        masked = any(each is not None and each.dtype is torch.bool for each in indices)
-        if (
-            name in WAITING
-            or masked
-            or (name == "aten._to_copy.default" and "device" in (kwargs or {}))
-        ):
-            self.stalls.append(name)
-        return result
-
-
 def rounds(network: QNetwork, store: SampleStore, number: int) -> list[Watch]:
     """Watch the first rounds of a search as on a device that stalls when it is asked."""
     params = Search(least_presence=0.0, first_starts=1, moves_per_look=4)
@@ -153,7 +113,7 @@ def rounds(network: QNetwork, store: SampleStore, number: int) -> list[Watch]:
 def test_no_round_waits_for_the_device_and_all_have_the_same_shapes(
     network: QNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits, "stalls", lambda _: True)
+    force_stalling(monkeypatch)
     first, *others = rounds(network, STORE, 6)
     assert len(first.done) > 100
     for watch in (first, *others):
@@ -179,7 +139,7 @@ def test_the_network_looks_at_the_same_whether_idle_searches_are_shown_or_not(
 ) -> None:
     searcher = Searcher(network, MDP, Search(least_presence=0.0))
     (alone,) = run_budgeted_search(STORE, searcher, 40)
-    monkeypatch.setattr(visits, "stalls", lambda _: True)
+    force_stalling(monkeypatch)
     (padded,) = run_budgeted_search(STORE, searcher, 40)
     for name in ("boxes", "num_windows", "triggered", "depth", "parent", "category", "moves"):
         assert torch.equal(getattr(alone, name), getattr(padded, name))

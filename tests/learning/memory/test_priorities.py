@@ -11,16 +11,25 @@ from torch import Tensor
 
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
-from objloc.learning.priorities import Priorities, inclusion_probabilities, systematic_sample
-from objloc.learning.replay import ReplayBuffer, Transition
+from objloc.learning.memory.priorities import Priorities, inclusion_probabilities, systematic_sample
+from objloc.learning.memory.replay import ReplayBuffer, Transition
 from objloc.learning.td_targets import AllActionTargets
 from objloc.network.q_network import build_network
 from objloc.params import Agent
 from tests.helpers.stores import make_store
-from tests.learning.test_replay import transitions
+from tests.helpers.watching import force_stalling
+from tests.learning.memory.test_replay import transitions
 
 STORE = make_store(8, ("cat", "dog", "cow"))
 ERRORS = torch.tensor([0.1, 0.2, 0.4, 0.8, 1.6])
+
+
+def every(number: int) -> Tensor:
+    return torch.ones(number, dtype=torch.bool)
+
+
+def set_errors(priorities: Priorities, keys: Tensor, errors: Tensor) -> None:
+    priorities.update(keys, errors, every(len(keys)))
 
 
 def frequencies(draws: list[Tensor], number: int) -> Tensor:
@@ -30,14 +39,14 @@ def frequencies(draws: list[Tensor], number: int) -> Tensor:
 def measured(exponent: float, importance: float = 0.4, new: int = 0) -> Priorities:
     """Priorities of which all but the last ``new`` were updated once."""
     priorities = Priorities(len(ERRORS) + new, False, exponent, importance)
-    priorities.update(torch.arange(len(ERRORS)), ERRORS - 1e-3)
+    set_errors(priorities, torch.arange(len(ERRORS)), ERRORS - 1e-3)
     return priorities
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0])
 def test_frequencies_are_in_proportion_to_powers_of_errors(exponent: float) -> None:
     priorities, generator = measured(exponent), torch.Generator().manual_seed(0)
-    draws = [priorities.draw(torch.arange(5), 1, generator)[0] for _ in range(8000)]
+    draws = [priorities.draw(every(5), 1, generator)[0] for _ in range(8000)]
     expected = ERRORS**exponent / (ERRORS**exponent).sum()
     assert torch.allclose(frequencies(draws, 5), expected, atol=0.02)
 
@@ -45,7 +54,7 @@ def test_frequencies_are_in_proportion_to_powers_of_errors(exponent: float) -> N
 def test_among_several_each_has_its_chance_and_comes_once() -> None:
     generator = torch.Generator().manual_seed(0)
     chances = torch.tensor([0.9, 0.1, 0.5, 0.3, 1.0, 0.2], dtype=torch.float64)
-    draws = [systematic_sample(chances, generator) for _ in range(8000)]
+    draws = [systematic_sample(chances, 3, generator) for _ in range(8000)]
     assert all(len(set(draw.tolist())) == 3 for draw in draws)
     assert torch.allclose(frequencies(draws, 6).double(), chances, atol=0.02)
 
@@ -67,7 +76,7 @@ def test_an_item_whose_weight_exceeds_one_draw_is_drawn_for_certain(number: int)
 def test_importance_weights_are_relative_to_the_maximum() -> None:
     priorities, generator = measured(1.0, 0.7), torch.Generator().manual_seed(0)
     for _ in range(20):
-        chosen, importance = priorities.draw(torch.arange(5), 2, generator)
+        chosen, importance = priorities.draw(every(5), 2, generator)
         # A share of 1.6 / 3.1 of two draws: certain; one draw is left for the others.
         chances = [1.0 if key == 4 else float(ERRORS[key]) / 1.5 for key in chosen.tolist()]
         weights = [(1 / (5 * chance)) ** 0.7 for chance in chances]
@@ -80,31 +89,31 @@ def test_sums_weighted_by_one_over_the_probability_are_unbiased() -> None:
     chances = inclusion_probabilities(ERRORS.double(), 2)
     sums = []
     for _ in range(8000):
-        chosen = systematic_sample(chances, generator)
+        chosen = systematic_sample(chances, 2, generator)
         sums.append((values[chosen] / chances[chosen]).sum())
     assert float(torch.stack(sums).mean()) == pytest.approx(float(values.sum()), abs=0.3)
 
 
 def test_new_keys_have_the_maximum_priority_so_far() -> None:
     priorities, generator = measured(1.0, new=1), torch.Generator().manual_seed(0)
-    priorities.update(torch.tensor([4]), torch.tensor([0.1 - 1e-3]))
+    set_errors(priorities, torch.tensor([4]), torch.tensor([0.1 - 1e-3]))
     priorities.reset(torch.tensor([0]))
-    draws = [priorities.draw(torch.arange(6), 1, generator)[0] for _ in range(8000)]
+    draws = [priorities.draw(every(6), 1, generator)[0] for _ in range(8000)]
     counted = torch.tensor([1.6, 0.2, 0.4, 0.8, 0.1, 1.6])
     assert torch.allclose(frequencies(draws, 6), counted / counted.sum(), atol=0.02)
 
 
 def test_errors_of_one_key_are_averaged() -> None:
     priorities = Priorities(3, True, 1.0, 0.4)
-    priorities.update(torch.tensor([2, 0, 2]), torch.tensor([0.5, 4.0, 1.5]))
+    set_errors(priorities, torch.tensor([2, 0, 2]), torch.tensor([0.5, 4.0, 1.5]))
     assert priorities.state_dict()["priorities"].tolist() == pytest.approx([4.001, 0, 1.001])
 
 
 def test_a_row_that_is_overwritten_is_new() -> None:
-    buffer = ReplayBuffer(4, 2, 2, priorities=Priorities(4, False, 1.0, 0.4))
+    buffer = ReplayBuffer(4, 1, 2, priorities=Priorities(4, False, 1.0, 0.4))
     buffer.add(transitions(0, 4))
     assert buffer.priorities is not None
-    buffer.priorities.update(torch.arange(4), torch.tensor([1e-4, 1e-4, 1e-4, 9.0]))
+    set_errors(buffer.priorities, torch.arange(4), torch.tensor([1e-4, 1e-4, 1e-4, 9.0]))
     buffer.add(transitions(4, 1))
     generator = torch.Generator().manual_seed(0)
     drawn = torch.cat([buffer.sample(1, 1, generator).reward_t for _ in range(400)])
@@ -115,11 +124,11 @@ def test_a_row_that_is_overwritten_is_new() -> None:
 
 
 def test_images_are_drawn_by_priority_with_windows_of_their_own() -> None:
-    buffer = ReplayBuffer(100, 2, 2, priorities=Priorities(7, True, 1.0, 0.4))
+    buffer = ReplayBuffer(100, 1, 2, priorities=Priorities(7, True, 1.0, 0.4))
     buffer.add(transitions(0, 70))
     assert buffer.priorities is not None
     errors = torch.tensor([1.0, 1.0, 8.0, 1.0, 1.0, 1.0, 1.0])
-    buffer.priorities.update(torch.arange(7), errors)
+    set_errors(buffer.priorities, torch.arange(7), errors)
     generator = torch.Generator().manual_seed(0)
     draws = [buffer.sample(1, 3, generator).observation_tm1.image for _ in range(2000)]
     assert all(len(draw) == 3 and len(set(draw.tolist())) == 1 for draw in draws)
@@ -158,9 +167,9 @@ def memory_of(priorities: Priorities) -> ReplayBuffer:
 def test_an_update_weights_losses_and_sets_priorities_of_transitions() -> None:
     learner, generator = learner_of(backup="sampled", loss="squared", images_per_batch=6)
     priorities = Priorities(24, False, 0.8, 0.5)
-    priorities.update(torch.arange(20), torch.rand(20, generator=generator))
+    set_errors(priorities, torch.arange(20), torch.rand(20, generator=generator))
     memory = memory_of(priorities)
-    priorities.update(torch.arange(0, 20), torch.rand(20, generator=generator))
+    set_errors(priorities, torch.arange(0, 20), torch.rand(20, generator=generator))
     before = priorities.state_dict()["priorities"]
     (part,) = learner.parts
     state = copy.deepcopy(part.state_dict())
@@ -194,7 +203,7 @@ def test_an_update_weights_images_and_sets_their_priorities() -> None:
     )  # fmt: skip
     priorities = Priorities(8, True, 0.8, 0.5)
     memory = memory_of(priorities)
-    priorities.update(torch.arange(8), torch.rand(8, generator=generator))
+    set_errors(priorities, torch.arange(8), torch.rand(8, generator=generator))
     before = priorities.state_dict()["priorities"]
     (part,) = learner.parts
     state = copy.deepcopy(part.state_dict())
@@ -238,10 +247,9 @@ def test_a_restored_memory_has_the_same_priorities() -> None:
     priorities, other = measured(0.7, new=2), Priorities(9, False, 0.7, 0.4)
     other.load_state_dict(priorities.state_dict())
     for each in (priorities, other):
-        each.update(torch.tensor([5]), torch.tensor([0.3]))
+        set_errors(each, torch.tensor([5]), torch.tensor([0.3]))
     first, second = (
-        each.draw(torch.arange(7), 3, torch.Generator().manual_seed(2))
-        for each in (priorities, other)
+        each.draw(every(7), 3, torch.Generator().manual_seed(2)) for each in (priorities, other)
     )
     assert torch.equal(first[0], second[0])
     assert torch.equal(first[1], second[1])
@@ -266,7 +274,7 @@ def test_probabilities_are_in_proportion_and_draws_distinct(
     if below.any() and not below.all():
         assert float(factors[0] * weights[~below].min()) >= 1 - 1e-6
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 999)))
-    chosen = systematic_sample(probabilities, generator)
+    chosen = systematic_sample(probabilities, number, generator)
     assert len(chosen) == number == len(set(chosen.tolist()))
 
 
@@ -281,14 +289,14 @@ def test_updates_average_and_weights_are_at_most_one(
 ) -> None:
     priorities = Priorities(8, False, exponent, importance)
     keys = torch.tensor([key for key, _ in updated])
-    priorities.update(keys, torch.tensor([error for _, error in updated]))
+    set_errors(priorities, keys, torch.tensor([error for _, error in updated]))
     stored = priorities.state_dict()["priorities"].tolist()
     for key in range(8):
         mine = [error for other, error in updated if other == key]
         assert stored[key] == pytest.approx(sum(mine) / len(mine) + 1e-3 if mine else 0, rel=1e-5)
     number = data.draw(st.integers(1, 10))
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 999)))
-    chosen, weights = priorities.draw(torch.arange(8), number, generator)
+    chosen, weights = priorities.draw(every(8), number, generator)
     assert len(set(chosen.tolist())) == len(chosen) == min(number, 8)
     assert ((weights > 0) & (weights <= 1)).all()
     assert float(weights.max()) == 1
@@ -296,3 +304,26 @@ def test_updates_average_and_weights_are_at_most_one(
     known = [value or max([1e-3, *stored]) for value in stored]
     order = sorted(range(len(chosen)), key=lambda place: known[int(chosen[place])])
     assert (weights[order].diff() <= 1e-6).all()
+
+
+def test_with_fewer_items_than_draws_all_come_and_some_again() -> None:
+    weights = torch.tensor([0.0, 2.0, 0.0, 1e-9, 5.0], dtype=torch.float64)
+    for number in (3, 4, 7):
+        chances = inclusion_probabilities(weights, number)
+        assert chances.tolist() == pytest.approx([0, 1, 0, 1, 1])
+        chosen = systematic_sample(chances, number, torch.Generator().manual_seed(0))
+        assert len(chosen) == number
+        assert set(chosen.tolist()) == {1, 3, 4}
+
+
+def test_padded_draws_are_as_likely(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = torch.tensor([True, True, False, True, True])
+    frequency = []
+    for stalling in (False, True):
+        if stalling:
+            force_stalling(monkeypatch)
+        priorities, generator = measured(1.0), torch.Generator().manual_seed(0)
+        draws = [priorities.draw(held, 2, generator)[0] for _ in range(4000)]
+        frequency.append(frequencies(draws, 5))
+    assert frequency[1][2] == 0
+    assert torch.allclose(frequency[0], frequency[1], atol=0.03)

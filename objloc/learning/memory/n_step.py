@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from objloc.network.device import CPU
+
 
 class EpisodeStep(NamedTuple):
     """The place of n transitions in their episodes.
@@ -34,18 +36,22 @@ class NStepReturns:
         slots: number of environments, whose transitions are interleaved.
         steps: n, the maximum number of rewards summed.
         discount: gamma.
+        device: that of the memory.
     """
 
-    def __init__(self, size: int, slots: int, steps: int, discount: float) -> None:
-        self._following = torch.full((size,), -1, dtype=torch.int32)
-        self._newest = torch.full((slots,), -1)
+    def __init__(
+        self, size: int, slots: int, steps: int, discount: float, device: torch.device = CPU
+    ) -> None:
+        # One row more takes what has no row.
+        self._following = torch.full((size + 1,), -1, dtype=torch.int32, device=device)
+        self._newest = torch.full((slots,), -1, device=device)
         self._discounts = [discount**step for step in range(steps)]
 
     def add(self, rows: Tensor, step: EpisodeStep) -> None:
         """Link the transitions now at some rows, ``[n]`` int64, to those before them."""
         previous = self._newest[step.slots]
-        goes_on = previous >= 0
-        self._following[previous[goes_on]] = rows[goes_on].int()
+        spare = len(self._following) - 1
+        self._following[torch.where(previous < 0, spare, previous)] = rows.int()
         # After the line above: in a small memory the new one may overwrite the previous.
         self._following[rows] = -1
         self._newest[step.slots] = torch.where(step.ended, -1, rows)
@@ -70,6 +76,11 @@ class NStepReturns:
             steps = steps + goes_on
         return total, steps, last
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that grows with the number of transitions."""
+        return (self._following,)
+
     def state_dict(self, length: int) -> dict[str, Tensor]:
         """Everything that changes, for the first ``length`` rows."""
         return {"following": self._following[:length].clone(), "newest": self._newest.clone()}
@@ -77,4 +88,4 @@ class NStepReturns:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore a state."""
         self._following[: len(state["following"])] = state["following"]
-        self._newest = state["newest"].clone()
+        self._newest.copy_(state["newest"])

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objloc.learning.n_step import EpisodeStep, NStepReturns
-from objloc.learning.replay import ReplayBuffer, SampledTransition, Transition
+from objloc.learning.memory.n_step import EpisodeStep, NStepReturns
+from objloc.learning.memory.replay import ReplayBuffer, SampledTransition, Transition
 from objloc.mdp.environment import Environment, Observation
 from objloc.params import Mdp
 from tests.helpers.stores import make_store
@@ -70,7 +70,8 @@ def play(memory: ReplayBuffer, lock_steps: int) -> tuple[list[list[Step]], list[
 
 
 def memory_of(size: int, n_step: int) -> ReplayBuffer:
-    return ReplayBuffer(size, FRAMES, HISTORY, NStepReturns(size, SLOTS, n_step, DISCOUNT))
+    n_steps = NStepReturns(size, SLOTS, n_step, DISCOUNT)
+    return ReplayBuffer(size, FRAMES, HISTORY, n_steps, slots=SLOTS)
 
 
 def all_rows(memory: ReplayBuffer) -> SampledTransition:
@@ -113,7 +114,7 @@ def test_returns_equal_a_loop_over_recorded_episodes(size: int, n_step: int) -> 
 
 
 def test_one_step_returns_are_those_without_the_add_on() -> None:
-    plain, several = ReplayBuffer(50, FRAMES, HISTORY), memory_of(50, 1)
+    plain, several = ReplayBuffer(50, FRAMES, HISTORY, slots=SLOTS), memory_of(50, 1)
     for memory in (plain, several):
         play(memory, 30)
     first = plain.sample(64, 1, torch.Generator().manual_seed(3))
@@ -149,7 +150,7 @@ def test_a_restored_memory_continues_the_episodes_under_way() -> None:
 
 
 def test_the_place_of_a_transition_in_its_episode_must_be_given() -> None:
-    memory, other = memory_of(10, 2), ReplayBuffer(10, FRAMES, HISTORY)
+    memory, other = memory_of(10, 2), ReplayBuffer(10, FRAMES, HISTORY, slots=SLOTS)
     play(other, 1)
     with pytest.raises(ValueError, match="step: expected for n-step returns"):
         memory.add(all_rows(other))

@@ -1,0 +1,1 @@
+"""The replay memory and its add-ons."""
