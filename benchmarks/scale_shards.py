@@ -19,14 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, Archives, Machine, archives_of_2007, write_run
 from objloc.data import workers
 from objloc.data.remote import CACHE, cache_folder, folder_at
 from objloc.data.shard_index import read_index
@@ -150,9 +149,9 @@ def _reading(shards: Path, turns: int) -> dict[str, list[dict[str, float]]]:
 
 
 def main(
-    archives: Annotated[Path, typer.Argument(help="Folder with VOC2007's archives.")],
+    archives: Archives,
     turns: Annotated[int, typer.Option(help="Turns of each kind of work.")] = 3,
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
@@ -160,21 +159,14 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ[CACHE] = str(folder / "cache")
-        for archive in sorted(archives.glob("*2007.tar")):
+        for archive in archives_of_2007(archives):
             with tarfile.open(archive) as tar:
                 tar.extractall(folder / "files", filter="data")
         seconds = _packing(folder / "files", folder, turns)
         seconds |= _reading(folder / "shards", turns)
     result = {"cores": os.cpu_count(), **seconds}
     write_json(output, result)
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True)
-    run = {
-        "command": "python -m benchmarks.scale_shards ARCHIVES",
-        "machine": machine,
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit.strip(),
-    }
-    write_json(output.with_suffix(".run.json"), run)
+    write_run(output, "python -m benchmarks.scale_shards ARCHIVES", machine)
     print(shards_table(result))
 
 

@@ -7,18 +7,16 @@ costs (their difference), and what that makes for COCO and Open Images (extrapol
 run on these). Time is that of the processor, over all threads, which other programs hardly change.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT, resources_of
+from benchmarks.running import ROOT, Machine, resources_of, write_run
 from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -198,7 +196,7 @@ def _write_sample(devkit: Devkit, folder: Path, number: int) -> None:
 
 def main(
     devkit: Annotated[Path, typer.Argument(help="A devkit of photographs, such as VOC 2007's.")],
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
@@ -226,16 +224,7 @@ def main(
         "extrapolated": extrapolate(slopes, per_update),
     }
     write_json(output, result)
-    commit = subprocess.check_output(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True
-    ).strip()
-    run = {
-        "command": "python -m benchmarks.scaling DEVKIT",
-        "machine": machine,
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit,
-    }
-    write_json(output.with_suffix(".run.json"), run)
+    write_run(output, "python -m benchmarks.scaling DEVKIT", machine)
     print(scaling_table(result))
 
 

@@ -437,8 +437,10 @@ def test_images_are_repeated_under_new_names_in_the_same_sets(tmp_path: Path) ->
 
 
 def test_peaks_and_speeds_are_shown_beside_what_they_are_compared_with() -> None:
-    peaks = {"shard": {"once": 200.0, "often": 210.0}, "encode": {"once": 1.0, "real": 900.0}}
-    shown = scale_memory.memory_table({"images": 10, "times": 10, "few": 4, "rows": peaks})
+    peaks = {"shard": {"once": 200.0, "often": 210.0}, "encode": {"once": 1.0, "voc2007": 900.0}}
+    result = {"images": 10, "times": 10, "voc2007": 9000, "rows": peaks}
+    shown = scale_memory.memory_table(result)
+    assert "| stage | 10 images | 100 images | times as much | VOC2007, 9,000 images |" in shown
     assert "| shard | 200 MB | 210 MB | 1.05 | - |" in shown
     assert "| encode | 1 MB | - | - | 900 MB |" in shown
     turn = {"wall": 2.0, "processor": 1.0}
