@@ -10,7 +10,6 @@ from objloc.mdp.environment import Observation
 from objloc.network.valuer import Valuer
 from objloc.network.windows import Pairs, Windows
 
-
 _ENCODED_AT_ONCE = 64
 """Maximum number of images encoded at once: the first maps of many take more memory than all
 else. Its sums are those of more at once."""
