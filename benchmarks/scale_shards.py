@@ -27,7 +27,7 @@ import typer
 from benchmarks.markdown import table
 from benchmarks.running import ROOT, Archives, Machine, archives_of_2007, write_run
 from objloc.data import workers
-from objloc.data.remote import CACHE, cache_folder, folder_at
+from objloc.data.remote import CACHE, Stated, cache_folder, folder_at
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.shards import write_shards
@@ -140,11 +140,12 @@ def _reading(shards: Path, turns: int) -> dict[str, list[dict[str, float]]]:
         client = boto3.client("s3")
         for path in shards.iterdir():
             client.put_object(Bucket=BUCKET, Key=f"shards/{path.name}", Body=path.read_bytes())
+        stated = Stated.shards(None)
         for _ in range(turns):
             seconds["local"].append(_timed(lambda: read(shards)))
             shutil.rmtree(cache_folder(), ignore_errors=True)
-            seconds["cold"].append(_timed(lambda: read(folder_at(f"{bucket}/shards"))))
-            seconds["cached"].append(_timed(lambda: read(folder_at(f"{bucket}/shards"))))
+            seconds["cold"].append(_timed(lambda: read(folder_at(f"{bucket}/shards", stated))))
+            seconds["cached"].append(_timed(lambda: read(folder_at(f"{bucket}/shards", stated))))
     return seconds
 
 
