@@ -4,11 +4,13 @@
 amounts of data out of VOC2007's archives in a folder: 520 images; the same repeated tenfold under
 new names, with features and images that do not fit into ``encode.memory_mb``; and all of VOC2007,
 with the pretrained agent at its own resolution and all categories. Trainings are a few updates and
-one validation. It writes ``benchmarks/results/scale_memory.json`` and
+one validation; of VOC2007's test images 500 are evaluated. ``--only`` measures one of the amounts,
+and keeps the figures of the others. It writes ``benchmarks/results/scale_memory.json`` and
 ``docs/images/scale_memory.png``.
 """
 
 import io
+import json
 import sys
 import tarfile
 import tempfile
@@ -49,6 +51,7 @@ _SHORT = (
     ),
 )
 _REPEATED = ("train.categories=[person]", "evaluate.image_sets=[val]", "encode.memory_mb=2")
+_VOC2007 = ("evaluate.image_sets=[test]", "evaluate.first_images=500")
 _PRETRAINED = "train.agent=pretrained"
 SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "repeated": {
@@ -56,8 +59,8 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "pretrained": (*_REPEATED, _PRETRAINED, "agents.pretrained.encoder.image_size=64"),
     },
     "voc2007": {
-        "scenes": ("evaluate.image_sets=[test]", "encode.memory_mb=2"),
-        "pretrained": ("evaluate.image_sets=[test]", _PRETRAINED, "evaluate.max_windows=31"),
+        "scenes": (*_VOC2007, "encode.memory_mb=2"),
+        "pretrained": (*_VOC2007, _PRETRAINED, "evaluate.max_windows=31"),
     },
 }
 """Parameters for an amount of data and an agent."""
@@ -86,6 +89,8 @@ STAGES: Sequence[tuple[str, str, tuple[str, ...], str]] = (
     ),
 )
 """Label, stage, its arguments and the agent."""
+AMOUNTS = {"once": "repeated", "often": "repeated", "voc2007": "voc2007"}
+"""Amounts of data, and the parameters that each has."""
 
 
 def memory_table(result: Mapping[str, Any]) -> str:
@@ -150,8 +155,10 @@ def peak_of(folder: Path, stage: str, arguments: Sequence[str], sets: Sequence[s
     return used.ru_maxrss * 1024 / 1e6
 
 
-def measure(archives: Sequence[Path], folder: Path) -> Iterator[dict[str, Any]]:
-    """Run all stages on each amount of data; yield all figures so far after each."""
+def measure(
+    archives: Sequence[Path], folder: Path, amounts: Sequence[str]
+) -> Iterator[tuple[str, str, float]]:
+    """Run all stages on some amounts of data; yield a stage's label, the amount and the peak."""
     voc2007 = folder / "voc2007"
     (voc2007 / _DEVKIT).mkdir(parents=True)
     for archive in archives:
@@ -160,14 +167,10 @@ def measure(archives: Sequence[Path], folder: Path) -> Iterator[dict[str, Any]]:
     for name, times in (("once", 1), ("often", TIMES)):
         (folder / name / _DEVKIT).mkdir(parents=True)
         repeated(devkit, folder / name / _DEVKIT / "VOC2007.tar", IMAGES, times)
-    rows: dict[str, dict[str, float]] = {label: {} for label, *_ in STAGES}
-    result = {"images": IMAGES, "times": TIMES, "voc2007": len(devkit.image_ids), "rows": rows}
-    for name, kind in (("once", "repeated"), ("often", "repeated"), ("voc2007", "voc2007")):
+    for name in amounts:
         for label, stage, arguments, agent in STAGES:
-            peak = peak_of(folder / name, stage, arguments, SETTINGS[kind][agent])
-            rows[label][name] = round(peak, 1)
-            print(f"{name}: {label}: {peak:.0f} MB", flush=True)
-            yield result
+            settings = SETTINGS[AMOUNTS[name]][agent]
+            yield label, name, peak_of(folder / name, stage, arguments, settings)
 
 
 def plot(result: Mapping[str, Any], path: Path) -> None:
@@ -199,15 +202,23 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
 
 def main(
     archives: Archives,
+    only: Annotated[list[str], typer.Option(help="Amounts of data; all if none.")] = [],  # noqa: B006  # typer copies it
     machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
     """Measure, write and print."""
-    result: dict[str, Any] = {}
+    found = archives_of_2007(archives)
+    result: dict[str, Any] = {"rows": {}}
+    if only and output.exists():
+        result = json.loads(output.read_text("utf-8"))
+    images = sum(len(open_devkit(archive).image_ids) for archive in found)
+    result |= {"images": IMAGES, "times": TIMES, "voc2007": images}
     with tempfile.TemporaryDirectory() as temporary:
-        for result in measure(archives_of_2007(archives), Path(temporary)):
+        for label, name, peak in measure(found, Path(temporary), only or list(AMOUNTS)):
+            result["rows"].setdefault(label, {})[name] = round(peak, 1)
             write_json(output, result)
+            print(f"{name}: {label}: {peak:.0f} MB", flush=True)
     write_run(output, "python -m benchmarks.scale_memory ARCHIVES", machine)
     plot(result, PICTURE)
     print(memory_table(result))
