@@ -10,7 +10,7 @@ from objloc.mdp.environment import Observation
 from objloc.network.valuer import Valuer
 from objloc.network.windows import Pairs, Windows
 
-_ENCODED_AT_ONCE = 64
+_ENCODED_AT_ONCE = 32
 """Maximum number of images encoded at once: the first maps of many take more memory than all
 else. Its sums are those of more at once."""
 
@@ -99,10 +99,18 @@ class GreedyPolicy:
     @torch.no_grad()
     def look(self, images: Images, rows: Tensor) -> None:
         """Encode the images once for all steps of their episodes."""
-        # Even parts: a network may compute a few images by other routines than many.
-        parts = torch.tensor_split(rows, -(-len(rows) // _ENCODED_AT_ONCE))
         device = self.network.device
-        self._views = torch.cat([self.network.encode(images[part].to(device)) for part in parts])
+        # Neither the last views beside these, nor these twice, as joining parts would.
+        self._views = torch.empty(0)
+        done = 0
+        # Even parts: a network may compute a few images by other routines than many.
+        for part in torch.tensor_split(rows, -(-len(rows) // _ENCODED_AT_ONCE)):
+            views = self.network.encode(images[part].to(device))
+            if not done:
+                shape = (len(rows), *views.shape[1:])
+                self._views = views.new_empty_strided(shape, views.stride())
+            self._views[done : done + len(part)] = views
+            done += len(part)
 
     @torch.no_grad()
     def act(
