@@ -5,6 +5,7 @@ thread and by two such processes that torchrun starts, in turn, and writes
 ``benchmarks/results/ranks.json``. Each process has a core of its own. What is timed is the work
 itself, not the start of the processes. Training is that of the default agent on random pictures.
 Two processes that do the whole work each, at the same time, show what the machine has for two.
+A run that was stopped goes on with ``--resume``.
 """
 
 import json
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, Machine, write_run
 from objloc.files import write_json
 
 if TYPE_CHECKING:
@@ -164,21 +165,34 @@ def _sum(commands: Sequence[Sequence[str]]) -> float:
 def main(
     shards: Annotated[Path, typer.Argument(help="Shards of the drawn scenes.")],
     checkpoint: Annotated[Path, typer.Argument(help="The default agent.")],
-    turns: Annotated[int, typer.Option(help="Number of turns.")] = 3,
+    turns: Annotated[int, typer.Option(help="Turns of each kind of work.")] = 3,
     only: Annotated[list[str], typer.Option(help="Kinds of work; all if none.")] = [],  # noqa: B006  # typer copies it
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the turns measured; add those that lack.")
+    ] = False,
+    machine: Machine = "2 CPU cores",
+    output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
+    / f"benchmarks/results/{NAME}.json",
     child_of: Annotated[str, typer.Option("--child", hidden=True)] = "",
 ) -> None:
-    """Measure all kinds of work, and add their figures to those published."""
+    """Measure kinds of work in turn, and write them in the place of their earlier figures."""
     if child_of:
         child(child_of, shards, checkpoint)
         return
-    path = ROOT / "benchmarks" / "results" / f"{NAME}.json"
-    result = json.loads(path.read_text("utf-8")) if path.exists() else {"turns": {}}
-    for _ in range(turns):
-        for name in only or WORK:
-            turn = _speeds(name, [str(shards), str(checkpoint)])
-            result["turns"].setdefault(name, []).append(turn)
-            write_json(path, result)
+    result = json.loads(output.read_text("utf-8")) if output.exists() else {"turns": {}}
+    kinds = only or list(WORK)
+    if not resume:
+        result["turns"] = {
+            name: done for name, done in result["turns"].items() if name not in kinds
+        }
+    for number in range(turns):
+        for name in kinds:
+            done = result["turns"].setdefault(name, [])
+            if len(done) > number:
+                continue
+            done.append(_speeds(name, [str(shards), str(checkpoint)]))
+            write_json(output, result)
+    write_run(output, "python -m benchmarks.ranks data/shards data/train/checkpoint.pt", machine)
     print(ranks_table(result))
 
 

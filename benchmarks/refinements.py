@@ -15,7 +15,7 @@ import torch
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT, write_run
+from benchmarks.running import ROOT, Machine, write_run
 from objloc.data.store import SampleStore
 from objloc.evaluation.baselines import fit_fixed_boxes, fixed_boxes, fixed_outcomes
 from objloc.evaluation.episodes import Episodes
@@ -102,7 +102,7 @@ def main(
     checkpoint: Annotated[Path, typer.Argument(help="Agent trained without val.")],
     features: Annotated[list[Path], typer.Option(help="Features of its backbone.")] = [],  # noqa: B006  # typer copies it
     images: Annotated[int, typer.Option(help="Images of each set, its first.")] = 1000,
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

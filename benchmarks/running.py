@@ -8,6 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import struct_rusage
+from typing import Annotated
+
+import typer
+
+from objloc.files import write_json
 
 from objloc.files import write_json
 
@@ -15,6 +20,23 @@ ROOT = Path(__file__).parent.parent
 
 Stage = tuple[str, Sequence[Path | str], Path]
 """Name of a stage, its arguments, and its output."""
+
+Archives = Annotated[
+    Path, typer.Argument(help="Folder with VOC2007's archives.", exists=True, file_okay=False)
+]
+Machine = Annotated[str, typer.Option(help="What is written of the machine.")]
+
+
+def archives_of_2007(folder: Path) -> list[Path]:
+    """The archives of VOC2007 in a folder, by name.
+
+    Raises:
+        typer.BadParameter: there are none.
+    """
+    found = sorted(folder.glob("VOC*2007.tar"))
+    if not found:
+        raise typer.BadParameter(f"{folder}: expected VOC*2007.tar; found none")
+    return found
 
 
 def run_stages(

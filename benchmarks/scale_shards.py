@@ -19,16 +19,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, Archives, Machine, archives_of_2007, write_run
 from objloc.data import workers
-from objloc.data.remote import CACHE, cache_folder, folder_at
+from objloc.data.remote import CACHE, Stated, cache_folder, folder_at
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.shards import write_shards
@@ -141,18 +140,19 @@ def _reading(shards: Path, turns: int) -> dict[str, list[dict[str, float]]]:
         client = boto3.client("s3")
         for path in shards.iterdir():
             client.put_object(Bucket=BUCKET, Key=f"shards/{path.name}", Body=path.read_bytes())
+        stated = Stated.shards(None)
         for _ in range(turns):
             seconds["local"].append(_timed(lambda: read(shards)))
             shutil.rmtree(cache_folder(), ignore_errors=True)
-            seconds["cold"].append(_timed(lambda: read(folder_at(f"{bucket}/shards"))))
-            seconds["cached"].append(_timed(lambda: read(folder_at(f"{bucket}/shards"))))
+            seconds["cold"].append(_timed(lambda: read(folder_at(f"{bucket}/shards", stated))))
+            seconds["cached"].append(_timed(lambda: read(folder_at(f"{bucket}/shards", stated))))
     return seconds
 
 
 def main(
-    archives: Annotated[Path, typer.Argument(help="Folder with VOC2007's archives.")],
+    archives: Archives,
     turns: Annotated[int, typer.Option(help="Turns of each kind of work.")] = 3,
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
@@ -160,21 +160,14 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ[CACHE] = str(folder / "cache")
-        for archive in sorted(archives.glob("*2007.tar")):
+        for archive in archives_of_2007(archives):
             with tarfile.open(archive) as tar:
                 tar.extractall(folder / "files", filter="data")
         seconds = _packing(folder / "files", folder, turns)
         seconds |= _reading(folder / "shards", turns)
     result = {"cores": os.cpu_count(), **seconds}
     write_json(output, result)
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True)
-    run = {
-        "command": "python -m benchmarks.scale_shards ARCHIVES",
-        "machine": machine,
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit.strip(),
-    }
-    write_json(output.with_suffix(".run.json"), run)
+    write_run(output, "python -m benchmarks.scale_shards ARCHIVES", machine)
     print(shards_table(result))
 
 

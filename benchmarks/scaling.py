@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT, resources_of, write_run
+from benchmarks.running import ROOT, Machine, resources_of, write_run
 from objloc.data.voc.devkit import Devkit, open_devkit
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -196,7 +196,7 @@ def _write_sample(devkit: Devkit, folder: Path, number: int) -> None:
 
 def main(
     devkit: Annotated[Path, typer.Argument(help="A devkit of photographs, such as VOC 2007's.")],
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

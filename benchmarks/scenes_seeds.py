@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.markdown import spread, table
-from benchmarks.running import ROOT, Stage, run_stages, write_run
+from benchmarks.running import ROOT, Machine, Stage, run_stages, write_run
 from objloc.evaluation.metrics import ImageSetMetrics
 from objloc.evaluation.read import read_metrics
 from objloc.files import write_json
@@ -79,7 +79,7 @@ def main(
     / "data/shards",
     folder: Annotated[Path, typer.Option(help="Folder for outputs.")] = ROOT
     / ".objloc/benchmarks/scenes",
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     results: Annotated[Path, typer.Option(help="File of results.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

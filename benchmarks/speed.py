@@ -23,7 +23,7 @@ import typer
 
 from benchmarks import startup
 from benchmarks.markdown import table
-from benchmarks.running import ROOT, run_stages, write_run
+from benchmarks.running import ROOT, Machine, run_stages, write_run
 from benchmarks.threads import operations_of_an_update, training_on_noise
 from benchmarks.updates import AGENTS, peak_of_products, seconds_of_updates
 from objloc.errors import ObjlocError
@@ -238,7 +238,7 @@ def main(
         Path | None, typer.Option("--photographs", help="Folder of shards and checkpoint.pt.")
     ] = None,
     images: Annotated[int, typer.Option(help="Number of photographs evaluated.")] = 300,
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

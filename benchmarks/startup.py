@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT, commit_of, write_run
+from benchmarks.running import ROOT, Machine, commit_of, write_run
 from objloc.cli import COMMANDS
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -149,7 +149,7 @@ def main(
     against: Annotated[Path, typer.Option(help="Another checkout, with .venv and data.")],
     pairs: Annotated[int, typer.Option(help="Runs of each command in each checkout.")] = 7,
     help_pairs: Annotated[int, typer.Option(help="The same for commands' help.")] = 3,
-    machine: Annotated[str, typer.Option(help="What is written of the machine.")] = "2 CPU cores",
+    machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

@@ -33,13 +33,18 @@ _URL_AS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+]+:/")
 """A URL's beginning; a path has one slash of its two. Drives have one letter."""
 
 
+def is_url_as_path(path: Path) -> bool:
+    """Whether a path was a URL, which has lost a slash."""
+    return bool(_URL_AS_PATH.match(str(path)))
+
+
 def _the_writer(output: Path) -> AbstractContextManager[None]:
     """Lock an output for the first of several processes, which alone writes.
 
     Raises:
         ObjlocError: it is a URL, from which a path would make a folder named ``s3:``.
     """
-    if _URL_AS_PATH.match(str(output)):
+    if is_url_as_path(output):
         raise ObjlocError(
             f"{output}: expected a folder to write; found a URL (copy it there later)"
         )

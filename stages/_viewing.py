@@ -21,22 +21,29 @@ Paths = Annotated[
 ]
 
 
-def resolve_paths(paths: list[str], image: Path | None) -> tuple[Path, Path, Path]:
+def resolve_paths(
+    paths: list[str], image: Path | None, data_hash: str | None
+) -> tuple[Path, Path, Path]:
     """The shards, the model's file and the output folder.
 
     A registered model is fetched. Without shards their path is empty.
+
+    Args:
+        paths: what the command was given.
+        image: the image that is shown instead of one of the shards.
+        data_hash: hash that shards by URL must have; None: any.
 
     Raises:
         ObjlocError: too few paths or too many; no such registered model.
     """
     minimum = 3 if image is None else 2
-    from objloc.data.remote import folder_at
+    from objloc.data.remote import Stated, folder_at
 
     if not minimum <= len(paths) <= 3:
         expected = "SHARDS MODEL OUTPUT, or --image" if minimum == 3 else "[SHARDS] MODEL OUTPUT"
         raise ObjlocError(f"paths: expected {expected}; found {' '.join(paths)}")
     *before, model, output = paths
-    shards = folder_at(*before) if before else Path()
+    shards = folder_at(before[0], Stated.shards(data_hash)) if before else Path()
     if model.startswith("models:"):
         from objloc.tracking.models import download_model
 

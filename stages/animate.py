@@ -52,7 +52,7 @@ def main(
     stated = load_params(params_file, overrides)
     params, device = stated.animate, device_of(stated.train.device)
     require_encoder(params.format)
-    shards, model, output = resolve_paths(paths, image)
+    shards, model, output = resolve_paths(paths, image, stated.dataset.data_hash)
     checkpoint = load_checkpoint(model, device)
     if image is None:
         files = write_animations(search_image_set(shards, checkpoint, params), output, params)

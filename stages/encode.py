@@ -22,7 +22,7 @@ def main(
     """
     from rich.progress import Progress
 
-    from objloc.data.remote import folder_at
+    from objloc.data.remote import Stated, folder_at
     from objloc.data.shard_index import read_index
     from objloc.files import folder_written_whole
     from objloc.network.device import device_of, enough_memory
@@ -38,7 +38,7 @@ def main(
     if encoder.reads_store:
         names = (train.image_set, train.val_image_set, *params.evaluate.image_sets)
         wanted = tuple(dict.fromkeys(names))
-    source = folder_at(shards)
+    source = folder_at(shards, Stated.shards(params.dataset.data_hash))
     if wanted and params.encode.url:
         data_hash = read_index(source).data_hash
         if not own_rank():

@@ -41,7 +41,7 @@ def main(
     """
     from rich.console import Console
 
-    from objloc.data.remote import folder_at
+    from objloc.data.remote import Stated, folder_at
     from objloc.evaluation.measure import measure_sets
     from objloc.evaluation.metrics import metrics_as_json
     from objloc.evaluation.tables import table_of
@@ -59,7 +59,9 @@ def main(
     path = download_model(model)
     checkpoint, model_hash = load_checkpoint(path, device), file_hash(path)
     trained_on = checkpoint.info.get("image_set", params.train.image_set)
-    stored = [folder_at(each) for each in features]
+    # One checksum names one of several stores.
+    stated = Stated.features(params.encode.checksum if len(features) == 1 else None)
+    stored = [folder_at(each, stated) for each in features]
     with joined_ranks(device) as ranks:
         if ranks.first:
             made = _features_of(checkpoint, params.encode.batch, device)
@@ -68,7 +70,7 @@ def main(
         ranks.require_same({"model": model_hash})
         with enough_memory("evaluate.max_windows", params.evaluate.max_windows):
             measurements = measure_sets(
-                folder_at(shards),
+                folder_at(shards, Stated.shards(params.dataset.data_hash)),
                 checkpoint,
                 params.evaluate,
                 trained_on,

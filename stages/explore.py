@@ -31,7 +31,7 @@ def main(
 
     stated = load_params(params_file, overrides)
     params, device = stated.explore, device_of(stated.train.device)
-    folder, path, out = resolve_paths([shards, model, output], None)
+    folder, path, out = resolve_paths([shards, model, output], None, stated.dataset.data_hash)
     checkpoint = load_checkpoint(path, device)
     files = write_explorer(folder, checkpoint, file_hash(path), out, params)
     log_pictures(files, "explore", folder, path, checkpoint)

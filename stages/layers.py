@@ -37,7 +37,7 @@ def main(
 
     stated = load_params(params_file, overrides)
     params, device = stated.layers, device_of(stated.train.device)
-    shards, model, output = resolve_paths(paths, image)
+    shards, model, output = resolve_paths(paths, image, stated.dataset.data_hash)
     checkpoint = load_checkpoint(model, device)
     if image is None:
         sample = one_sample(shards, params.image_set, params.image_id)

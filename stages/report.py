@@ -21,7 +21,7 @@ def main(
     """Report a run on one page: scores between floor and ceiling, and reasons for misses."""
     from tempfile import TemporaryDirectory
 
-    from objloc.data.remote import folder_at
+    from objloc.data.remote import Stated, folder_at
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params
@@ -30,7 +30,7 @@ def main(
     from objloc.view.report.build import copy_with_commit, logged_figures, write_report
 
     params = load_params(params_file, overrides)
-    folder = folder_at(shards)
+    folder = folder_at(shards, Stated.shards(params.dataset.data_hash))
     device = device_of(params.train.device)
     contents = write_report(folder, train, evaluate, output, params.report, print, device)
     print(contents["verdict"]["mean"]["text"])

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from stages._command import Overrides, ParamsFile, run_command
+from objloc.errors import ObjlocError
+from stages._command import Overrides, ParamsFile, is_url_as_path, run_command
 
 
 def main(
@@ -35,6 +36,11 @@ def main(
     from objloc.view.shard_summary import summary_of
 
     params = load_params(params_file, overrides)
+    if is_url_as_path(devkit):
+        raise ObjlocError(
+            f"{devkit}: expected a devkit; found a URL (with dataset.name=shards and the URL in "
+            "dataset.path, stages.download takes shards from there)"
+        )
     if origin_of(devkit) is None:
         write_shards(open_annotated(devkit), output, params.shard)
     else:

@@ -24,7 +24,7 @@ def main(
     Interrupted, the same command goes on where it stopped. torchrun --nproc-per-node N -m
     stages.train runs it as N processes.
     """
-    from objloc.data.remote import folder_at
+    from objloc.data.remote import Stated, folder_at
     from objloc.files import files_published, repository_root
     from objloc.learning.experiment import Experiment
     from objloc.learning.status import SILENT, UNTRACKED
@@ -42,8 +42,11 @@ def main(
     init = resolve_init(params.train.init_from, params.train.init_sha256)
     device = device_of(params.train.device, params.train.deterministic)
     with joined_ranks(device) as ranks:
-        stored = None if features is None else folder_at(features)
-        experiment = Experiment(folder_at(shards), params, init, stored, ranks)
+        source = folder_at(shards, Stated.shards(params.dataset.data_hash))
+        stored = None
+        if features is not None:
+            stored = folder_at(features, Stated.features(params.encode.checksum))
+        experiment = Experiment(source, params, init, stored, ranks)
         if not ranks.first:
             experiment.run(SILENT, UNTRACKED)
             return

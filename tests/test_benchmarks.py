@@ -9,6 +9,8 @@ import typer
 
 from benchmarks import (
     ablation,
+    ranks,
+    running,
     scale_memory,
     scale_shards,
     scaling,
@@ -437,8 +439,10 @@ def test_images_are_repeated_under_new_names_in_the_same_sets(tmp_path: Path) ->
 
 
 def test_peaks_and_speeds_are_shown_beside_what_they_are_compared_with() -> None:
-    peaks = {"shard": {"once": 200.0, "often": 210.0}, "encode": {"once": 1.0, "real": 900.0}}
-    shown = scale_memory.memory_table({"images": 10, "times": 10, "few": 4, "rows": peaks})
+    peaks = {"shard": {"once": 200.0, "often": 210.0}, "encode": {"once": 1.0, "voc2007": 900.0}}
+    result = {"images": 10, "times": 10, "voc2007": 9000, "rows": peaks}
+    shown = scale_memory.memory_table(result)
+    assert "| stage | 10 images | 100 images | times as much | VOC2007, 9,000 images |" in shown
     assert "| shard | 200 MB | 210 MB | 1.05 | - |" in shown
     assert "| encode | 1 MB | - | - | 900 MB |" in shown
     turn = {"wall": 2.0, "processor": 1.0}
@@ -447,3 +451,33 @@ def test_peaks_and_speeds_are_shown_beside_what_they_are_compared_with() -> None
     shown = scale_shards.shards_table({**timed, "one thread": [half], "all threads": [turn]})
     assert "| packing shards, one thread | copying by tar | **50 %** (50 to 50)" in shown
     assert "in the cache | reading from a folder | **100 %** (100 to 100)" in shown
+
+
+@pytest.mark.parametrize(("resume", "measured"), [(True, [2, 3]), (False, [3, 3])])
+def test_turns_are_measured_anew_or_those_that_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool, measured: list[int]
+) -> None:
+    output = tmp_path / "ranks.json"
+    turn = {"one": 1.0, "two": 2.0, "beside": 2.0}
+    write_json(output, {"turns": {"encoding": [turn], "training": [], "evaluation": [turn]}})
+    names: list[str] = []
+
+    def speeds(name: str, _arguments: Sequence[str]) -> dict[str, float]:
+        names.append(name)
+        return {**turn, "two": 3.0}
+
+    monkeypatch.setattr(ranks, "_speeds", speeds)
+    ranks.main(tmp_path, tmp_path, 3, ["encoding", "training"], resume, "here", output)
+    found = json.loads(output.read_text("utf-8"))["turns"]
+    assert [names.count(name) for name in ("encoding", "training")] == measured
+    assert [len(found[name]) for name in ("encoding", "training", "evaluation")] == [3, 3, 1]
+    assert found["encoding"][0] == (turn if resume else {**turn, "two": 3.0})
+    assert json.loads((tmp_path / "ranks.run.json").read_text("utf-8"))["machine"] == "here"
+
+
+def test_archives_are_those_of_2007_and_a_folder_without_them_is_refused(tmp_path: Path) -> None:
+    for name in ("VOCtest_06-Nov-2007.tar", "VOCtrainval_11-May-2012.tar"):
+        (tmp_path / name).touch()
+    assert [path.name for path in running.archives_of_2007(tmp_path)] == ["VOCtest_06-Nov-2007.tar"]
+    with pytest.raises(typer.BadParameter, match="expected VOC"):
+        running.archives_of_2007(tmp_path / "none")

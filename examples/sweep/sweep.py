@@ -46,6 +46,10 @@ METRIC = "success_rate.greedy.mean"
 HEARTBEAT, GRACE = 10, 40
 """Seconds between a worker's signs of life, and without one after which it is taken for dead."""
 RETRIES = 3
+STARTUP, WARMUP = 5, 3
+"""Trials that are tried at random and never stopped early, and the first validation of a later one
+that can stop it. The agents validate 4 to 10 times; the first ones tell little of the end, since
+exploration and the step size still fall."""
 POLL_SECONDS = 5.0
 _LIBC: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
 HERE = Path(__file__).parent
@@ -272,8 +276,8 @@ def run_command(
         storage=storage_at(storage, heartbeat=min(HEARTBEAT, max(1, grace // 3)), grace=grace),
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, constant_liar=True),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP),
     )
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     work = partial(objective, shards=shards, out=out, space=chosen, settings=settings)

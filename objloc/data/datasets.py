@@ -15,7 +15,7 @@ from objloc import params
 from objloc.checksums import write_sums
 from objloc.data.download import Download, Patience, download
 from objloc.data.own.convert import write_own_devkit
-from objloc.data.remote import fetch_index, is_url, write_pointer
+from objloc.data.remote import Stated, fetch_index, is_url, write_pointer
 from objloc.data.shard_index import read_index
 from objloc.data.source import (
     SOURCE_FILE,
@@ -135,14 +135,8 @@ def _gather_shards(section: params.Dataset, folder: Path) -> Source:
             f"found {section.path!r}"
         )
     with folder_written_whole(folder, SOURCE_FILE) as temporary:
-        write_pointer(temporary, url, fetch_index(url))
-        found = read_index(temporary)
-        if section.data_hash not in (None, found.data_hash):
-            raise ObjlocError(
-                f"{url}: expected shards of dataset.data_hash {section.data_hash}; "
-                f"found {found.data_hash}"
-            )
-        source = Source(name=found.data, archives=())
+        write_pointer(temporary, url, fetch_index(url, Stated.shards(section.data_hash)))
+        source = Source(name=read_index(temporary).data, archives=())
         write_source(temporary, source)
     return source
 

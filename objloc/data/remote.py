@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from objloc.checksums import CHECKSUM, verify_checksum
 from objloc.data.shard_index import INDEX_FILE
@@ -67,6 +67,31 @@ class RemoteFile:
         return cache_folder() / self.key
 
 
+@dataclass(frozen=True)
+class Stated:
+    """The hash by which a parameter names an index.
+
+    Attributes:
+        parameter: its name.
+        entry: the entry of the index that must have its value.
+        value: None: any.
+    """
+
+    parameter: str
+    entry: str
+    value: str | None
+
+    @classmethod
+    def shards(cls, value: str | None) -> Self:
+        """Of shards."""
+        return cls("dataset.data_hash", "data_hash", value)
+
+    @classmethod
+    def features(cls, value: str | None) -> Self:
+        """Of a feature store."""
+        return cls("encode.checksum", CHECKSUM, value)
+
+
 def is_url(place: str) -> bool:
     """Whether a place is a URL, not a folder."""
     return "://" in place
@@ -78,16 +103,20 @@ def cache_folder() -> Path:
     return Path(stated).expanduser() if stated else repository_root() / ".objloc" / "cache"
 
 
-def folder_at(place: str) -> Path:
+def folder_at(place: str, stated: Stated) -> Path:
     """The folder that a command's argument names; of a URL, a folder that stands for it.
 
+    Args:
+        place: a folder or a URL.
+        stated: the hash that the index of a URL must have.
+
     Raises:
-        ObjlocError: there is no index at the URL, or it is damaged; the URL's kind is unknown,
-            or the package for it is missing.
+        ObjlocError: there is no index at the URL, or it is damaged or another; the URL's kind
+            is unknown, or the package for it is missing.
     """
     if not is_url(place):
         return Path(place)
-    content = fetch_index(place)
+    content = fetch_index(place, stated)
     key = hashlib.sha256(f"{place}\n".encode() + content).hexdigest()
     folder = cache_folder() / key[:32]
     write_pointer(folder, place, content)
@@ -125,16 +154,54 @@ def origin_of(folder: Path) -> str | None:
     return parse_json(Origin, path).url if path.is_file() else None
 
 
-def fetch_index(url: str) -> bytes:
+def fetch_index(url: str, stated: Stated) -> bytes:
     """Fetch ``index.json`` of a folder by URL and verify its checksum.
 
+    If its hash is stated, the one in the cache is as good, and no server is needed.
+
     Raises:
-        ObjlocError: there is none, or it is damaged.
+        ObjlocError: there is none, or it is damaged or another than stated.
     """
-    place = f"{url.rstrip('/')}/{INDEX_FILE}"
-    with _cache_written(cache_folder()) as cache, partial_file(cache, INDEX_FILE) as partial:
-        _get(place, partial, _MAX_INDEX)
-        content = partial.read_bytes()
+    url = url.rstrip("/")
+    place = f"{url}/{INDEX_FILE}"
+    path = cache_folder() / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+    cached = _cached_index(path)
+    known = cached[1].get(stated.entry) if cached else None
+    if cached and stated.value is not None and stated.value == known:
+        return cached[0]
+    try:
+        with _cache_written(path.parent) as cache, partial_file(cache, INDEX_FILE) as partial:
+            _get(place, partial, _MAX_INDEX)
+            content = partial.read_bytes()
+    except ObjlocError as error:
+        if known is None or stated.value is not None:
+            raise
+        raise ObjlocError(
+            f"{error} (with {stated.parameter}={known} the index in the cache is used, and no "
+            "server asked)"
+        ) from None
+    found = _verified(content, place).get(stated.entry)
+    if stated.value not in (None, found):
+        raise ObjlocError(f"{url}: expected {stated.parameter} {stated.value}; found {found}")
+    write_atomically(path, content)
+    return content
+
+
+def _cached_index(path: Path) -> tuple[bytes, dict[str, Any]] | None:
+    """An index in the cache and its entries; None if there is none, or it is damaged."""
+    try:
+        content = path.read_bytes()
+        return content, _verified(content, str(path))
+    except (OSError, ObjlocError):
+        return None
+
+
+def _verified(content: bytes, place: str) -> dict[str, Any]:
+    """Entries of an index.
+
+    Raises:
+        ObjlocError: it is none, or damaged.
+    """
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
@@ -142,7 +209,7 @@ def fetch_index(url: str) -> bytes:
     if not isinstance(value, dict) or CHECKSUM not in value:
         raise ObjlocError(f"{place}: expected an index with its checksum; found something else")
     verify_checksum(value, place)
-    return content
+    return value
 
 
 def open_remote(url: str, wanted: RemoteFile) -> BufferedReader:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from objloc.box import iou
-from objloc.data.image_batch import ImageBatch
+from objloc.data.image_batch import Images
 from objloc.data.store import SampleStore
 from objloc.diagnosis.oracle import Reach
 from objloc.diagnosis.tide import BACKGROUND_IOU
@@ -78,9 +78,9 @@ class NeverTriggering:
         self.frames = policy.frames
         self.action_history = policy.action_history
 
-    def look(self, images: ImageBatch) -> None:
+    def look(self, images: Images, rows: Tensor) -> None:
         """See ``Policy.look``."""
-        self._policy.look(images)
+        self._policy.look(images, rows)
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator

@@ -132,8 +132,8 @@ def _best_of(
 ) -> tuple[Tensor, tuple[float, float]]:
     """The best of boxes ``[B, 4]``, the number of images it hits and its mean IoU."""
     worth: list[tuple[int, float]] = []
-    # As many at a time as keep the overlaps within some tens of megabytes.
-    most = max(1, 2_000_000 // present.numel())
+    # As many at a time as keep the overlaps within some megabytes.
+    most = max(1, 250_000 // present.numel())
     for first in range(0, len(boxes), most):
         overlaps = best_iou(boxes[first : first + most, None], objects, present)
         hits, means = (overlaps > threshold).sum(dim=1), overlaps.mean(dim=1)

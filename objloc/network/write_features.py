@@ -1,6 +1,5 @@
 """Writing a feature store: maps of a frozen backbone, computed once."""
 
-import json
 import shutil
 import zlib
 from collections import deque
@@ -16,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from objloc.checksums import CHECKSUM
 from objloc.data.decode import squash_ahead
-from objloc.data.remote import fetch_index, write_pointer
+from objloc.data.remote import Stated, fetch_index, write_pointer
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import ShardFiles, read_placed_samples
 from objloc.errors import ObjlocError
@@ -156,12 +154,9 @@ def use_features_at(
     Raises:
         ObjlocError: there is no store, or one of something else.
     """
-    content = fetch_index(url)
+    content = fetch_index(url, Stated.features(checksum))
     with folder_written_whole(folder, INDEX_FILE) as temporary:
         write_pointer(temporary, url, content)
-        found = json.loads(content)[CHECKSUM]
-        if checksum not in (None, found):
-            raise ObjlocError(f"{url}: expected encode.checksum {checksum}; found {found}")
         try:
             for image_set in image_sets:
                 checked_index(temporary, image_set, data_hash, encoder)

@@ -5,10 +5,14 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from objloc.data.image_batch import ImageBatch
+from objloc.data.image_batch import Images
 from objloc.mdp.environment import Observation
 from objloc.network.valuer import Valuer
 from objloc.network.windows import Pairs, Windows
+
+_ENCODED_AT_ONCE = 32
+"""Maximum number of images encoded at once: the first maps of many take more memory than all
+else. Its sums are those of more at once."""
 
 
 class Choice(NamedTuple):
@@ -34,8 +38,8 @@ class Policy(Protocol):
     action_history: int
     """Number of past actions that it sees."""
 
-    def look(self, images: ImageBatch) -> None:
-        """Take the images of the next episodes."""
+    def look(self, images: Images, rows: Tensor) -> None:
+        """Take the images of the next episodes: ``[M]`` int64, rows of all images."""
 
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
@@ -44,7 +48,7 @@ class Policy(Protocol):
 
         Args:
             observation: the state of B episodes.
-            index: ``[B]`` int64, row of its image among those passed to ``look``.
+            index: ``[B]`` int64, place of its image among the rows passed to ``look``.
             sizes: ``[B, 2]`` float64, width and height in pixels of their images.
             generator: for the random choices.
         """
@@ -59,8 +63,8 @@ class RandomPolicy:
     def __init__(self, num_actions: int) -> None:
         self._num_actions = num_actions
 
-    def look(self, images: ImageBatch) -> None:
-        """Ignore the images."""
+    def look(self, images: Images, rows: Tensor) -> None:
+        """Ignore the images: none is read."""
 
     def act(
         self,
@@ -93,9 +97,20 @@ class GreedyPolicy:
         self.action_history = network.action_history
 
     @torch.no_grad()
-    def look(self, images: ImageBatch) -> None:
+    def look(self, images: Images, rows: Tensor) -> None:
         """Encode the images once for all steps of their episodes."""
-        self._views = self.network.encode(images.to(self.network.device))
+        device = self.network.device
+        # Neither the last views beside these, nor these twice, as joining parts would.
+        self._views = torch.empty(0)
+        done = 0
+        # Even parts: a network may compute a few images by other routines than many.
+        for part in torch.tensor_split(rows, -(-len(rows) // _ENCODED_AT_ONCE)):
+            views = self.network.encode(images[part].to(device))
+            if not done:
+                shape = (len(rows), *views.shape[1:])
+                self._views = views.new_empty_strided(shape, views.stride())
+            self._views[done : done + len(part)] = views
+            done += len(part)
 
     @torch.no_grad()
     def act(

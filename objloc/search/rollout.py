@@ -89,7 +89,7 @@ def _lockstep(
 ) -> Rollout:
     number, limit = len(tasks), mdp.max_steps
     unique, index = torch.unique(tasks[:, 0], return_inverse=True)
-    policy.look(store.images[unique])
+    policy.look(store.images, unique)
     environment = Environment(store, mdp, policy.frames, policy.action_history)
     observation = environment.reset(tasks)
     boxes = observation.boxes[:, -1:].repeat(1, limit + 1, 1)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from objloc.data.image_batch import ImageBatch
+from objloc.data.image_batch import Images
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
 from objloc.diagnosis.misses import (
@@ -135,7 +135,7 @@ class Stubborn:
     frames: int = 1
     action_history: int = 0
 
-    def look(self, images: ImageBatch) -> None:
+    def look(self, images: Images, rows: torch.Tensor) -> None:
         """It looks at nothing."""
 
     def act(

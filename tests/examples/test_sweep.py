@@ -1,12 +1,15 @@
 """The sweep of ``examples/sweep``, its stages replaced by small commands."""
 
 import importlib.util
+import itertools
 import json
+import math
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,17 +41,17 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 class Stages:
-    """Stands for the stages: trainings that end at once or never, and what is measured of them.
+    """Stands for the stages: trainings that end at once or later, and what is measured of them.
 
     Attributes:
         commands: what was started, by name of the trial.
-        endless: whether a training goes on until it is stopped.
+        seconds: how long a training goes on, unless it is stopped.
         processes: all that were started.
     """
 
     def __init__(self) -> None:
         self.commands: list[tuple[str, list[str]]] = []
-        self.endless = False
+        self.seconds = 0.0
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str, command: Sequence[Path | str]) -> subprocess.Popen[bytes]:
@@ -60,8 +63,8 @@ class Stages:
             out.mkdir(parents=True)
             value = len(self.commands) / 100
             (out / "metrics.json").write_text(json.dumps({"val": metrics_json(value)}))
-        elif self.endless:
-            code = "import time\nwhile True: time.sleep(1)"
+        elif self.seconds:
+            code = f"import time\ntime.sleep({min(self.seconds, 600)})"
         self.processes.append(subprocess.Popen([sys.executable, "-c", code]))
         return self.processes[-1]
 
@@ -108,15 +111,28 @@ def test_a_worker_tries_values_and_others_go_on_where_it_ended(
         assert picture.width > 3 * picture.height
 
 
-def test_a_trial_that_falls_behind_is_stopped(
+def test_a_trial_that_falls_behind_is_stopped_after_the_first_trials_and_validations(
     sweep: ModuleType, stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = f"sqlite:///{tmp_path / 'study'}"
-    work(sweep, tmp_path, 3, storage)
-    stages.endless = True
-    monkeypatch.setattr(sweep, "Validations", lambda _name, _since: lambda: [0.05])
-    study = work(sweep, tmp_path, 4, storage)
-    assert [each.state.name for each in study.trials] == ["COMPLETE"] * 3 + ["PRUNED"]
+
+    def scores(score: float) -> None:
+        """Let a training have one validation more at each look, up to four."""
+        monkeypatch.setattr(
+            sweep,
+            "Validations",
+            lambda _name, _since: partial(next, ([score] * min(n, 4) for n in itertools.count(1))),
+        )
+
+    scores(0.2)
+    work(sweep, tmp_path, 4, storage)
+    scores(0.05)
+    stages.seconds = 0.5
+    work(sweep, tmp_path, 5, storage)
+    stages.seconds = math.inf
+    study = work(sweep, tmp_path, 6, storage)
+    assert [each.state.name for each in study.trials] == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert list(study.trials[-1].intermediate_values) == [1, 2, 3]
     assert stages.processes[-1].returncode != 0
     sweep.plot(study, tmp_path / "sweep.png")
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from objloc.data.image_batch import ImageBatch, NoImages
 from objloc.mdp.environment import Environment
 from objloc.search.policy import Choice, GreedyPolicy, RandomPolicy, category_outputs, shares
 from tests.helpers.budgeted_searches import AGENT, MDP, promising_network
@@ -13,7 +14,7 @@ INDEX = torch.tensor([0, 0, 1])
 
 def act(epsilon: float, seed: int = 0) -> Choice:
     policy = GreedyPolicy(promising_network(AGENT), epsilon)
-    policy.look(STORE.images[torch.tensor([0, 2])])
+    policy.look(STORE.images, torch.tensor([0, 2]))
     observation = Environment(STORE, MDP, policy.frames, policy.action_history).reset(TASKS)
     generator = torch.Generator().manual_seed(seed)
     return policy.act(observation, INDEX, STORE.sizes[TASKS[:, 0]], generator)
@@ -36,7 +37,7 @@ def test_learned_steps_are_those_from_the_windows_for_the_category_searched() ->
     agent = AGENT.model_copy(update={"head": AGENT.head.model_copy(update={"learned_steps": True})})
     network = promising_network(agent)
     policy = GreedyPolicy(network)
-    policy.look(STORE.images[torch.tensor([0, 2])])
+    policy.look(STORE.images, torch.tensor([0, 2]))
     observation = Environment(STORE, MDP, policy.frames).reset(TASKS)
     sizes = STORE.sizes[TASKS[:, 0]]
     choice = policy.act(observation, INDEX, sizes, torch.Generator())
@@ -47,6 +48,31 @@ def test_learned_steps_are_those_from_the_windows_for_the_category_searched() ->
     torch.testing.assert_close(choice.q_values, network.values_of(outputs))
     assert choice.steps is not None
     assert not torch.equal(choice.steps[0], choice.steps[1]), "one window, two categories"
+
+
+def test_few_images_are_encoded_at_once_and_values_do_not_depend_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = promising_network(AGENT)
+    rows, index = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2])
+    sizes: list[int] = []
+    encode = network.encode
+
+    def counting(images: ImageBatch) -> torch.Tensor:
+        sizes.append(len(images))
+        return encode(images)
+
+    monkeypatch.setattr(network, "encode", counting)
+    values = []
+    for at_once in (64, 2):
+        monkeypatch.setattr("objloc.search.policy._ENCODED_AT_ONCE", at_once)
+        policy = GreedyPolicy(network)
+        policy.look(STORE.images, rows)
+        observation = Environment(STORE, MDP, policy.frames).reset(TASKS)
+        choice = policy.act(observation, index, STORE.sizes[TASKS[:, 0]], torch.Generator())
+        values.append(choice.q_values)
+    assert sizes == [3, 2, 1]
+    torch.testing.assert_close(*values)
 
 
 def test_epsilon_is_the_probability_of_any_action() -> None:
@@ -61,7 +87,7 @@ def test_the_random_policy_draws_every_action_and_values_none() -> None:
     policy = RandomPolicy(4)
     tasks = torch.zeros(400, 2, dtype=torch.int64)
     observation = Environment(STORE, MDP).reset(tasks)
-    policy.look(STORE.images[torch.tensor([0])])
+    policy.look(NoImages(), torch.tensor([0]))  # it reads none
     actions, values, steps = policy.act(
         observation, tasks[:, 0], STORE.sizes[tasks[:, 0]], torch.Generator().manual_seed(0)
     )

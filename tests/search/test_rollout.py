@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import torch
 
-from objloc.data.image_batch import ImageBatch
+from objloc.data.image_batch import Images
 from objloc.mdp.action import LEARNED_STEP
 from objloc.mdp.environment import Environment, Observation
 from objloc.params import Mdp
@@ -26,8 +26,8 @@ class Planned:
         self._actions = list(actions)
         self.looked: list[int] = []
 
-    def look(self, images: ImageBatch) -> None:
-        self.looked.append(len(images))
+    def look(self, images: Images, rows: torch.Tensor) -> None:
+        self.looked.append(len(images[rows]))
         self._step = 0
 
     def act(

@@ -265,7 +265,7 @@ def test_a_pipeline_on_shards_and_features_by_url_trains_the_same_agent(
         open_features(store_root / "features", "val", hash_, encoder_of(params_file), 0)
         assert cached.read_bytes() == content
         for setting, message in (
-            ("dataset.data_hash=" + "ab" * 32, "expected shards of dataset.data_hash abab"),
+            ("dataset.data_hash=" + "ab" * 32, "expected dataset.data_hash abab"),
             ("dataset.path=data/shards", "dataset.path: expected the URL of shards"),
         ):
             overrides = [part for each in (*named, setting) for part in ("--set", each)]
@@ -281,3 +281,13 @@ def test_a_pipeline_on_shards_and_features_by_url_trains_the_same_agent(
             result = run_stage("encode", shards, store_root / "other", *params, *overrides)
             assert result.error.startswith(f"{features}: {message}")
         assert not (store_root / "other").exists()
+        # The cache is whole; with the hashes stated no server is needed.
+        s3.stop()
+        checksum = json.loads((encoded / "features" / "index.json").read_text("utf-8"))["checksum"]
+        sets = [f"dataset.data_hash={hash_}", f"encode.checksum={checksum}"]
+        run("download", store_root / "manifest.json", store_root / "devkit", sets=[*named, *sets])
+        run("encode", shards, store_root / "features", sets=[f"encode.url={features}", *sets])
+        again = store_root / "again"
+        run("evaluate", shards, model, again, "--features", features, sets=sets)
+        metrics = (store_root / "evaluated" / "metrics.json").read_bytes()
+        assert (again / "metrics.json").read_bytes() == metrics

@@ -198,6 +198,14 @@ def test_a_url_to_write_is_refused_before_any_work(devkit: Path, tmp_path: Path)
     assert not (tmp_path / "s3:").exists()
 
 
+def test_shards_by_url_in_place_of_a_devkit_name_the_setting(tmp_path: Path) -> None:
+    done = run_stage(
+        "shard", "s3://bucket/voc", tmp_path / "out", "--params", write_params(tmp_path)
+    )
+    assert "expected a devkit; found a URL (with dataset.name=shards and" in done.error
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["download", "shard"])
 def test_help_is_instant(name: str) -> None:
     """Nothing heavy is imported for it: counted in modules, since seconds depend on the machine."""

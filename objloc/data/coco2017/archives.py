@@ -15,7 +15,7 @@ from objloc.data.coco2017.instances import IMAGE_NAME, Instances, ListedImage, r
 from objloc.data.coco2017.zips import MIB, ZippedFile, list_zip
 from objloc.data.sample import Sample
 from objloc.data.source import read_source
-from objloc.data.voc.devkit import jpeg_size
+from objloc.data.voc.devkit import check_jpeg
 from objloc.errors import ObjlocError
 from objloc.wording import counted
 
@@ -56,12 +56,8 @@ class CocoArchives:
             raise ObjlocError(f"{self.name}: expected an image id of COCO; found '{image_id}'")
         file, listed = self.images[image_id], self.listed[image_id]
         jpeg = file.read()
-        found = jpeg_size(jpeg, file.place)
-        if found != (listed.width, listed.height):
-            raise ObjlocError(
-                f"{file.place}: expected the annotated size, {listed.width} x {listed.height}; "
-                f"found {found[0]} x {found[1]}"
-            )
+        annotated = (listed.width, listed.height)
+        check_jpeg(jpeg, file.place, annotated, f"annotation of {file.place}")
         return Sample(image_id, jpeg, listed.width, listed.height, tuple(listed.objects))
 
 

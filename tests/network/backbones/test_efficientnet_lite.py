@@ -29,6 +29,17 @@ def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> 
         assert 0.3 < float(units.std()) < 1.5
 
 
+def test_maps_do_not_depend_on_how_many_images_are_computed_at_once() -> None:
+    network = load_backbone("efficientnet-lite0")
+    images = random_images(6, 64, seed=0).values
+    with torch.enable_grad():
+        whole = network(images)
+    with torch.inference_mode():
+        pieces = network(images)
+    for expected, found in zip(whole, pieces, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_last_stages_are_what_lies_behind_the_maps_before(number: int) -> None:
     backbone = load_backbone(Encoder(kind="pretrained"))
