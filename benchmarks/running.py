@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from resource import struct_rusage
+from resource import RUSAGE_CHILDREN, getrusage, struct_rusage
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +37,12 @@ def run_stages(stages: Sequence[Stage], settings: Sequence[str]) -> dict[str, fl
         subprocess.run(command, cwd=ROOT, check=True)
         minutes[stage] = round((time.monotonic() - started) / 60, 1)
     return minutes
+
+
+def processor_minutes() -> float:
+    """Minutes of a processor that all processes have used that this one started and that ended."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / 60
 
 
 def resources_of(

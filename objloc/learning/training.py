@@ -60,7 +60,7 @@ class Training:
         generator: torch.Generator,
         ranks: Ranks = ALONE,
     ) -> None:
-        self._store, self._ranks = store, ranks
+        self._store, self._ranks, self._presence = store, ranks, store.presence()
         self._agent = agent
         self._validate = validate
         self._generator = generator
@@ -197,15 +197,15 @@ class Training:
         outcome = self._environment.step(actions)
         active = self._active.nonzero().squeeze(1)
         newest = self._environment.observation().boxes[:, -1]
+        seen, ended = observation[active], outcome.terminated[active]
+        absent = ~self._presence[seen.image, seen.category]
         self._memory.add(
             Transition(
-                observation[active],
-                actions[active],
-                outcome.reward[active],
-                newest[active],
-                outcome.terminated[active],
+                seen, actions[active], outcome.reward[active], newest[active], ended
+            ).with_wrong_triggers(
+                absent, self._environment.trigger, self._agent.learning.absent_reward
             ),
-            EpisodeStep(active, outcome.ended[active]),
+            EpisodeStep(active, outcome.ended[active] | absent),
         )
         self._steps += len(active)
         self._episode_reward += outcome.reward

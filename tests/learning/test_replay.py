@@ -156,3 +156,14 @@ def test_only_the_last_transitions_come_back_and_each_whole(
             assert len(groups) == min(images, len(stored))
             assert (groups == groups[:, :1]).all()
             assert len(set(groups[:, 0].tolist())) == len(groups)
+
+
+def test_steps_of_searches_for_what_is_not_there_are_wrong_triggers() -> None:
+    steps = transitions(0, 4)
+    absent = torch.tensor([False, True, True, False])
+    taught = steps.with_wrong_triggers(absent, trigger=8, reward=-3.0)
+    assert taught.action_tm1.tolist() == [0, 8, 8, 3]
+    assert taught.reward_t.tolist() == [0.0, -3.0, -3.0, 3.0]
+    # No value follows a trigger.
+    assert taught.terminated_t.tolist() == [True, True, True, False]
+    assert taught.observation_tm1 is steps.observation_tm1
