@@ -117,6 +117,11 @@ def run(name: str, folder: Path, minutes: float, images: int) -> AheadRow:
     return AheadRow.model_validate(known | summary)
 
 
+def described(found: Ahead, how: list[str]) -> list[str]:
+    """Parts of the page's text: what was measured, how, and the table."""
+    return [found.protocol, *how, ahead_table(found.rows)]
+
+
 def ahead_table(rows: Mapping[str, AheadRow]) -> str:
     """Table of the rows in order."""
     lines = []
