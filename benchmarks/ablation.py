@@ -21,6 +21,8 @@ import typer
 from benchmarks.markdown import table
 from benchmarks.published import AblationRow, as_json, parse
 from benchmarks.running import ROOT
+from objloc.data.image_batch import ImageBatch, Images
+from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
 from objloc.evaluation.budget_curve import BudgetCurve, DetectionRules
@@ -28,7 +30,7 @@ from objloc.evaluation.metrics import BudgetPoint
 from objloc.files import write_json
 from objloc.learning.training import Training
 from objloc.network.feature_store import load_store
-from objloc.network.q_network import build_network
+from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Params, load_params
 from objloc.search.budgeted import Searcher
 
@@ -185,7 +187,7 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
     """
     row = ROWS[name]
     params = params_of(row)
-    train, tasks, val = _images(params, folder)
+    train, val = split(params, folder, IMAGES)
     generator = torch.Generator().manual_seed(params.train.seed)
     network = build_network(params.agent, train.categories, generator)
     found: dict[str, Any] = {"settings": (*row.settings, *row.search), "images": len(val)}
@@ -194,7 +196,7 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
         network.load_state_dict(torch.load(weights, weights_only=True))
     else:
         training = Training(
-            network, train, tasks, params.agent, lambda _: {"score": 0.0}, generator
+            network, train, train.tasks(), params.agent, lambda _: {"score": 0.0}, generator
         )
         began = time.monotonic()
         for tick in training.run():
@@ -204,16 +206,28 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
         network = training.learner.kept
         if not row.settings:
             torch.save(network.state_dict(), weights)
-    searcher = Searcher(network.eval(), params.agent.mdp, params.evaluate.search)
-    rules = DetectionRules.of(params.evaluate, searcher.trigger_range)
-    curve = BudgetCurve.of(val, searcher, rules, LOOKS)
+    curve = searched(network, params, val, LOOKS)
     return AblationRow.model_validate(found | curve.summary().as_json())
 
 
-def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, SampleStore]:
-    """Images of training, its searches ``[M, 2]`` (image, category), and images of evaluation."""
+def searched(network: QNetwork, params: Params, store: SampleStore, looks: int) -> BudgetCurve:
+    """Search all images of a store within a budget."""
+    searcher = Searcher(network.eval(), params.agent.mdp, params.evaluate.search)
+    rules = DetectionRules.of(params.evaluate, searcher.trigger_range)
+    return BudgetCurve.of(store, searcher, rules, looks)
+
+
+def split(params: Params, folder: Path, images: int) -> tuple[SampleStore, SampleStore]:
+    """Load the images of ``trainval`` that are not in ``val``, and the first of ``val``.
+
+    Args:
+        params: the agent's, and its categories.
+        folder: folder that holds ``shards`` and ``features``.
+        images: number of images of ``val``.
+    """
     shards = folder / "shards"
-    categories = tuple(read_index(shards).categories)
+    known = tuple(read_index(shards).categories)
+    categories = resolve_categories(params.train.categories, known, "train.categories")
     both, val = (
         load_store(
             shards, name, categories, [params.agent.encoder], [folder / "features"],
@@ -222,22 +236,36 @@ def _images(params: Params, folder: Path) -> tuple[SampleStore, torch.Tensor, Sa
         for name in ("trainval", "val")
     )  # fmt: skip
     held_out = set(val.image_ids)
-    mine = torch.tensor([each not in held_out for each in both.image_ids])
-    tasks = both.tasks()
-    return both, tasks[mine[tasks[:, 0]]], _first(val, IMAGES)
+    mine = [row for row, each in enumerate(both.image_ids) if each not in held_out]
+    return _only(both, torch.tensor(mine)), val.first(images)
 
 
-def _first(store: SampleStore, number: int) -> SampleStore:
-    """Select the first images of a store."""
+def _only(store: SampleStore, rows: torch.Tensor) -> SampleStore:
+    """Some images of a store, without their files."""
     return replace(
         store,
-        image_ids=store.image_ids[:number],
-        sizes=store.sizes[:number],
-        boxes=store.boxes[:number],
-        object_category=store.object_category[:number],
-        difficult=store.difficult[:number],
-        jpegs=store.jpegs[:number],
+        image_ids=tuple(store.image_ids[row] for row in rows.tolist()),
+        sizes=store.sizes[rows],
+        boxes=store.boxes[rows],
+        object_category=store.object_category[rows],
+        difficult=store.difficult[rows],
+        images=_Some(store.images, rows),
+        jpegs=(),
     )
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Some images, given their rows, as ``objloc.data.image_batch.Images``."""
+
+    images: Images
+    rows: torch.Tensor
+
+    def __getitem__(self, rows: torch.Tensor) -> ImageBatch:
+        return self.images[self.rows[rows]]
+
+    def partly_mirrored(self, rows: torch.Tensor, mirrored: torch.Tensor) -> ImageBatch:
+        return self.images.partly_mirrored(self.rows[rows], mirrored)
 
 
 def ablation_table(found: Mapping[str, AblationRow]) -> str:

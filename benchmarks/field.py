@@ -8,15 +8,14 @@ once, trains each agent of ``ROWS`` on ``trainval`` with each seed and measures 
 Nothing is chosen here: parameters are the presets' of ``params.yaml``, searches those below.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
-from benchmarks.published import FieldRow, FieldRun, as_json, parse
-from benchmarks.running import ROOT, Stage, run_stages
+from benchmarks.published import FieldRow, FieldRun, Spent, as_json, parse
+from benchmarks.running import ROOT, Stage, processor_minutes, run_stages
 from benchmarks.voc2007 import RESULTS
 from objloc.evaluation.metrics import ImageSetMetrics
 from objloc.evaluation.read import read_metrics
@@ -53,11 +52,7 @@ ROWS = {
     "caicedo2015": Row(
         "caicedo2015",
         "Caicedo & Lazebnik (2015)",
-        (
-            "evaluate.max_windows=200",
-            "evaluate.search.order=restarts",
-            "evaluate.search.starts=[[1,1.0],[2,0.75]]",
-        ),
+        ("evaluate.max_windows=200", "evaluate.search.order=restarts"),
     ),
     "bellver2016": Row(
         "bellver2016",
@@ -113,11 +108,7 @@ class Length(NamedTuple):
 
 
 def settings_of(name: str, mirror: str, seed: int, length: Length) -> list[str]:
-    """All settings of a row's stages.
-
-    Other numbers of updates keep the shape of a run: the learning rate and exploration fall over
-    the same part of it.
-    """
+    """All settings of a row's stages."""
     row = ROWS[name]
     settings = [
         *_SETTINGS,
@@ -131,17 +122,25 @@ def settings_of(name: str, mirror: str, seed: int, length: Length) -> list[str]:
     if length.images is not None:
         settings.append(f"evaluate.first_images={length.images}")
     if length.updates is not None:
-        agent = load_params(ROOT / "params.yaml", [f"train.agent={row.agent}"]).agent
-        most, of = agent.schedule.max_updates, f"agents.{row.agent}"
-        settings.append(f"{of}.schedule.max_updates={length.updates}")
-        if most is not None:
-            part = length.updates / most
-            decay = max(1, round(agent.exploration.epsilon_decay_steps * part))
-            cosine = round(agent.learning.learning_rate_decay_updates * part)
-            settings += [
-                f"{of}.exploration.epsilon_decay_steps={decay}",
-                f"{of}.learning.learning_rate_decay_updates={cosine}",
-            ]
+        settings += of_length(row.agent, length.updates)
+    return settings
+
+
+def of_length(name: str, updates: int) -> list[str]:
+    """Settings of an agent's run of another length, which keeps its shape.
+
+    The learning rate and exploration fall over the same part of it.
+    """
+    agent = load_params(ROOT / "params.yaml", [f"train.agent={name}"]).agent
+    most, of = agent.schedule.max_updates, f"agents.{name}"
+    settings = [f"{of}.schedule.max_updates={updates}"]
+    if most is not None:
+        decay = max(1, round(agent.exploration.epsilon_decay_steps * updates / most))
+        cosine = round(agent.learning.learning_rate_decay_updates * updates / most)
+        settings += [
+            f"{of}.exploration.epsilon_decay_steps={decay}",
+            f"{of}.learning.learning_rate_decay_updates={cosine}",
+        ]
     return settings
 
 
@@ -170,20 +169,23 @@ def run_row(name: str, mirror: str, seed: int, length: Length, folder: Path) -> 
     ]
     # Of runs that were interrupted between stages, too.
     kept = folder / f"{name}-seed{seed}.minutes.json"
-    minutes = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    spent = parse(Spent, kept.read_text("utf-8")) if kept.exists() else Spent()
     for stage in stages:
-        minutes |= run_stages([stage], settings)
-        write_json(kept, minutes)
+        before = processor_minutes()
+        minutes = run_stages([stage], settings)
+        processor = dict.fromkeys(minutes, round(processor_minutes() - before, 1))
+        spent = Spent(
+            minutes=spent.minutes | minutes,
+            processor_minutes=spent.processor_minutes | processor,
+        )
+        write_json(kept, as_json(spent))
     test = read_metrics(run / "evaluate/metrics.json")["test"]
     params = load_params(ROOT / "params.yaml", settings)
-    return run_of(test, params.agent.schedule.max_updates, minutes, settings)
+    return run_of(test, params.agent.schedule.max_updates, spent, settings)
 
 
 def run_of(
-    test: ImageSetMetrics,
-    updates: int | None,
-    minutes: Mapping[str, float],
-    settings: Sequence[str],
+    test: ImageSetMetrics, updates: int | None, spent: Spent, settings: Sequence[str]
 ) -> FieldRun:
     """The figures that are kept of one seed."""
     if test.search is None:
@@ -195,7 +197,8 @@ def run_of(
         data=test.data,
         images=test.images,
         updates=updates,
-        minutes=dict(minutes),
+        minutes=spent.minutes,
+        processor_minutes=spent.processor_minutes,
         # Not where the archives lay.
         settings=tuple(each for each in settings if not each.startswith("dataset.mirror")),
     )

@@ -68,7 +68,7 @@ def field_table(found: Found) -> str:
     headings = (
         "agent", "looks in an image", "mAP triggered", "mAP attended", "recall at IoU .5", ".6",
         ".7", "steps to a trigger: median", "mean", "updates", "minutes of training",
-        "of measuring",
+        "of measuring", "of a processor, training",
     )  # fmt: skip
     rows = []
     for name, row in ROWS.items():
@@ -90,6 +90,9 @@ def _line(row: FieldRow) -> Iterator[str]:
     yield _updates(row)
     for stage in ("train", "evaluate"):
         yield spread([run.minutes[stage] for run in runs if stage in run.minutes] or [0.0])
+    processor = [run.processor_minutes.get("train") for run in runs]
+    measured = [each for each in processor if each is not None]
+    yield spread(measured) if measured else "not measured"
 
 
 def _updates(row: FieldRow) -> str:

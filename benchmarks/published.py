@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from objloc.evaluation.metrics import (
     AnswerMetrics,
@@ -45,15 +45,21 @@ class Detector(Part):
     seeds: dict[str, DetectorRun]
 
 
-class FieldRun(DetectorRun):
+class Spent(Part):
+    """Minutes that were spent, by stage: ``train`` and ``evaluate``."""
+
+    minutes: dict[str, float] = Field(default_factory=dict)
+    processor_minutes: dict[str, float] = Field(default_factory=dict)
+    """Of a processor; none of runs before it was measured."""
+
+
+class FieldRun(DetectorRun, Spent):
     """Figures of one seed of an agent of the field."""
 
     data: DataName
     images: int
     """Number of test images measured."""
     updates: int | None
-    minutes: dict[str, float]
-    """By stage: ``train`` and ``evaluate``."""
     settings: tuple[str, ...]
 
 
@@ -95,6 +101,35 @@ class AblationRow(Part):
     curve: tuple[BudgetPoint, ...]
     triggers_per_image: float
     steps_to_trigger: StepsToTrigger
+
+
+class AheadRow(Part):
+    """Figures of one way to learn values."""
+
+    updates: int
+    processor_minutes: float
+    """Of training."""
+    curve: tuple[BudgetPoint, ...]
+    triggers_per_image: float
+    steps_to_trigger: StepsToTrigger
+
+
+class Ahead(Part):
+    """Figures of ways to learn values at equal cost, measured on the first images of ``val``."""
+
+    minutes: float
+    """Of a processor, that each row was to take."""
+    images: int
+    categories: tuple[str, ...]
+    rows: dict[str, AheadRow]
+
+    @property
+    def protocol(self) -> str:
+        """What was measured, in a line."""
+        return (
+            f"The first {self.images:,} images of val at 320 px, categories: "
+            f"{', '.join(self.categories)}; {self.minutes:g} minutes of one processor for each."
+        )
 
 
 class ScratchPrecision(Part):

@@ -7,12 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from resource import struct_rusage
+from resource import RUSAGE_CHILDREN, getrusage, struct_rusage
 from typing import Annotated
 
 import typer
-
-from objloc.files import write_json
 
 from objloc.files import write_json
 
@@ -67,6 +65,12 @@ def run_stages(
         subprocess.run(command, cwd=ROOT, check=True)
         minutes[stage] = round((time.monotonic() - started) / 60, 1)
     return minutes
+
+
+def processor_minutes() -> float:
+    """Minutes of a processor that all processes have used that this one started and that ended."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / 60
 
 
 def resources_of(

@@ -20,6 +20,7 @@ import typer
 
 from benchmarks import (
     ablation,
+    ahead,
     devices,
     field,
     field_tables,
@@ -45,6 +46,7 @@ from benchmarks.metrics import data_name, measured_on, precision_table, success_
 from benchmarks.parameters import parameter_tables
 from benchmarks.published import (
     AblationRow,
+    Ahead,
     CombinedRun,
     Detector,
     DetectorRun,
@@ -216,13 +218,6 @@ def questions(found: Questions, how: list[str]) -> list[str]:
     return [_scratch_data(found.rows["five"]), *how, scratch.questions_table(found)]
 
 
-def walks(found: Walk, how: list[str]) -> list[str]:
-    """Figures of ways to choose windows."""
-    model = f"Model: `{found.model.sha256[:12]}`."
-    categories = f"Categories: {', '.join(found.model.categories)}."
-    return [f"{found.protocol} {categories} {model}", *how, walk.walk_table(found)]
-
-
 def _scratch_data(runs: ScratchRuns) -> str:
     return f"Data: {data_name(next(iter(runs.values()))['test_2007'].data)}."
 
@@ -269,7 +264,8 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     ),
     **field_tables.TABLES,
     "field-origin": lambda read: "\n\n".join([*field_tables.origin(read), *_how(read, field.NAME)]),
-    "walk": kept(walk.NAME, Walk, walks),
+    "walk": kept(walk.NAME, Walk, walk.described),
+    "ahead": kept(ahead.NAME, Ahead, ahead.described),
     "devices": measured(devices.NAME, devices.device_table),
     "skill": measured(skill.NAME, skill.skill_table),
     "scores": measured(scores.NAME, scores.scores_table),

@@ -235,6 +235,13 @@ def _grid_of(subject: Subject, images: Tensor) -> Tensor:
     return subject.grid[: subject.looks] * subject.store.sizes[images].repeat(1, 2)[:, None]
 
 
+def described(found: Walk, how: list[str]) -> list[str]:
+    """Parts of the page's text: what was measured, how, and the table."""
+    model = f"Model: `{found.model.sha256[:12]}`."
+    categories = f"Categories: {', '.join(found.model.categories)}."
+    return [f"{found.protocol} {categories} {model}", *how, walk_table(found)]
+
+
 def walk_table(found: Walk) -> str:
     """Recall and precision of each way at equal looks."""
     rows = []

@@ -59,7 +59,7 @@ NOT_RUN = {
     r"dvc exp run .*dataset\.name=(voc20|coco)": "needs the archives; test_docs.py reads -S",
     r"(make tools-table|python -m benchmarks\.annotation_tools)": "installs annotation tools",
     r"make benchmark-": "needs Pascal VOC's archives and an hour",
-    r"python -m benchmarks\.(ablation|scratch)": "needs Pascal VOC's archives and an hour",
+    r"python -m benchmarks\.(ablation|ahead|scratch)": "needs Pascal VOC's archives and an hour",
     r"python -m benchmarks\.devices": "needs a GPU",
     r"python -m benchmarks\.ranks": "needs two idle cores",
     r"python -m benchmarks\.startup": "needs another checkout with its run",

@@ -63,6 +63,7 @@ class Episodes:
     ) -> None:
         self._network, self._store, self._agent, self._ranks = network, store, agent, ranks
         self._device = device = network.device
+        self._presence = store.presence()
         self._queue = queue_of(store, agent.schedule, tasks, generator).to(device)
         self._generator = generator
         if stalls(device):
@@ -98,18 +99,31 @@ class Episodes:
         outcome = self._environment.step(actions)
         active, _ = places(self._active, self._num_active)
         newest = self._environment.observation().boxes[:, -1]
-        transition = Transition(
-            observation[active],
-            actions[active],
-            outcome.reward[active],
-            newest[active],
-            outcome.terminated[active],
+        transition = self._taught(
+            Transition(
+                observation[active],
+                actions[active],
+                outcome.reward[active],
+                newest[active],
+                outcome.terminated[active],
+            )
         )
         step = EpisodeStep(active, outcome.ended[active])
         self._reward += outcome.reward
         # The one question to the device.
         ended = (outcome.ended & self._active).nonzero().squeeze(1)
         return Played(transition, step, self._end(ended, outcome) if len(ended) else {})
+
+    def _taught(self, transition: Transition) -> Transition:
+        """What is remembered of steps: of those in episodes for an absent category, one thing."""
+        if not self._agent.schedule.absent_episodes:
+            return transition
+        seen = transition.observation_tm1
+        return transition.with_wrong_triggers(
+            ~self._presence[seen.image, seen.category],
+            self._environment.trigger,
+            self._agent.learning.absent_reward,
+        )
 
     def _end(self, ended: Tensor, outcome: Outcome) -> dict[str, float | Tensor]:
         """Measure episodes that ended in some slots, and start the next ones there."""

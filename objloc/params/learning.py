@@ -76,7 +76,7 @@ class Learning(Section):
     weights are a running mean of the online network's (Polyak averaging)."""
     absent_reward: Annotated[float, Field(le=0)] = -3.0
     """Reward of a trigger for a category that the image does not hold
-    (``per_category`` with ``all_actions``)."""
+    (``per_category`` with ``all_actions``, and in ``schedule.absent_episodes``)."""
     absent_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Fraction of a batch's absent categories that are trained on: they are many and easy."""
     absent_weight: Annotated[float, Field(gt=0)] = 1.0
@@ -142,9 +142,8 @@ class Schedule(Grown):
     """Number of consecutive episodes for each image (and category) of a pass."""
     absent_episodes: Annotated[float, Field(ge=0)] = 0.0
     """Number of tasks of a pass with a category that the image lacks, drawn at random, for each
-    with one that it holds: nothing there earns a reward, and the trigger learns to be low
-    (``sampled`` with ``per_category`` only). The code of Caicedo & Lazebnik has such episodes
-    too."""
+    with one that it holds. All that is learned there is that a trigger is wrong, in every window
+    visited (``sampled`` with ``per_category`` only). As in the code of Caicedo & Lazebnik."""
     passes: PositiveInt = 1
     """Number of passes over the training images."""
     max_updates: Annotated[int, Field(ge=1)] | None = None

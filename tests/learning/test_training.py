@@ -160,6 +160,23 @@ def test_the_same_seed_gives_the_same_run(name: str) -> None:
     assert not equal(first.training.best_weights, other.best_weights)
 
 
+def test_what_is_not_there_teaches_wrong_triggers_alone() -> None:
+    learning = SAMPLED.learning.model_copy(update={"n_step": 1, "absent_reward": -2.5})
+    schedule = SAMPLED.schedule.model_copy(update={"absent_episodes": 1.0})
+    training = make_training(
+        SAMPLED.model_copy(update={"learning": learning, "schedule": schedule})
+    )
+    finish(training)
+    memory = training.state_dict()["memory"]
+    there = STORE.presence()[memory["image"].long(), memory["category"].long()]
+    trigger = training.learner.online.num_actions - 1
+    assert (~there).any()
+    assert (memory["action_tm1"][~there] == trigger).all()
+    assert (memory["reward_t"][~there] == -2.5).all()
+    assert memory["terminated_t"][~there].all()
+    assert (memory["action_tm1"][there] != trigger).any()
+
+
 def test_images_replayed_by_priority_teach_otherwise() -> None:
     plain, prioritised = straight("all_actions"), straight("prioritised images")
     assert not equal(plain.metrics, prioritised.metrics)

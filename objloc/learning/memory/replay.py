@@ -7,7 +7,7 @@ Transitions are sampled uniformly, or uniformly from some images. Two add-ons ch
 and are None unless the parameters ask for them: ``n_step`` and ``priorities``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,6 +51,26 @@ class Transition:
             torch.cat([past.actions, self.action_tm1[:, None]], dim=1)[:, 1:]
             if past.actions.shape[1]
             else past.actions,
+        )
+
+    def with_wrong_triggers(self, absent: Tensor, trigger: int, reward: float) -> "Transition":
+        """These transitions, those of searches for what is not there made wrong triggers.
+
+        Every move there earns -1 and leads to the next such window: taught as moves, they would
+        be worth less than a wrong trigger, and the agent would learn to trigger at once. Of
+        such a window there is one thing to learn, that a trigger is wrong.
+        Source: the published code of Caicedo & Lazebnik (2015).
+
+        Args:
+            absent: ``[n]`` bool, whether the image lacks the category searched for.
+            trigger: index of the trigger.
+            reward: reward of such a trigger.
+        """
+        return replace(
+            self,
+            action_tm1=torch.where(absent, trigger, self.action_tm1),
+            reward_t=torch.where(absent, reward, self.reward_t),
+            terminated_t=self.terminated_t | absent,
         )
 
 
@@ -165,7 +185,8 @@ class ReplayBuffer:
             column[rows] = values.to(column.dtype)
         self._past.add(seen.boxes, step)
         if self._n_step is not None and step is not None:
-            self._n_step.add(rows, step)
+            # No reward follows a trigger, though its episode may go on.
+            self._n_step.add(rows, step._replace(ended=step.ended | transition.terminated_t))
         if self.priorities is not None and not self.priorities.of_images:
             self.priorities.reset(rows)
         self._next = (self._next + number) % self._size

@@ -189,3 +189,14 @@ def test_a_padded_draw_of_few_images_has_them_again(monkeypatch: pytest.MonkeyPa
     drawn = buffer.sample(9, 2, torch.Generator().manual_seed(0))
     assert set(drawn.observation_tm1.image.tolist()) == set(range(6))
     assert len(drawn.rows) == 18
+
+
+def test_steps_of_searches_for_what_is_not_there_are_wrong_triggers() -> None:
+    steps = transitions(0, 4)
+    absent = torch.tensor([False, True, True, False])
+    taught = steps.with_wrong_triggers(absent, trigger=8, reward=-3.0)
+    assert taught.action_tm1.tolist() == [0, 8, 8, 3]
+    assert taught.reward_t.tolist() == [0.0, -3.0, -3.0, 3.0]
+    # No value follows a trigger.
+    assert taught.terminated_t.tolist() == [True, True, True, False]
+    assert taught.observation_tm1 is steps.observation_tm1
