@@ -41,7 +41,7 @@ class Episodes:
     Args:
         network: the network that acts.
         store: training images, on its device.
-        tasks: ``[M, 2]`` int64 on the CPU, image and category of each search to train on.
+        queue: ``[E, 2]`` int64, image and category of each episode, see ``queue_of``.
         agent: all parameters of the agent.
         generator: source of all random draws, on a device that stalls of their seed.
         ranks: the processes that train together: each computes the values of its own slots.
@@ -56,7 +56,7 @@ class Episodes:
         self,
         network: QNetwork,
         store: SampleStore,
-        tasks: Tensor,
+        queue: Tensor,
         agent: Agent,
         generator: torch.Generator,
         ranks: Ranks = ALONE,
@@ -64,7 +64,7 @@ class Episodes:
         self._network, self._store, self._agent, self._ranks = network, store, agent, ranks
         self._device = device = network.device
         self._presence = store.presence()
-        self._queue = queue_of(store, agent.schedule, tasks, generator).to(device)
+        self._queue = queue.to(device)
         self._generator = generator
         if stalls(device):
             seed = int(torch.randint(2**62, (), generator=generator))
@@ -253,7 +253,7 @@ def queue_of(
     """Order of all episodes, ``[E, 2]``: each pass is a new shuffle of the tasks.
 
     Args:
-        store: the images.
+        store: the images, on the CPU.
         schedule: the passes and what they consist of.
         tasks: ``[M, 2]`` int64, image and category.
         generator: source of the seed of the shuffles.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.episodes import Episodes
+from objloc.learning.episodes import Episodes, queue_of
 from objloc.learning.learner import Learner
 from objloc.learning.memory.replay import build_replay
 from objloc.learning.status import Period, TrainingStatus, ValidationReport
@@ -34,12 +34,9 @@ _LOOK_EVERY = 100
 class Training:
     """One phase of training: a network, its images, one schedule.
 
-    All but the schedule's counts lies on the network's device. In a lock-step the host asks it
-    once: how many episodes have ended.
-
     Args:
         network: the online network, on its device; trained in place.
-        store: training images; its categories are the network's.
+        store: training images, on the CPU; its categories are the network's.
         tasks: ``[M, 2]`` int64, image and category of each search to train on.
         agent: all parameters of the agent.
         validate: measures the network.
@@ -67,7 +64,8 @@ class Training:
         self._store, self._ranks = store.to(device), ranks
         self._agent = agent
         self._validate = validate
-        self._episodes = Episodes(network, self._store, tasks, agent, generator, ranks)
+        queue = queue_of(store, agent.schedule, tasks, generator)
+        self._episodes = Episodes(network, self._store, queue, agent, generator, ranks)
         self._memory = build_replay(
             agent, len(store), self._episodes.slots, self._memory_limit, device
         )

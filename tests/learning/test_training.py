@@ -336,7 +336,8 @@ def test_two_processes_train_as_one_does_and_one_goes_on_from_their_state(name: 
     (first, its, whole), (second, other, _) = in_threads(2, make, begin)
     for each in (its, other):
         assert each.metrics == pytest.approx(report.metrics, rel=1e-3, abs=1e-5, nan_ok=True)
-    assert torch.equal(first._environment.observation().boxes, one._environment.observation().boxes)
+    there, here = (each._episodes._environment.observation().boxes for each in (first, one))
+    assert torch.equal(there, here)
     for training in (first, second):
         for key, column in training._memory.state_dict().items():
             assert torch.allclose(column, one._memory.state_dict()[key], atol=1e-4), key
