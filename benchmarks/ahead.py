@@ -11,7 +11,7 @@ not run again. ``docs/field.md`` shows ``benchmarks/results/ahead.json``.
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 import typer
@@ -48,11 +48,33 @@ _BY_ACTIONS = (
     "soft_nms=0.3",
     "first_starts=1",
 )
-ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "none": ("all actions, discount 0", ("learning.discount=0",)),
-    "little": ("all actions, discount .3", ("learning.discount=0.3",)),
-    "far": ("all actions, discount .9", ("learning.discount=0.9",)),
-    "taken": (
+
+
+class Row(NamedTuple):
+    """A way to learn values.
+
+    Attributes:
+        what: description of it.
+        settings: parameters below ``agents.pretrained``.
+        share: fraction of the minutes that it takes.
+        seed: seed of training.
+    """
+
+    what: str
+    settings: tuple[str, ...]
+    share: float = 1.0
+    seed: int = 0
+
+
+_NONE, _LITTLE = ("learning.discount=0",), ("learning.discount=0.3",)
+ROWS: dict[str, Row] = {
+    "none": Row("all actions, discount 0", _NONE),
+    "none_seed1": Row("the same, seed 1", _NONE, seed=1),
+    "none_fifth": Row("the same as the first, a fifth of the minutes", _NONE, share=0.2),
+    "little": Row("all actions, discount .3", _LITTLE),
+    "little_seed1": Row("the same, seed 1", _LITTLE, seed=1),
+    "far": Row("all actions, discount .9", ("learning.discount=0.9",)),
+    "taken": Row(
         "the actions taken, discount .9",
         (
             "learning.backup=sampled",
@@ -64,17 +86,18 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-"""Rows by name: how values are learned, and parameters below ``agents.pretrained``."""
+"""Rows by name."""
 
 
 def params_of(name: str, updates: int | None = None) -> Params:
     """Load the parameters of a row; with another number of updates a run keeps its shape."""
     settings = [
         "train.agent=pretrained",
+        f"train.seed={ROWS[name].seed}",
         f"train.categories=[{','.join(CATEGORIES)}]",
         f"evaluate.max_windows={LOOKS}",
         "agents.pretrained.schedule.evaluations=1",
-        *(f"agents.pretrained.{each}" for each in (*_VALUES_ALONE, *ROWS[name][1])),
+        *(f"agents.pretrained.{each}" for each in (*_VALUES_ALONE, *ROWS[name].settings)),
         *(f"evaluate.search.{each}" for each in _BY_ACTIONS),
         *(() if updates is None else of_length("pretrained", updates)),
     ]
@@ -82,7 +105,7 @@ def params_of(name: str, updates: int | None = None) -> Params:
 
 
 def training_of(params: Params, train: SampleStore) -> Training:
-    """A training from the beginning, seed 0."""
+    """A training from the beginning."""
     generator = torch.Generator().manual_seed(params.train.seed)
     network = build_network(params.agent, train.categories, generator)
     return Training(
@@ -105,7 +128,7 @@ def run(name: str, folder: Path, minutes: float, images: int) -> AheadRow:
     """Train and measure one row."""
     params = params_of(name)
     train, val = split(params, folder, images)
-    updates = updates_in(minutes, params, train)
+    updates = updates_in(minutes * ROWS[name].share, params, train)
     params = params_of(name, updates)
     began, training = time.process_time(), training_of(params, train)
     for status in training.run():
@@ -125,10 +148,7 @@ def described(found: Ahead, how: list[str]) -> list[str]:
 def ahead_table(rows: Mapping[str, AheadRow]) -> str:
     """Table of the rows in order."""
     lines = []
-    for name, (what, _) in ROWS.items():
-        if name not in rows:
-            continue
-        row = rows[name]
+    for name, row in ((each, rows[each]) for each in ROWS if each in rows):
         few, many = (
             next(point for point in row.curve if point.budget == looks) for looks in _SHOWN
         )
@@ -140,7 +160,7 @@ def ahead_table(rows: Mapping[str, AheadRow]) -> str:
         steps = row.steps_to_trigger.median
         lines.append(
             [
-                what,
+                ROWS[name].what,
                 f"{row.updates:,}",
                 f"{row.processor_minutes:.1f}",
                 *shown,

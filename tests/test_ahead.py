@@ -10,13 +10,15 @@ from objloc.params import Params
 from tests.helpers.stores import make_store
 
 DISCOUNTS = {"none": 0.0, "little": 0.3, "far": 0.9, "taken": 0.9}
+"""By the first part of a row's name."""
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_differ_in_how_values_are_learned_alone(name: str) -> None:
     params = params_of(name, 500)
     agent, base = params.agent, params_of("none", 500).agent
-    assert agent.learning.discount == DISCOUNTS[name]
+    assert agent.learning.discount == DISCOUNTS[name.split("_", maxsplit=1)[0]]
+    assert params.train.seed == ROWS[name].seed
     assert (agent.learning.backup == "sampled") == (name == "taken")
     assert (agent.mdp, agent.encoder, agent.head) == (base.mdp, base.encoder, base.head)
     assert agent.schedule.max_updates == agent.learning.learning_rate_decay_updates == 500
