@@ -83,12 +83,12 @@ class Stated:
 
     @classmethod
     def shards(cls, value: str | None) -> Self:
-        """Of shards."""
+        """The hash of shards."""
         return cls("dataset.data_hash", "data_hash", value)
 
     @classmethod
     def features(cls, value: str | None) -> Self:
-        """Of a feature store."""
+        """The hash of a feature store."""
         return cls("encode.checksum", CHECKSUM, value)
 
 

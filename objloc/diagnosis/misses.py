@@ -82,6 +82,10 @@ class NeverTriggering:
         """See ``Policy.look``."""
         self._policy.look(images, rows)
 
+    def forget(self) -> None:
+        """See ``Policy.forget``."""
+        self._policy.forget()
+
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
     ) -> Choice:

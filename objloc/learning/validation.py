@@ -16,7 +16,7 @@ from objloc.ranks.group import ALONE, Ranks
 from objloc.search.policy import GreedyPolicy
 from objloc.search.rollout import rollout
 
-_BATCH = 128
+_BATCH = 64
 """Episodes in lock-step: the views of their images, of 2.8 MB each at 448 pixels, are kept."""
 
 

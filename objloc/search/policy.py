@@ -41,6 +41,9 @@ class Policy(Protocol):
     def look(self, images: Images, rows: Tensor) -> None:
         """Take the images of the next episodes: ``[M]`` int64, rows of all images."""
 
+    def forget(self) -> None:
+        """Let go of the images: their episodes have ended."""
+
     def act(
         self, observation: Observation, index: Tensor, sizes: Tensor, generator: torch.Generator
     ) -> Choice:
@@ -65,6 +68,9 @@ class RandomPolicy:
 
     def look(self, images: Images, rows: Tensor) -> None:
         """Ignore the images: none is read."""
+
+    def forget(self) -> None:
+        """See ``Policy.forget``."""
 
     def act(
         self,
@@ -100,17 +106,20 @@ class GreedyPolicy:
     def look(self, images: Images, rows: Tensor) -> None:
         """Encode the images once for all steps of their episodes."""
         device = self.network.device
-        # Neither the last views beside these, nor these twice, as joining parts would.
-        self._views = torch.empty(0)
         done = 0
         # Even parts: a network may compute a few images by other routines than many.
         for part in torch.tensor_split(rows, -(-len(rows) // _ENCODED_AT_ONCE)):
             views = self.network.encode(images[part].to(device))
             if not done:
+                # Joining the parts at the end would hold all views twice.
                 shape = (len(rows), *views.shape[1:])
                 self._views = views.new_empty_strided(shape, views.stride())
             self._views[done : done + len(part)] = views
             done += len(part)
+
+    def forget(self) -> None:
+        """See ``Policy.forget``: views take hundreds of megabytes."""
+        del self._views
 
     @torch.no_grad()
     def act(

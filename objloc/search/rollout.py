@@ -126,4 +126,5 @@ def _lockstep(
             break
         environment.keep_only(ongoing)
         observation, refined = observation[ongoing], refined[ongoing]
+    policy.forget()
     return Rollout(tasks[:, 0], tasks[:, 1], boxes, actions, q_values, steps, terminated, iou)

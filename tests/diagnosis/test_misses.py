@@ -138,6 +138,9 @@ class Stubborn:
     def look(self, images: Images, rows: torch.Tensor) -> None:
         """It looks at nothing."""
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def act(
         self,
         observation: Observation,

@@ -30,6 +30,9 @@ class Planned:
         self.looked.append(len(images[rows]))
         self._step = 0
 
+    def forget(self) -> None:
+        self.looked.append(0)
+
     def act(
         self,
         observation: Observation,
@@ -76,7 +79,7 @@ def test_values_are_kept_for_the_steps_taken_alone() -> None:
 def test_an_image_is_encoded_once_for_all_its_episodes() -> None:
     policy = Planned(TRIGGER)
     rollout(make_store(3), policy, MDP, TASKS, torch.Generator())
-    assert policy.looked == [3]
+    assert policy.looked == [3, 0], "and let go of when they have ended"
 
 
 def test_batches_of_episodes_are_the_same_episodes() -> None:
