@@ -267,6 +267,9 @@ class _Some:
     def partly_mirrored(self, rows: torch.Tensor, mirrored: torch.Tensor) -> ImageBatch:
         return self.images.partly_mirrored(self.rows[rows], mirrored)
 
+    def to(self, device: torch.device) -> "_Some":
+        return _Some(self.images.to(device), self.rows.to(device))
+
 
 def ablation_table(found: Mapping[str, AblationRow]) -> str:
     """Table of the rows in order, each with its difference from the first row if that was run."""

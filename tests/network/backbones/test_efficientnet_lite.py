@@ -30,7 +30,7 @@ def test_channels_have_about_the_deviations_that_the_weights_tell(name: str) -> 
 
 
 def test_maps_do_not_depend_on_how_many_images_are_computed_at_once() -> None:
-    network = load_backbone("efficientnet-lite0")
+    network = load_backbone(Encoder(kind="pretrained", backbone="efficientnet-lite0"))
     images = random_images(6, 64, seed=0).values
     with torch.enable_grad():
         whole = network(images)
