@@ -3,7 +3,7 @@
 A sample is two files of a tar: ``<image_id>.jpg``, the unchanged bytes of the image,
 and ``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
 ``objloc.data.shard_reader`` reads them back. Headers are those that ``webdataset.ShardWriter``
-writes by ``tarfile``; made anew for each file they took as long as copying it.
+writes by ``tarfile``; made again for each file they took as long as copying it.
 """
 
 import hashlib
@@ -173,7 +173,7 @@ def _info(name: str, size: int, time: float) -> tarfile.TarInfo:
 
 
 _EXACT_TIME = _info("", 0, 0.0).tobuf(tarfile.PAX_FORMAT)[: -tarfile.BLOCKSIZE]
-"""What stands before a plain header: the time as a fraction."""
+"""Block before a plain header: the time as a fraction."""
 
 
 class _Packed(NamedTuple):

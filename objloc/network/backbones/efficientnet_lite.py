@@ -79,7 +79,7 @@ class EfficientNetLite(Backbone):
         return self._ends[0] - 1
 
     def _first_maps(self, images: Tensor) -> Tensor:
-        """What comes out of the stem and the first blocks: ``[N, C, s, s]``."""
+        """Output of the stem and the first blocks: ``[N, C, s, s]``."""
         colours = (images.to(self._weight.dtype) - 127) / 128
         values: Tensor = colours.contiguous(memory_format=torch.channels_last)
         values = self.activation(self.stem(values))
