@@ -37,6 +37,7 @@ _TRIAL = 15
 _VALUES_ALONE = (
     "head.presence=false",
     "head.learned_steps=false",
+    "mdp.refinements=0",
     "head.learned_zooms=false",
     "learning.landed_windows=0",
 )

@@ -115,7 +115,7 @@ class Episodes:
         return Played(transition, step, self._end(ended, outcome) if len(ended) else {})
 
     def _taught(self, transition: Transition) -> Transition:
-        """What is remembered of steps: of those in episodes for an absent category, one thing."""
+        """Transitions as they are remembered: steps for an absent category are wrong triggers."""
         if not self._agent.schedule.absent_episodes:
             return transition
         seen = transition.observation_tm1

@@ -101,7 +101,7 @@ class TrainingProgress:
         }
 
     def _state(self, status: TrainingStatus) -> str:
-        """What is known so far: before the first update or validation some of it is not."""
+        """Figures that are known so far: some are not before the first update or validation."""
         parts = (
             (status.loss, f"loss {status.loss:.3f}"),
             (status.epsilon, f"epsilon {status.epsilon:.2f}"),
