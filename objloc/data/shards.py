@@ -2,20 +2,17 @@
 
 A sample is two files of a tar: ``<image_id>.jpg``, the unchanged bytes of the image,
 and ``<image_id>.json``. Boxes there are one-based and inclusive, as in the devkit.
-``objloc.data.shard_reader`` reads them back. Headers are those that ``webdataset.ShardWriter``
-writes by ``tarfile``; made again for each file they took as long as copying it.
+``objloc.data.shard_reader`` reads them back.
 """
 
-import hashlib
 import json
 import sys
-import tarfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from io import BufferedWriter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol
+
+import webdataset
 
 from objloc import params
 from objloc.box import to_voc
@@ -34,14 +31,11 @@ from objloc.data.shard_index import (
 from objloc.data.splits import compose, overlaps, split
 from objloc.data.voc.devkit import open_devkit
 from objloc.data.workers import map_ahead
-from objloc.files import folder_written_whole
+from objloc.files import file_hash, folder_written_whole
 from objloc.progress import progress
 
 _READ_AHEAD = 64
 """Maximum number of images that are read before they are written."""
-_READABLE = 0o444
-_NAME_LENGTH = 100
-"""Maximum length of a name in a plain header."""
 
 
 class _OfYear(Protocol):
@@ -124,7 +118,7 @@ def write_shards(devkit: AnnotatedImages, folder: Path, section: params.Shard) -
         with progress("shard", total, "images") as advance:
             for name in simple:
                 # Threads read and check the next images while the first are written.
-                samples = map_ahead(partial(_read, devkit), planned[name], _READ_AHEAD)
+                samples = map_ahead(devkit.read, planned[name], _READ_AHEAD)
                 image_sets[name], statistics[name] = _write_set(
                     temporary, name, samples, section, advance
                 )
@@ -141,142 +135,47 @@ def write_shards(devkit: AnnotatedImages, folder: Path, section: params.Shard) -
         )
 
 
-def _read(devkit: AnnotatedImages, image_id: str) -> tuple[Sample, "_Packed"]:
-    sample = devkit.read(image_id)
-    return sample, _pack(sample)
-
-
 def _write_set(
     folder: Path,
     image_set: str,
-    samples: Iterable[tuple[Sample, "_Packed"]],
+    samples: Iterable[Sample],
     section: params.Shard,
     advance: Callable[[int], None],
 ) -> tuple[ImageSet, Statistics]:
     """Write an image set's shards, ``<image_set>-000000.tar`` and so on."""
-    with _Writer(folder, image_set, section) as writer:
+    samples_in: dict[Path, int] = {}
+    # The writer inserts the number with the % operator.
+    pattern = f"{str(folder.resolve()).replace('%', '%%')}/{image_set}-%06d.tar"
+    with webdataset.ShardWriter(
+        pattern,
+        maxcount=section.samples_per_shard,
+        maxsize=section.mb_per_shard * 1e6,
+        mtime=0.0,
+        user="",
+        group="",
+        encoder=False,
+        verbose=0,
+    ) as writer:
 
         def written() -> Iterator[Sample]:
-            for sample, files in samples:
-                writer.write(files)
+            for sample in samples:
+                writer.write(
+                    {
+                        "__key__": sample.image_id,
+                        "jpg": sample.jpeg,
+                        "json": encode_annotation(sample),
+                    }
+                )
+                samples_in[Path(str(writer.fname))] = writer.count
                 advance(1)
                 yield sample
 
         statistics = count(written())
-    return ImageSet(samples=statistics.images, shards=tuple(writer.shards)), statistics
-
-
-def _info(name: str, size: int, time: float) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = size, time, _READABLE
-    return info
-
-
-_EXACT_TIME = _info("", 0, 0.0).tobuf(tarfile.PAX_FORMAT)[: -tarfile.BLOCKSIZE]
-"""Block before a plain header: the time as a fraction."""
-
-
-class _Packed(NamedTuple):
-    """A sample as it lies in a tar.
-
-    Attributes:
-        blocks: its files, each with its header and padding.
-        size: number of bytes of the files alone.
-    """
-
-    blocks: bytes
-    size: int
-
-
-def _pack(sample: Sample) -> _Packed:
-    """Lay out a sample's two files."""
-    annotation = encode_annotation(sample)
-    files = ((f"{sample.image_id}.jpg", sample.jpeg), (f"{sample.image_id}.json", annotation))
-    parts = [
-        part
-        for name, content in files
-        for part in (_header(name, len(content)), content, bytes(-len(content) % tarfile.BLOCKSIZE))
-    ]
-    return _Packed(b"".join(parts), len(sample.jpeg) + len(annotation))
-
-
-def _header(name: str, size: int) -> bytes:
-    if len(name) > _NAME_LENGTH:
-        return _info(name, size, 0.0).tobuf(tarfile.PAX_FORMAT)
-    return _EXACT_TIME + _info(name, size, 0).tobuf(tarfile.USTAR_FORMAT)
-
-
-class _Writer:
-    """Writes samples to ``<image_set>-000000.tar`` and so on; leaving it ends the last tar.
-
-    Args:
-        folder: an existing folder.
-        image_set: name of the set.
-        section: how large a tar becomes.
-    """
-
-    def __init__(self, folder: Path, image_set: str, section: params.Shard) -> None:
-        self._folder, self._image_set, self._section = folder, image_set, section
-        self._shards: list[Shard] = []
-        self._file: BufferedWriter | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._end()
-
-    @property
-    def shards(self) -> Sequence[Shard]:
-        """The tars that have ended."""
-        return self._shards
-
-    def write(self, sample: _Packed) -> None:
-        """Append a sample, to a new tar if the last one is full.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        if self._file is not None and self._full:
-            self._end()
-        if self._file is None:
-            self._begin()
-        self._append(sample.blocks)
-        self._samples += 1
-        self._content += sample.size
-
-    @property
-    def _full(self) -> bool:
-        section = self._section
-        return (
-            self._samples >= section.samples_per_shard
-            or self._content >= section.mb_per_shard * 1e6
-        )
-
-    def _begin(self) -> None:
-        self._name = f"{self._image_set}-{len(self._shards):06d}.tar"
-        self._file = (self._folder / self._name).open("wb")
-        self._digest = hashlib.sha256()
-        self._samples = self._content = self._bytes = 0
-
-    def _append(self, blocks: bytes) -> None:
-        assert self._file is not None  # noqa: S101  # for the type checker
-        self._file.write(blocks)
-        self._digest.update(blocks)
-        self._bytes += len(blocks)
-
-    def _end(self) -> None:
-        if self._file is None:
-            return
-        # Two blocks of zeros, and more up to a whole record.
-        mark = 2 * tarfile.BLOCKSIZE
-        self._append(bytes(mark + -(self._bytes + mark) % tarfile.RECORDSIZE))
-        self._file.close()
-        self._file = None
-        found = self._digest.hexdigest()
-        self._shards.append(
-            Shard(name=self._name, samples=self._samples, bytes=self._bytes, sha256=found)
-        )
+    shards = tuple(
+        Shard(name=path.name, samples=number, bytes=path.stat().st_size, sha256=file_hash(path))
+        for path, number in samples_in.items()
+    )
+    return ImageSet(samples=statistics.images, shards=shards), statistics
 
 
 def encode_annotation(sample: Sample) -> bytes:

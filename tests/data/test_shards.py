@@ -18,10 +18,9 @@ from objloc import params
 from objloc.data.sample import Sample
 from objloc.data.shard_index import read_index, write_index
 from objloc.data.shard_reader import read_samples
-from objloc.data.shards import _pack, _write_set, encode_annotation, write_shards
+from objloc.data.shards import _write_set, write_shards
 from objloc.data.voc.devkit import open_devkit
 from objloc.errors import ObjlocError
-from objloc.files import file_hash
 from tests.helpers.devkits import (
     annotation_xml,
     jpeg_bytes,
@@ -230,11 +229,7 @@ def test_any_samples_come_back_in_order_byte_for_byte(
         for folder in (Path(first), Path(second)):
             advanced: list[int] = []
             image_set, statistics = _write_set(
-                folder,
-                "train",
-                [(each, _pack(each)) for each in given_samples],
-                section,
-                advanced.append,
+                folder, "train", given_samples, section, advanced.append
             )
             written.append(write_index(folder, "x", {"train": image_set}, {"train": statistics}))
             assert list(read_samples(folder, "train")) == given_samples
@@ -249,33 +244,3 @@ def test_any_samples_come_back_in_order_byte_for_byte(
     assert counted.objects == len(objects)
     assert counted.difficult == sum(item.difficult for item in objects)
     assert set(written[0].categories) == {item.category for item in objects}
-
-
-@pytest.mark.parametrize(("most", "megabytes"), [(2, 1), (100, 1)])
-def test_shards_are_those_of_webdataset_to_the_byte(
-    tmp_path: Path, most: int, megabytes: int
-) -> None:
-    """Also where a name is too long for a plain header, and where contents fill their blocks."""
-    names = ("000007", "a" * 100, "b" * 96, "2008_000001", "x")
-    images = [
-        Sample(name, os.urandom(300_032 + 512 * number - number % 2), 4, 3, ())
-        for number, name in enumerate(names)
-    ]
-    for folder in ("ours", "theirs"):
-        (tmp_path / folder).mkdir()
-    section = params.Shard(samples_per_shard=most, mb_per_shard=megabytes)
-    pairs = [(each, _pack(each)) for each in images]
-    written, _ = _write_set(tmp_path / "ours", "train", pairs, section, lambda _: None)
-    with webdataset.ShardWriter(
-        f"{tmp_path}/theirs/train-%06d.tar",
-        maxcount=most, maxsize=megabytes * 1e6, mtime=0.0, user="", group="", encoder=False,
-        verbose=0,
-    ) as other:  # fmt: skip
-        for each in images:
-            files = {"jpg": each.jpeg, "json": encode_annotation(each)}
-            other.write({"__key__": each.image_id, **files})
-    assert contents(tmp_path / "ours") == contents(tmp_path / "theirs")
-    assert len(written.shards) > 1
-    for shard in written.shards:
-        path = tmp_path / "ours" / shard.name
-        assert (shard.bytes, shard.sha256) == (path.stat().st_size, file_hash(path))
