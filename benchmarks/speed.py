@@ -10,12 +10,14 @@ A floor is the least that the work could take: its products and convolutions at 
 machine, measured in the same run, or a program that does nothing but load what is needed.
 """
 
+import json
 import os
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -62,7 +64,7 @@ class Row(NamedTuple):
 def speed_table(result: Mapping[str, Any]) -> str:
     """Table of all figures."""
     rows = []
-    for each in result["rows"]:
+    for each in chain.from_iterable(result["parts"].values()):
         row = Row(**each)
         sign = "≥" if row.more_is_better else "≤"
         goal = "" if row.goal is None else f"{sign} {_number(row.goal)} {row.unit}"
@@ -237,22 +239,32 @@ def main(
     photographs_in: Annotated[
         Path | None, typer.Option("--photographs", help="Folder of shards and checkpoint.pt.")
     ] = None,
-    images: Annotated[int, typer.Option(help="Number of photographs evaluated.")] = 300,
+    images: Annotated[int, typer.Option(help="Number of photographs evaluated.")] = 1000,
+    only: Annotated[list[str], typer.Option(help="Parts measured anew; all if none.")] = [],  # noqa: B006  # typer copies it
     machine: Machine = "2 CPU cores",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
-    """Measure, write and print."""
+    """Measure, write and print; parts that are not measured stay as they were."""
     peak = peak_of_products()
-    parts = [pipeline(peak), updates(peak), replay(), environments(), starts()]
+    parts: dict[str, Iterator[Row]] = {
+        "pipeline": pipeline(peak),
+        "updates": updates(peak),
+        "replay": replay(),
+        "environments": environments(),
+        "starts": starts(),
+    }
     if photographs_in is not None:
-        parts.append(photographs(photographs_in, images))
-    result: dict[str, Any] = {"peak": peak, "rows": []}
-    for part in parts:
-        for row in part:
-            result["rows"].append(row._asdict())
+        parts["photographs"] = photographs(photographs_in, images)
+    result = json.loads(output.read_text("utf-8")) if output.exists() else {"parts": {}}
+    for name, rows in parts.items():
+        if only and name not in only:
+            continue
+        result["parts"][name] = []
+        for row in rows:
+            result["parts"][name].append(row._asdict())
             print(f"{row.what}: {_number(row.now)} {row.unit}", flush=True)
-            write_json(output, result)
+        write_json(output, result)
     write_run(output, "python -m benchmarks.speed --photographs FOLDER", machine)
     print(speed_table(result))
 

@@ -21,7 +21,7 @@ def test_figures_stand_beside_goal_and_floor() -> None:
         Row("images", 1.5, "images/s", 15, more_is_better=True),
         Row("help", 0.25, "s", 0.4),
     ]
-    lines = speed_table({"rows": [row._asdict() for row in rows]}).splitlines()
+    lines = speed_table({"parts": {"some": [row._asdict() for row in rows]}}).splitlines()
     assert lines[2:] == [
         "| an update | **174 ms** |  | 53 ms | its products |",
         "| images | **1.5 images/s** | ≥ 15 images/s |  |  |",
