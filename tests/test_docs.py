@@ -211,7 +211,7 @@ def test_stages_and_their_options_exist(page: Path) -> None:
         app = typer.Typer(add_completion=False)
         app.command()(import_module(f"stages.{name}").main)
         known = {option for each in typer.main.get_command(app).params for option in each.opts}
-        used = set(re.findall(r"(?<!\S)--[a-z]+", arguments)) - {"--help"}
+        used = set(re.findall(r"(?<!\S)--[a-z-]+", arguments)) - {"--help"}
         assert used <= known, name
 
 

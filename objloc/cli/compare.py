@@ -57,9 +57,10 @@ def command(
         ]
         store = None
         if (shards / "index.json").is_file():
+            metrics = sides[0].evaluation.metrics
             store = SampleStore.load(shards, chosen, sides[0].evaluation.categories, 16)
-            if store.data_hash != sides[0].evaluation.metrics.data.hash:
-                store = None
+            same = store.data_hash == metrics.data.hash
+            store = store.first(metrics.images) if same else None
         result = compare(sides[0], sides[1], store, seed)
     if as_json:
         print(json.dumps(result.as_json(), indent=2))

@@ -13,12 +13,15 @@ from objloc.diagnosis.run_parameters import comparable, read_parameters
 from objloc.errors import ObjlocError
 from objloc.evaluation.detections import objects_of
 from objloc.evaluation.matching import Floats, match
-from objloc.evaluation.metrics import KINDS_OF_DETECTIONS, DataName, Interval, Part
+from objloc.evaluation.metrics import (
+    KINDS_OF_DETECTIONS,
+    DataName,
+    ImageSetMetrics,
+    Interval,
+    Part,
+)
 from objloc.evaluation.read import EvaluationFiles, SearchKey, read_evaluation, read_metrics
 from objloc.evaluation.success_rate import drawn_weights, interval, replicated_rates
-
-_OF_SEARCH = ("order", "cross")
-"""Parameters of the evaluation that may differ between the two."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,12 @@ def _refuse_unlike(a: Side, b: Side) -> None:
             f"{both}: expected evaluations of one image set; found '{a.evaluation.image_set}' and "
             f"'{b.evaluation.image_set}'"
         )
+    counts = [each.evaluation.metrics.images for each in (a, b)]
+    if counts[0] != counts[1]:
+        raise ObjlocError(
+            f"{both}: expected evaluations of as many images (evaluate.first_images); found "
+            f"{counts[0]} and {counts[1]}"
+        )
     if a.evaluation.threshold != b.evaluation.threshold:
         raise ObjlocError(
             f"{both}: expected one evaluate.iou_threshold; found {a.evaluation.threshold:g} and "
@@ -309,9 +318,17 @@ def _differing(a: Side, b: Side) -> dict[str, tuple[Any, Any]]:
         shared = one.keys() & other.keys()
         one, other = ({key: each[key] for key in each if key in shared} for each in (one, other))
     one, other = (
-        each
-        | {f"evaluate.search.{key}": getattr(side.evaluation.metrics, key) for key in _OF_SEARCH}
-        for each, side in ((one, a), (other, b))
+        each | _of_search(side.evaluation.metrics) for each, side in ((one, a), (other, b))
     )
     keys = [*one, *(key for key in other if key not in one)]
     return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
+
+
+def _of_search(metrics: ImageSetMetrics) -> dict[str, Any]:
+    """Parameters of an evaluation that may differ between the two."""
+    search = metrics.search
+    return {
+        "evaluate.max_windows": search.curve[-1].budget if search else None,
+        "evaluate.search.order": metrics.order,
+        "evaluate.search.cross": metrics.cross,
+    }

@@ -30,7 +30,7 @@ from objloc.search.budgeted import BATCH, Searcher, run_budgeted_search
 from objloc.search.restarts import BATCH as RESTARTS_BATCH
 from objloc.search.restarts import run_restarts
 from objloc.search.trace import SearchTasks, SearchTrace
-from objloc.search.tree import run_tree_search
+from objloc.search.tree import run_tree_search, zooms_among_moves
 
 BUDGETS = (14, 20, 31, 45, 63, 80, 100, 150, 200, 300)
 """Budgets at which curves are measured; 31 and 63 are those of Tree-RL."""
@@ -199,8 +199,13 @@ class BudgetCurve:
             store: the images; the curve's own need none but their objects.
             searcher: the agent.
             log: takes a line of progress.
+
+        Raises:
+            ObjlocError: the agent cannot search in that order.
         """
         budget = self._budgets[-1]
+        if searcher.params.order == "tree":
+            zooms_among_moves(searcher.mdp)
         alone = searcher.params.order == "restarts"
         looks = f"{budget} looks{' a category' if alone else ''}"
 

@@ -19,6 +19,7 @@ from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.mdp.action import Moves, start_windows, zooms_of
 from objloc.network.windows import Windows
+from objloc.params import Mdp
 from objloc.search.budgeted import BATCH, Searcher
 from objloc.search.policy import shares
 from objloc.search.trace import SearchTrace
@@ -39,15 +40,25 @@ def run_tree_search(
     Raises:
         ObjlocError: the agent lacks zooms or moves.
     """
-    zooms = zooms_of(searcher.mdp)
-    if zooms.all() or not zooms.any():
-        raise ObjlocError(
-            "evaluate.search.order: expected an agent with zooms and moves for a tree; found "
-            f"mdp.actions={searcher.mdp.actions} and mdp.zooms={searcher.mdp.zooms}"
-        )
+    zooms = zooms_among_moves(searcher.mdp)
     every = torch.arange(len(store)) if images is None else images
     for batch in torch.split(every, BATCH):
         yield _tree(store, searcher, batch, budget, zooms)
+
+
+def zooms_among_moves(mdp: Mdp) -> Tensor:
+    """Which actions but the trigger are zooms: ``[A - 1]`` bool.
+
+    Raises:
+        ObjlocError: all are, or none is: a tree needs both.
+    """
+    zooms = zooms_of(mdp)
+    if zooms.all() or not zooms.any():
+        raise ObjlocError(
+            "evaluate.search.order: expected an agent with zooms and moves for a tree; found "
+            f"mdp.actions={mdp.actions} and mdp.zooms={mdp.zooms}"
+        )
+    return zooms
 
 
 @torch.no_grad()

@@ -109,6 +109,7 @@ def test_another_order_of_looking_is_told_whatever_is_known_of_the_training() ->
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"data": "other", "data_hash": "b" * 64}, r"drawn \(aaaaaaaaaaaa\) and other \(bbbb"),
     ({"iou_threshold": 0.7}, "iou_threshold; found 0.5 and 0.7"),
+    ({"images": 5}, r"as many images \(evaluate.first_images\); found 6 and 5"),
     ({"categories": ["cow"]}, "found cat, dog and cow"),
 ]
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
 from objloc.evaluation.budget_curve import BudgetCurve, DetectionRules, detections_of
 from objloc.evaluation.metrics import StepsToTrigger
 from objloc.network.value_range import TriggerRange
-from objloc.params import Evaluate, Search
+from objloc.params import Evaluate, Mdp, Search
 from objloc.search.budgeted import Searcher
 from objloc.search.trace import SearchTrace
 from tests.helpers.budgeted_searches import AGENT, BUDGET, MDP, promising_network, trace_of
@@ -135,3 +136,11 @@ def test_rules_are_those_of_the_evaluation() -> None:
     params = Evaluate(nms=0.4, search=Search(detections_per_image=7, soft_nms=0.25))
     values = TriggerRange(-1.0, 2.0)
     assert DetectionRules.of(params, values) == DetectionRules(0.4, 7, 0.25, values)
+
+
+def test_a_tree_is_refused_before_any_search_without_zooms() -> None:
+    store = make_store(2)
+    curve = BudgetCurve(store, RULES, BUDGET)
+    searcher = Searcher(promising_network(AGENT), Mdp(), Search(order="tree"))
+    with pytest.raises(ObjlocError, match="expected an agent with zooms and moves for a tree"):
+        curve.jobs(store, searcher, lambda _: None)

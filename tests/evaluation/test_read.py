@@ -53,6 +53,15 @@ def test_other_data_are_refused_by_name(evaluated_run: Path) -> None:
         replace(evaluation, metrics=other).load_store(evaluated_run / "shards")
 
 
+def test_images_that_were_left_out_are_not_loaded(evaluated_run: Path) -> None:
+    """Else what was never searched counts as missed."""
+    evaluation = read_evaluation(evaluated_run / "evaluate", "val")
+    whole = evaluation.load_store(evaluated_run / "shards")
+    assert len(whole) == evaluation.metrics.images
+    fewer = replace(evaluation, metrics=evaluation.metrics.model_copy(update={"images": 2}))
+    assert fewer.load_store(evaluated_run / "shards").image_ids == whole.image_ids[:2]
+
+
 def test_detections_of_another_image_set_are_refused(folder: Path, evaluated_run: Path) -> None:
     found = read_evaluation(folder, "val")
     other = read_evaluation(folder, "test").load_store(evaluated_run / "shards")
