@@ -3,7 +3,9 @@
 ``python -m benchmarks.refinements SHARDS CHECKPOINT --features FEATURES`` measures the success
 rate of one agent by ``mdp.refinements``, the number of learned steps before an episode's trigger,
 on ``val``; then on ``test`` without them and with the best number. The agent must have been
-trained without ``val``. It writes ``benchmarks/results/refinements.json``.
+trained without ``val``. It writes ``benchmarks/results/refinements.json``. With ``--chosen`` the
+number is known, and an agent that may have been trained with ``val`` is measured on ``test``
+alone; it writes ``refinements_full.json``.
 """
 
 import statistics
@@ -29,6 +31,7 @@ from objloc.search.policy import GreedyPolicy
 from objloc.search.rollout import rollout
 
 NAME = "refinements"
+FULL = "refinements_full"
 NUMBERS = (0, 1, 2, 3, 5)
 _BASELINE = "best fixed box"
 
@@ -102,9 +105,8 @@ def main(
     checkpoint: Annotated[Path, typer.Argument(help="Agent trained without val.")],
     features: Annotated[list[Path], typer.Option(help="Features of its backbone.")] = [],  # noqa: B006  # typer copies it
     images: Annotated[int, typer.Option(help="Images of each set, its first.")] = 1000,
+    chosen: Annotated[int | None, typer.Option(help="Number of learned steps on test.")] = None,
     machine: Machine = "2 CPU cores",
-    output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
-    / f"benchmarks/results/{NAME}.json",
 ) -> None:
     """Measure, write and print."""
     use_one_thread()
@@ -112,7 +114,8 @@ def main(
     trained = SampleStore.load(shards, loaded.info["image_set"], loaded.categories, None)
     boxes = fit_fixed_boxes(trained, loaded.categories, SUCCESS_IOU)
     sets: dict[str, Any] = {}
-    for image_set in ("val", "test"):
+    output = ROOT / f"benchmarks/results/{NAME if chosen is None else FULL}.json"
+    for image_set in ("val", "test") if chosen is None else ("test",):
         store = load_store(
             shards, image_set, loaded.categories, loaded.encoders, features, 2000
         ).first(images)
@@ -120,13 +123,13 @@ def main(
         fixed = rates_of(
             fixed_outcomes(store, fixed_boxes(store, boxes), counted), loaded.categories
         )
-        numbers = NUMBERS if image_set == "val" else (0, best_of(sets["val"]["rows"]))
+        best = best_of(sets["val"]["rows"]) if "val" in sets else chosen or 0
+        numbers = NUMBERS if image_set == "val" else (0, best)
         rows = {str(each): success_of(loaded, store, each) for each in numbers}
         sets[image_set] = {"images": len(store), "fixed_box": fixed, "rows": rows}
         write_json(output, {"sets": sets})
-    write_run(
-        output, "python -m benchmarks.refinements SHARDS CHECKPOINT --features FEATURES", machine
-    )
+    command = "python -m benchmarks.refinements SHARDS CHECKPOINT --features FEATURES"
+    write_run(output, command if chosen is None else f"{command} --chosen {chosen}", machine)
     print(refinements_table({"sets": sets}))
 
 

@@ -277,8 +277,9 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "scaling": measured(scaling.NAME, scaling.scaling_table),
     "searching": measured(search.NAME, search.search_table),
     "refinements": measured(refinements.NAME, refinements.refinements_table),
+    "refinements-full": measured(refinements.FULL, refinements.refinements_table),
     "refinements-categories": kept(
-        refinements.NAME, dict[str, Any], lambda found, _: [refinements.categories_table(found)]
+        refinements.FULL, dict[str, Any], lambda found, _: [refinements.categories_table(found)]
     ),
     "ranks": measured(ranks.NAME, ranks.ranks_table),
     "updates": measured(updates.NAME, updates.updates_table),
