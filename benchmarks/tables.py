@@ -56,12 +56,7 @@ from benchmarks.published import (
     parse,
 )
 from benchmarks.reliability.table import faults_table
-from objloc.evaluation.metrics import (
-    DataName,
-    ImageSetMetrics,
-    Metrics,
-    parse_metrics,
-)
+from objloc.evaluation.metrics import DataName, ImageSetMetrics, Metrics, parse_metrics
 
 ROOT = Path(__file__).parent.parent
 
@@ -144,6 +139,11 @@ def kept(
 def measured(name: str, show: Callable[[dict[str, Any]], str]) -> Callable[[Read], str]:
     """Make a table of a benchmark's own file, below the description of its origin."""
     return kept(name, dict[str, Any], lambda found, how: [*how, show(found)])
+
+
+def bare(name: str, show: Callable[[dict[str, Any]], str]) -> Callable[[Read], str]:
+    """Make a further table of a benchmark's file, whose origin stands elsewhere."""
+    return kept(name, dict[str, Any], lambda found, _: [show(found)])
 
 
 def all_figures(metrics: Metrics, how: list[str]) -> list[str]:
@@ -278,9 +278,7 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "searching": measured(search.NAME, search.search_table),
     "refinements": measured(refinements.NAME, refinements.refinements_table),
     "refinements-full": measured(refinements.FULL, refinements.refinements_table),
-    "refinements-categories": kept(
-        refinements.FULL, dict[str, Any], lambda found, _: [refinements.categories_table(found)]
-    ),
+    "refinements-categories": bare(refinements.FULL, refinements.categories_table),
     "ranks": measured(ranks.NAME, ranks.ranks_table),
     "updates": measured(updates.NAME, updates.updates_table),
     "arithmetic": measured(updates.NAME, updates.arithmetic_table),
@@ -289,15 +287,9 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
         dict[str, Any],
         lambda found, _: [metric_tools.measured_on(found), metric_tools.package_table(found)],
     ),
-    "metric-factors": kept(
-        "metric_tools", dict[str, Any], lambda found, _: [metric_tools.factor_table(found)]
-    ),
-    "calibration": kept(
-        "metric_tools", dict[str, Any], lambda found, _: [metric_tools.calibration_table(found)]
-    ),
-    "metric-cases": kept(
-        "metric_tools", dict[str, Any], lambda found, _: [metric_tools.case_table(found)]
-    ),
+    "metric-factors": bare("metric_tools", metric_tools.factor_table),
+    "calibration": bare("metric_tools", metric_tools.calibration_table),
+    "metric-cases": bare("metric_tools", metric_tools.case_table),
     "voc-scratch": kept("voc_scratch", ScratchRuns, from_scratch(scratch.headline_table)),
     "voc-scratch-dqn2018": kept(
         "voc_scratch_dqn2018", ScratchRuns, from_scratch(scratch.baseline_table)
