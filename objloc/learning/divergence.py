@@ -1,7 +1,7 @@
 """Divergence of a training: found where it happens, reported when the host asks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -33,14 +33,17 @@ class DivergenceWatch:
         self._found = torch.zeros(3, dtype=torch.float64, device=device)
         self._images: Tensor | None = None
 
-    def note(self, update: int, loss: Tensor, q_values: Tensor, images: Tensor) -> None:
+    def note(
+        self, update: int, loss: Tensor, q_values: Tensor, images: Callable[[], Tensor]
+    ) -> None:
         """Look at an update.
 
         Args:
             update: its number, from 1.
             loss: ``[]``.
             q_values: ``[n]``, the values that were trained.
-            images: ``[B]`` int64, images of its batch.
+            images: gives ``[B]`` int64, images of its batch; asked for only where training is
+                lost, on a device that does not stall.
 
         Raises:
             DivergenceError: training is lost, on a device that does not stall.
@@ -51,12 +54,13 @@ class DivergenceWatch:
         now = torch.stack([torch.full_like(loss, update), loss, largest])
         self._found = torch.where(first, now, self._found)
         if not stalls(loss.device):
-            self._images = images
+            if bool(first):
+                self._images = images()
             self.check()
         elif self._images is None:
-            self._images = images
+            self._images = images()
         else:
-            self._images = torch.where(first, images, self._images)
+            self._images = torch.where(first, images(), self._images)
 
     def check(self) -> None:
         """Look at what was noted.

@@ -128,16 +128,20 @@ class Learner:
         self.updates += 1
         if self.updates % self._learning.target_update_every == 0:
             self._update_target()
-        td_errors, values, losses = self._of_all(
-            [(each.td_errors, each.values, each.losses) for each in results]
+        td_errors, values, losses, real = self._of_all(
+            [(each.td_errors, each.values, each.losses, each.real.float()) for each in results]
         )
-        keys, real = self._of_all([(each.keys, each.real.long()) for each in results])
-        (images,) = self._of_all([(each.images,) for each in results])
         real = real.bool()
         parts = [each.loss * share for each, share in zip(results, self._shares, strict=True)]
         loss = self._ranks.rows(torch.stack(parts)).sum()
-        self._watch.note(self.updates, loss, values, images)
+        self._watch.note(
+            self.updates,
+            loss,
+            values,
+            lambda: self._of_all([(each.images,) for each in results])[0],
+        )
         if memory.priorities is not None:
+            (keys,) = self._of_all([(each.keys,) for each in results])
             memory.priorities.update(keys, td_errors, real)
         td_error = td_errors.mean() / real.float().mean()
         return Update(loss, td_error, values, losses, real)
