@@ -6,10 +6,7 @@ GPU, and writes ``benchmarks/results/devices.json``. With ``--against FOLDER``, 
 earlier version, that one's updates are timed on the GPU in turn.
 """
 
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +18,7 @@ import typer
 from benchmarks.markdown import table
 from benchmarks.running import ROOT
 from benchmarks.threads import seconds_of_an_update, training_on_noise
+from benchmarks.updates import seconds_of_updates
 from objloc.errors import ObjlocError
 from objloc.files import write_json
 
@@ -30,11 +28,6 @@ _UPDATES = {"cpu": 3, "cuda": 25}
 """Number of updates timed in one go, by device."""
 _PROFILED = 20
 """Number of lock-steps profiled."""
-_CHILD = """
-import sys
-from benchmarks.threads import seconds_of_an_update
-print(seconds_of_an_update(sys.argv[1], tuple(sys.argv[3:]), "cuda", int(sys.argv[2])))
-"""
 ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "scenes": ("scenes", ()),
     "scratch": ("scratch", ()),
@@ -80,14 +73,7 @@ def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
     require_gpu()
     rows: dict[str, Any] = {}
     for label, (agent, settings) in ROWS.items():
-        pairs = [
-            {
-                device: seconds_of_an_update(agent, settings, device, updates)
-                for device, updates in _UPDATES.items()
-            }
-            | ({} if against is None else {"before": _seconds(against, agent, settings)})
-            for _ in range(PAIRS)
-        ]
+        pairs = [_turn(agent, settings, against) for _ in range(PAIRS)]
         rows[label] = {
             **{side: [pair[side] for pair in pairs] for side in pairs[0]},
             "ratios": [pair["cpu"] / pair["cuda"] for pair in pairs],
@@ -99,6 +85,17 @@ def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
             "torch": torch.__version__,
             "rows": rows,
         }
+
+
+def _turn(agent: str, settings: tuple[str, ...], against: Path | None) -> dict[str, float]:
+    """Seconds of an update on each device, and before."""
+    turn = {
+        device: seconds_of_an_update(agent, settings, device, updates)
+        for device, updates in _UPDATES.items()
+    }
+    if against is not None:
+        turn["before"] = seconds_of_updates(against, agent, settings, "cuda", _UPDATES["cuda"])
+    return turn
 
 
 def require_gpu() -> None:
@@ -134,16 +131,6 @@ def busy_share(name: str, settings: tuple[str, ...] = (), device: str = "cuda") 
         wall = time.perf_counter() - began
     field = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     return float(sum(getattr(each, field) for each in seen.key_averages()) / 1e6 / wall)
-
-
-def _seconds(checkout: Path, name: str, settings: tuple[str, ...]) -> float:
-    """Seconds of an update on the GPU by another checkout."""
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, name, str(_UPDATES["cuda"]), *settings],
-        cwd=checkout, env=os.environ | {"PYTHONPATH": str(checkout)}, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
-    return float(done.stdout)
 
 
 def main(

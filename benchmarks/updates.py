@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,10 +31,12 @@ _CHILD = """
 import sys
 from benchmarks.threads import seconds_of_an_update
 from objloc.network.device import use_one_thread
-use_one_thread()
-print(seconds_of_an_update(sys.argv[1], (), "cpu", int(sys.argv[2])))
+name, device, updates, *settings = sys.argv[1:]
+if device == "cpu":
+    use_one_thread()
+print(seconds_of_an_update(name, tuple(settings), device, int(updates)))
 """
-"""Every operation has one thread, as in training."""
+"""On the processor every operation has one thread, as in training."""
 
 
 def updates_table(result: Mapping[str, Any]) -> str:
@@ -94,11 +96,26 @@ def peak_of_products() -> float:
         return sum(several.map(product, range(cores)))
 
 
-def seconds_of_updates(checkout: Path, name: str) -> float:
-    """Time an update of an agent with a checkout's code, in a process of its own."""
+def seconds_of_updates(
+    checkout: Path,
+    name: str,
+    settings: Sequence[str] = (),
+    device: str = "cpu",
+    updates: int = _UPDATES,
+) -> float:
+    """Time an update of an agent with a checkout's code, in a process of its own.
+
+    Args:
+        checkout: the code.
+        name: name of the entry of ``agents``.
+        settings: departures from the entry.
+        device: device of the network.
+        updates: number of timed updates.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, name, str(_UPDATES)],
-        cwd=checkout, env={"PYTHONPATH": str(checkout)}, capture_output=True, text=True, check=True,
+        [sys.executable, "-c", _CHILD, name, device, str(updates), *settings],
+        cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True,
+        text=True, check=True,
     )  # fmt: skip
     return float(done.stdout)
 

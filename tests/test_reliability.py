@@ -67,6 +67,7 @@ def test_what_an_input_does_to_its_process_is_told_and_the_next_is_tried() -> No
 def test_what_mutations_begin_from_is_valid(name: str, tmp_path: Any) -> None:
     fuzz.write(tmp_path, *inputs.annotated_folders()[name])
     fuzz.read_folder(tmp_path)
+    assert (tmp_path / "devkit" / "VOCdevkit").is_dir()
 
 
 def test_mutations_differ_and_are_the_same_for_a_seed() -> None:
