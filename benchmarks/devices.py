@@ -2,8 +2,9 @@
 
 Run ``python -m benchmarks.devices`` on a machine with a GPU. It times updates of the agents
 on random pictures or features, alternately on the processor (all its threads) and on the
-GPU, and writes ``benchmarks/results/devices.json``. With ``--against FOLDER``, a checkout of an
-earlier version, that one's updates are timed on the GPU in turn.
+GPU, there with the network compiled too, and writes ``benchmarks/results/devices.json``. With
+``--against FOLDER``, a checkout of an earlier version, that one's updates are timed on the GPU
+in turn.
 """
 
 import statistics
@@ -21,6 +22,7 @@ from benchmarks.threads import seconds_of_an_update, training_on_noise
 from benchmarks.updates import seconds_of_updates
 from objloc.errors import ObjlocError
 from objloc.files import write_json
+from objloc.network.training_pass import Compiler
 
 NAME = "devices"
 PAIRS = 3
@@ -48,14 +50,20 @@ def device_table(result: Mapping[str, Any]) -> str:
         ratios = row["ratios"]
         reach = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
         more = []
+        if row.get("compiled"):
+            whole = statistics.median(row["compiled"])
+            more = [f"{whole:.3f} s", f"{statistics.median(row['cuda']) / whole:.1f}"]
+        elif "compiled" in row:
+            more = ["not compiled", ""]
         if "before" in row:
             ago = statistics.median(row["before"])
-            more = [f"{ago:.3f} s", f"{ago / statistics.median(row['cuda']):.1f}"]
+            more += [f"{ago:.3f} s", f"{ago / statistics.median(row['cuda']):.1f}"]
         if "busy" in row:
             more.append(f"{row['busy']:.0%}")
         rows.append([label, cpu, gpu, reach, *more])
     first = next(iter(result["rows"].values()))
     columns = ["agent", result["cpu"], result["gpu"], "times as fast"]
+    columns += ["GPU, compiled", "times as fast"] if "compiled" in first else []
     columns += ["GPU, before", "times as fast"] if "before" in first else []
     columns += ["GPU busy"] if "busy" in first else []
     return table(tuple(columns), rows)
@@ -73,9 +81,12 @@ def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
     require_gpu()
     rows: dict[str, Any] = {}
     for label, (agent, settings) in ROWS.items():
-        pairs = [_turn(agent, settings, against) for _ in range(PAIRS)]
+        compiler = Compiler(print, min_updates=0)
+        pairs = [_turn(agent, settings, against, compiler) for _ in range(PAIRS)]
+        sides = {side: [pair[side] for pair in pairs] for side in pairs[0]}
         rows[label] = {
-            **{side: [pair[side] for pair in pairs] for side in pairs[0]},
+            **sides,
+            "compiled": [] if compiler.failed else sides["compiled"],
             "ratios": [pair["cpu"] / pair["cuda"] for pair in pairs],
             "busy": busy_share(agent, settings),
         }
@@ -87,12 +98,15 @@ def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
         }
 
 
-def _turn(agent: str, settings: tuple[str, ...], against: Path | None) -> dict[str, float]:
-    """Seconds of an update on each device, and before."""
+def _turn(
+    agent: str, settings: tuple[str, ...], against: Path | None, compiler: Compiler
+) -> dict[str, float]:
+    """Seconds of an update on each device, compiled, and before."""
     turn = {
         device: seconds_of_an_update(agent, settings, device, updates)
         for device, updates in _UPDATES.items()
     }
+    turn["compiled"] = seconds_of_an_update(agent, settings, "cuda", _UPDATES["cuda"], compiler)
     if against is not None:
         turn["before"] = seconds_of_updates(against, agent, settings, "cuda", _UPDATES["cuda"])
     return turn

@@ -1,4 +1,4 @@
-"""Correctness of a GPU: the same loss, gradients and answers as on the processor.
+"""Correctness of a GPU: the same loss, gradients and answers as on the processor, compiled or not.
 
 Run ``python -m benchmarks.gpu_check``; ``benchmarks/gpu_check.sh`` runs it with all else that a
 GPU is asked for. Without a GPU the processor takes its place, computing as a GPU would.
@@ -6,7 +6,7 @@ GPU is asked for. Without a GPU the processor takes its place, computing as a GP
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -18,10 +18,12 @@ from torch import Tensor
 from benchmarks.threads import agent_with, noise, training_on_noise
 from objloc.errors import ObjlocError
 from objloc.learning.batch_part import BatchPart, PartResult
+from objloc.learning.memory.replay import SampledTransition
 from objloc.network import device as devices
 from objloc.network.device import use_one_thread
-from objloc.network.q_network import build_network
-from objloc.params import Search
+from objloc.network.q_network import QNetwork, build_network
+from objloc.network.training_pass import Compiler
+from objloc.params import Agent, Search
 from objloc.search.budgeted import Searcher, run_budgeted_search
 
 AGENTS = ("scenes", "scratch", "pretrained", "dqn2018")
@@ -68,14 +70,9 @@ def compare_updates(name: str) -> float:
     settings: tuple[str, ...] = (*_SMALL, *_WITHOUT_DRAWS)
     if name != "dqn2018":
         settings = (*settings, *_WITHOUT_EXTRA_WINDOWS)
-    training = training_on_noise(name, settings)
-    ticks = training.run()
-    while training.learner.updates < 2:
-        next(ticks)
-    agent = agent_with(name, settings)
-    part = training.learner.parts[0]
-    sampled = part.sample(training._memory)  # noqa: SLF001
-    store, network = noise(agent), training.learner.online.eval()
+    agent, network, sampled = begun(name, settings)
+    store = noise(agent)
+    network.eval()
 
     def result(device: torch.device) -> PartResult:
         mine = copy.deepcopy(network).to(device)
@@ -85,6 +82,51 @@ def compare_updates(name: str) -> float:
     here = result(torch.device("cpu"))
     with other_device() as device:
         found = result(device)
+    return difference(name, here, found)
+
+
+def compare_compiled(name: str) -> float:
+    """Difference of a compiled network's gradients, as ``compare_updates``; dropout draws alike.
+
+    Raises:
+        ObjlocError: the loss or the gradients differ by more than rounding, or the network is
+            not compiled.
+    """
+    agent, network, sampled = begun(name, _SMALL)
+    network.train()
+    with other_device() as device:
+        store, given = noise(agent).to(device), moved(sampled, device)
+        backend = "inductor" if device.type == "cuda" else "aot_eager"
+        compiler = Compiler(lambda line: print(f"  {line}", flush=True), backend, 0)
+
+        def result(compiler: Compiler | None) -> PartResult:
+            mine = copy.deepcopy(network).to(device)
+            there = BatchPart(mine, mine, store, agent.mdp, agent.learning, 8, 0, compiler)
+            there.gradient(given)
+            return there.gradient(given)
+
+        plain, compiled = result(None), result(compiler)
+    if compiler.failed:
+        raise ObjlocError(f"{name}: expected a network that is compiled; found one that is not")
+    return difference(name, plain, compiled)
+
+
+def begun(name: str, settings: Sequence[str]) -> tuple[Agent, QNetwork, SampledTransition]:
+    """An agent, its network after two updates on the processor, and transitions of its memory."""
+    training = training_on_noise(name, settings)
+    ticks = training.run()
+    while training.learner.updates < 2:
+        next(ticks)
+    sampled = training.learner.parts[0].sample(training._memory)  # noqa: SLF001
+    return agent_with(name, settings), training.learner.online, sampled
+
+
+def difference(name: str, here: PartResult, found: PartResult) -> float:
+    """Difference of gradients, as a fraction of their norm.
+
+    Raises:
+        ObjlocError: the loss or the gradients differ by more than rounding.
+    """
     ours, theirs = (
         torch.cat([each.flatten().cpu() for each in one.gradients if each is not None])
         for one in (here, found)
@@ -93,7 +135,7 @@ def compare_updates(name: str) -> float:
     apart = abs(float(here.loss) - float(found.loss)) / abs(float(here.loss))
     if max(distance, apart) > _DISTANCE:
         raise ObjlocError(
-            f"{name}: expected the loss and the gradients of the processor; found them apart by "
+            f"{name}: expected the same loss and gradients; found them apart by "
             f"{apart:.1e} and {distance:.1e} of theirs"
         )
     return distance
@@ -147,6 +189,9 @@ def main(updates: int = 120) -> None:
         print("no GPU that PyTorch can use (CUDA): the processor computes as one would")
     for name in AGENTS:
         print(f"{name}: gradients apart by {compare_updates(name):.1e} of their norm", flush=True)
+    for name in AGENTS:
+        apart = compare_compiled(name)
+        print(f"{name}: compiled gradients apart by {apart:.1e} of their norm", flush=True)
     print(f"searches: {compare_searches():.1%} of the windows alike", flush=True)
     began = time.perf_counter()
     first, last = train(updates)

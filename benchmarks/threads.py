@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from objloc.data.store import SampleStore
     from objloc.learning.training import Training
+    from objloc.network.training_pass import Compiler
     from objloc.params import Agent
     from objloc.ranks.group import Ranks
 
@@ -28,6 +29,7 @@ def seconds_of_an_update(
     settings: Sequence[str] = (),
     device: str = "cpu",
     updates: int = UPDATES,
+    compiler: "Compiler | None" = None,
 ) -> float:
     """Time updates of an agent on random pictures, or on random features of pictures.
 
@@ -36,11 +38,12 @@ def seconds_of_an_update(
         settings: departures from the entry, such as ``encoder.fine_tune=all``.
         device: device of the network.
         updates: number of timed updates, after three that are not timed.
+        compiler: see ``training_on_noise``.
 
     Returns:
         Seconds per update.
     """
-    training = training_on_noise(name, settings, device)
+    training = training_on_noise(name, settings, device, compiler=compiler)
     ticks = training.run()
     while training.learner.updates < 3:
         next(ticks)
@@ -71,6 +74,7 @@ def training_on_noise(
     device: str = "cpu",
     categories: int = 20,
     ranks: "Ranks | None" = None,
+    compiler: "Compiler | None" = None,
 ) -> "Training":
     """Set up a training on random pictures, or on random features of pictures.
 
@@ -80,6 +84,7 @@ def training_on_noise(
         device: device of the network.
         categories: number of categories, at most 64.
         ranks: the processes that train together; None: this one alone.
+        compiler: compiler of the network, which works at the second update; None: none.
     """
     import torch
 
@@ -93,7 +98,7 @@ def training_on_noise(
     network = build_network(agent, store.categories, generator).to(device)
     tasks = store.tasks().repeat(50, 1)
     return Training(
-        network, store, tasks, agent, lambda _: {"score": 0.0}, generator, ranks or ALONE
+        network, store, tasks, agent, lambda _: {"score": 0.0}, generator, ranks or ALONE, compiler
     )
 
 

@@ -95,7 +95,7 @@ def _devices() -> Iterator[Finding]:
     import psutil
     import torch
 
-    from objloc.network.precision import has_bfloat16
+    from objloc.network.device import has_bfloat16
 
     memory = psutil.virtual_memory()
     yield Finding(

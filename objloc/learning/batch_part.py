@@ -12,8 +12,8 @@ from objloc.learning.memory.replay import ReplayBuffer, SampledTransition
 from objloc.learning.sampled_targets import SampledTargets
 from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
 from objloc.network.device import generator_on, restore_draws
-from objloc.network.heads import Dropout
 from objloc.network.q_network import QNetwork
+from objloc.network.training_pass import Compiler, TrainingPass
 from objloc.params import Learning, Mdp
 
 
@@ -58,6 +58,7 @@ class BatchPart:
         learning: see ``objloc.params.Learning``.
         images: number of images of this part.
         seed: seed of its draws.
+        compiler: see ``TrainingPass``.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class BatchPart:
         learning: Learning,
         images: int,
         seed: int,
+        compiler: Compiler | None = None,
     ) -> None:
         self.network = network
         self.images = images
@@ -77,12 +79,10 @@ class BatchPart:
         self._generator = generator_on(network.device, seed)
         # Dropout's own.
         self._noise = generator_on(network.device, seed)
-        for module in network.modules():
-            if isinstance(module, Dropout):
-                module.generator = self._noise
+        online = TrainingPass(network, self._noise, compiler)
         targets = SampledTargets if learning.backup == "sampled" else AllActionTargets
         self.make_targets: TargetMaker = targets(
-            network, target, store, mdp, learning, self._generator
+            online, target, store, mdp, learning, self._generator
         )
 
     def sample(self, memory: ReplayBuffer) -> SampledTransition:

@@ -32,6 +32,7 @@ from objloc.network.checkpoint import (
 from objloc.network.device import device_of, differences, enough_memory, machine_of
 from objloc.network.feature_store import INDEX_FILE, load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
+from objloc.network.training_pass import Compiler
 from objloc.params import Params
 from objloc.partial import sweep
 from objloc.ranks.group import ALONE, Ranks, code_hash, processes
@@ -145,9 +146,10 @@ class Experiment:
         deadline = time.monotonic() + 60 * limit if limit else float("inf")
         first = state["phase"] if state else 0
         network = self._first_network()
+        compiler = Compiler.chosen(self.params.train, self._device, progress.log)
         for phase in range(first, len(self.phases)):
             with enough_memory(*self._batch):
-                training = self._training(phase, network)
+                training = self._training(phase, network, compiler)
             if state and phase == first:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
@@ -240,7 +242,7 @@ class Experiment:
         }
         run.log_metrics({**row, **machine}, int(row["update"]))
 
-    def _training(self, phase: int, network: QNetwork) -> Training:
+    def _training(self, phase: int, network: QNetwork, compiler: Compiler | None) -> Training:
         trained = [self.categories.index(name) for name in self.phases[phase]]
         mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
         generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
@@ -248,7 +250,7 @@ class Experiment:
         agent, tasks, ranks = self.params.agent, self._tasks[mine], self._ranks
         ranks.require_enough(len(tasks), f"the searches of image set '{self._store.image_set}'")
         validate = Validator(self._store, self._val, measured, agent, ranks)
-        return Training(network, self._store, tasks, agent, validate, generator, ranks)
+        return Training(network, self._store, tasks, agent, validate, generator, ranks, compiler)
 
     def _first_network(self) -> QNetwork:
         generator = torch.Generator().manual_seed(self.params.train.seed)

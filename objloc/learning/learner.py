@@ -17,6 +17,7 @@ from objloc.learning.divergence import DivergenceWatch
 from objloc.learning.memory.replay import ReplayBuffer
 from objloc.network.device import stalls, use_one_thread
 from objloc.network.q_network import QNetwork
+from objloc.network.training_pass import Compiler
 from objloc.params import Learning, Mdp
 from objloc.ranks.group import ALONE, Ranks
 
@@ -65,6 +66,7 @@ class Learner:
         learning: see ``objloc.params.Learning``.
         generator: source of the seeds of all random draws (batches, augmentation, dropout).
         ranks: the processes that learn together.
+        compiler: see ``objloc.network.training_pass``.
 
     Attributes:
         parts: those of this process.
@@ -78,6 +80,7 @@ class Learner:
         learning: Learning,
         generator: torch.Generator,
         ranks: Ranks = ALONE,
+        compiler: Compiler | None = None,
     ) -> None:
         self.online = network
         self.target = copy.deepcopy(network).eval().requires_grad_(False)
@@ -98,6 +101,7 @@ class Learner:
                 learning,
                 len(range(each, learning.images_per_batch, number)),
                 seeds[each],
+                compiler,
             )
             for each in mine
         ]

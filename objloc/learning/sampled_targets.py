@@ -11,6 +11,7 @@ from objloc.learning.batch import make_batch
 from objloc.learning.memory.replay import SampledTransition, Transition
 from objloc.learning.td_targets import TargetBatch, online_outputs
 from objloc.network.q_network import QNetwork
+from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
 from objloc.search.policy import shares
@@ -25,20 +26,20 @@ class SampledTargets:
 
     def __init__(
         self,
-        online: QNetwork,
+        online: TrainingPass,
         target: QNetwork,
         store: SampleStore,
         mdp: Mdp,  # noqa: ARG002  # rewards are in the memory
         learning: Learning,
         generator: torch.Generator,
     ) -> None:
-        self._online, self._target = online, target
+        self._pass, self._online, self._target = online, online.network, target
         self._store = store
         self._learning = learning
         self._generator = generator
         self.replayed = learning.windows_per_image
         discounts = [learning.discount**n for n in range(learning.n_step + 1)]
-        self._discounts = torch.tensor(discounts, device=online.device)
+        self._discounts = torch.tensor(discounts, device=self._online.device)
 
     def __call__(self, sampled: SampledTransition) -> TargetBatch:
         """Make a batch and its targets."""
@@ -54,7 +55,7 @@ class SampledTargets:
             self._online, self._target, learning.double, batch.images, windows, pairs
         )
         targets = sampled_target(sampled, next_values, self._discounts[sampled.steps])
-        outputs = online_outputs(self._online, batch, pairs)
+        outputs = online_outputs(self._pass, batch, pairs)
         return TargetBatch(
             outputs[rows, sampled.action_tm1],
             targets,

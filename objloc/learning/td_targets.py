@@ -18,6 +18,7 @@ from objloc.learning.extra_windows import ExtraWindows
 from objloc.learning.memory.replay import SampledTransition
 from objloc.learning.selection import places, selected
 from objloc.network.q_network import QNetwork
+from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Pairs, Windows
 from objloc.params import Learning, Mdp
 from objloc.search.policy import shares
@@ -79,7 +80,7 @@ class AllActionTargets:
     the windows of the transitions are used, not what the agent did there.
 
     Args:
-        online: the online network.
+        online: the online network's pass.
         target: the target network, which values next windows.
         store: the training images.
         mdp: the decision process.
@@ -89,21 +90,22 @@ class AllActionTargets:
 
     def __init__(
         self,
-        online: QNetwork,
+        online: TrainingPass,
         target: QNetwork,
         store: SampleStore,
         mdp: Mdp,
         learning: Learning,
         generator: torch.Generator,
     ) -> None:
-        self._online, self._target = online, target
+        self._pass, self._online, self._target = online, online.network, target
         self._store = store
         self._learning = learning
         self._generator = generator
-        self._outcomes = ActionOutcomes(mdp, learning, online.per_category, online.device)
-        self._learned_moves = LearnedMoves(online, mdp)
+        network = online.network
+        self._outcomes = ActionOutcomes(mdp, learning, network.per_category, network.device)
+        self._learned_moves = LearnedMoves(network, mdp)
         self._extra = ExtraWindows(
-            store, mdp, learning, online.frames, online.action_history, generator
+            store, mdp, learning, network.frames, network.action_history, generator
         )
         self.replayed = self._extra.replayed
         self._held = Held.of(store)
@@ -119,7 +121,7 @@ class AllActionTargets:
         weights[:, -1] = torch.where(trained[:, 0], 1.0, learning.absent_weight)
         weights *= real[:, None]
         importance = importance[pairs.window]
-        outputs = online_outputs(self._online, batch, pairs)
+        outputs = online_outputs(self._pass, batch, pairs)
         auxiliary = auxiliary_losses(
             self._online, learning, batch, pairs, outputs, weights[:, -1], importance
         )
@@ -225,9 +227,8 @@ class Held(NamedTuple):
         return min(pairs, math.ceil(held + absent))
 
 
-def online_outputs(network: QNetwork, batch: Batch, pairs: Pairs) -> Tensor:
+def online_outputs(online: TrainingPass, batch: Batch, pairs: Pairs) -> Tensor:
     """Outputs of the online network for P pairs, with gradient: ``[P, O]``."""
     seen = batch.observation
-    views = network.encode(batch.images)
     windows = Windows(batch.index, shares(seen.boxes, batch.sizes), seen.actions)
-    return network.outputs_for(views, windows, pairs)
+    return online(batch.images, windows, pairs)

@@ -22,6 +22,7 @@ from objloc.learning.memory.replay import build_replay
 from objloc.learning.status import Period, TrainingStatus, ValidationReport
 from objloc.network.device import stalls
 from objloc.network.q_network import QNetwork
+from objloc.network.training_pass import Compiler
 from objloc.params import Agent, Exploration
 from objloc.ranks.group import ALONE, Ranks
 
@@ -42,6 +43,7 @@ class Training:
         validate: measures the network.
         generator: source of all random draws.
         ranks: the processes that train together.
+        compiler: used if the schedule is long enough for it; None: nothing is compiled.
 
     Attributes:
         learner: the networks and their updates.
@@ -59,6 +61,7 @@ class Training:
         validate: Validate,
         generator: torch.Generator,
         ranks: Ranks = ALONE,
+        compiler: Compiler | None = None,
     ) -> None:
         self._device = device = network.device
         self._store, self._ranks = store.to(device), ranks
@@ -69,7 +72,11 @@ class Training:
         self._memory = build_replay(
             agent, len(store), self._episodes.slots, self._memory_limit, device
         )
-        self.learner = Learner(network, self._store, agent.mdp, agent.learning, generator, ranks)
+        if compiler is not None and self._most_updates < compiler.min_updates:
+            compiler = None
+        self.learner = Learner(
+            network, self._store, agent.mdp, agent.learning, generator, ranks, compiler
+        )
         self._period = Period()
         self._seen = (float("nan"), float("nan"))
         self._ticks = 0
@@ -116,6 +123,14 @@ class Training:
     def _memory_limit(self) -> int:
         """Maximum number of transitions that the schedule can produce."""
         return len(self._episodes) * self._agent.mdp.max_steps
+
+    @property
+    def _most_updates(self) -> float:
+        """Maximum number of updates that the schedule allows."""
+        schedule = self._agent.schedule
+        steps = self._memory_limit / schedule.environments
+        by_steps = steps * self._agent.learning.updates_per_step
+        return by_steps if schedule.max_updates is None else min(by_steps, schedule.max_updates)
 
     def run(self) -> Iterator[TrainingStatus]:
         """Train from the current state to the end of the schedule.

@@ -1,4 +1,4 @@
-"""Device that networks compute on, its draws, what makes it give the same bytes, and what it is."""
+"""Device that networks compute on: its number type, its draws, and what its bytes depend on."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,10 @@ _SETTINGS = (
     "ONEDNN_MAX_CPU_ISA", _CUBLAS,
 )  # fmt: skip
 """Variables by which PyTorch's libraries choose another code."""
+
+
+_NATIVE = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
+"""Instructions of processors that compute in bfloat16, by PyTorch's names."""
 
 
 def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = False) -> torch.device:
@@ -94,6 +99,34 @@ def stalls(device: torch.device) -> bool:
     costs less than the wait. Where it does not, only what is needed is computed.
     """
     return device.type not in _AT_ONCE
+
+
+def arithmetic(precision: str, device: torch.device) -> torch.dtype:
+    """The type that a network of this precision computes in on a device.
+
+    A device without instructions for bfloat16 emulates them: matrix products on a
+    processor with AVX2 alone took some 500 times as long. There the network computes in
+    float32: with the same weights, values differ by rounding.
+
+    Args:
+        precision: see ``objloc.params.Encoder.precision``.
+        device: the network's.
+    """
+    return torch.bfloat16 if precision == "bfloat16" and has_bfloat16(device) else torch.float32
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16; False if PyTorch does not report it."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and _processor_has_bfloat16()
+
+
+@lru_cache(maxsize=1)
+def _processor_has_bfloat16() -> bool:
+    # PyTorch before 2.10 does not report it.
+    reported: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(reported.get(name) for name in _NATIVE)
 
 
 def generator_on(device: torch.device, seed: int) -> torch.Generator:

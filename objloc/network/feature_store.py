@@ -32,7 +32,7 @@ from objloc.errors import ObjlocError
 from objloc.files import write_json
 from objloc.network.backbones.catalogue import info_of
 from objloc.network.backbones.stored_maps import StoredFeatures, StoredMaps
-from objloc.network.precision import arithmetic
+from objloc.network.device import arithmetic
 from objloc.params import Encoder
 
 INDEX_FILE = "index.json"

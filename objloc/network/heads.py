@@ -4,8 +4,8 @@ B windows, P pairs of a window and a category, R rows of features for each windo
 category, or one for all), F frames, A actions, H past actions, O numbers.
 """
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,20 +15,36 @@ from objloc.network.encoder import Seen
 from objloc.network.windows import Features, Pairs
 
 
+class Masks(Protocol):
+    """Source of dropout's masks, in the order of their use."""
+
+    def __call__(self, values: Tensor, share: float) -> Tensor:
+        """A mask for values, 1 where they are kept, which a fraction ``share`` is, 0 elsewhere."""
+
+
+def fresh_mask(values: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
+    """Draw a mask for values; see ``Masks``."""
+    return torch.empty_like(values).bernoulli_(share, generator=generator)
+
+
 class Dropout(nn.Dropout):
-    """Dropout that draws from a generator of its own, once one is set.
+    """Dropout whose masks may come from elsewhere.
 
     PyTorch's draws from the global generator, which threads would share.
     """
 
-    generator: torch.Generator | None = None
-
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Tensor, masks: Masks = fresh_mask) -> Tensor:
         """Drop a fraction ``p`` of the values in training, and scale up the others."""
         if not self.training or self.p == 0:
             return values
-        kept = torch.empty_like(values).bernoulli_(1 - self.p, generator=self.generator)
-        return values * kept / (1 - self.p)
+        return values * masks(values, 1 - self.p) / (1 - self.p)
+
+
+def through(layers: Iterable[nn.Module], values: Tensor, masks: Masks = fresh_mask) -> Tensor:
+    """Values after layers, one after another."""
+    for layer in layers:
+        values = layer(values, masks) if isinstance(layer, Dropout) else layer(values)
+    return values
 
 
 def dense(width: int, layers: tuple[int, ...], dropout: float) -> tuple[nn.Sequential, int]:
@@ -123,7 +139,11 @@ def one_hot(past: Tensor, num_actions: int) -> Tensor:
 
 
 def apply_dense(
-    hidden: nn.Sequential, last: nn.Module, features: Features, pairs: Pairs | None
+    hidden: nn.Sequential,
+    last: nn.Module,
+    features: Features,
+    pairs: Pairs | None,
+    masks: Masks = fresh_mask,
 ) -> Tensor:
     """Dense layers on features kept in two parts: ``[B, R, O]`` or ``[P, O]`` float32.
 
@@ -135,21 +155,20 @@ def apply_dense(
         last: layer without activation.
         features: features of B windows.
         pairs: the rows of ``features.own``; None: they are ``[B, R, own]``.
+        masks: those of dropout.
     """
     if features.shared is None:
-        outputs: Tensor = last(hidden(features.own))
-        return outputs.float()
+        return through((*hidden, last), features.own, masks).float()
     layers: Sequence[nn.Module] = [*hidden, last]
     first = next(n for n, layer in enumerate(layers) if isinstance(layer, nn.Linear))
-    drop, linear = nn.Sequential(*layers[:first]), cast(nn.Linear, layers[first])
+    drop, linear = layers[:first], cast(nn.Linear, layers[first])
     width = features.shared.shape[1]
     # In float32, so that the gradient of a look-up adds up in it.
-    common = F.linear(drop(features.shared), linear.weight[:, :width]).float()
-    outputs = F.linear(drop(features.own), linear.weight[:, width:], linear.bias)
+    common = F.linear(through(drop, features.shared, masks), linear.weight[:, :width]).float()
+    own = through(drop, features.own, masks)
+    outputs = F.linear(own, linear.weight[:, width:], linear.bias)
     outputs = outputs + (common[:, None] if pairs is None else F.embedding(pairs.window, common))
-    for layer in layers[first + 1 :]:
-        outputs = layer(outputs)
-    return outputs.float()
+    return through(layers[first + 1 :], outputs, masks).float()
 
 
 def join_dueling(numbers: Tensor, num_actions: int) -> Tensor:

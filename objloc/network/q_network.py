@@ -8,16 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from objloc.data.image_batch import ImageBatch
+from objloc.network.device import arithmetic
 from objloc.network.encoder import Encoder, Seen, build_encoder
 from objloc.network.heads import (
+    Masks,
     Recurrent,
     apply_dense,
     dense,
+    fresh_mask,
     join_dueling,
     joint_layers,
     one_hot,
+    through,
 )
-from objloc.network.precision import arithmetic
 from objloc.network.pyramid import PretrainedPyramid
 from objloc.network.valuer import Valuer
 from objloc.network.windows import Features, Pairs, Windows
@@ -43,6 +46,7 @@ class QNetwork(Valuer):
     def __init__(self, agent: Agent, categories: tuple[str, ...]) -> None:
         super().__init__(agent, categories)
         head = agent.head
+        self._arithmetic: dict[torch.device, torch.dtype] = {}
         # Keep the order and names: fresh weights are drawn in this order, and checkpoints
         # use these names.
         encoder = build_encoder(agent.encoder, len(categories), bool(head.joint))
@@ -75,28 +79,31 @@ class QNetwork(Valuer):
             views = self.encoder.encode(images)
         return views.float()
 
-    def outputs(self, views: Tensor, windows: Windows) -> Tensor:
-        """See ``Valuer.outputs``."""
+    def outputs(self, views: Tensor, windows: Windows, masks: Masks = fresh_mask) -> Tensor:
+        """See ``Valuer.outputs``; ``masks`` are those of dropout."""
         with self._autocast():
             seen = self.encoder.observe(views, windows)
             features = self._features(seen)
-            second = self._second_head(seen)
+            second = self._second_head(seen, masks)
             past = windows.action_history[:, None].expand(-1, features.own.shape[1], -1)
-            numbers = self._first_head(features, past)
+            numbers = self._first_head(features, past, masks)
         numbers = numbers.view(windows.boxes.shape[0], -1, self.outputs_per_set)
         if second is not None:
             numbers = numbers + second.view(numbers.shape)
         return self._combined(numbers).expand(-1, len(self.categories), -1)
 
-    def outputs_for(self, views: Tensor, windows: Windows, pairs: Pairs) -> Tensor:
-        """See ``Valuer.outputs_for``."""
+    def outputs_for(
+        self, views: Tensor, windows: Windows, pairs: Pairs, masks: Masks = fresh_mask
+    ) -> Tensor:
+        """See ``Valuer.outputs_for``; ``masks`` are those of dropout."""
         if not self.encoder.by_category:
-            return self.outputs(views, windows)[pairs.window, pairs.category]
+            return self.outputs(views, windows, masks)[pairs.window, pairs.category]
         with self._autocast():
             seen = self.encoder.observe(views, windows)
             features = self._features(seen, pairs)
-            numbers = self._first_head(features, windows.action_history[pairs.window], pairs)
-            second = self._second_head(seen)
+            past = windows.action_history[pairs.window]
+            numbers = self._first_head(features, past, masks, pairs)
+            second = self._second_head(seen, masks)
             if second is not None:
                 rows = pairs.window * len(self.categories) + pairs.category
                 numbers = numbers + F.embedding(rows, second)
@@ -108,27 +115,30 @@ class QNetwork(Valuer):
             seen.features(pairs) if self.recurrent is None else self.recurrent.features(seen, pairs)
         )
 
-    def _first_head(self, features: Features, past: Tensor, pairs: Pairs | None = None) -> Tensor:
+    def _first_head(
+        self, features: Features, past: Tensor, masks: Masks, pairs: Pairs | None = None
+    ) -> Tensor:
         """Numbers of the first head: ``[B, R, ...]`` or ``[P, outputs_per_set]`` float32.
 
         Args:
             features: features of B windows.
             past: ``[..., H]`` int64, past actions for each row of ``features.own``.
+            masks: those of dropout.
             pairs: the window and category of each row of ``features.own``; None: it holds
                 the R rows of every window.
         """
         if self.action_history:
             own = torch.cat([features.own, one_hot(past, self.num_actions)], dim=-1)
             features = features._replace(own=own)
-        return apply_dense(self.hidden, self.values, features, pairs)
+        return apply_dense(self.hidden, self.values, features, pairs, masks)
 
-    def _second_head(self, seen: Seen) -> Tensor | None:
+    def _second_head(self, seen: Seen, masks: Masks) -> Tensor | None:
         """Numbers of the second head: ``[B * C, outputs_per_set]`` float32; None without one."""
         if self.joint is None:
             return None
         unit = self.joint_recurrent
         features = seen.shared_features() if unit is None else unit.shared_features(seen)
-        numbers: Tensor = self.joint(features)
+        numbers = through(self.joint, features, masks)
         return numbers.float().view(-1, self.outputs_per_set)
 
     def _combined(self, numbers: Tensor) -> Tensor:
@@ -137,8 +147,11 @@ class QNetwork(Valuer):
 
     def _autocast(self) -> torch.autocast:
         device = self.device
-        dtype = arithmetic(self.agent.encoder.precision, device)
-        return torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
+        # Asked for once: a compiler cannot capture the question to a GPU's driver.
+        if device not in self._arithmetic:
+            self._arithmetic[device] = arithmetic(self.agent.encoder.precision, device)
+        enabled = self._arithmetic[device] is torch.bfloat16
+        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
     def category_weights(self) -> dict[str, tuple[int, int]]:
         """Weights that have rows for each category.

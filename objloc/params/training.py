@@ -1,15 +1,17 @@
 """Parameters of training: ``train``."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from objloc.params.section import Categories, Names, Section, Sha256
+from objloc.params.section import Categories, Grown, Names, Sha256
 
 
-class Train(Section):
+class Train(Grown):
     """Agent, categories and images of training; the ``train`` stage."""
+
+    NEWER: ClassVar[frozenset[str]] = frozenset({"compile"})
 
     agent: str = "scenes"
     """Name of the entry of ``agents`` that is trained."""
@@ -42,6 +44,10 @@ class Train(Section):
     deterministic: bool = False
     """Whether the same seed gives the same bytes on the same GPU too; training then takes
     some 1.5 times as long. On the CPU it always does."""
+    compile: Literal["auto", "off"] = "auto"
+    """Whether the network is compiled for the GPU that trains it. ``auto``: if the schedule is
+    long enough to gain back the minute or so that it takes, and ``deterministic`` is false. On
+    the CPU nothing is compiled."""
 
     @field_validator("init_from")
     @classmethod

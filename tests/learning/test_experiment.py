@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from objloc.errors import ObjlocError
 from objloc.learning import experiment as module
@@ -12,6 +13,8 @@ from objloc.learning.experiment import Experiment
 from objloc.learning.learner import Learner, Update
 from objloc.learning.status import Record, TrainingStatus, ValidationReport
 from objloc.network.checkpoint import load_checkpoint
+from objloc.network.q_network import build_network
+from objloc.network.training_pass import Compiler
 from objloc.params import (
     Agent,
     Encoder,
@@ -23,6 +26,7 @@ from objloc.params import (
     Schedule,
     Train,
 )
+from tests.helpers.watching import force_stalling
 
 AGENT = Agent(
     mdp=Mdp(max_steps=6),
@@ -121,6 +125,34 @@ def test_too_little_memory_names_the_size_of_a_batch(
         ObjlocError, match=r"^agents\.\w+\.learning\.images_per_batch: .* found \d+: lower it"
     ):
         experiment_of(shards_folder).run(Observer(), Observer())
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_compiled_training_keeps_the_names_of_weights_and_a_failure_is_told_once(
+    shards_folder: Path, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """On the CPU, as if it were a GPU; all phases share what is compiled."""
+    seen, graphs = Observer(), CompileCounterWithBackend("eager")
+    force_stalling(monkeypatch)
+    torch._dynamo.reset()
+    chosen = Compiler(seen.log, graphs if works else "none of this name", min_updates=0)
+    monkeypatch.setattr(Compiler, "chosen", lambda *_: chosen)
+    best, last = experiment_of(shards_folder, curriculum=("cat", "dog")).run(seen, seen)
+    expected = build_network(best.agent, best.categories).state_dict().keys()
+    assert best.state.keys() == last.state.keys() == expected
+    failures = [line for line in seen.lines if "not compiled" in line]
+    assert len(failures) == (0 if works else 1)
+    assert graphs.frame_count == (1 if works else 0)
+
+
+def test_a_run_is_the_same_whether_compile_is_stated_or_not(shards_folder: Path) -> None:
+    """So that a saved state of an earlier version is gone on from."""
+    plain, stated, off = (
+        experiment_of(shards_folder, **given)
+        for given in ({}, {"compile": "auto"}, {"compile": "off"})
+    )
+    assert "compile" not in plain.parameters["train"]
+    assert plain.key == stated.key != off.key
 
 
 @pytest.mark.parametrize("after", [0, 3])

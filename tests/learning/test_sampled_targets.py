@@ -9,6 +9,7 @@ from objloc.learning.memory.replay import Transition
 from objloc.learning.sampled_targets import SampledTargets, sampled_target
 from objloc.mdp.environment import Observation
 from objloc.network.q_network import build_network
+from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Windows
 from objloc.params import Agent
 from objloc.search.policy import shares
@@ -45,7 +46,9 @@ def test_targets_are_returns_and_the_discounted_value_after_them(double: bool) -
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, STORE.categories, generator)
     target = build_network(agent, STORE.categories, generator).eval()
-    make_targets = SampledTargets(network, target, STORE, agent.mdp, agent.learning, generator)
+    make_targets = SampledTargets(
+        TrainingPass(network), target, STORE, agent.mdp, agent.learning, generator
+    )
     memory = memory_of(100, 3)
     play(memory, 30)
     sampled = memory.sample(agent.learning.images_per_batch, 1, generator)

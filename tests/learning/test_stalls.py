@@ -1,26 +1,20 @@
 """Training as on a device that stalls when it is asked for a number: padded, and never asked."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from objloc.data.image_batch import ImageBatch
 from objloc.data.store import SampleStore
-from objloc.learning import sampled_targets, td_targets
-from objloc.learning.batch import Batch
 from objloc.learning.batch_part import BatchPart, PartResult
 from objloc.learning.divergence import DivergenceError
 from objloc.learning.training import Training
 from objloc.network.q_network import QNetwork, build_network
-from objloc.network.windows import Pairs, Windows
 from objloc.params import Agent
-from objloc.search.policy import shares
 from tests.helpers.elsewhere import brought_back, computing_elsewhere, moved
 from tests.helpers.stores import make_store
 from tests.helpers.watching import Watch, force_stalling
@@ -202,38 +196,6 @@ def go_on(made: Training, updates: int) -> None:
     ticks = made.run()
     while made.learner.updates < updates:
         next(ticks)
-
-
-@pytest.mark.parametrize("name", ["windows landed on", "dqn2018"])
-def test_the_networks_part_of_updates_is_captured_whole_and_once(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A compiler finds nothing that depends on data; dropout's own draws are not for it."""
-    force_stalling(monkeypatch)
-    captured = []
-
-    def backend(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
-        captured.append(graph)
-        return graph.forward
-
-    def outputs(network: QNetwork, images: ImageBatch, windows: Windows, pairs: Pairs) -> Tensor:
-        return network.outputs_for(network.encode(images), windows, pairs)
-
-    torch._dynamo.reset()
-    whole = torch.compile(outputs, fullgraph=True, backend=backend, dynamic=False)
-
-    def online(network: QNetwork, batch: Batch, pairs: Pairs) -> Tensor:
-        seen = batch.observation
-        windows = Windows(batch.index, shares(seen.boxes, batch.sizes), seen.actions)
-        found: Tensor = whole(network, batch.images, windows, pairs)
-        return found
-
-    for module in (td_targets, sampled_targets):
-        monkeypatch.setattr(module, "online_outputs", online)
-    agent = AGENTS[name]
-    head = agent.head.model_copy(update={"dropout": 0.0})
-    played(agent.model_copy(update={"head": head}), 4)
-    assert len(captured) == 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

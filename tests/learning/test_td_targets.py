@@ -9,6 +9,7 @@ from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.memory.replay import ReplayBuffer, SampledTransition, Transition
 from objloc.learning.td_targets import AllActionTargets, online_outputs
 from objloc.network.q_network import QNetwork, build_network
+from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Pairs
 from objloc.params import Agent, Head, Learning
 from tests.helpers.stores import make_store
@@ -33,7 +34,10 @@ def made(head: Head | None = None, **learning: Any) -> tuple[AllActionTargets, Q
     agent = Agent.model_validate({"encoder": ENCODER, "head": head, "learning": given})
     generator = torch.Generator().manual_seed(0)
     online, target = (build_network(agent, STORE.categories, generator) for _ in range(2))
-    return AllActionTargets(online, target, STORE, agent.mdp, agent.learning, generator), online
+    make_targets = AllActionTargets(
+        TrainingPass(online), target, STORE, agent.mdp, agent.learning, generator
+    )
+    return make_targets, online
 
 
 def sampled(make_targets: AllActionTargets, images: int = 3) -> SampledTransition:
@@ -80,9 +84,10 @@ def test_outputs_are_the_networks_for_pairs_of_window_and_category() -> None:
     batch, importance = make_targets.batch_of(sampled(make_targets))
     assert importance.tolist() == [1.0] * 12
     pairs = Pairs(torch.tensor([3, 11, 3]), torch.tensor([0, 2, 1]))
-    outputs = online_outputs(network, batch, pairs)
+    online = TrainingPass(network)
+    outputs = online_outputs(online, batch, pairs)
     every = [
-        online_outputs(network, batch, Pairs(torch.arange(12), torch.full((12,), each)))
+        online_outputs(online, batch, Pairs(torch.arange(12), torch.full((12,), each)))
         for each in range(3)
     ]
     expected = torch.stack([every[c][w] for w, c in zip(*pairs, strict=True)])

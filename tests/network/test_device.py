@@ -15,10 +15,12 @@ from objloc.network import device
 from objloc.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from objloc.network.device import (
     CPU,
+    arithmetic,
     device_of,
     differences,
     enough_memory,
     generator_on,
+    has_bfloat16,
     machine_of,
     restore_draws,
 )
@@ -206,3 +208,37 @@ def test_draws_go_on_from_a_state_of_the_same_device_and_from_another_begin_alik
     assert torch.equal(first, torch.rand(3, generator=two))
     restore_draws(two, elsewhere + 1)
     assert not torch.equal(first, torch.rand(3, generator=two))
+
+
+@pytest.fixture
+def processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Makes the processor one of some capabilities."""
+
+    def make(**capabilities: object) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+        device._processor_has_bfloat16.cache_clear()
+
+    yield make
+    device._processor_has_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["amx_bf16", "avx512_bf16", "bf16", "sve_bf16"])
+def test_a_processor_with_the_instructions_computes_in_bfloat16(
+    processor: Callable[..., None], name: str
+) -> None:
+    processor(avx2=True, **{name: True})
+    assert arithmetic("bfloat16", CPU) is torch.bfloat16
+    assert arithmetic("float32", CPU) is torch.float32
+
+
+def test_others_compute_in_float32(processor: Callable[..., None]) -> None:
+    processor(avx2=True, avx512_bf16=False, cpu_name="one of 2021")
+    assert arithmetic("bfloat16", CPU) is torch.float32
+
+
+def test_a_pytorch_that_cannot_say_computes_in_float32(
+    processor: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor(avx512_bf16=True)
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not has_bfloat16(CPU)

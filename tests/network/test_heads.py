@@ -1,5 +1,6 @@
 """Heads beside their equations: dense layers, the recurrent unit, the dueling join."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from objloc.network.heads import (
     Recurrent,
     apply_dense,
     dense,
+    fresh_mask,
     join_dueling,
     joint_layers,
     one_hot,
@@ -45,8 +47,8 @@ def test_dense_layers_have_the_widths_asked() -> None:
 
 def test_dropout_drops_a_fraction_and_keeps_the_mean() -> None:
     drop, ones = Dropout(0.25), torch.ones(20_000)
-    drop.generator = torch.Generator().manual_seed(0)
-    dropped = drop(ones)
+    masks = partial(fresh_mask, generator=torch.Generator().manual_seed(0))
+    dropped = drop(ones, masks)
     assert sorted(set(dropped.tolist())) == pytest.approx([0, 4 / 3])
     assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
     assert torch.equal(drop.eval()(ones), ones)

@@ -108,7 +108,7 @@ def test_activations_of_a_map_are_normalised_as_the_network_does() -> None:
 
 
 def test_activations_in_bfloat16_are_shown_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("objloc.network.precision.has_bfloat16", lambda _device: True)
+    monkeypatch.setattr("objloc.network.device.has_bfloat16", lambda _device: True)
     encoder = MAP.encoder.model_copy(update={"precision": "bfloat16"})
     network, image = make_network(MAP.model_copy(update={"encoder": encoder})), some_image(32)
     dtypes = []

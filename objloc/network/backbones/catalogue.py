@@ -5,7 +5,7 @@ import torch
 from objloc.network.backbones import canvit, efficientnet_lite
 from objloc.network.backbones import timm as timm_backbone
 from objloc.network.backbones.base import Backbone, BackboneInfo
-from objloc.network.precision import arithmetic
+from objloc.network.device import arithmetic
 from objloc.params import Encoder
 
 
