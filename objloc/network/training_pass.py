@@ -8,6 +8,7 @@ N images, B windows, P pairs of a window and a category, O outputs.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,10 @@ class Compiler:
     """
 
     def __init__(
-        self, tell: Callable[[str], None], backend: str = "inductor", min_updates: int = 4000
+        self,
+        tell: Callable[[str], None],
+        backend: str | Callable[..., Any] = "inductor",
+        min_updates: int = 4000,
     ) -> None:
         self._tell, self._backend = tell, backend
         self.min_updates = min_updates

@@ -148,8 +148,9 @@ def test_a_compiled_training_keeps_the_names_of_weights_and_a_failure_is_told_on
 def test_a_run_is_the_same_whether_compile_is_stated_or_not(shards_folder: Path) -> None:
     """So that a saved state of an earlier version is gone on from."""
     plain, stated, off = (
-        experiment_of(shards_folder, **given)
-        for given in ({}, {"compile": "auto"}, {"compile": "off"})
+        experiment_of(shards_folder),
+        experiment_of(shards_folder, compile="auto"),
+        experiment_of(shards_folder, compile="off"),
     )
     assert "compile" not in plain.parameters["train"]
     assert plain.key == stated.key != off.key
