@@ -30,13 +30,13 @@ _UPDATES = 12
 _CHILD = """
 import sys
 from benchmarks.threads import seconds_of_an_update
-from objloc.network.device import use_one_thread
+from objloc.network.device import device_of
 name, device, updates, *settings = sys.argv[1:]
 if device == "cpu":
-    use_one_thread()
+    device_of("cpu")
 print(seconds_of_an_update(name, tuple(settings), device, int(updates)))
 """
-"""On the processor every operation has one thread, as in training."""
+"""On the processor every operation has one thread, and memory is kept, as in training."""
 
 
 def updates_table(result: Mapping[str, Any]) -> str:

@@ -20,8 +20,8 @@ class Pooled(NamedTuple):
     """Windows pooled out of maps; see ``objloc.network.encoder.Seen``.
 
     Attributes:
-        shared: ``[B, F * cells, shared_channels]``.
-        own: ``[B, F * cells, C, own_channels]``, channels of each category.
+        shared: ``[B, F * cells, shared_channels]``, before the ReLU.
+        own: ``[B, F * cells, C, own_channels]``, channels of each category, before the ReLU.
         place: ``[B, F * 4]``, the windows as fractions of the image's sides.
         by_category: each category has channels of its own.
         apart: the shared channels are no part of a category's features.
@@ -43,24 +43,25 @@ class Pooled(NamedTuple):
             return Features(None, shared[:, None] if pairs is None else shared[pairs.window])
         own = self.own.transpose(1, 2)
         if pairs is None:
-            own = own.flatten(2)
+            own = F.relu(own.flatten(2))
             place = self.place[:, None].expand(-1, own.shape[1], -1)
             return Features(self._shared, torch.cat([own, place], dim=2))
         window, category = pairs
         # As look-ups: the gradient of plain indexing adds up in the order in which
         # threads happen to finish, and no two runs would be the same.
         rows = window * own.shape[1] + category
-        own = F.embedding(rows, own.reshape(-1, own[0, 0].numel()))
+        # The ReLU comes last: some pairs are a small part of all.
+        own = F.relu(F.embedding(rows, own.reshape(-1, own[0, 0].numel())))
         return Features(self._shared, torch.cat([own, self.place[window]], dim=1))
 
     @property
     def _shared(self) -> Tensor | None:
         """``[B, F * cells * shared_channels]``, unless each category sees its own alone."""
-        return None if self.apart else self.shared.flatten(1)
+        return None if self.apart else F.relu(self.shared.flatten(1))
 
     def shared_features(self) -> Tensor:
         """The shared channels and the place: ``[B, shared_features]``."""
-        return torch.cat([self.shared.flatten(1), self.place], dim=1)
+        return torch.cat([F.relu(self.shared.flatten(1)), self.place], dim=1)
 
     def by_frame(self, frames: int) -> "Pooled":
         """The window of each step by itself: B * F windows of one frame, oldest first."""
@@ -135,7 +136,7 @@ class MapEncoder(nn.Module):
             self._context,
             self._levels,
         )
-        cells = F.relu(pooled).view(windows.boxes.shape[0], -1, views.shape[1])
+        cells = pooled.view(windows.boxes.shape[0], -1, views.shape[1])
         # Split, not sliced twice: the gradient of each slice is as large as all cells.
         widths = (self._shared_channels, cells.shape[2] - self._shared_channels)
         shared, own = torch.split_with_sizes(cells, widths, 2)

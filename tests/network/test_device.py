@@ -1,7 +1,10 @@
 """One place picks the device, and all that runs a network asks it."""
 
+import ctypes
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -242,3 +245,48 @@ def test_a_pytorch_that_cannot_say_computes_in_float32(
     processor(avx512_bf16=True)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert not has_bfloat16(CPU)
+
+
+_FAULTS = """
+import resource, sys, threading
+import torch
+from objloc.network.device import CPU, device_of
+if sys.argv[1:]:
+    assert device_of("cpu") == CPU
+def work():
+    for round in range(6):
+        if round == 3:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(4_000_000)
+        torch.ones(5_000_000)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
+def test_memory_that_tensors_free_is_used_for_the_next_ones() -> None:
+    def faults(*arguments: str) -> int:
+        command = [sys.executable, "-c", _FAULTS, *arguments]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    pages = 3 * 9 * 4_000_000 // os.sysconf("SC_PAGESIZE")
+    assert faults() > pages / 10
+    assert faults("kept") < pages / 100
+
+
+@pytest.mark.parametrize("library", ["one without mallopt", "not on Linux"])
+def test_memory_is_left_to_another_c_library(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    opened: list[object] = []
+
+    def without_mallopt(name: object) -> object:
+        opened.append(name)
+        return object()
+
+    monkeypatch.setattr(ctypes, "CDLL", without_mallopt)
+    if library == "not on Linux":
+        monkeypatch.setattr(sys, "platform", "win32")
+    device.keep_memory()
+    assert opened == ([] if library == "not on Linux" else [None])

@@ -41,13 +41,14 @@ def test_a_category_sees_the_shared_channels_its_own_and_the_place(
     assert encoder.features == own.shape[2] + (0 if apart else frames * 4 * 3)
     assert encoder.shared_features == seen.shared_features().shape[1] == frames * (4 * 3 + 4)
     for window in range(4):
-        common = [float(each) for cell in seen.shared[window] for each in cell]
+        common = [max(0.0, float(each)) for cell in seen.shared[window] for each in cell]
         place = boxes[window].flatten().tolist()
         assert seen.shared_features()[window].tolist() == common + place
         if shared is not None:
             assert shared[window].tolist() == common
         for category in range(2):
-            mine = [float(each) for cell in seen.own[window] for each in cell[category]]
+            cells = seen.own[window]
+            mine = [max(0.0, float(each)) for cell in cells for each in cell[category]]
             assert own[window, category].tolist() == mine + place
 
 
