@@ -28,8 +28,9 @@ _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """Numbers of the options of glibc's ``mallopt``."""
 _LARGEST_KEPT, _MOST_KEPT, _HEAP = 32 * 2**20, 512 * 2**20, 64 * 2**20
-"""Bytes: of the largest block that glibc can keep, of all that it keeps unused at a heap's end,
-and of a thread's heap; with that much asked for beyond a block, no empty heap is given back."""
+"""Bytes of the largest block that is kept (the maximum by glibc's manual), of all that is kept
+unused at a heap's end, and of a thread's heap: asked for beyond a block, no empty heap is given
+back."""
 
 _SETTINGS = (
     "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",

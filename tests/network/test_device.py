@@ -3,7 +3,6 @@
 import ctypes
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -247,34 +246,20 @@ def test_a_pytorch_that_cannot_say_computes_in_float32(
     assert not has_bfloat16(CPU)
 
 
-_FAULTS = """
-import resource, sys, threading
-import torch
-from objloc.network.device import CPU, device_of
-if sys.argv[1:]:
-    assert device_of("cpu") == CPU
-def work():
-    for round in range(6):
-        if round == 3:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.ones(4_000_000)
-        torch.ones(5_000_000)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-thread = threading.Thread(target=work)
-thread.start()
-thread.join()
-"""
-
-
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
-def test_memory_that_tensors_free_is_used_for_the_next_ones() -> None:
-    def faults(*arguments: str) -> int:
-        command = [sys.executable, "-c", _FAULTS, *arguments]
-        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def test_the_c_library_accepts_how_much_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    mallopt, answers = ctypes.CDLL(None).mallopt, []
 
-    pages = 3 * 9 * 4_000_000 // os.sysconf("SC_PAGESIZE")
-    assert faults() > pages / 10
-    assert faults("kept") < pages / 100
+    class Library:
+        def __init__(self, name: None) -> None: ...
+
+        @staticmethod
+        def mallopt(option: int, value: int) -> None:
+            answers.append((option, mallopt(option, value)))
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    device_of("cpu")
+    assert answers == [(-3, 1), (-1, 1), (-2, 1)]
 
 
 @pytest.mark.parametrize("library", ["one without mallopt", "not on Linux"])
