@@ -38,7 +38,6 @@ _SETTINGS = (
 )  # fmt: skip
 """Variables by which PyTorch's libraries choose another code."""
 
-
 _NATIVE = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
 """Instructions of processors that compute in bfloat16, by PyTorch's names."""
 
