@@ -106,7 +106,8 @@ def keep_memory() -> None:
     """Let this process keep memory that it frees, up to a limit, for what it computes next.
 
     The C library (glibc) gives large blocks back at once, and the system clears every page of
-    the next one when it is first written: thousands in an update of the default agent. No result depends on it. With another C library nothing changes.
+    the next one when it is first written: thousands in an update of the default agent. No
+    result depends on it. With another C library nothing changes.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
