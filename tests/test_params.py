@@ -228,10 +228,7 @@ def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
     ],
 )  # fmt: skip
 def test_the_agents_are_those_of_the_published_figures(agent: str, digest: str) -> None:
-    """A change of ``scenes`` may change another agent unnoticed: the figures are then not its.
-
-    The published greedy episodes of ``pretrained`` made no learned steps: docs/results.md.
-    """
+    """A change of ``scenes`` may change another agent unnoticed: the figures are then not its."""
     found = load_params(FILE).agents[agent].model_dump_json()
     assert hashlib.sha256(found.encode()).hexdigest()[:12] == digest
 
