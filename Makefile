@@ -95,11 +95,12 @@ screenshots: $(READY)  ## Take the pictures of explorer and app anew; needs Chro
 	$(BIN)/python -m benchmarks.screenshots
 
 SEEDS ?= 0,1,2
+NETWORKS ?= 2
 benchmark-scenes: $(READY)  ## Train and measure the default agent with several seeds, on the shards of `make run`; SEEDS=0,1,2.
 	$(BIN)/python -m benchmarks.scenes_seeds --seeds "$(SEEDS)"
 
-benchmark-voc2007: $(READY)  ## Train and measure the pretrained agents on VOC2007; MIRROR=folder of archives, SEEDS=0,1,2.
-	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)" --seeds "$(SEEDS)"
+benchmark-voc2007: $(READY)  ## Train and measure the pretrained agents on VOC2007; MIRROR=folder of archives, SEEDS=0,1,2, NETWORKS=1|2|3.
+	$(BIN)/python -m benchmarks.voc2007 --mirror "$(or $(MIRROR),null)" --seeds "$(SEEDS)" --networks $(NETWORKS)
 
 benchmark-scratch: $(READY)  ## Train and measure the agent from scratch on VOC, three seeds; MIRROR=folder of archives.
 	$(BIN)/python -m benchmarks.scratch --mirror "$(or $(MIRROR),null)"

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from benchmarks.published import CombinedRun, Detector, parse
 from benchmarks.running import ROOT
-from benchmarks.voc2007 import COMBINED, NAME, PAPER_ATTENDED, PAPER_TRIGGERED, RESULTS, Runs
+from benchmarks.voc2007 import (
+    COMBINED,
+    LABELS,
+    NAME,
+    PAPER_ATTENDED,
+    PAPER_TRIGGERED,
+    RESULTS,
+    Runs,
+)
 from objloc.evaluation.metrics import BudgetPoint
 
 PICTURE = ROOT / "docs" / "images" / "voc2007_budget.png"
@@ -25,11 +33,11 @@ _PRECISIONS = (
 def agents() -> dict[str, Runs]:
     """Measured runs by the name of their agent."""
     single = parse(Detector, (RESULTS / f"{NAME}.json").read_text("utf-8")).seeds
-    found: dict[str, Runs] = {}
-    combined = RESULTS / f"{COMBINED}.json"
-    if combined.exists():
-        found["two networks"] = parse(dict[str, CombinedRun], combined.read_text("utf-8"))
-    return found | {"one network": single}
+    found: dict[str, Runs] = {LABELS[1]: single}
+    for number, name in COMBINED.items():
+        if (path := RESULTS / f"{name}.json").exists():
+            found[LABELS[number]] = parse(dict[str, CombinedRun], path.read_text("utf-8"))
+    return dict(reversed(found.items()))
 
 
 def draw(runs: Mapping[str, Runs], path: Path) -> None:
@@ -37,6 +45,7 @@ def draw(runs: Mapping[str, Runs], path: Path) -> None:
     from objloc.view.style import (
         AGENT,
         BLIND,
+        GREEN,
         MUTED,
         caption,
         label,
@@ -49,7 +58,9 @@ def draw(runs: Mapping[str, Runs], path: Path) -> None:
     precision, recall = axes.flat
     label(precision, "", "looks in an image, at most", "mean average precision")
     label(recall, "", "looks in an image, at most", "share of objects covered")
-    for (agent, by_seed), colour in zip(runs.items(), (AGENT, BLIND), strict=False):
+    colours = dict(zip(LABELS.values(), (BLIND, AGENT, GREEN), strict=True))
+    for agent, by_seed in runs.items():
+        colour = colours[agent]
         points = list(zip(*(run.search.curve for run in by_seed.values()), strict=True))
         looks = [each[0].budget for each in points]
 

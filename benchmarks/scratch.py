@@ -50,6 +50,8 @@ _SHORT = (
     "agents.scratch.encoder.image_size=96",
     # The agent at the time when these rows were chosen.
     "agents.scratch.mdp.trigger_cost=3.0",
+    "agents.scratch.mdp.refinements=0",
+    "agents.scratch.head.learned_steps=false",
     "agents.scratch.learning.absent_reward=-3.0",
     "agents.scratch.schedule.max_updates=800",
     "agents.scratch.schedule.passes=50",

@@ -170,7 +170,7 @@ def detector(found: Detector, how: list[str]) -> list[str]:
 
 
 def combined(runs: dict[str, CombinedRun], how: list[str]) -> list[str]:
-    """Figures of agents of two networks each, over seeds."""
+    """Figures of agents of several networks each, over seeds."""
     first = next(iter(runs.values()))
     return _over_seeds(runs, first.data, first.images, how)
 
@@ -196,9 +196,10 @@ def headline(read: Read) -> str:
     if text is None:
         return "*Not measured yet.*"
     single = parse(Detector, text)
-    agents: dict[str, Mapping[str, DetectorRun]] = {"one network": single.seeds}
-    if (text := read(f"{RESULTS}/{voc2007.COMBINED}.json")) is not None:
-        agents["two networks"] = parse(dict[str, CombinedRun], text)
+    agents: dict[str, Mapping[str, DetectorRun]] = {voc2007.LABELS[1]: single.seeds}
+    for number, name in voc2007.COMBINED.items():
+        if (text := read(f"{RESULTS}/{name}.json")) is not None:
+            agents[voc2007.LABELS[number]] = parse(dict[str, CombinedRun], text)
     return voc2007.headline_table(single.test, agents)
 
 
@@ -256,7 +257,8 @@ TABLES: dict[str, Callable[[Read], str | None]] = {
     "voc2007-cat-dqn2018": kept("voc2007_cat_dqn2018", Metrics, all_figures),
     "voc2007-headline": headline,
     "voc2007-pretrained": kept(voc2007.NAME, Detector, detector),
-    "voc2007-combined": kept(voc2007.COMBINED, dict[str, CombinedRun], combined),
+    "voc2007-combined": kept(voc2007.COMBINED[2], dict[str, CombinedRun], combined),
+    "voc2007-three": kept(voc2007.COMBINED[3], dict[str, CombinedRun], combined),
     "voc2007-ablation": kept(
         ablation.NAME,
         dict[str, AblationRow],

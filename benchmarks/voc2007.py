@@ -3,8 +3,8 @@
 ``make benchmark-voc2007`` downloads the archives (or takes them from ``MIRROR``), shards,
 encodes, trains on ``trainval`` with each seed and measures on ``test``, below
 ``.objloc/benchmarks``; a stage whose output exists is not run again. It does so with agents
-of one network, and with agents of two networks with different backbones. Then it writes
-the results that ``docs/results.md`` shows.
+of one network, and with agents of two networks with different backbones, or of three. Then
+it writes the results that ``docs/results.md`` shows.
 """
 
 import statistics
@@ -31,9 +31,13 @@ from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
-COMBINED = "voc2007_combined"
-BACKBONES = ("efficientnet-lite0", "efficientnet-lite2")
-"""Backbones of the networks of a combined agent; the first is also measured alone."""
+COMBINED = {2: "voc2007_combined", 3: "voc2007_three"}
+"""Results of agents of several networks, by their number."""
+LABELS = {1: "one network", 2: "two networks", 3: "three networks"}
+BACKBONES = ("efficientnet-lite0", "efficientnet-lite2", "efficientnet-lite1")
+"""Backbones of the networks: the first is measured alone, and with the next, and with both."""
+AT_ONCE = 2
+"""Networks that are trained side by side, each with one thread."""
 _SETTINGS = (
     "dataset.name=voc2007",
     "train.agent=pretrained",
@@ -179,25 +183,23 @@ def _figures(run: DetectorRun) -> dict[str, float]:
     }
 
 
-def run_seed(
-    mirror: str, seed: int, folder: Path, *, combined: bool
-) -> dict[str, dict[str, float]]:
+def run_seed(mirror: str, seed: int, folder: Path, networks: int) -> dict[str, dict[str, float]]:
     """Run the stages of one seed.
 
     Args:
         mirror: folder or address of the archives.
         seed: seed of training.
         folder: folder for outputs.
-        combined: whether to train a network for each backbone in parallel, and to measure
-            them also as one agent.
+        networks: number of networks to train, each with another backbone. The first is
+            measured alone, and the first two and all three as one agent.
 
     Returns:
-        Minutes of the stages that ran, by backbone and for the combined agent.
+        Minutes of the stages that ran, by backbone and by name of the combined agents.
     """
-    backbones = BACKBONES if combined else BACKBONES[:1]
+    backbones = BACKBONES[:networks]
     settings = {each: _settings(mirror, seed, each) for each in backbones}
     minutes = {each: run_stages(_encoding(folder, each), settings[each]) for each in backbones}
-    with ThreadPoolExecutor(len(backbones)) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         trained = pool.map(
             lambda each: run_stages([_training(folder, seed, each)], settings[each]), backbones
         )
@@ -206,19 +208,19 @@ def run_seed(
     single = _run(folder, seed, BACKBONES[0])
     measured = run_stages([_evaluation(folder, single, BACKBONES[:1])], settings[BACKBONES[0]])
     minutes[BACKBONES[0]] |= measured
-    if combined:
-        both = _combined(folder, seed)
-        stages = [_evaluation(folder, both, BACKBONES)]
-        minutes["both"] = run_stages(stages, settings[BACKBONES[0]])
+    for number in range(2, networks + 1):
+        together = _combined(folder, seed, number)
+        stages = [_evaluation(folder, together, BACKBONES[:number])]
+        minutes[COMBINED[number]] = run_stages(stages, settings[BACKBONES[0]])
     return minutes
 
 
-def _combined(folder: Path, seed: int) -> Path:
-    """Make the run folder of the agent that combines the networks of both backbones."""
-    run = folder / f"combined{seed}"
+def _combined(folder: Path, seed: int, number: int) -> Path:
+    """Make the run folder of the agent that combines the networks of the first backbones."""
+    run = folder / f"{COMBINED[number]}{seed}"
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
-        paths = [_run(folder, seed, each) / "checkpoint.pt" for each in BACKBONES]
+        paths = [_run(folder, seed, each) / "checkpoint.pt" for each in BACKBONES[:number]]
         run.mkdir(parents=True, exist_ok=True)
         save_checkpoint(checkpoint, combine({str(path): load_checkpoint(path) for path in paths}))
     return run
@@ -270,11 +272,11 @@ def _named(name: str, backbone: str) -> str:
     return name if backbone == BACKBONES[0] else f"{backbone}-{name}"
 
 
-def collect_combined(seeds: Sequence[int], folder: Path) -> dict[str, CombinedRun]:
-    """Collect the figures of the combined agents, by seed."""
+def collect_combined(seeds: Sequence[int], folder: Path, number: int) -> dict[str, CombinedRun]:
+    """Collect the figures of agents of a number of networks, by seed."""
     found = {}
     for seed in seeds:
-        test = read_metrics(folder / f"combined{seed}" / "evaluate/metrics.json")["test"]
+        test = read_metrics(folder / f"{COMBINED[number]}{seed}" / "evaluate/metrics.json")["test"]
         found[str(seed)] = CombinedRun(
             ap=test.ap, search=_search(test), model=test.model, data=test.data, images=test.images
         )
@@ -303,25 +305,27 @@ def _search(test: ImageSetMetrics) -> SearchMetrics:
 def main(
     mirror: Annotated[str, typer.Option(help="Folder or URL of the archives.")] = "null",
     seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "0,1,2",
-    combined: Annotated[
-        bool, typer.Option(help="Also measure agents of two networks, one for each seed.")
-    ] = True,
+    networks: Annotated[
+        int,
+        typer.Option(
+            help="Networks of the largest agent that is measured.", min=1, max=len(BACKBONES)
+        ),
+    ] = 2,
     folder: Annotated[Path, typer.Option(help="Folder for outputs.")] = ROOT
     / ".objloc/benchmarks/voc2007",
 ) -> None:
     """Reproduce the headline rows, or publish existing ones."""
     wanted = [int(seed) for seed in seeds.split(",")]
     for seed in wanted:
-        print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder, combined=combined)}")
+        print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder, networks)}")
     found = collect(folder)
     write_json(RESULTS / f"{NAME}.json", as_json(found))
     print(detection_table(found.seeds))
     print(seeds_table(found.seeds))
-    if not combined:
-        return
-    together = collect_combined(wanted, folder)
-    write_json(RESULTS / f"{COMBINED}.json", as_json(together))
-    print(seeds_table(together))
+    for number in range(2, networks + 1):
+        together = collect_combined(wanted, folder, number)
+        write_json(RESULTS / f"{COMBINED[number]}.json", as_json(together))
+        print(seeds_table(together))
 
 
 if __name__ == "__main__":

@@ -270,10 +270,11 @@ def test_categories_and_budgets_are_shown_as_means_over_seeds(
     ]
 
 
-def test_agents_of_two_backbones_are_combined_and_measured(
+def test_agents_of_several_backbones_are_combined_and_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for seed, name in ((0, "seed3"), (1, "efficientnet-lite2-seed3")):
+    others = ("efficientnet-lite2-seed3", "efficientnet-lite1-seed3")
+    for seed, name in enumerate(("seed3", *others)):
         (make_run(tmp_path / "made", seed=seed) / "train").rename(tmp_path / name)
     asked: list[tuple[list[str], Any, list[str]]] = []
 
@@ -283,32 +284,36 @@ def test_agents_of_two_backbones_are_combined_and_measured(
         return dict.fromkeys(names, 1.0)
 
     monkeypatch.setattr(voc2007, "run_stages", run)
-    minutes = voc2007.run_seed("null", 3, tmp_path, combined=True)
+    minutes = voc2007.run_seed("null", 3, tmp_path, 3)
     stages = {"download": 1.0, "shard": 1.0, "encode": 1.0, "train": 1.0}
     assert minutes == {
         "efficientnet-lite0": stages | {"evaluate": 1.0},
         "efficientnet-lite2": stages,
-        "both": {"evaluate": 1.0},
+        "efficientnet-lite1": stages,
+        "voc2007_combined": {"evaluate": 1.0},
+        "voc2007_three": {"evaluate": 1.0},
     }
     trained = {settings[-1] for names, _, settings in asked if names == ["train"]}
     backbone = "agents.pretrained.encoder.backbone=efficientnet-lite"
-    assert trained == {f"{backbone}0", f"{backbone}2"}
-    ((stage, arguments, out),) = asked[-1][1]
-    assert stage == "evaluate"
-    assert len(load_checkpoint(arguments[1]).members) == 2
-    features = ["features", "efficientnet-lite2-features"]
-    assert arguments[3:] == [part for each in features for part in ("--features", tmp_path / each)]
-    write_metrics(out, measured(0.54))
-    found = voc2007.collect_combined([3], tmp_path)
-    assert list(found) == ["3"]
-    assert found["3"].search.by_budget[100].ap_attended == 0.54
+    assert trained == {f"{backbone}0", f"{backbone}2", f"{backbone}1"}
+    features = ["features", "efficientnet-lite2-features", "efficientnet-lite1-features"]
+    for number, attended in ((2, 0.54), (3, 0.6)):
+        ((stage, arguments, out),) = asked[number - 4][1]
+        assert stage == "evaluate"
+        assert len(load_checkpoint(arguments[1]).members) == number
+        stores = [part for each in features[:number] for part in ("--features", tmp_path / each)]
+        assert arguments[3:] == stores
+        write_metrics(out, measured(attended))
+        found = voc2007.collect_combined([3], tmp_path, number)
+        assert list(found) == ["3"]
+        assert found["3"].search.by_budget[100].ap_attended == attended
 
 
 def test_one_network_alone_is_trained_and_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(voc2007, "run_stages", lambda stages, *_: {each[0]: 1.0 for each in stages})
-    minutes = voc2007.run_seed("null", 3, tmp_path, combined=False)
+    minutes = voc2007.run_seed("null", 3, tmp_path, 1)
     assert list(minutes) == ["efficientnet-lite0"]
     assert list(minutes["efficientnet-lite0"])[-2:] == ["train", "evaluate"]
 
@@ -346,6 +351,7 @@ PUBLISHED: dict[str, Any] = {
     "voc2007_cat_dqn2018": Metrics,
     "voc2007_pretrained": Detector,
     "voc2007_combined": dict[str, CombinedRun],
+    "voc2007_three": dict[str, CombinedRun],
     "voc2007_ablation": dict[str, AblationRow],
     "voc_scratch": ScratchRuns,
     "voc_scratch_dqn2018": ScratchRuns,
