@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -22,7 +21,7 @@ from objloc.network.windows import Pairs, Windows
 from objloc.params import Agent
 from objloc.search.policy import shares
 from tests.helpers.elsewhere import brought_back, computing_elsewhere, moved
-from tests.helpers.stores import make_store
+from tests.helpers.stores import crowded, make_store
 from tests.helpers.watching import Watch, force_stalling
 from tests.learning.test_training import AGENTS as TRAINED
 
@@ -38,24 +37,8 @@ AGENTS = {
 STORE = make_store(12, ("cat", "dog", "cow"), image_size=84)
 
 
-def crowded(seed: int = 0) -> SampleStore:
-    """The store with more objects: some images hold several categories, some one several times."""
-    generator = torch.Generator().manual_seed(seed)
-    number, objects = len(STORE), 5
-    low = torch.rand(number, objects, 2, generator=generator, dtype=torch.float64) * 60
-    side = 8 + 50 * torch.rand(number, objects, 2, generator=generator, dtype=torch.float64)
-    labels = torch.randint(3, (number, objects), generator=generator)
-    real = torch.arange(objects) < torch.randint(1, objects, (number, 1), generator=generator)
-    return replace(
-        STORE,
-        boxes=torch.where(real[..., None], torch.cat([low, low + side], dim=2), 0.0),
-        object_category=torch.where(real, labels, -1),
-        difficult=torch.zeros(number, objects, dtype=torch.bool),
-    )
-
-
 def training_of(agent: Agent, store: SampleStore | None = None) -> Training:
-    store = store or crowded()
+    store = store or crowded(STORE)
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, store.categories, generator)
     return Training(
@@ -176,7 +159,7 @@ def test_divergence_is_told_before_anything_is_kept(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", AGENTS)
 def test_all_of_a_training_lies_on_its_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And its state goes on from there on the CPU, and from the CPU there."""
-    agent, store = AGENTS[name], crowded()
+    agent, store = AGENTS[name], crowded(STORE)
     head = agent.head.model_copy(update={"recurrent": 0})  # its cell is one of each device's own
     agent = agent.model_copy(update={"head": head})
     here = played(agent, 4)
@@ -239,7 +222,7 @@ def test_the_networks_part_of_updates_is_captured_whole_and_once(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_update_on_a_gpu_does_not_synchronise(name: str) -> None:
-    agent, store = AGENTS[name], crowded()
+    agent, store = AGENTS[name], crowded(STORE)
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, store.categories, generator).cuda()
     made = Training(network, store, STORE.tasks(), agent, lambda _: {"score": 0.0}, generator)
