@@ -33,6 +33,7 @@ class Pixels:
 
     def __getitem__(self, rows: Tensor) -> "Pixels":
         """Batch of some images: ``[M]`` int64."""
+        # Row by row; ``values[rows]`` goes pixel by pixel.
         return Pixels(self.values.index_select(0, rows))
 
     def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> "Pixels":
