@@ -15,17 +15,7 @@ _NEGLIGIBLE = 0.001
 
 def area(boxes: Tensor) -> Tensor:
     """Area in square pixels. Shapes: ``[..., 4]`` to ``[...]``."""
-    return (boxes[..., 2] - boxes[..., 0]).clamp(min=0) * (boxes[..., 3] - boxes[..., 1]).clamp(
-        min=0
-    )
-
-
-def intersection(a: Tensor, b: Tensor) -> Tensor:
-    """Area of the overlap, element by element. Shapes: ``[..., 4]``, broadcast."""
-    low = torch.maximum(a[..., :2], b[..., :2])
-    high = torch.minimum(a[..., 2:], b[..., 2:])
-    side = (high - low).clamp(min=0)
-    return side[..., 0] * side[..., 1]
+    return _area_between(*boxes.chunk(2, dim=-1))
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
@@ -33,9 +23,17 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
 
     Shapes: ``[..., 4]`` and ``[..., 4]``, broadcast, to ``[...]``.
     """
-    shared = intersection(a, b)
-    union = area(a) + area(b) - shared
-    return torch.where(union > 0, shared / union.clamp(min=torch.finfo(union.dtype).tiny), 0.0)
+    (a_low, a_high), (b_low, b_high) = a.chunk(2, dim=-1), b.chunk(2, dim=-1)
+    shared = _area_between(torch.maximum(a_low, b_low), torch.minimum(a_high, b_high))
+    union = _area_between(a_low, a_high) + _area_between(b_low, b_high) - shared
+    # What is shared is no larger than the union, also as rounded: 0 where this is 0.
+    return shared / union.clamp_(min=torch.finfo(union.dtype).tiny)
+
+
+def _area_between(low: Tensor, high: Tensor) -> Tensor:
+    """Area between two corners, 0 where they are turned. Shapes: two ``[..., 2]`` to ``[...]``."""
+    width, height = (high - low).clamp_(min=0).unbind(dim=-1)
+    return width * height
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -43,21 +41,23 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
     return iou(a[:, None], b[None, :])
 
 
-def best_iou(boxes: Tensor, objects: Tensor, present: Tensor) -> Tensor:
+def best_iou(boxes: Tensor, objects: Tensor, present: Tensor | None = None) -> Tensor:
     """IoU of each box with its best-matching object; 0 if there is none.
 
     Args:
         boxes: boxes, ``[..., 4]``.
         objects: boxes of the objects, ``[..., K, 4]``, padded.
-        present: bool ``[..., K]``, False where padded.
+        present: bool ``[..., K]``, False where padded; None: padding is empty boxes.
 
     Returns:
         IoU, ``[...]``.
     """
-    overlaps = torch.where(present, iou(boxes[..., None, :], objects), 0.0)
+    overlaps = iou(boxes[..., None, :], objects)
+    if present is not None:
+        overlaps = torch.where(present, overlaps, 0.0)
     if overlaps.shape[-1] == 0:
         return torch.zeros_like(boxes[..., 0])
-    return overlaps.max(dim=-1).values
+    return overlaps.amax(dim=-1)
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:

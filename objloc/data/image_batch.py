@@ -33,7 +33,8 @@ class Pixels:
 
     def __getitem__(self, rows: Tensor) -> "Pixels":
         """Batch of some images: ``[M]`` int64."""
-        return Pixels(self.values[rows])
+        # Row by row; ``values[rows]`` goes pixel by pixel.
+        return Pixels(self.values.index_select(0, rows))
 
     def partly_mirrored(self, rows: Tensor, mirrored: Tensor) -> "Pixels":
         """Batch of some images ``[M]`` int64, mirrored where ``mirrored`` ``[M]`` is True."""

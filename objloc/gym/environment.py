@@ -88,12 +88,14 @@ class LocalisationEnv(gymnasium.Env[Any, np.int64]):
         self.image_ids = self._searches.store.image_ids
         self.categories = self._searches.store.categories
 
+    @torch.inference_mode()
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
         """Start an episode on a random image."""
         super().reset(seed=seed)
         self._searches.reset(self._slot, self._searches.draw([self.np_random], options))
         return self._now(torch.tensor([False]))
 
+    @torch.inference_mode()
     def step(self, action: Any) -> tuple[Any, float, bool, bool, Info]:
         """Take one action: an integer, or a list, array or tensor of one."""
         reward, terminated, truncated = self._searches.step(action)

@@ -46,7 +46,6 @@ class Searches:
         self.observer = Observer(self.store, settings, slots)
         self._environment = Environment(self.store, settings.mdp, 1, settings.action_history)
         self._success_iou = settings.success_iou
-        self._every = torch.arange(slots)
         self._started = False
 
     def draw(self, generators: Sequence[np.random.Generator], options: Info | None) -> Tensor:
@@ -91,6 +90,7 @@ class Searches:
         else:
             self._require_a_start("reset")
             self._environment.reset_slots(slots, tasks)
+        self.observer.begin(slots, tasks[:, 0])
 
     def step(self, actions: Any) -> tuple[NDArray[Any], Tensor, Tensor]:
         """Take a step: reward ``[B]`` float64, terminated and truncated ``[B]`` bool.
@@ -109,9 +109,7 @@ class Searches:
     def observation(self, slots: Tensor | None = None) -> Arrays:
         """The present observations of some slots, ``[R]`` int64; None: of all."""
         now = self._environment.observation()
-        if slots is None:
-            return self.observer(now, self._every)
-        return self.observer(now[slots], slots)
+        return self.observer(now if slots is None else now[slots], slots)
 
     def info(self, terminated: Tensor) -> Info:
         """Ground truth and counts, not for the agent; B is the first dimension of each value.
@@ -123,9 +121,9 @@ class Searches:
         iou = self._environment.iou
         return {
             "iou": iou.numpy().copy(),
-            "window_pixels": now.boxes[:, -1].numpy(),
-            "image_index": now.image.numpy(),
-            "category_index": now.category.numpy(),
+            "window_pixels": now.boxes[:, -1].numpy().copy(),
+            "image_index": now.image.numpy().copy(),
+            "category_index": now.category.numpy().copy(),
             "steps": self._environment.steps.numpy().copy(),
             "is_success": is_success(terminated, iou, self._success_iou).numpy(),
         }

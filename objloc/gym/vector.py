@@ -76,6 +76,7 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._nobody = torch.zeros(num_envs, dtype=torch.bool)
         self._ended = self._nobody
 
+    @torch.inference_mode()
     def reset(
         self,
         *,
@@ -97,6 +98,7 @@ class LocalisationVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._ended = self._ended & ~mask
         return self._searches.observation(), _with_masks(self._searches.info(self._nobody), mask)
 
+    @torch.inference_mode()
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], Info]:

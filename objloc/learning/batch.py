@@ -12,7 +12,7 @@ from objloc.data.image_batch import ImageBatch, Pixels
 from objloc.data.store import SampleStore
 from objloc.learning.selection import distinct
 from objloc.mdp.environment import Observation
-from objloc.network.pooling import sampling_grid
+from objloc.network.pooling import cell_centres, sampling_grid
 from objloc.params import Learning
 
 _MIN_VISIBLE = 0.4
@@ -135,7 +135,8 @@ def random_crop(
 
     scale = 1 - amount * drawn()
     start = (1 - scale) * drawn()
-    grid = sampling_grid(torch.cat([start, start + scale], dim=1).float(), images.shape[-1])
+    boxes = torch.cat([start, start + scale], dim=1).float()
+    grid = sampling_grid(boxes, cell_centres(images.shape[-1], boxes))
     crops = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
     return crops, (start * sizes)[index], (scale * sizes)[index]
 

@@ -204,9 +204,14 @@ class Moves:
     def __init__(self, mdp: Mdp, device: torch.device | None = None) -> None:
         self.actions = actions_of(mdp)
         self._effects = effects_of(mdp).to(device)
-        self._min_side = mdp.min_side
-        self._min_ratio = mdp.min_aspect_ratio
-        self._max_ratio = mdp.max_aspect_ratio
+        # A rounding error must not forbid a window of exactly the minimum side. These are tensors
+        # because to compare with a number makes one, each time.
+        limits = torch.tensor(
+            [0, mdp.min_side - 1e-9, mdp.min_aspect_ratio - 1e-9, mdp.max_aspect_ratio + 1e-9],
+            dtype=torch.float64,
+            device=device,
+        )
+        self._zero, self._min_side, self._min_ratio, self._max_ratio = limits.unbind()
 
     def every(self, boxes: Tensor, sizes: Tensor) -> Tensor:
         """The window after every action.
@@ -238,18 +243,19 @@ class Moves:
         return self._clipped(boxes, sizes, torch.cat([centre - half, centre + half], dim=-1))
 
     def _move(self, boxes: Tensor, sizes: Tensor, effects: Tensor) -> Tensor:
-        side = boxes[..., 2:] - boxes[..., :2]
+        low, high = boxes.chunk(2, dim=-1)
+        side = high - low
         return self._clipped(boxes, sizes, boxes + effects * torch.cat([side, side], dim=-1))
 
     def _clipped(self, boxes: Tensor, sizes: Tensor, moved: Tensor) -> Tensor:
         """Moved windows clipped to the image; ``boxes`` where the result is not allowed."""
-        moved = torch.minimum(moved.clamp(min=0), torch.cat([sizes, sizes], dim=-1))
-        sides = (moved[..., 2:] - moved[..., :2]) / sizes
-        ratio = sides[..., 1] / sides[..., 0].clamp(min=1e-12)
-        # A rounding error must not forbid a window of exactly the minimum side.
+        moved = moved.clamp(self._zero, torch.cat([sizes, sizes], dim=-1))
+        low, high = moved.chunk(2, dim=-1)
+        width, height = ((high - low) / sizes).unbind(dim=-1)
+        ratio = height / width.clamp(min=1e-12)
         allowed = (
-            (sides.amin(dim=-1) >= self._min_side - 1e-9)
-            & (ratio >= self._min_ratio - 1e-9)
-            & (ratio <= self._max_ratio + 1e-9)
+            (torch.minimum(width, height) >= self._min_side)
+            & (ratio >= self._min_ratio)
+            & (ratio <= self._max_ratio)
         )
-        return torch.where(allowed[..., None], moved, boxes.expand_as(moved))
+        return torch.where(allowed[..., None], moved, boxes)

@@ -70,7 +70,8 @@ class Environment:
         actions without one.
 
     Slots are independent: an episode runs the same alone as among others. No network is
-    run here. Everything lies on the store's device.
+    run here. Everything lies on the store's device. What was returned stays as it is: a change
+    makes new tensors.
 
     Args:
         store: the images and their ground truth.
@@ -78,6 +79,10 @@ class Environment:
         frames: number of past windows kept for the observation.
         action_history: number of past actions kept for the observation.
     """
+
+    _sizes: Tensor
+    _objects: Tensor
+    _iou: Tensor
 
     def __init__(
         self, store: SampleStore, mdp: Mdp, frames: int = 1, action_history: int = 0
@@ -88,6 +93,10 @@ class Environment:
         self.moves = Moves(mdp, self._device)
         self.trigger = len(actions_of(mdp)) - 1
         self.learned_step = self.trigger + 1
+        # To compare with a number makes a tensor of it, each time.
+        self._trigger, self._max_steps = torch.tensor(
+            [self.trigger, mdp.max_steps], device=self._device
+        ).unbind()
         self.starts = start_windows(mdp.starts).to(self._device)
         self._frames = frames
         self._action_history = action_history
@@ -100,11 +109,11 @@ class Environment:
             starts: ``[B]`` int64, index of each start window; None: the first.
         """
         image, category = tasks.unbind(dim=1)
-        self._boxes = self._first_boxes(image, starts)[:, None].repeat(1, self._frames, 1)
+        self._boxes = self._first_boxes(image, starts)
         self._actions = torch.full((len(tasks), self._action_history), -1, device=self._device)
         self._image, self._category = image.clone(), category.clone()
         self._steps = torch.zeros(len(tasks), dtype=torch.int64, device=self._device)
-        self._iou = self._iou_of(self._boxes[:, -1])
+        self._look_up()
         return self.observation()
 
     def reset_slots(self, slots: Tensor, tasks: Tensor, starts: Tensor | None = None) -> None:
@@ -116,17 +125,16 @@ class Environment:
             starts: ``[R]`` int64, index of each start window; None: the first.
         """
         image, category = tasks.unbind(dim=1)
-        self._image[slots], self._category[slots] = image, category
-        self._boxes[slots] = self._first_boxes(image, starts)[:, None]
-        self._actions[slots] = -1
-        self._steps[slots] = 0
-        self._iou = self._iou_of(self._boxes[:, -1])
+        self._image = self._image.index_copy(0, slots, image)
+        self._category = self._category.index_copy(0, slots, category)
+        self._boxes = self._boxes.index_copy(0, slots, self._first_boxes(image, starts))
+        self._actions = self._actions.index_fill(0, slots, -1)
+        self._steps = self._steps.index_fill(0, slots, 0)
+        self._look_up()
 
     def observation(self) -> Observation:
-        """The current observation; a copy, safe to keep."""
-        return Observation(
-            self._image.clone(), self._category.clone(), self._boxes.clone(), self._actions.clone()
-        )
+        """The current observation; safe to keep, not to be written to."""
+        return Observation(self._image, self._category, self._boxes, self._actions)
 
     @property
     def iou(self) -> Tensor:
@@ -149,14 +157,9 @@ class Environment:
             steps: ``[B, 4]``, where a learned step leads, see ``steps_between``; needed
                 where one is taken.
         """
-        here, sizes = self._boxes[:, -1], self.store.sizes[self._image]
-        learned = actions == self.learned_step
-        # The trigger leaves windows where they are.
-        boxes = self.moves.apply(here, sizes, torch.where(learned, self.trigger, actions))
-        if steps is not None:
-            boxes = torch.where(learned[:, None], self.moves.by(here, sizes, steps.double()), boxes)
-        iou = self._iou_of(boxes)
-        terminated = actions == self.trigger
+        boxes, past = self._moved(actions, steps)
+        iou = best_iou(boxes, self._objects)
+        terminated = actions == self._trigger
         reward = torch.where(
             terminated,
             trigger_reward(iou, self.mdp),
@@ -164,18 +167,16 @@ class Environment:
         )
         self._boxes = torch.cat([self._boxes[:, 1:], boxes[:, None]], dim=1)
         if self._action_history:
-            past = torch.where(learned, -1, actions)
             self._actions = torch.cat([self._actions[:, 1:], past[:, None]], dim=1)
         self._steps = self._steps + 1
         self._iou = iou
-        truncated = ~terminated & (self._steps >= self.mdp.max_steps)
+        truncated = ~terminated & (self._steps >= self._max_steps)
         return Outcome(reward, terminated, truncated, iou)
 
     def reward_of_every_action(self) -> Tensor:
         """Reward that each action would earn now, for exploration: ``[B, A]`` float32."""
-        boxes = self.moves.every(self._boxes[:, -1], self.store.sizes[self._image])
-        objects, present = self.store.objects_of(self._image, self._category)
-        after = best_iou(boxes, objects[:, None], present[:, None])
+        boxes = self.moves.every(self._boxes[:, -1], self._sizes)
+        after = best_iou(boxes, self._objects[:, None])
         reward = move_reward(self._iou[:, None], after, self.mdp)
         reward[:, self.trigger] = trigger_reward(self._iou, self.mdp)
         return reward
@@ -185,6 +186,7 @@ class Environment:
         self._image, self._category = self._image[slots], self._category[slots]
         self._boxes, self._actions = self._boxes[slots], self._actions[slots]
         self._steps, self._iou = self._steps[slots], self._iou[slots]
+        self._sizes, self._objects = self._sizes[slots], self._objects[slots]
 
     def state_dict(self) -> dict[str, Tensor]:
         """The mutable state, for ``load_state_dict``."""
@@ -202,12 +204,30 @@ class Environment:
         self._image, self._category = state["image"], state["category"]
         self._boxes, self._actions = state["boxes"], state["actions"]
         self._steps = state["steps"]
-        self._iou = self._iou_of(self._boxes[:, -1])
+        self._look_up()
 
     def _first_boxes(self, image: Tensor, starts: Tensor | None) -> Tensor:
+        """``[R, F, 4]``."""
         sizes = self.store.sizes[image]
-        windows = self.starts[torch.zeros_like(image) if starts is None else starts]
-        return windows * torch.cat([sizes, sizes], dim=1)
+        windows = self.starts[:1] if starts is None else self.starts[starts]
+        boxes = windows * torch.cat([sizes, sizes], dim=1)
+        return boxes[:, None].expand(-1, self._frames, -1)
 
-    def _iou_of(self, boxes: Tensor) -> Tensor:
-        return best_iou(boxes, *self.store.objects_of(self._image, self._category))
+    def _look_up(self) -> None:
+        """Look up what stays as it is for an episode, and the IoU now."""
+        self._sizes = self.store.sizes[self._image]
+        objects, present = self.store.objects_of(self._image, self._category)
+        # Objects of other categories as empty boxes, so that no step needs a mask.
+        self._objects = torch.where(present[..., None], objects, 0.0)
+        self._iou = best_iou(self._boxes[:, -1], self._objects)
+
+    def _moved(self, actions: Tensor, steps: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The windows after a step, ``[B, 4]``, and ``[B]`` the past actions that it makes."""
+        here, sizes = self._boxes[:, -1], self._sizes
+        if steps is None:
+            return self.moves.apply(here, sizes, actions), actions
+        learned = actions == self.learned_step
+        # The trigger leaves windows where they are.
+        boxes = self.moves.apply(here, sizes, torch.where(learned, self.trigger, actions))
+        landed = self.moves.by(here, sizes, steps.double())
+        return torch.where(learned[:, None], landed, boxes), torch.where(learned, -1, actions)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from objloc.data.image_batch import ImageBatch, pixels_of
-from objloc.network.pooling import sampling_grid
+from objloc.network.pooling import cell_centres, sampling_grid
 from objloc.network.pyramid import luma
 from objloc.network.windows import Features, Pairs, Windows
 from objloc.params import Encoder
@@ -75,7 +75,8 @@ class CropEncoder(nn.Module):
     def crop(self, views: Tensor, windows: Windows) -> Tensor:
         """The windows themselves: ``[B, F * channels, window_size, window_size]``."""
         number, frames, _ = windows.boxes.shape
-        grid = sampling_grid(windows.boxes.reshape(-1, 4), self._window_size)
+        boxes = windows.boxes.reshape(-1, 4)
+        grid = sampling_grid(boxes, cell_centres(self._window_size, boxes))
         pictures = views[windows.image].repeat_interleave(frames, dim=0)
         crops = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
         return crops.view(number, -1, self._window_size, self._window_size)

@@ -8,26 +8,30 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def sampling_grid(boxes: Tensor, cells: int, context: float = 1.0) -> Tensor:
-    """Centres of a window's cells, for ``grid_sample``.
+def cell_centres(cells: int, like: Tensor) -> Tensor:
+    """Centres of cells along a side, -0.5 to 0.5 across it: ``[cells]``, as ``like`` is."""
+    return (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) / cells - 0.5
+
+
+def sampling_grid(boxes: Tensor, centres: Tensor, context: float = 1.0) -> Tensor:
+    """Centres of windows' cells, for ``grid_sample``.
 
     Args:
         boxes: ``[B, 4]``, fractions of the image's sides.
-        cells: number a side.
-        context: factor by which the window is widened first.
+        centres: ``[cells]``, see ``cell_centres``.
+        context: factor by which the windows are widened first.
 
     Returns:
         ``[B, cells, cells, 2]`` x and y, -1 to 1 across the image.
     """
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    side = (boxes[:, 2:] - boxes[:, :2]) * context
-    ticks = (torch.arange(cells, device=boxes.device, dtype=boxes.dtype) + 0.5) / cells - 0.5
-    x = centre[:, :1] + side[:, :1] * ticks
-    y = centre[:, 1:] + side[:, 1:] * ticks
-    grid = torch.stack(
+    cells = len(centres)
+    low, high = boxes.chunk(2, dim=1)
+    middle, side = (low + high) / 2, (high - low) * context
+    # Along each side first: the table of pairs is written once.
+    x, y = ((middle[..., None] + side[..., None] * centres) * 2 - 1).unbind(dim=1)
+    return torch.stack(
         [x[:, None, :].expand(-1, cells, -1), y[:, :, None].expand(-1, -1, cells)], dim=-1
     )
-    return grid * 2 - 1
 
 
 def with_coarser(views: Tensor, levels: int) -> Tensor:
@@ -99,7 +103,7 @@ def pool_windows(
         table = _levels(finest, columns, levels, views.device)[level]
         fineness = torch.pow(2.0, -level.to(boxes.dtype)).view(-1, 1, 1)
         top, left, height, width = (each.view(-1, 1, 1) for each in table.T)
-    point = (sampling_grid(boxes, cells, context) + 1) / 2
+    point = (sampling_grid(boxes, cell_centres(cells, boxes), context) + 1) / 2
     x = point[..., 0] * columns * fineness - 0.5
     y = point[..., 1] * finest * fineness - 0.5
     west, north = x.floor(), y.floor()

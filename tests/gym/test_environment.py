@@ -1,3 +1,5 @@
+import copy
+import pickle
 import subprocess
 import sys
 import warnings
@@ -22,7 +24,7 @@ from objloc.errors import ObjlocError
 from objloc.gym.environment import LocalisationEnv
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
-from tests.helpers.environments import SMALL, make, make_vector
+from tests.helpers.environments import SMALL, assert_same, make, make_vector
 from tests.helpers.imports import ROOT
 
 TRIGGER = 8
@@ -108,6 +110,59 @@ def test_the_window_shows_what_lies_in_the_box(shards_folder: Path) -> None:
     left, top, right, bottom = (round(24 * float(each)) for each in observation["box"])
     inside = image[top:bottom, left:right].float().mean(dim=(0, 1)).numpy()
     assert np.abs(observation["window"].mean(axis=(0, 1)) - inside).max() < 12
+
+
+def test_each_pixel_of_the_window_is_that_of_a_plain_interpolation(shards_folder: Path) -> None:
+    environment = make(shards_folder, window_size=16)
+    observation, info = environment.reset(seed=2)
+    store = SampleStore.load(shards_folder, "train", ("cat", "dog"), 24)
+    image = pixels_of(store.images[torch.tensor([info["image_index"]])])[0].double().numpy()
+    for action in (6, 0, 7, 6, 3):
+        observation = environment.step(action)[0]
+        left, top, right, bottom = (24 * float(each) for each in observation["box"])
+        ticks = (np.arange(16) + 0.5) / 16
+        x, y = (
+            np.clip(low + ticks * (high - low) - 0.5, 0, 23)
+            for low, high in ((left, right), (top, bottom))
+        )
+        along, down = (np.interp(each, np.arange(24), np.arange(24)) for each in (x, y))
+        rows = np.stack([[np.interp(along, np.arange(24), row) for row in one] for one in image])
+        expected = np.stack(
+            [[np.interp(down, np.arange(24), column) for column in one.T] for one in rows]
+        )
+        # A half may be rounded to either side.
+        difference = np.abs(observation["window"].astype(float) - expected.transpose(2, 1, 0))
+        assert difference.max() < 0.501
+
+
+def pairs_of(shards: Path) -> list[tuple[Any, Any, Any]]:
+    """Twice the same environment and an action of it; a single one, and a vector."""
+    return [
+        (make(shards), make(shards), np.int64(6)),
+        (make_vector(2, shards), make_vector(2, shards), np.array([6, 6])),
+    ]
+
+
+def test_writing_to_what_was_returned_changes_nothing(shards_folder: Path) -> None:
+    for one, other, action in pairs_of(shards_folder):
+        given = one.reset(seed=0)
+        assert_same(given, other.reset(seed=0))
+        for _ in range(3):
+            for value in (*given[0].values(), *given[-1].values()):
+                if value.ndim:
+                    value[...] = 1
+            given = one.step(action)
+            assert_same(given, other.step(action))
+
+
+def test_a_copy_goes_on_as_the_original_does(shards_folder: Path) -> None:
+    for one, other, action in pairs_of(shards_folder):
+        for each in (one, other):
+            each.reset(seed=0)
+            each.step(action)
+        expected = (other.step(action), other.reset(), other.step(action))
+        for made in (copy.deepcopy(one), pickle.loads(pickle.dumps(one))):  # noqa: S301 - ours
+            assert_same((made.step(action), made.reset(), made.step(action)), expected)
 
 
 def test_the_box_observation_says_the_same_as_the_dict(shards_folder: Path) -> None:

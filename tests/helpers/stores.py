@@ -2,7 +2,9 @@
 
 import io
 import random
+from dataclasses import replace
 
+import torch
 from PIL import Image, ImageDraw
 
 from objloc.data.sample import Sample, VocObject
@@ -48,4 +50,23 @@ def make_store(
         data="rectangles",
         data_hash="0" * 64,
         image_set="train",
+    )
+
+
+def crowded(store: SampleStore, seed: int = 0) -> SampleStore:
+    """A store of images of 120 x 90 pixels with more objects.
+
+    Some images hold several categories, some one several times.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    number, objects = len(store), 5
+    low = torch.rand(number, objects, 2, generator=generator, dtype=torch.float64) * 60
+    side = 8 + 50 * torch.rand(number, objects, 2, generator=generator, dtype=torch.float64)
+    labels = torch.randint(len(store.categories), (number, objects), generator=generator)
+    real = torch.arange(objects) < torch.randint(1, objects, (number, 1), generator=generator)
+    return replace(
+        store,
+        boxes=torch.where(real[..., None], torch.cat([low, low + side], dim=2), 0.0),
+        object_category=torch.where(real, labels, -1),
+        difficult=torch.zeros(number, objects, dtype=torch.bool),
     )

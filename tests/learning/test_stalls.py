@@ -1,7 +1,7 @@
 """Training as on a device that stalls when it is asked for a number: padded, and never asked."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -16,7 +16,7 @@ from objloc.learning.training import Training
 from objloc.network.q_network import QNetwork, build_network
 from objloc.params import Agent
 from tests.helpers.elsewhere import brought_back, computing_elsewhere, moved
-from tests.helpers.stores import make_store
+from tests.helpers.stores import crowded, make_store
 from tests.helpers.watching import Watch, force_stalling
 from tests.learning.test_training import AGENTS as TRAINED
 
@@ -32,24 +32,8 @@ AGENTS = {
 STORE = make_store(12, ("cat", "dog", "cow"), image_size=84)
 
 
-def crowded(seed: int = 0) -> SampleStore:
-    """The store with more objects: some images hold several categories, some one several times."""
-    generator = torch.Generator().manual_seed(seed)
-    number, objects = len(STORE), 5
-    low = torch.rand(number, objects, 2, generator=generator, dtype=torch.float64) * 60
-    side = 8 + 50 * torch.rand(number, objects, 2, generator=generator, dtype=torch.float64)
-    labels = torch.randint(3, (number, objects), generator=generator)
-    real = torch.arange(objects) < torch.randint(1, objects, (number, 1), generator=generator)
-    return replace(
-        STORE,
-        boxes=torch.where(real[..., None], torch.cat([low, low + side], dim=2), 0.0),
-        object_category=torch.where(real, labels, -1),
-        difficult=torch.zeros(number, objects, dtype=torch.bool),
-    )
-
-
 def training_of(agent: Agent, store: SampleStore | None = None) -> Training:
-    store = store or crowded()
+    store = store or crowded(STORE)
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, store.categories, generator)
     return Training(
@@ -170,7 +154,7 @@ def test_divergence_is_told_before_anything_is_kept(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", AGENTS)
 def test_all_of_a_training_lies_on_its_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And its state goes on from there on the CPU, and from the CPU there."""
-    agent, store = AGENTS[name], crowded()
+    agent, store = AGENTS[name], crowded(STORE)
     head = agent.head.model_copy(update={"recurrent": 0})  # its cell is one of each device's own
     agent = agent.model_copy(update={"head": head})
     here = played(agent, 4)
@@ -201,7 +185,7 @@ def go_on(made: Training, updates: int) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_update_on_a_gpu_does_not_synchronise(name: str) -> None:
-    agent, store = AGENTS[name], crowded()
+    agent, store = AGENTS[name], crowded(STORE)
     generator = torch.Generator().manual_seed(0)
     network = build_network(agent, store.categories, generator).cuda()
     made = Training(network, store, STORE.tasks(), agent, lambda _: {"score": 0.0}, generator)

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from objloc.box import iou
-from objloc.mdp.action import ACTION_SETS, Action, Moves
+from objloc.mdp.action import ACTION_SETS, Action, Moves, actions_of, effects_of
 from objloc.mdp.environment import Environment
 from objloc.params import Mdp
-from tests.helpers.stores import make_store
+from tests.helpers.stores import crowded, make_store
 
 STORE = make_store()
 MDP = Mdp(max_steps=6)
@@ -83,6 +83,81 @@ def test_rewards_equal_a_plain_recomputation() -> None:
         assert outcome.reward.item() == (1.0 if grew else -1.0)
         assert outcome.iou.item() == iou(following[0], truth).item()
         box = following
+
+
+def plain_iou(a: list[float], b: list[float]) -> float:
+    def area(left: float, top: float, right: float, bottom: float) -> float:
+        return max(right - left, 0.0) * max(bottom - top, 0.0)
+
+    low, high = map(max, a[:2], b[:2]), map(min, a[2:], b[2:])
+    shared = area(*low, *high)
+    return shared / (area(*a) + area(*b) - shared)
+
+
+def plain_move(box: list[float], size: list[float], effect: list[float], mdp: Mdp) -> list[float]:
+    sides = [box[2] - box[0], box[3] - box[1]] * 2
+    moved = [
+        min(max(edge + share * side, 0.0), limit)
+        for edge, share, side, limit in zip(box, effect, sides, size * 2, strict=True)
+    ]
+    width, height = (moved[2] - moved[0]) / size[0], (moved[3] - moved[1]) / size[1]
+    ratio = height / max(width, 1e-12)
+    allowed = min(width, height) >= mdp.min_side - 1e-9 and (
+        mdp.min_aspect_ratio - 1e-9 <= ratio <= mdp.max_aspect_ratio + 1e-9
+    )
+    return moved if allowed else box
+
+
+@pytest.mark.parametrize(
+    "mdp",
+    [
+        Mdp(),
+        Mdp(actions="dissertation", zooms=True, further_step_sizes=(0.4,)),
+        Mdp(step_size=0.5, min_side=0.3, min_aspect_ratio=0.8, max_aspect_ratio=1.25),
+    ],
+)
+def test_every_bit_of_an_episode_is_that_of_plain_arithmetic(mdp: Mdp) -> None:
+    store, choices = crowded(STORE), len(actions_of(mdp))
+    tasks, effects = store.tasks(), effects_of(mdp).tolist()
+    generator = torch.Generator().manual_seed(2)
+    environment = Environment(store, mdp)
+    environment.reset(tasks)
+    truths = [[box for box, _ in store.ground_truth(*task)] for task in tasks.tolist()]
+    sizes = store.sizes[tasks[:, 0]].tolist()
+    boxes = [[0.0, 0.0, *size] for size in sizes]
+    for _ in range(25):
+        actions = torch.randint(choices, (len(tasks),), generator=generator)
+        outcome = environment.step(actions)
+        for row, action in enumerate(actions.tolist()):
+            before = max(plain_iou(boxes[row], list(truth)) for truth in truths[row])
+            boxes[row] = plain_move(boxes[row], sizes[row], effects[action], mdp)
+            after = max(plain_iou(boxes[row], list(truth)) for truth in truths[row])
+            assert outcome.iou[row].item() == after
+            earned = 1.0 if after > before else -1.0
+            if action == choices - 1:
+                earned = 3.0 if after > 0.5 else -3.0
+            assert outcome.reward[row].item() == earned
+        assert environment.observation().boxes[:, -1].tolist() == boxes
+
+
+def test_what_was_returned_stays_as_it_is() -> None:
+    environment = Environment(STORE, MDP, frames=2, action_history=2)
+    task = STORE.tasks()[:3]
+    returned = [environment.reset(task)]
+    numbers = [(environment.iou, environment.steps)]
+    copies = []
+    for action in range(5):
+        now, (overlap, steps) = returned[-1], numbers[-1]
+        kept = (now.image, now.category, now.boxes, now.actions, overlap, steps)
+        copies.append((kept, [each.clone() for each in kept]))
+        if action == 2:
+            environment.reset_slots(torch.tensor([1]), STORE.tasks()[5:6])
+        else:
+            environment.step(torch.tensor([action, 0, 6]))
+        returned.append(environment.observation())
+        numbers.append((environment.iou, environment.steps))
+    for kept, copied in copies:
+        assert all(torch.equal(one, two) for one, two in zip(kept, copied, strict=True))
 
 
 def test_many_slots_behave_as_one_does() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from objloc.network.pooling import pool_windows, sampling_grid, with_coarser
+from objloc.network.pooling import cell_centres, pool_windows, sampling_grid, with_coarser
 from tests.helpers.networks import random_windows
 
 
@@ -18,7 +18,7 @@ def test_pooling_equals_grid_sample_in_value_and_gradient(context: float) -> Non
 
     ours = pool_windows(views, index, boxes, 4, context)
     (gradient,) = torch.autograd.grad((ours * weights).sum(), views)
-    grid = sampling_grid(boxes, 4, context)
+    grid = sampling_grid(boxes, cell_centres(4, boxes), context)
     theirs = F.grid_sample(views[index], grid, padding_mode="zeros", align_corners=False)
     (expected,) = torch.autograd.grad((theirs.flatten(2).transpose(1, 2) * weights).sum(), views)
 
