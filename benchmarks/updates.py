@@ -29,14 +29,16 @@ AGENTS = ("scenes", "scratch", "pretrained")
 _UPDATES = 12
 _CHILD = """
 import sys
+from objloc.command import keep_freed_memory
+keep_freed_memory()
 from benchmarks.threads import seconds_of_an_update
-from objloc.network.device import device_of
+from objloc.network.device import use_one_thread
 name, device, updates, *settings = sys.argv[1:]
 if device == "cpu":
-    device_of("cpu")
+    use_one_thread()
 print(seconds_of_an_update(name, tuple(settings), device, int(updates)))
 """
-"""On the processor every operation has one thread, and memory is kept, as in training."""
+"""As in stages: freed memory is kept, and on the processor every operation has one thread."""
 
 
 def updates_table(result: Mapping[str, Any]) -> str:

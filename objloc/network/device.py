@@ -1,11 +1,9 @@
 """Device that networks compute on: its number type, its draws, and what its bytes depend on."""
 
-import ctypes
 import hashlib
 import os
 import platform
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -25,13 +23,6 @@ _AT_ONCE = frozenset({"cpu"})
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 """Variable that cuBLAS reads when it is first used on a device."""
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
-"""Numbers of the options of glibc's ``mallopt``."""
-_LARGEST_KEPT, _MOST_KEPT, _HEAP = 32 * 2**20, 512 * 2**20, 64 * 2**20
-"""Bytes of the largest block that is kept (the maximum by glibc's manual), of all that is kept
-unused at a heap's end, and of a thread's heap: asked for beyond a block, no empty heap is given
-back."""
-
 _SETTINGS = (
     "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
     "ONEDNN_MAX_CPU_ISA", _CUBLAS,
@@ -45,8 +36,7 @@ _NATIVE = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
 def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = False) -> torch.device:
     """The device that ``train.device`` names, for training and for all that follows it.
 
-    From then on every operation on the CPU has one thread (``use_one_thread``), and its memory is
-    kept (``keep_memory``).
+    From then on every operation on the CPU has one thread (``use_one_thread``).
 
     Args:
         setting: ``auto``: a CUDA device if there is one.
@@ -57,7 +47,6 @@ def device_of(setting: Literal["auto", "cpu", "cuda"], deterministic: bool = Fal
         ObjlocError: ``cuda`` is asked for, and there is none.
     """
     use_one_thread()
-    keep_memory()
     if setting == "auto":
         setting = "cuda" if torch.cuda.is_available() else "cpu"
     if setting == "cuda" and not torch.cuda.is_available():
@@ -100,20 +89,6 @@ def use_one_thread() -> None:
     ``objloc.network.write_features``): no sum depends on how many there are.
     """
     torch.set_num_threads(1)
-
-
-def keep_memory() -> None:
-    """Let this process keep memory that it frees, up to a limit, for what it computes next.
-
-    The C library (glibc) gives large blocks back at once, and the system clears every page of
-    the next one when it is first written: thousands in an update of the default agent. No
-    result depends on it. With another C library nothing changes.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
-        mallopt(_TRIM_THRESHOLD, _MOST_KEPT)
-        mallopt(_TOP_PAD, _HEAP)
 
 
 def stalls(device: torch.device) -> bool:

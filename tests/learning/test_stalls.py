@@ -1,8 +1,7 @@
 """Training as on a device that stalls when it is asked for a number: padded, and never asked."""
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 

@@ -1,9 +1,7 @@
 """One place picks the device, and all that runs a network asks it."""
 
-import ctypes
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -244,34 +242,3 @@ def test_a_pytorch_that_cannot_say_computes_in_float32(
     processor(avx512_bf16=True)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert not has_bfloat16(CPU)
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
-def test_the_c_library_accepts_how_much_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    mallopt, answers = ctypes.CDLL(None).mallopt, []
-
-    class Library:
-        def __init__(self, name: None) -> None: ...
-
-        @staticmethod
-        def mallopt(option: int, value: int) -> None:
-            answers.append((option, mallopt(option, value)))
-
-    monkeypatch.setattr(ctypes, "CDLL", Library)
-    device_of("cpu")
-    assert answers == [(-3, 1), (-1, 1), (-2, 1)]
-
-
-@pytest.mark.parametrize("library", ["one without mallopt", "not on Linux"])
-def test_memory_is_left_to_another_c_library(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    opened: list[object] = []
-
-    def without_mallopt(name: object) -> object:
-        opened.append(name)
-        return object()
-
-    monkeypatch.setattr(ctypes, "CDLL", without_mallopt)
-    if library == "not on Linux":
-        monkeypatch.setattr(sys, "platform", "win32")
-    device.keep_memory()
-    assert opened == ([] if library == "not on Linux" else [None])

@@ -16,8 +16,9 @@ from objloc.network.q_network import build_network
 from objloc.network.training_pass import Compiler, TrainingPass
 from objloc.network.windows import Pairs
 from objloc.params import Agent, Head, Train
+from tests.helpers.stores import crowded
 from tests.helpers.watching import force_stalling
-from tests.learning.test_stalls import AGENTS, crowded, go_on
+from tests.learning.test_stalls import AGENTS, STORE, go_on
 from tests.learning.test_training import equal, steady
 
 LANDING = AGENTS["windows landed on"]
@@ -42,7 +43,7 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def training_of(agent: Agent, compiler: Compiler | None) -> Training:
-    store, generator = crowded(), torch.Generator().manual_seed(0)
+    store, generator = crowded(STORE), torch.Generator().manual_seed(0)
     network = build_network(agent, store.categories, generator)
     tasks = store.tasks().repeat(2, 1)
     return Training(network, store, tasks, agent, steady, generator, compiler=compiler)
