@@ -339,8 +339,10 @@ class Experiment:
             progress.log("starts from the beginning: its replay memory is an earlier version's")
             return None
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
-        if changed := differences(state.get("machine", self.machine), self.machine):
-            progress.log(f"begun on another machine, so the bytes are neither's: {changed}")
+        alone = {"processes": "1"}  # a process alone does not say so
+        begun = state.get("machine", self.machine)
+        if changed := differences(alone | begun, alone | self.machine):
+            progress.log(f"begun under other conditions, so its bytes are of neither: {changed}")
         return state
 
 
