@@ -202,8 +202,7 @@ class Experiment:
                     self._save_state(phase, training, self._state_file)
                     saved = now
                 if stop:
-                    progress.log("interrupted: the same command goes on from here")
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt("the same command goes on from here")
                 if late and status.progress < 1:
                     self._save_state(phase, training, self._state_file)
                     row = self.record.add(phase, training.report())
