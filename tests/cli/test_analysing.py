@@ -86,6 +86,13 @@ def test_report_is_computed_once_and_its_page_tells_the_commit(
     assert (run / "report" / "report.json").stat().st_mtime_ns > before
 
 
+def test_report_refuses_what_it_would_pass_over_or_replace(evaluated_run: Path) -> None:
+    error = run_objloc("report", evaluated_run, "--params", "nothing.yaml").error
+    assert error.startswith("nothing.yaml: ")
+    error = run_objloc("report", evaluated_run, "--output", evaluated_run / "report").error
+    assert error.startswith("--output: expected another folder than the pipeline's; found ")
+
+
 def test_report_without_a_store_does_not_make_one(
     evaluated_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
