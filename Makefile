@@ -9,6 +9,9 @@ READY := $(VENV)/.ready
 
 .PHONY: run run-alone packages test test-slow test-lowest test-canvit lint types check clean lock audit docs screenshots site benchmark-scenes benchmark-voc2007 benchmark-scratch benchmark-field metrics-table tools-table reliability
 
+# Refuse a Python older than 3.N.
+needed = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, $(1)) and "Python 3.$(1) or newer is needed; name one: make PYTHON=python3.12 ...")'
+
 # Of two at once in one folder the second waits.
 ALONE := $(PYTHON) stages/_alone.py
 
@@ -36,6 +39,7 @@ test-lowest:  ## Run the quick tests with the lowest version of each package tha
 
 CANVIT := .venv-canvit
 test-canvit:  ## Run the tests of CanViT's encoder, which needs Python 3.12: PYTHON=python3.12.
+	$(call needed,12)
 	$(PYTHON) -m venv $(CANVIT)
 	$(CANVIT)/bin/python -m pip install --quiet --editable ".[canvit,dev]"
 	@# Without the package the tests would be skipped.
@@ -64,7 +68,7 @@ endif
 
 INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
 packages:  # all but the project itself
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
+	$(call needed,11)
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --requirement requirements-build.lock
 	@# PyTorch's build for CPUs if pip finds it; else PyPI's, with CUDA's libraries on Linux.

@@ -188,16 +188,13 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
     row = ROWS[name]
     params = params_of(row)
     train, val = split(params, folder, IMAGES)
-    generator = torch.Generator().manual_seed(params.train.seed)
-    network = build_network(params.agent, train.categories, generator)
     found: dict[str, Any] = {"settings": (*row.settings, *row.search), "images": len(val)}
     weights = kept / ("base.pt" if row.seed == 0 else f"seed{row.seed}.pt")
     if not row.settings and weights.exists():
+        network = build_network(params.agent, train.categories)
         network.load_state_dict(torch.load(weights, weights_only=True))
     else:
-        training = Training(
-            network, train, train.tasks(), params.agent, lambda _: {"score": 0.0}, generator
-        )
+        training = training_of(params, train)
         began = time.monotonic()
         for tick in training.run():
             if tick.updates % 50 == 0:
@@ -208,6 +205,15 @@ def run(name: str, folder: Path, kept: Path) -> AblationRow:
             torch.save(network.state_dict(), weights)
     curve = searched(network, params, val, LOOKS)
     return AblationRow.model_validate(found | curve.summary().as_json())
+
+
+def training_of(params: Params, store: SampleStore) -> Training:
+    """A training from the beginning, without validation."""
+    generator = torch.Generator().manual_seed(params.train.seed)
+    network = build_network(params.agent, store.categories, generator)
+    return Training(
+        network, store, store.tasks(), params.agent, lambda _: {"score": 0.0}, generator
+    )
 
 
 def searched(network: QNetwork, params: Params, store: SampleStore, looks: int) -> BudgetCurve:

@@ -16,15 +16,13 @@ from typing import Annotated, NamedTuple
 import torch
 import typer
 
-from benchmarks.ablation import searched, split
+from benchmarks.ablation import searched, split, training_of
 from benchmarks.field import of_length
 from benchmarks.markdown import table
 from benchmarks.published import Ahead, AheadRow, as_json, parse
 from benchmarks.running import ROOT
 from objloc.data.store import SampleStore
 from objloc.files import write_json
-from objloc.learning.training import Training
-from objloc.network.q_network import build_network
 from objloc.params import Params, load_params
 
 NAME = "ahead"
@@ -103,15 +101,6 @@ def params_of(name: str, updates: int | None = None) -> Params:
         *(() if updates is None else of_length("pretrained", updates)),
     ]
     return load_params(ROOT / "params.yaml", settings)
-
-
-def training_of(params: Params, train: SampleStore) -> Training:
-    """A training from the beginning."""
-    generator = torch.Generator().manual_seed(params.train.seed)
-    network = build_network(params.agent, train.categories, generator)
-    return Training(
-        network, train, train.tasks(), params.agent, lambda _: {"score": 0.0}, generator
-    )
 
 
 def updates_in(minutes: float, params: Params, train: SampleStore) -> int:

@@ -20,6 +20,7 @@ from benchmarks.markdown import table
 from benchmarks.running import ROOT
 from benchmarks.threads import seconds_of_an_update, training_on_noise
 from benchmarks.updates import seconds_of_updates
+from objloc.command import mistakes_reported
 from objloc.errors import ObjlocError
 from objloc.files import write_json
 from objloc.network.training_pass import Compiler
@@ -153,9 +154,10 @@ def main(
     / f"benchmarks/results/{NAME}.json",
 ) -> None:
     """Measure, write and print."""
-    for result in measure(against and against.resolve()):
-        write_json(output, result)
-        print(device_table(result), flush=True)
+    with mistakes_reported():
+        for result in measure(against and against.resolve()):
+            write_json(output, result)
+            print(device_table(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ A run that was stopped goes on with ``--resume``.
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,8 @@ import typer
 
 from benchmarks.markdown import table
 from benchmarks.running import ROOT, Machine, write_run
+from objloc.command import mistakes_reported
+from objloc.errors import ObjlocError
 from objloc.files import write_json
 
 if TYPE_CHECKING:
@@ -150,7 +153,11 @@ def _speeds(name: str, arguments: Sequence[str]) -> dict[str, float]:
 
 
 def _sum(commands: Sequence[Sequence[str]]) -> float:
-    """Run commands at the same time; the sum of the speeds that they print."""
+    """Run commands at the same time; the sum of the speeds that they print.
+
+    Raises:
+        ObjlocError: one failed; it has printed the reason.
+    """
     running = [
         subprocess.Popen(
             command,
@@ -159,7 +166,13 @@ def _sum(commands: Sequence[Sequence[str]]) -> float:
         )
         for command in commands
     ]  # fmt: skip
-    return sum(float(each.communicate()[0]) for each in running)
+    speeds = [each.communicate()[0] for each in running]
+    for command, each in zip(commands, running, strict=True):
+        if each.returncode:
+            raise ObjlocError(
+                f"{shlex.join(command)}: expected a speed; found status {each.returncode}"
+            )
+    return sum(map(float, speeds))
 
 
 def main(
@@ -177,7 +190,8 @@ def main(
 ) -> None:
     """Measure kinds of work in turn, and write them in the place of their earlier figures."""
     if child_of:
-        child(child_of, shards, checkpoint)
+        with mistakes_reported():
+            child(child_of, shards, checkpoint)
         return
     result = json.loads(output.read_text("utf-8")) if output.exists() else {"turns": {}}
     kinds = only or list(WORK)
@@ -190,7 +204,8 @@ def main(
             done = result["turns"].setdefault(name, [])
             if len(done) > number:
                 continue
-            done.append(_speeds(name, [str(shards), str(checkpoint)]))
+            with mistakes_reported():
+                done.append(_speeds(name, [str(shards), str(checkpoint)]))
             write_json(output, result)
     write_run(output, "python -m benchmarks.ranks data/shards data/train/checkpoint.pt", machine)
     print(ranks_table(result))

@@ -27,7 +27,7 @@ import typer
 from benchmarks.markdown import table
 from benchmarks.running import ROOT, Archives, Machine, archives_of_2007, write_run
 from objloc.data import workers
-from objloc.data.remote import CACHE, Stated, cache_folder, folder_at
+from objloc.data.remote.cache import CACHE, Stated, cache_folder, folder_at
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.shards import write_shards

@@ -218,7 +218,10 @@ def trace_of(boxes: Tensor, values: Tensor, number: Tensor | None = None) -> Sea
 
 
 def curve_of(subject: Subject, traces: Traces) -> tuple[BudgetPoint, ...]:
-    """Recall and average precision by looks."""
+    """Recall and average precision by looks.
+
+    A look that gives a box of each category is one look.
+    """
     searcher = subject.searcher
     rules = DetectionRules.of(Evaluate(search=searcher.params), searcher.trigger_range)
     curve = BudgetCurve(subject.store, rules, subject.looks)
@@ -227,7 +230,10 @@ def curve_of(subject: Subject, traces: Traces) -> tuple[BudgetPoint, ...]:
         images = torch.arange(len(trace.num_windows)) + done[category]
         done[category] += len(images)
         curve.add([curve.part_of(trace, images, category)])
-    return curve.summary().curve
+    return tuple(
+        point.model_copy(update={"windows": point.windows / len(done)})
+        for point in curve.summary().curve
+    )
 
 
 def _grid_of(subject: Subject, images: Tensor) -> Tensor:
@@ -253,7 +259,7 @@ def walk_table(found: Walk) -> str:
                 point.recall_50, point.recall_60, point.recall_70, point.ap_attended or 0.0,
             )  # fmt: skip
             shown = [f"{100 * each:.1f}" for each in figures]
-            # A look of a one-shot detector gives a box of each category.
+            # Older files have the boxes of all categories where one look gives so many.
             taken = min(point.windows, looks)
             rows.append([WAYS[name][0], str(looks), f"{taken:.0f}", *shown])
     headings = (

@@ -83,8 +83,8 @@ def mistakes_reported() -> Iterator[None]:
         place = error.filename or "a file"
         print(f"error: {place}: cannot be written: {error.strerror}", file=sys.stderr)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(": ".join(["interrupted", *map(str, error.args)]), file=sys.stderr)
         raise typer.Exit(130) from None
 
 

@@ -39,6 +39,35 @@ def file_hash(path: Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
+def read_at_most(path: Path, place: str, most: int) -> bytes:
+    """Content of a file that must not be larger than a limit.
+
+    Args:
+        path: the file.
+        place: its name in messages.
+        most: maximum number of bytes.
+
+    Raises:
+        ObjlocError: the file can't be read, or is larger.
+    """
+    try:
+        require_at_most(path.stat().st_size, place, most)
+        return path.read_bytes()
+    except OSError as error:
+        raise ObjlocError(f"{place}: cannot be read: {error.strerror or error}") from None
+
+
+def require_at_most(size: int, place: str, most: int) -> None:
+    """Refuse a file of too many bytes.
+
+    Raises:
+        ObjlocError: it has more than ``most``.
+    """
+    if size > most:
+        limit = f"{most // 2**20} MiB" if most % 2**20 == 0 else f"{most} bytes"
+        raise ObjlocError(f"{place}: expected at most {limit}; found {size} bytes")
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 

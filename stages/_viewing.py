@@ -37,7 +37,7 @@ def resolve_paths(
         ObjlocError: too few paths or too many; no such registered model.
     """
     minimum = 3 if image is None else 2
-    from objloc.data.remote import Stated, folder_at
+    from objloc.data.remote.cache import Stated, folder_at
 
     if not minimum <= len(paths) <= 3:
         expected = "SHARDS MODEL OUTPUT, or --image" if minimum == 3 else "[SHARDS] MODEL OUTPUT"

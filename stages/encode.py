@@ -22,7 +22,7 @@ def main(
     """
     from rich.progress import Progress
 
-    from objloc.data.remote import Stated, folder_at
+    from objloc.data.remote.cache import Stated, folder_at
     from objloc.data.shard_index import read_index
     from objloc.files import folder_written_whole
     from objloc.network.device import device_of, enough_memory

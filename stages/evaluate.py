@@ -41,7 +41,7 @@ def main(
     """
     from rich.console import Console
 
-    from objloc.data.remote import Stated, folder_at
+    from objloc.data.remote.cache import Stated, folder_at
     from objloc.evaluation.measure import measure_sets
     from objloc.evaluation.metrics import metrics_as_json
     from objloc.evaluation.tables import table_of

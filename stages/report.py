@@ -21,7 +21,7 @@ def main(
     """Report a run on one page: scores between floor and ceiling, and reasons for misses."""
     from tempfile import TemporaryDirectory
 
-    from objloc.data.remote import Stated, folder_at
+    from objloc.data.remote.cache import Stated, folder_at
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import load_params

@@ -29,7 +29,7 @@ def main(
     """
     from rich.console import Console
 
-    from objloc.data.remote import copy_pointer, origin_of
+    from objloc.data.remote.pointer import copy_pointer, origin_of
     from objloc.data.shard_index import read_index
     from objloc.data.shards import open_annotated, write_shards
     from objloc.params import load_params

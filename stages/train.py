@@ -24,7 +24,7 @@ def main(
     Interrupted, the same command goes on where it stopped. torchrun --nproc-per-node N -m
     stages.train runs it as N processes.
     """
-    from objloc.data.remote import Stated, folder_at
+    from objloc.data.remote.cache import Stated, folder_at
     from objloc.files import files_published, repository_root
     from objloc.learning.experiment import Experiment
     from objloc.learning.status import SILENT, UNTRACKED

@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import typer
 
 from benchmarks import (
     ablation,
+    devices,
     ranks,
     running,
     scale_memory,
@@ -479,6 +481,28 @@ def test_turns_are_measured_anew_or_those_that_lack(
     assert [len(found[name]) for name in ("encoding", "training", "evaluation")] == [3, 3, 1]
     assert found["encoding"][0] == (turn if resume else {**turn, "two": 3.0})
     assert json.loads((tmp_path / "ranks.run.json").read_text("utf-8"))["machine"] == "here"
+
+
+def test_a_process_that_fails_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(typer.Exit):
+        ranks.main(tmp_path, tmp_path, 1, ["encoding"], False, "here", tmp_path / "ranks.json")
+    told = capsys.readouterr().err.splitlines()
+    assert [line for line in told if line.startswith("error: false -m benchmarks.ranks ")] == told
+    assert told[0].endswith("--child encoding: expected a speed; found status 1")
+    assert not (tmp_path / "ranks.json").exists()
+
+
+def test_a_machine_without_a_gpu_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(typer.Exit):
+        devices.main(None, tmp_path / "devices.json")
+    told = "error: expected a GPU that PyTorch can use (CUDA); found none\n"
+    assert capsys.readouterr().err == told
 
 
 def test_archives_are_those_of_2007_and_a_folder_without_them_is_refused(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from objloc.errors import ObjlocError
     [
         (ObjlocError("a.yaml: expected b; found c"), 1, "error: a.yaml: expected b; found c"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt("a is kept"), 130, "interrupted: a is kept"),
         (
             OSError(errno.ENOSPC, "No space left on device", "a.log"),
             1,
             "error: a.log: cannot be written: No space left on device",
         ),
     ],
-    ids=["mistake", "interrupt", "full disk"],
+    ids=["mistake", "interrupt", "interrupt with advice", "full disk"],
 )
 def test_a_mistake_is_one_line_and_a_status(
     error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]

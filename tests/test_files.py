@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from objloc.errors import ObjlocError
-from objloc.files import files_published, folder_written_whole, write_atomically, write_files
+from objloc.files import (
+    files_published,
+    folder_written_whole,
+    read_at_most,
+    require_at_most,
+    write_atomically,
+    write_files,
+)
 
 
 def write(path: Path, content: str) -> None:
@@ -19,6 +26,18 @@ def everything(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def test_a_file_larger_than_a_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+    assert read_at_most(path, "a", 3) == b"abc"
+    with pytest.raises(ObjlocError, match=r"^a: expected at most 2 bytes; found 3 bytes$"):
+        read_at_most(path, "a", 2)
+    with pytest.raises(ObjlocError, match=r"^a: expected at most 2 MiB; found 2097153 bytes$"):
+        require_at_most(2**21 + 1, "a", 2**21)
+    with pytest.raises(ObjlocError, match=r"^b: cannot be read: No such file or directory$"):
+        read_at_most(tmp_path / "b.txt", "b", 3)
 
 
 def test_a_folder_appears_whole_and_an_earlier_one_is_replaced(tmp_path: Path) -> None:

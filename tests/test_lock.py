@@ -119,3 +119,22 @@ def test_an_audit_says_what_is_vulnerable_and_what_was_not_looked_up(
     )  # fmt: skip
     assert done.returncode == status, done.stderr
     assert done.stdout.startswith(expected)
+
+
+@pytest.mark.parametrize(("target", "needed"), [("packages", "3.11"), ("test-canvit", "3.12")])
+def test_an_older_python_is_refused_before_anything_is_installed(
+    target: str, needed: str, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n'
+    )
+    python.chmod(0o755)
+    made = subprocess.run(
+        ["make", "--file", ROOT / "Makefile", target, f"PYTHON={python}"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = f"Python {needed} or newer is needed; name one: make PYTHON=python3.12 ..."
+    assert made.stderr.splitlines()[0] == told
+    assert made.stdout == ""
+    assert list(tmp_path.iterdir()) == [python]

@@ -57,8 +57,13 @@ def refused(*overrides: str) -> str:
         ("register.foo=1", "register.foo: unknown key; allowed: model_name, metric"),
         ("agents.scenes.learning.discount=1.5", "discount: expected less than or equal to 1"),
         ("agents.dqn2018.learning.flip=true", "expected flip=false and crop=0 unless"),
-        ("agents.pretrained.learning.crop=0.2", "expected jitter=0 and crop=0 for the maps"),
-        ("agents.pretrained.learning.jitter=0.2", "expected jitter=0 and crop=0 for the maps"),
+        (
+            "agents.pretrained.learning.crop=0.2",
+            "learning: expected jitter=0 and crop=0 with encoder.kind=pretrained and "
+            "encoder.stored=true, which computes the maps once; found jitter=0 and crop=0.2",
+        ),
+        ("agents.pretrained.learning.jitter=0.2", "found jitter=0.2 and crop=0"),
+        ("agents.scenes.encoder.kind=canvit", "crop=0 with encoder.kind=canvit and encoder.stored"),
         ("agents.dqn2018.head.learned_zooms=true", "head.learned_zooms: expected false unless"),
         ("agents.dqn2018.learning.start_windows=0.1", "learning.start_windows: expected 0 unless"),
         (
@@ -122,6 +127,15 @@ def test_windows_land_by_learned_moves_alone() -> None:
     still = "agents.scratch.head.learned_steps=false", "agents.scratch.mdp.refinements=0"
     found = refused(*still, "agents.scratch.learning.landed_windows=0.1")
     assert "landed_windows: expected 0 unless head" in found
+
+
+def test_all_that_does_not_fit_together_is_told_at_once() -> None:
+    told = refused("agents.scenes.encoder.kind=canvit", "agents.scenes.encoder.image_size=100")
+    for each in ("encoder.image_size: expected a multiple of 32", "; learning: expected jitter=0"):
+        assert each in told
+    told = refused("agents.pretrained.learning.backup=sampled")
+    for each in ("learning.start_windows", "head.presence", "head.learned_zooms"):
+        assert f"{each}: expected " in told
 
 
 def test_returns_of_several_steps_need_room_for_all_environments() -> None:

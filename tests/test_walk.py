@@ -49,9 +49,8 @@ def subject(store: SampleStore, network: QNetwork) -> Subject:
 def test_every_way_takes_the_looks_that_it_has_and_no_more(name: str, subject: Subject) -> None:
     (point,) = curve_of(subject, WAYS[name][1](subject))
     assert point.budget == LOOKS
-    per_category = 2 if name == "grid_steps" else 1
-    assert 1 <= point.windows <= LOOKS * per_category
-    if name in ("grid", "grid_looks", "random"):
+    assert 1 <= point.windows <= LOOKS
+    if name in ("grid", "grid_steps", "grid_looks", "random"):
         assert point.windows == LOOKS
 
 

@@ -25,13 +25,15 @@ def command(
     """Combine models of other seeds or backbones into one that averages their values."""
     import json
 
+    from objloc.errors import ObjlocError
     from objloc.files import file_hash
     from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
     from objloc.search.localiser import model_path
 
     paths = {name: model_path(name) for name in models}
+    if output.exists() and any(path.exists() and output.samefile(path) for path in paths.values()):
+        raise ObjlocError(f"--output: expected another file than the models'; found {output}")
     combined = combine({name: load_checkpoint(path) for name, path in paths.items()})
-    output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(output, combined)
     hashes = {name: file_hash(path) for name, path in paths.items()}
     if as_json:

@@ -9,7 +9,11 @@ from objloc.cli._options import Json
 from objloc.wording import abridged, number, span
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from objloc.diagnosis.comparison import Comparison, Side
+    from objloc.network.checkpoint import Checkpoint
+    from objloc.params import Evaluate
 
 _LISTED = 20
 """Maximum number of gained and of lost images that are printed; --json has all."""
@@ -45,16 +49,13 @@ def command(
     from tempfile import TemporaryDirectory
 
     from objloc.data.store import SampleStore
-    from objloc.diagnosis.comparison import common_image_set, compare, read_side
+    from objloc.diagnosis.comparison import common_image_set, compare, evaluation_folder
 
+    found = {name: evaluation_folder(Path(name)) for name in (a, b)}
+    evaluated = {name: folder for name, folder in found.items() if folder is not None}
+    chosen = common_image_set(evaluated, image_set)
     with TemporaryDirectory() as temporary:
-        folders = [_evaluated(name, shards, image_set, Path(temporary, str(place)))
-                   for place, name in enumerate((a, b))]  # fmt: skip
-        chosen = common_image_set(folders, image_set)
-        sides = [
-            _with_parameters(read_side(name, folder, chosen), name)
-            for name, folder in zip((a, b), folders, strict=True)
-        ]
+        sides = _sides((a, b), evaluated, chosen, shards, Path(temporary))
         store = None
         if (shards / "index.json").is_file():
             metrics = sides[0].evaluation.metrics
@@ -68,47 +69,69 @@ def command(
         _print(result)
 
 
-def _evaluated(name: str, shards: Path, image_set: str | None, temporary: Path) -> Path:
-    """The evaluation of a side; a model without one is measured first."""
-    import sys
+def _sides(
+    names: tuple[str, str],
+    evaluated: "Mapping[str, Path]",
+    image_set: str,
+    shards: Path,
+    temporary: Path,
+) -> "list[Side]":
+    """Both sides; models without an evaluation are measured, if they will be comparable.
 
-    from objloc.diagnosis.comparison import evaluation_folder
-    from objloc.evaluation.compute import metrics_of
-    from objloc.evaluation.measure import measure_sets
-    from objloc.evaluation.write import write_outputs
-    from objloc.files import file_hash
+    Args:
+        names: as the user gave them.
+        evaluated: folder of those that are evaluations.
+        image_set: the set to compare on.
+        shards: the images.
+        temporary: an empty folder.
+    """
+    from dataclasses import replace
+
+    from objloc.diagnosis.comparison import read_side
+    from objloc.diagnosis.conditions import Conditions
+    from objloc.diagnosis.run_parameters import agent_parameters
+    from objloc.evaluation.read import read_metrics
     from objloc.network.checkpoint import load_checkpoint
     from objloc.network.device import device_of
     from objloc.params import Evaluate
     from objloc.tracking.models import download_model
 
-    found = evaluation_folder(Path(name))
-    if found is not None:
-        return found
-    path = download_model(name)
-    checkpoint = load_checkpoint(path, device_of("auto"))
-    params = Evaluate(image_sets=(image_set or "val",))
-    trained_on = checkpoint.info.get("image_set", "train")
+    params = Evaluate(image_sets=(image_set,))
+    paths = {name: download_model(name) for name in names if name not in evaluated}
+    models = {name: load_checkpoint(path, device_of("auto")) for name, path in paths.items()}
+    one, other = (
+        Conditions.to_come(image_set, shards, params, models[name].categories)
+        if name in models
+        else Conditions.of(image_set, read_metrics(evaluated[name] / "metrics.json")[image_set])
+        for name in names
+    )
+    one.require_alike(other, " and ".join(names))
+    sides = {name: read_side(name, folder, image_set) for name, folder in evaluated.items()}
+    for place, (name, model) in enumerate(models.items()):
+        folder = temporary / str(place)
+        _measure(model, paths[name], params, shards, folder)
+        side = read_side(name, folder, image_set)
+        sides[name] = replace(side, parameters=agent_parameters(model))
+    return [sides[name] for name in names]
+
+
+def _measure(
+    model: "Checkpoint", path: Path, params: "Evaluate", shards: Path, folder: Path
+) -> None:
+    """Write the evaluation of a model to a folder."""
+    import sys
+
+    from objloc.evaluation.compute import metrics_of
+    from objloc.evaluation.measure import measure_sets
+    from objloc.evaluation.write import write_outputs
+    from objloc.files import file_hash
+
+    trained_on = model.info.get("image_set", "train")
     measured = measure_sets(
-        shards, checkpoint, params, trained_on, lambda line: print(line, file=sys.stderr)
+        shards, model, params, trained_on, lambda line: print(line, file=sys.stderr)
     )
     metrics = {each.store.image_set: metrics_of(each, params, file_hash(path)) for each in measured}
-    write_outputs(temporary, measured, metrics, params.iou_threshold)
-    return temporary
-
-
-def _with_parameters(side: "Side", name: str) -> "Side":
-    """A side with its checkpoint's parameters, if they are in no run folder."""
-    from dataclasses import replace
-
-    from objloc.diagnosis.comparison import evaluation_folder
-    from objloc.diagnosis.run_parameters import agent_parameters
-    from objloc.network.checkpoint import load_checkpoint
-    from objloc.tracking.models import download_model
-
-    if side.parameters or evaluation_folder(Path(name)) is not None:
-        return side
-    return replace(side, parameters=agent_parameters(load_checkpoint(download_model(name))))
+    write_outputs(folder, measured, metrics, params.iou_threshold)
 
 
 def _print(result: "Comparison") -> None:

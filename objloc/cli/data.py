@@ -60,7 +60,12 @@ def check(
     Exit status 1: a finding that training would refuse or that would spoil the figures.
     """
     from objloc.data.check.check import check_folder
+    from objloc.errors import ObjlocError
 
+    if sheet is not None and sheet.is_file() and folder.resolve() in sheet.resolve().parents:
+        raise ObjlocError(
+            f"--sheet: expected a file outside {folder}; found {sheet}, one of its own"
+        )
     rules = {"boxes": boxes, "unannotated": unannotated, "outside": outside}
     checked = check_folder(folder, _section(rules))
     if sheet is not None:

@@ -65,8 +65,13 @@ def command(
     # Imports make hundreds of thousands of objects and no unused cycles: Python would look
     # for some in vain at each 700, for a tenth of the time.
     gc.set_threshold(100_000, 20, 100)
-    from objloc.search.localiser import Localiser
+    from objloc.search.localiser import Localiser, checked_budget, checked_score
 
+    # Else each picture would tell the mistake.
+    if max_windows is not None:
+        checked_budget(max_windows)
+    if min_score is not None:
+        checked_score(min_score)
     pictures = list_pictures(sources, output if write else None)
     agent = Localiser.load(model)
     asked = names_in(categories)
@@ -107,11 +112,13 @@ def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | P
         output: folder that files will be written to; None: none are written.
 
     Raises:
-        ObjlocError: a folder has no pictures, or is the output folder.
+        ObjlocError: a folder has no pictures, or is the output folder; that one is a file.
     """
     from objloc.data.images import images_in
     from objloc.data.photograph import is_url, name_in
 
+    if output and output.is_file():
+        raise ObjlocError(f"{output}: expected a folder; found a file")
     found: list[tuple[str | Path, str]] = []
     for source in sources:
         path = Path(source)

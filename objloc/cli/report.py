@@ -7,6 +7,8 @@ import typer
 
 from objloc.cli._options import Json
 
+_PARAMS = Path("params.yaml")
+
 
 def command(
     run: Annotated[
@@ -29,8 +31,14 @@ def command(
         ),
     ] = False,
     params_file: Annotated[
-        Path, typer.Option("--params", help="Parameter file; its section report is used.")
-    ] = Path("params.yaml"),
+        Path | None,
+        typer.Option(
+            "--params",
+            help="Parameter file, whose section report is used; default: params.yaml, where there "
+            "is one.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the report of a run as a page that names the commit, and open it.
@@ -45,6 +53,7 @@ def command(
     import sys
     import webbrowser
 
+    from objloc.errors import ObjlocError
     from objloc.network.device import device_of
     from objloc.params import Report, Train, load_params
     from objloc.tracking.provenance import commit_of
@@ -52,8 +61,8 @@ def command(
     from objloc.view.report.texts import EXPLORER
 
     train, params = Train(), Report()
-    if params_file.is_file():
-        stated = load_params(params_file)
+    if params_file is not None or _PARAMS.is_file():
+        stated = load_params(params_file or _PARAMS)
         train, params = stated.train, stated.report
     if worst:
         from objloc.view.report.worst import write_worst
@@ -63,6 +72,8 @@ def command(
         print(json.dumps({"sheets": names}, indent=2) if as_json else "\n".join(names))
         return
     folder = run / "report"
+    if output.resolve() == folder.resolve():
+        raise ObjlocError(f"--output: expected another folder than the pipeline's; found {output}")
     if rebuild or not (folder / VALUES).is_file():
         write_report(
             run / "shards",

@@ -15,7 +15,8 @@ from objloc import params
 from objloc.checksums import write_sums
 from objloc.data.download import Download, Patience, download
 from objloc.data.own.convert import write_own_devkit
-from objloc.data.remote import Stated, fetch_index, is_url, write_pointer
+from objloc.data.remote.cache import Stated, fetch_index
+from objloc.data.remote.pointer import is_url, write_pointer
 from objloc.data.shard_index import read_index
 from objloc.data.source import (
     SOURCE_FILE,

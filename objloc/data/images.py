@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from objloc.errors import ObjlocError
+from objloc.files import read_at_most
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Image formats that are opened (JPEG includes MPO). Pillow knows over forty; for some
@@ -65,7 +66,7 @@ def open_image(source: Path | bytes, name: str = "", upright: bool = True) -> Im
             short, or larger than 89 megapixels.
     """
     name = name or (str(source) if isinstance(source, Path) else "image")
-    data = source if isinstance(source, bytes) else _read(source, name)
+    data = source if isinstance(source, bytes) else read_image(source, name)
     if not data:
         raise ObjlocError(f"{name}: expected an image; found an empty file")
     with _damage_reported(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
@@ -133,16 +134,13 @@ def images_in(folder: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path, name: str) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ObjlocError(
-                f"{name}: expected at most {MAX_BYTES // 2**20} MiB; found {size // 2**20} MiB"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ObjlocError(f"{name}: cannot be read: {error.strerror or error}") from None
+def read_image(path: Path, name: str) -> bytes:
+    """Content of an image file.
+
+    Raises:
+        ObjlocError: the file can't be read, or is larger than 512 MiB.
+    """
+    return read_at_most(path, name, MAX_BYTES)
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:

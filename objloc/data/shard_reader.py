@@ -18,7 +18,8 @@ from typing import Any, Self, overload
 from webdataset.tariterators import group_by_keys
 
 from objloc.box import from_voc
-from objloc.data.remote import RemoteFile, open_remote, origin_of
+from objloc.data.remote.cache import RemoteFile, open_remote
+from objloc.data.remote.pointer import origin_of
 from objloc.data.sample import Coordinates, Part, Sample, VocObject
 from objloc.data.shard_index import Shard, read_index
 from objloc.errors import ObjlocError

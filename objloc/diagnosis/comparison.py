@@ -9,6 +9,7 @@ import numpy as np
 
 from objloc.data.store import SampleStore
 from objloc.diagnosis.bootstrap import Ranking, replicated_aps
+from objloc.diagnosis.conditions import Conditions
 from objloc.diagnosis.run_parameters import comparable, read_parameters
 from objloc.errors import ObjlocError
 from objloc.evaluation.detections import objects_of
@@ -114,26 +115,30 @@ def read_side(name: str, folder: Path, image_set: str) -> Side:
     return Side(name, read_evaluation(folder, image_set), parameters)
 
 
-def common_image_set(folders: list[Path], wanted: str | None) -> str:
+def common_image_set(folders: Mapping[str, Path], wanted: str | None) -> str:
     """Choose the image set to compare on: the one asked for, else the first that all measured.
+
+    Args:
+        folders: evaluations by the names that the user gave them; none: any set will do.
+        wanted: the one asked for.
 
     Raises:
         ObjlocError: a side did not measure it, or there is none that all did.
     """
-    measured = {folder: list(read_metrics(folder / "metrics.json")) for folder in folders}
-    for folder, image_sets in measured.items():
+    measured = {name: list(read_metrics(each / "metrics.json")) for name, each in folders.items()}
+    for name, image_sets in measured.items():
         if wanted is not None and wanted not in image_sets:
             raise ObjlocError(
-                f"{folder}: expected an evaluation of image set '{wanted}'; "
+                f"{name}: expected an evaluation of image set '{wanted}'; "
                 f"found {', '.join(image_sets)}"
             )
     if wanted is not None:
         return wanted
-    first, *others = measured.values()
+    first, *others = measured.values() or (["val"],)
     for image_set in first:
         if all(image_set in other for other in others):
             return image_set
-    found = "; ".join(f"{folder}: {', '.join(each)}" for folder, each in measured.items())
+    found = "; ".join(f"{name}: {', '.join(each)}" for name, each in measured.items())
     raise ObjlocError(f"expected an image set that both were measured on; found {found}")
 
 
@@ -188,33 +193,11 @@ def compare(a: Side, b: Side, store: SampleStore | None, seed: int) -> Compariso
 
 def _refuse_unlike(a: Side, b: Side) -> None:
     both = f"{a.name} and {b.name}"
-    if a.evaluation.metrics.data.hash != b.evaluation.metrics.data.hash:
-        raise ObjlocError(
-            f"{both}: expected evaluations on the same data; found {a.evaluation.metrics.data} and "
-            f"{b.evaluation.metrics.data}"
-        )
-    if a.evaluation.image_set != b.evaluation.image_set:
-        raise ObjlocError(
-            f"{both}: expected evaluations of one image set; found '{a.evaluation.image_set}' and "
-            f"'{b.evaluation.image_set}'"
-        )
-    counts = [each.evaluation.metrics.images for each in (a, b)]
-    if counts[0] != counts[1]:
-        raise ObjlocError(
-            f"{both}: expected evaluations of as many images (evaluate.first_images); found "
-            f"{counts[0]} and {counts[1]}"
-        )
-    if a.evaluation.threshold != b.evaluation.threshold:
-        raise ObjlocError(
-            f"{both}: expected one evaluate.iou_threshold; found {a.evaluation.threshold:g} and "
-            f"{b.evaluation.threshold:g}"
-        )
-    common = set(a.evaluation.categories) & set(b.evaluation.categories)
-    if not common:
-        raise ObjlocError(
-            f"{both}: expected a category that both know; found "
-            f"{', '.join(a.evaluation.categories)} and {', '.join(b.evaluation.categories)}"
-        )
+    one, other = (
+        Conditions.of(each.evaluation.image_set, each.evaluation.metrics) for each in (a, b)
+    )
+    one.require_alike(other, both)
+    common = set(one.categories) & set(other.categories)
     kept = [{key for key in each.evaluation.episodes if key[1] in common} for each in (a, b)]
     if kept[0] != kept[1]:
         raise ObjlocError(

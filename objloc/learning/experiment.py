@@ -204,8 +204,7 @@ class Experiment:
                     self._save_state(phase, training, self._state_file)
                     saved = now
                 if stop:
-                    progress.log("interrupted: the same command goes on from here")
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt("the same command goes on from here")
                 if late and status.progress < 1:
                     self._save_state(phase, training, self._state_file)
                     row = self.record.add(phase, training.report())
@@ -341,8 +340,10 @@ class Experiment:
             progress.log("starts from the beginning: its replay memory is an earlier version's")
             return None
         progress.log(f"goes on from update {state['training']['learner']['updates']}")
-        if changed := differences(state.get("machine", self.machine), self.machine):
-            progress.log(f"begun on another machine, so the bytes are neither's: {changed}")
+        alone = {"processes": "1"}  # a process alone does not say so
+        begun = state.get("machine", self.machine)
+        if changed := differences(alone | begun, alone | self.machine):
+            progress.log(f"begun under other conditions, so its bytes are of neither: {changed}")
         return state
 
 

@@ -26,7 +26,8 @@ import torch
 
 from objloc.checksums import CHECKSUM, checksum_of, verify_checksum
 from objloc.data.image_batch import CheckedRows, Rows, RowsOfFile
-from objloc.data.remote import RemoteFile, open_remote, origin_of
+from objloc.data.remote.cache import RemoteFile, open_remote
+from objloc.data.remote.pointer import origin_of
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json

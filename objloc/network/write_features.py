@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from objloc.data.decode import squash_ahead
-from objloc.data.remote import Stated, fetch_index, write_pointer
+from objloc.data.remote.cache import Stated, fetch_index
+from objloc.data.remote.pointer import write_pointer
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import ShardFiles, read_placed_samples
 from objloc.errors import ObjlocError

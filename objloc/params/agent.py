@@ -4,6 +4,7 @@ A default is what a checkpoint made before the key existed means by not having i
 Defaults are therefore frozen, and no recommendation: ``params.yaml`` has the agents.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -222,35 +223,45 @@ class Agent(Section):
     schedule: Schedule = Schedule()
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> "Agent":
+    def _fit(self) -> "Agent":
+        """Refuse values that are impossible together, all of them in one message."""
+        complaints = (
+            *self._parts_fit(),
+            *self._absent_episodes_teach(),
+            *self._encoder_and_head_fit(),
+            *self._pretrained_encoder_fits(),
+        )
+        if complaints:
+            raise ValueError("; ".join(complaints))
+        return self
+
+    def _parts_fit(self) -> Iterator[str]:
         learning = self.learning
         further = ("object_windows", "start_windows", "landed_windows")
         for name in further if learning.backup != "all_actions" else ():
             if getattr(learning, name):
-                raise ValueError(f"learning.{name}: expected 0 unless learning.backup=all_actions")
+                yield f"learning.{name}: expected 0 unless learning.backup=all_actions"
         if (fraction := sum(getattr(learning, name) for name in further)) > 1:
-            raise ValueError(
-                f"learning: expected {' + '.join(further)} of 1 at most, found {fraction:g}"
-            )
+            yield f"learning: expected {' + '.join(further)} of 1 at most, found {fraction:g}"
         if learning.landed_windows and not (self.head.learned_steps or self.head.learned_zooms):
-            raise ValueError(
+            yield (
                 "learning.landed_windows: expected 0 unless head.learned_steps or "
                 "head.learned_zooms: nothing else lands"
             )
         if (learning.flip or learning.crop) and learning.backup != "all_actions":
-            raise ValueError(
+            yield (
                 "learning: expected flip=false and crop=0 unless backup=all_actions: the action "
                 "taken has no mirror image"
             )
         if learning.n_step > 1 and learning.backup != "sampled":
-            raise ValueError(
+            yield (
                 "learning.n_step: expected 1 unless learning.backup=sampled: only the action taken "
                 "has rewards that followed it"
             )
         if self.replay.priority_exponent and (learning.backup == "sampled") != (
             learning.windows_per_image == 1
         ):
-            raise ValueError(
+            yield (
                 "replay.priority_exponent: expected 0 unless learning.windows_per_image is 1 with "
                 "backup=sampled, which draws transitions, or above 1 with backup=all_actions, "
                 f"which draws images; found {learning.windows_per_image} with "
@@ -258,83 +269,75 @@ class Agent(Section):
             )
         if learning.n_step > 1 and self.replay.size < self.schedule.environments:
             # Else a step would follow one that is forgotten.
-            raise ValueError(
+            yield (
                 "replay.size: expected at least schedule.environments="
                 f"{self.schedule.environments} with learning.n_step above 1, "
                 f"found {self.replay.size}"
             )
         if self.replay.init_size > self.replay.size:
-            raise ValueError(
+            yield (
                 f"replay.init_size: expected at most replay.size={self.replay.size}, "
                 f"found {self.replay.init_size}"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _absent_episodes_teach(self) -> "Agent":
+    def _absent_episodes_teach(self) -> Iterator[str]:
         sampled = self.learning.backup == "sampled"
         if self.schedule.absent_episodes and not (self.head.per_category and sampled):
-            raise ValueError(
+            yield (
                 "schedule.absent_episodes: expected 0 unless head.per_category=true and "
                 "learning.backup=sampled: targets of all actions are of absent categories too"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _encoder_and_head_fit(self) -> "Agent":
+    def _encoder_and_head_fit(self) -> Iterator[str]:
         learning = self.learning
         pools_cells = self.encoder.kind != "crops"
         if self.encoder.category_channels and not (pools_cells and self.head.per_category):
-            raise ValueError(
+            yield (
                 "encoder.category_channels: expected 0 with encoder.kind=crops or "
                 "head.per_category=false"
             )
         if self.head.joint and not self.encoder.category_channels:
-            raise ValueError("head.joint: expected [] unless encoder.category_channels is above 0")
+            yield "head.joint: expected [] unless encoder.category_channels is above 0"
         of_all = self.head.per_category and learning.backup == "all_actions"
         for name in ("presence", "learned_steps", "learned_zooms"):
             if getattr(self.head, name) and not of_all:
-                raise ValueError(
+                yield (
                     f"head.{name}: expected false unless head.per_category=true and "
                     "learning.backup=all_actions"
                 )
         if self.mdp.refinements and not self.head.learned_steps:
-            raise ValueError(
+            yield (
                 f"mdp.refinements: expected 0 unless head.learned_steps=true; found "
                 f"{self.mdp.refinements}"
             )
         if self.head.recurrent and (not pools_cells or self.encoder.frames == 1):
-            raise ValueError(
-                "head.recurrent: expected 0 with encoder.kind=crops or encoder.frames=1"
-            )
+            yield "head.recurrent: expected 0 with encoder.kind=crops or encoder.frames=1"
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
-            raise ValueError("encoder.widths: expected two or more for encoder.kind=map")
-        return self
+            yield "encoder.widths: expected two or more for encoder.kind=map"
 
-    @model_validator(mode="after")
-    def _pretrained_encoder_fits(self) -> "Agent":
+    def _pretrained_encoder_fits(self) -> Iterator[str]:
         learning = self.learning
         if self.encoder.is_pretrained:
             kind, part = self.encoder.kind, self.encoder.fine_tune
             if self.encoder.image_size % 32:
-                raise ValueError(
+                yield (
                     f"encoder.image_size: expected a multiple of 32 for encoder.kind={kind}, "
                     f"found {self.encoder.image_size}"
                 )
             if kind == "canvit" and part != "none":
-                raise ValueError(f"encoder.fine_tune: expected none with canvit, found {part}")
+                yield f"encoder.fine_tune: expected none with canvit, found {part}"
             if self.encoder.source.startswith("timm:") and "last" in part:
-                raise ValueError(
+                yield (
                     f"encoder.fine_tune: expected none or all with a backbone of timm, found {part}"
                 )
             if self.encoder.greyscale:
-                raise ValueError(
+                yield (
                     f"encoder.greyscale: expected false for encoder.kind={kind}, which was "
                     "trained on colours"
                 )
         if self.encoder.reads_store and (learning.jitter or learning.crop):
-            raise ValueError(
-                "learning: expected jitter=0 and crop=0 for the maps of a frozen backbone, which "
-                "are stored (encoder.stored)"
+            yield (
+                f"learning: expected jitter=0 and crop=0 with encoder.kind={self.encoder.kind} and "
+                "encoder.stored=true, which computes the maps once; found "
+                f"jitter={learning.jitter:g} and crop={learning.crop:g}"
             )
-        return self

@@ -120,9 +120,9 @@ class Localiser:
         """
         check_time()
         indices = self.indices(categories)
-        budget = None if max_windows is None else _checked_budget(max_windows)
+        budget = None if max_windows is None else checked_budget(max_windows)
         box = None if ground_truth is None else _checked_box(ground_truth)
-        least = self.min_score if min_score is None else _checked_score(min_score)
+        least = self.min_score if min_score is None else checked_score(min_score)
         picture = source if isinstance(source, Photograph) else photograph(source)
         searched = tuple(self.categories[index] for index in indices)
         sample = picture.sample()
@@ -225,7 +225,7 @@ def search_params_of(agent: Agent) -> Search:
     )
 
 
-def _checked_budget(budget: Any) -> int:
+def checked_budget(budget: Any) -> int:
     """A budget as an integer.
 
     Raises:
@@ -260,7 +260,7 @@ def _is_finite(number: Any) -> bool:
     return not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number)
 
 
-def _checked_score(score: Any) -> float:
+def checked_score(score: Any) -> float:
     """A minimum score; infinity is one.
 
     Raises:

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import webbrowser
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,13 @@ def test_report_is_computed_once_and_its_page_tells_the_commit(
     assert (run / "report" / "report.json").stat().st_mtime_ns > before
 
 
+def test_report_refuses_what_it_would_pass_over_or_replace(evaluated_run: Path) -> None:
+    error = run_objloc("report", evaluated_run, "--params", "nothing.yaml").error
+    assert error.startswith("nothing.yaml: ")
+    error = run_objloc("report", evaluated_run, "--output", evaluated_run / "report").error
+    assert error.startswith("--output: expected another folder than the pipeline's; found ")
+
+
 def test_report_without_a_store_does_not_make_one(
     evaluated_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +138,30 @@ def test_compare_measures_a_bare_model_as_the_stage_does(
     assert found["success"]["mean"]["difference"] == 0
     assert found["gained"] == found["lost"] == []
     assert list(tmp_path.iterdir()) == [model]
+
+
+def test_compare_measures_a_bare_model_on_the_image_set_of_the_other(other_run: Path) -> None:
+    model, shards = other_run / "train" / "checkpoint.pt", ("--shards", other_run / "shards")
+    told = succeeded(run_objloc("compare", model, other_run, *shards, "--json"))
+    assert json.loads(told.out)["image_set"] == "test"
+
+
+def test_compare_refuses_what_it_would_measure_in_vain(
+    evaluated_run: Path, other_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("objloc.evaluation.measure"), "measure_sets", None)
+    model, shards = evaluated_run / "train" / "checkpoint.pt", evaluated_run / "shards"
+    error = run_objloc(
+        "compare", other_run, model, "--shards", shards, "--image-set", "val"
+    ).error  # fmt: skip
+    assert error == f"{other_run}: expected an evaluation of image set 'val'; found test"
+    shutil.copytree(evaluated_run / "evaluate", tmp_path / "evaluate")
+    path = tmp_path / "evaluate" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["val"]["images"] -= 1
+    path.write_text(json.dumps(metrics))
+    error = run_objloc("compare", tmp_path, model, "--shards", shards).error
+    assert error.startswith(f"{tmp_path} and {model}: expected evaluations of as many images")
 
 
 def test_compare_without_the_images_leaves_average_precision_out(

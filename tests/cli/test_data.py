@@ -63,6 +63,13 @@ def test_a_folder_of_nothing_is_a_mistake_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_contact_sheet_is_written_where_told(pets: Path, tmp_path: Path) -> None:
+    photograph = next(pets.glob("*.jpg"))
+    before = photograph.read_bytes()
+    status, _, err = run(pets, "--sheet", photograph)
+    assert (status, photograph.read_bytes()) == (1, before)
+    assert err == (
+        f"error: --sheet: expected a file outside {pets}; found {photograph}, one of its own\n"
+    )
     target = tmp_path / "sheet.png"
     assert run(pets, "--sheet", target)[0] == 0
     with Image.open(target) as image:

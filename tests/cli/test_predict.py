@@ -72,6 +72,21 @@ def test_a_minimum_score_leaves_boxes_out() -> None:
     assert " cat " in every.out
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--max-windows", "10001", "max_windows: expected at most 10000; found 10001"),
+        ("--min-score", "nan", "min_score: expected a number; found nan"),
+        ("--output", "model.pt", "model.pt: expected a folder; found a file"),
+    ],
+)
+def test_a_wrong_option_is_told_once_for_all_pictures(
+    option: str, value: str, message: str
+) -> None:
+    assert predict("photos", option, value).error == message
+
+
 def test_json_is_one_document_and_nothing_else(folder: Path) -> None:
     told = predict("photos/000000.jpg", "nothing.jpg", "--json", "--no-files")
     assert told.status == 3

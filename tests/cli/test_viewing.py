@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,13 @@ def test_models_of_several_seeds_are_combined_and_used_like_one(folder: Path) ->
     refused = run_objloc("combine", "model.pt", "--output", "one.pt")
     assert "expected two models or more; found 1" in refused.error
     assert not (folder / "one.pt").exists()
+
+
+def test_a_combined_model_replaces_none_of_its_members(folder: Path) -> None:
+    shutil.copy(folder / "model.pt", folder / "again.pt")
+    before = (folder / "again.pt").read_bytes()
+    models = ("combine", "model.pt", "again.pt", "--output")
+    error = run_objloc(*models, "./again.pt").error
+    assert error == "--output: expected another file than the models'; found again.pt"
+    assert (folder / "again.pt").read_bytes() == before
+    assert "photo.jpg/new.pt: cannot be written: " in run_objloc(*models, "photo.jpg/new.pt").error

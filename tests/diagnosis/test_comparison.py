@@ -137,7 +137,10 @@ def test_the_image_set_is_one_that_both_were_measured_on(
     evaluate = evaluated_run / "evaluate"
     assert evaluation_folder(evaluated_run) == evaluation_folder(evaluate) == evaluate
     assert evaluation_folder(tmp_path) is None
-    assert common_image_set([evaluate, evaluate], None) == "val"
-    assert common_image_set([evaluate, evaluate], "test") == "test"
-    with pytest.raises(ObjlocError, match="image set 'train'; found val, test"):
-        common_image_set([evaluate, evaluate], "train")
+    both = {"one": evaluate, "other": evaluate}
+    assert common_image_set(both, None) == "val"
+    assert common_image_set(both, "test") == "test"
+    with pytest.raises(ObjlocError, match=r"^one: .* image set 'train'; found val, test"):
+        common_image_set(both, "train")
+    assert common_image_set({}, None) == "val"
+    assert common_image_set({}, "train") == "train"

@@ -1,4 +1,4 @@
-"""An S3 server on the loopback device."""
+"""An S3 server on the loopback device, and what the cache holds of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ import requests
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from objloc.data.remote import CACHE
+from objloc.data.remote.cache import CACHE, cache_folder
 
 BUCKET = "data"
 
@@ -88,3 +88,10 @@ def s3_served(cache: Path) -> Iterator[S3]:
         finally:
             s3fs.S3FileSystem.clear_instance_cache()
             served.stop()
+
+
+def cached_shards() -> list[str]:
+    """Names of the shards in the cache; nothing else is there but folders, locks and indices."""
+    names = [path.name for path in cache_folder().iterdir() if path.is_file()]
+    assert all(name.endswith((".tar", ".lock", ".json")) for name in names), names
+    return sorted(name for name in names if name.endswith(".tar"))

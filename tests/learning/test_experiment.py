@@ -231,8 +231,9 @@ def test_a_run_that_goes_on_elsewhere_says_so(
     experiment_of(shards_folder).run(first, first)
     monkeypatch.setattr(module, "machine_of", lambda _: {"processor": "another"})
     experiment_of(shards_folder, passes=2).run(second, second)
-    line = "begun on another machine, so the bytes are neither's: processor: one, now another"
-    assert second.lines[1:] == [line]
+    assert second.lines[1:] == [
+        "begun under other conditions, so its bytes are of neither: processor: one, now another"
+    ]
 
 
 def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path: Path) -> None:

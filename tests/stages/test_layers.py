@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from objloc.data.remote import CACHE
+from objloc.data.remote.cache import CACHE
 from objloc.data.shard_reader import read_samples
 from objloc.network.checkpoint import save_checkpoint
 from tests.helpers.commands import run_stage, write_params

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from objloc.errors import ObjlocError
+from objloc.files import require_at_most
 
 MIB = 2**20
 MAX_RATIO, ANY_SIZE = 100, MIB
@@ -104,8 +105,7 @@ def _check(member: zipfile.ZipInfo, place: str, limit: int) -> None:
     if member.flag_bits & _ENCRYPTED or member.compress_type not in _PACKINGS:
         raise ObjlocError(f"{place}: expected a stored or deflated file; found another packing")
     largest = min(limit, max(ANY_SIZE, MAX_RATIO * member.compress_size))
-    if member.file_size > largest:
-        raise ObjlocError(f"{place}: expected at most {largest} bytes; found {member.file_size}")
+    require_at_most(member.file_size, place, largest)
 
 
 @lru_cache(maxsize=8)

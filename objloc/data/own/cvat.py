@@ -13,6 +13,7 @@ from objloc.data.own.written import WrittenImage, WrittenObject, enclosing
 from objloc.data.sample import Coordinates
 from objloc.data.voc.annotation import finite, whole_pixels
 from objloc.errors import ObjlocError
+from objloc.files import require_at_most
 
 MAX_XML = 2**30
 _SHAPES = ("box", "polygon", "ellipse", "mask", "polyline", "points", "cuboid", "skeleton", "tag")
@@ -55,8 +56,7 @@ def _images(path: Path, place: str) -> Iterator[etree._Element]:
             a DTD.
     """
     try:
-        if (size := path.stat().st_size) > MAX_XML:
-            raise ObjlocError(f"{place}: expected at most 1 GiB; found {size} bytes")
+        require_at_most(path.stat().st_size, place, MAX_XML)
         events = etree.iterparse(
             str(path), events=("end",), tag="image", resolve_entities=False, no_network=True,
             load_dtd=False, huge_tree=False,

@@ -14,6 +14,7 @@ from lxml import etree
 from objloc.data.images import ENDINGS
 from objloc.data.voc.annotation import finite
 from objloc.errors import ObjlocError
+from objloc.files import read_at_most
 from objloc.params.plain import parse_yaml
 
 FOREIGN = {
@@ -107,14 +108,11 @@ def load_json(path: Path, place: str) -> Any:
     Raises:
         ObjlocError: the file can't be read, is larger than 1 GiB, or is no JSON.
     """
+    content = read_at_most(path, place, MAX_JSON)
+    if not content:
+        raise ObjlocError(f"{place}: expected JSON; found an empty file")
     try:
-        if (size := path.stat().st_size) > MAX_JSON:
-            raise ObjlocError(f"{place}: expected at most 1 GiB; found {size} bytes")
-        if not size:
-            raise ObjlocError(f"{place}: expected JSON; found an empty file")
-        tree = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ObjlocError(f"{place}: cannot be read: {error.strerror or error}") from None
+        tree = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ObjlocError(f"{place}: expected JSON; found: {error}") from None
     if isinstance(tree, dict):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from objloc.data.images import DAMAGE, FORMATS, open_image
+from objloc.data.images import DAMAGE, FORMATS, open_image, read_image
 from objloc.errors import ObjlocError
 
 _QUALITY = 95
@@ -51,10 +51,7 @@ def read_picture(path: Path, place: str) -> Picture:
     Raises:
         ObjlocError: the file can't be read, or is no whole image; see ``open_image``.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ObjlocError(f"{place}: cannot be read: {error.strerror or error}") from None
+    data = read_image(path, place)
     if not data:
         raise ObjlocError(f"{place}: expected an image; found an empty file")
     pixels = open_image(data, place, upright=False)

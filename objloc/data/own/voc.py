@@ -24,6 +24,7 @@ from objloc.data.voc.annotation import (
 )
 from objloc.data.voc.lists import ImageList, image_sets, lists_of, read_list
 from objloc.errors import ObjlocError
+from objloc.files import read_at_most
 from objloc.wording import abridged
 
 MAX_XML = 2**20
@@ -87,14 +88,9 @@ def _read(layout: Layout, image: Path | None, path: Path, findings: Findings) ->
 
 
 def _root(path: Path, place: str) -> etree._Element:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ObjlocError(f"{place}: cannot be read: {error.strerror or error}") from None
+    content = read_at_most(path, place, MAX_XML)
     if not content:
         raise ObjlocError(f"{place}: expected an annotation; found an empty file")
-    if len(content) > MAX_XML:
-        raise ObjlocError(f"{place}: expected at most 1 MiB; found {len(content)} bytes")
     return parse_annotation(content, place)
 
 

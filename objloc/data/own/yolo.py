@@ -15,6 +15,7 @@ from objloc.data.own.layout import Layout, set_of
 from objloc.data.own.written import WrittenImage, WrittenObject, enclosing
 from objloc.data.voc.annotation import finite
 from objloc.errors import ObjlocError
+from objloc.files import require_at_most
 from objloc.wording import abridged
 
 _MAX_LABELS = 2**24
@@ -151,13 +152,15 @@ def _objects(
     if rules is None:
         return None
     try:
-        if (size := path.stat().st_size) > _MAX_LABELS:
-            raise ObjlocError(f"expected at most 16 MiB; found {size} bytes")
+        require_at_most(path.stat().st_size, place, _MAX_LABELS)
         text = path.read_text("utf-8-sig")
     except OSError as error:
         findings.error("corrupt", place, f"cannot be read: {error.strerror or error}")
         return None
-    except (UnicodeDecodeError, ObjlocError) as error:
+    except ObjlocError as error:
+        findings.damage("corrupt", place, error)
+        return None
+    except UnicodeDecodeError as error:
         findings.error("corrupt", place, f"expected rows of numbers; found: {error}")
         return None
     objects = []

@@ -18,6 +18,7 @@ from pathlib import Path
 from objloc.checksums import verify_content
 from objloc.data.source import AGAIN
 from objloc.errors import ObjlocError
+from objloc.files import require_at_most
 from objloc.partial import partial_file, sweep
 
 MIB = 2**20
@@ -179,8 +180,7 @@ def _checked(
     match: re.Match[str], *, year: str, place: str, path: Path, offset: int, size: int
 ) -> DevkitFile:
     part = match["annotations"] or match["images"] or match["sets"]
-    if size > (limit := SIZE_LIMITS[part]):
-        raise ObjlocError(f"{place}: expected at most {limit // MIB} MiB; found {size} bytes")
+    require_at_most(size, place, SIZE_LIMITS[part])
     stem = match["xml"] or match["jpg"] or match["txt"]
     return DevkitFile(year, part, stem, place, path, offset, size)
 

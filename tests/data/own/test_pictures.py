@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from objloc.data import images
 from objloc.data.own.pictures import jpeg_of, read_picture
 from objloc.errors import ObjlocError
 from tests.helpers.own_data import turned
@@ -16,6 +17,15 @@ def saved(path: Path, mode: str = "RGB") -> Path:
     pixels[:, :20] = 255
     Image.fromarray(pixels).convert(mode).save(path)
     return path
+
+
+def test_a_file_of_too_many_bytes_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "a.jpg")
+    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    with pytest.raises(ObjlocError, match=r"^a\.jpg: expected at most 100 bytes; found \d+ bytes$"):
+        read_picture(path, "a.jpg")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])

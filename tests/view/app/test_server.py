@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from benchmarks.reliability.traffic.app import API, app_cases
-from benchmarks.reliability.traffic.client import ask
+from benchmarks.reliability.traffic.app import API, FORM, app_cases
+from benchmarks.reliability.traffic.client import ask, begun, status_of
 from objloc.search.localiser import Localiser
 from objloc.view.app.server import served
 from tests.helpers.subjects import make_checkpoint
@@ -34,13 +34,12 @@ def test_every_kind_of_good_and_bad_visit_is_answered_as_it_should_be(address: s
 
 def test_a_slow_upload_is_refused() -> None:
     pytest.importorskip("gradio", reason="the extra app is not installed")
-    with served(AGENT, port=0, max_megabytes=1, max_seconds=1) as running:
-        (case,) = (
-            each
-            for each in app_cases(running.rstrip("/"), AGENT, 1, 1)
-            if each.what == "a slow upload"
-        )
-        case.send(Random(0))
+    with (
+        served(AGENT, port=0, max_megabytes=1, max_seconds=1) as running,
+        begun(running, f"{API}/upload", 1000, FORM) as upload,
+    ):
+        upload.sendall(b"-")
+        assert status_of(upload) == 408
 
 
 def test_files_of_the_machine_and_other_pages_are_not_served(address: str, tmp_path: Path) -> None:
