@@ -327,6 +327,11 @@ class Agent(Section):
                 raise ValueError(
                     f"encoder.fine_tune: expected none or all with a backbone of timm, found {part}"
                 )
+            if learning.image_size:
+                raise ValueError(
+                    f"learning.image_size: expected null for encoder.kind={kind}, found "
+                    f"{learning.image_size}"
+                )
             if self.encoder.greyscale:
                 raise ValueError(
                     f"encoder.greyscale: expected false for encoder.kind={kind}, which was "
