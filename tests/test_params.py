@@ -64,6 +64,7 @@ def refused(*overrides: str) -> str:
         ),
         ("agents.pretrained.learning.jitter=0.2", "found jitter=0.2 and crop=0"),
         ("agents.scenes.encoder.kind=canvit", "crop=0 with encoder.kind=canvit and encoder.stored"),
+        ("agents.pretrained.learning.image_size=96", "learning.image_size: expected null for"),
         ("agents.dqn2018.head.learned_zooms=true", "head.learned_zooms: expected false unless"),
         ("agents.dqn2018.learning.start_windows=0.1", "learning.start_windows: expected 0 unless"),
         (
@@ -237,7 +238,7 @@ def test_every_section_of_the_file_is_a_section_of_the_model() -> None:
 @pytest.mark.parametrize(
     ("agent", "digest"),
     [
-        ("scenes", "1d08a6eb897c"), ("pretrained", "2f4a5b1df3e7"), ("scratch", "e25896a5e692"),
+        ("scenes", "a2368398ef52"), ("pretrained", "2f4a5b1df3e7"), ("scratch", "e25896a5e692"),
         ("dqn2018", "92c59ce427a2"),
     ],
 )  # fmt: skip
@@ -252,8 +253,9 @@ def test_a_newer_key_is_written_where_it_is_used() -> None:
     for section, key, user in (
         ("mdp", "zoom_side", "bellver2016"),
         ("schedule", "absent_episodes", "caicedo2015"),
+        ("learning", "image_size", "scenes"),
     ):
-        assert key not in getattr(agents["scenes"], section).model_dump()
+        assert key not in getattr(agents["scratch"], section).model_dump()
         written = agents[user].model_dump_json()
         assert f'"{key}":' in written
         assert type(agents[user]).model_validate_json(written) == agents[user]

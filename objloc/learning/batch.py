@@ -72,7 +72,7 @@ def make_batch(
     Args:
         store: the images.
         observation: B windows, on the store's device.
-        learning: ``flip``, ``crop`` and ``jitter`` are used.
+        learning: ``flip``, ``crop``, ``image_size`` and ``jitter`` are used.
         generator: source of random draws, of the same device.
         most: M on a device that stalls, at least the number of images that the windows lie in;
             one of them comes several times where they are fewer.
@@ -95,9 +95,10 @@ def make_batch(
     else:
         images = store.images[unique].to(device)
     # Pixels alone can be cropped and coloured, stored features cannot.
-    if learning.crop and isinstance(images, Pixels):
+    if (learning.crop or learning.image_size) and isinstance(images, Pixels):
+        side = learning.image_size or images.values.shape[-1]
         crops, offset, sizes = random_crop(
-            images.values, store.sizes[unique], index, learning.crop, generator
+            images.values, store.sizes[unique], index, learning.crop, side, generator
         )
         images = Pixels(crops)
         boxes, _ = shift_boxes(observation.boxes, offset, sizes)
@@ -112,19 +113,25 @@ def make_batch(
 
 
 def random_crop(
-    images: Tensor, sizes: Tensor, index: Tensor, amount: float, generator: torch.Generator
+    images: Tensor,
+    sizes: Tensor,
+    index: Tensor,
+    amount: float,
+    side: int,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Crop each image at random and stretch the crop to the square again.
+    """Crop each image at random and stretch the crop to a square.
 
     Args:
         images: ``[M, 3, S, S]``.
         sizes: ``[M, 2]`` float64 pixels.
         index: ``[B]`` int64, image of each window.
         amount: sides of the crop are uniform between 1 - amount and 1 times the image's.
+        side: R, side of the square.
         generator: source of random draws.
 
     Returns:
-        Crops ``[M, 3, S, S]`` float32, and the offset and the size of each window's crop in
+        Crops ``[M, 3, R, R]`` float32, and the offset and the size of each window's crop in
         pixels, ``[B, 2]`` float64 each.
     """
 
@@ -136,7 +143,7 @@ def random_crop(
     scale = 1 - amount * drawn()
     start = (1 - scale) * drawn()
     boxes = torch.cat([start, start + scale], dim=1).float()
-    grid = sampling_grid(boxes, cell_centres(images.shape[-1], boxes))
+    grid = sampling_grid(boxes, cell_centres(side, boxes))
     crops = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
     return crops, (start * sizes)[index], (scale * sizes)[index]
 

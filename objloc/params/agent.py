@@ -330,6 +330,11 @@ class Agent(Section):
                 yield (
                     f"encoder.fine_tune: expected none or all with a backbone of timm, found {part}"
                 )
+            if learning.image_size:
+                yield (
+                    f"learning.image_size: expected null for encoder.kind={kind}, found "
+                    f"{learning.image_size}"
+                )
             if self.encoder.greyscale:
                 yield (
                     f"encoder.greyscale: expected false for encoder.kind={kind}, which was "

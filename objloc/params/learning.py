@@ -11,8 +11,10 @@ from pydantic import Field
 from objloc.params.section import SUCCESS_IOU, Fraction, Grown, PositiveInt, Section
 
 
-class Learning(Section):
+class Learning(Grown):
     """Deep Q-learning."""
+
+    NEWER: ClassVar[frozenset[str]] = frozenset({"image_size"})
 
     backup: Literal["sampled", "all_actions"] = "all_actions"
     """``sampled``: a target for the action taken (DQN). ``all_actions``: a target for every
@@ -100,6 +102,10 @@ class Learning(Section):
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Maximum fraction of an image's side that a random crop removes. Windows and objects are
     moved accordingly (``all_actions`` only, since rewards are recomputed)."""
+    image_size: Annotated[int, Field(ge=16, le=1024)] | None = None
+    """Side in pixels of the images learned from, cropped or not; null: ``encoder.image_size``.
+    Crops enlarge objects: with fewer pixels they are about as large in training as they will
+    be in use (Touvron et al. 2019)."""
 
 
 class Replay(Section):

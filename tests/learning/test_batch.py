@@ -29,20 +29,21 @@ def test_jitter_keeps_grey_grey_and_stays_in_range() -> None:
     assert torch.allclose(jitter_colours(images, 0.0, torch.Generator()), images.float(), atol=1e-3)
 
 
-def test_a_cropped_image_moves_its_truth_along() -> None:
+@pytest.mark.parametrize("side", [100, 60])
+def test_a_cropped_image_moves_its_truth_along(side: int) -> None:
     """White rectangle in a black image: its pixels must lie where its box says."""
     images = torch.zeros(3, 3, 100, 100)
     images[:, :, 40:60, 30:70] = 255
     sizes = torch.tensor([[200.0, 100.0]] * 3, dtype=torch.float64)
     box = torch.tensor([[60.0, 40.0, 140.0, 60.0]] * 3, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    parts, offset, part_sizes = random_crop(images, sizes, torch.arange(3), 0.3, generator)
+    parts, offset, part_sizes = random_crop(images, sizes, torch.arange(3), 0.3, side, generator)
     assert (part_sizes >= 0.7 * sizes).all()
     assert (part_sizes < sizes).all()
     moved, seen = shift_boxes(box, offset, part_sizes)
     assert seen.all()
     for row in range(3):
-        shares = moved[row] / torch.cat([part_sizes[row], part_sizes[row]]) * 100
+        shares = moved[row] / torch.cat([part_sizes[row], part_sizes[row]]) * side
         bright = (parts[row, 0] > 127).nonzero().double()
         assert bright[:, 1].min().item() == pytest.approx(shares[0].item(), abs=1.1)
         assert bright[:, 1].max().item() + 1 == pytest.approx(shares[2].item(), abs=1.1)
@@ -95,6 +96,31 @@ def test_cropping_teaches_only_objects_that_are_seen() -> None:
         assert (boxes[..., 2:] > boxes[..., :2]).all()
         lost += int((batch.labels < 0).sum())
     assert 0 < lost < 60
+
+
+@pytest.mark.parametrize("crop", [0.0, 0.4])
+def test_images_may_be_learned_from_at_another_size(crop: float) -> None:
+    """Objects and windows stay where they are in the image."""
+    sizes = (None, 24)
+    plain, small = (
+        make_batch(
+            STORE,
+            observation(),
+            Learning(crop=crop, image_size=size),
+            torch.Generator().manual_seed(0),
+            6,
+        )
+        for size in sizes
+    )
+    stored = pixels_of(STORE.images[torch.arange(6)])
+    assert pixels_of(plain.images).shape == stored.shape
+    assert pixels_of(small.images).shape == (6, 3, 24, 24)
+    assert pixels_of(small.images).float().mean().item() == pytest.approx(
+        pixels_of(plain.images).float().mean().item(), rel=0.02
+    )
+    assert torch.equal(small.sizes, plain.sizes)
+    torch.testing.assert_close(small.objects, plain.objects)
+    torch.testing.assert_close(small.observation.boxes, plain.observation.boxes)
 
 
 def test_boxes_of_an_augmented_image_are_found_again_in_the_stores() -> None:
