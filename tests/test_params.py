@@ -65,6 +65,11 @@ def refused(*overrides: str) -> str:
         ("agents.pretrained.learning.jitter=0.2", "found jitter=0.2 and crop=0"),
         ("agents.scenes.encoder.kind=canvit", "crop=0 with encoder.kind=canvit and encoder.stored"),
         ("agents.pretrained.learning.image_size=96", "learning.image_size: expected null for"),
+        (
+            "agents.scenes.encoder.image_size=64",
+            "agents.scenes.learning.image_size: expected at most encoder.image_size=64, or null; "
+            "found 96",
+        ),
         ("agents.dqn2018.head.learned_zooms=true", "head.learned_zooms: expected false unless"),
         ("agents.dqn2018.learning.start_windows=0.1", "learning.start_windows: expected 0 unless"),
         (

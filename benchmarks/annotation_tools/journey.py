@@ -15,6 +15,7 @@ _TINY = (
     "encoder.pool=2",
     "encoder.cell_width=4",
     "head.hidden=[8]",
+    "learning.image_size=null",
     "learning.images_per_batch=4",
     "learning.windows_per_image=2",
     "schedule.max_updates=20",

@@ -9,6 +9,13 @@ from ruamel.yaml.error import YAMLError
 
 from objloc.errors import ObjlocError
 from objloc.network.checkpoint import Checkpoint
+from objloc.params import Agent, Train
+from objloc.params.section import Grown
+
+_SECTIONS = {
+    "train": Train,
+    **{f"agent.{name}": field.annotation for name, field in Agent.model_fields.items()},
+}
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -43,13 +50,25 @@ def flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def comparable(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Move the agent's parameters to ``agent.``, whatever its name was.
+    """Move the agent's parameters to ``agent.``, whatever its name was, and state unused keys.
 
-    So agents of different names can be compared.
+    So agents of different names can be compared, and a newer key with a file that lacks it.
     """
     name = parameters.get("train.agent")
     prefix = f"agents.{name}."
-    return {
+    named = {
         f"agent.{key.removeprefix(prefix)}" if key.startswith(prefix) else key: value
         for key, value in parameters.items()
+    }
+    return named | {key: value for key, value in _left_out(named).items() if key not in named}
+
+
+def _left_out(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults of the keys that ``Grown`` sections leave out, for the sections that are there."""
+    there = {key.rpartition(".")[0] for key in parameters}
+    return {
+        f"{name}.{key}": section.model_fields[key].default
+        for name, section in _SECTIONS.items()
+        if name in there and isinstance(section, type) and issubclass(section, Grown)
+        for key in sorted(section.NEWER)
     }

@@ -314,6 +314,13 @@ class Agent(Section):
             yield "head.recurrent: expected 0 with encoder.kind=crops or encoder.frames=1"
         if self.encoder.kind == "map" and len(self.encoder.widths) < 2:
             yield "encoder.widths: expected two or more for encoder.kind=map"
+        # Larger ones would cost more than they show, and objects would be smaller in use.
+        kind, size = self.encoder.kind, self.encoder.image_size
+        most, wanted = size, f"at most encoder.image_size={size}, or null"
+        if self.encoder.is_pretrained:
+            most, wanted = 0, f"null for encoder.kind={kind}"
+        if learning.image_size and learning.image_size > most:
+            yield f"learning.image_size: expected {wanted}; found {learning.image_size}"
 
     def _pretrained_encoder_fits(self) -> Iterator[str]:
         learning = self.learning
@@ -329,11 +336,6 @@ class Agent(Section):
             if self.encoder.source.startswith("timm:") and "last" in part:
                 yield (
                     f"encoder.fine_tune: expected none or all with a backbone of timm, found {part}"
-                )
-            if learning.image_size:
-                yield (
-                    f"learning.image_size: expected null for encoder.kind={kind}, found "
-                    f"{learning.image_size}"
                 )
             if self.encoder.greyscale:
                 yield (

@@ -103,9 +103,9 @@ class Learning(Grown):
     """Maximum fraction of an image's side that a random crop removes. Windows and objects are
     moved accordingly (``all_actions`` only, since rewards are recomputed)."""
     image_size: Annotated[int, Field(ge=16, le=1024)] | None = None
-    """Side in pixels of the images learned from, cropped or not; null: ``encoder.image_size``.
-    Crops enlarge objects: with fewer pixels they are about as large in training as they will
-    be in use (Touvron et al. 2019)."""
+    """Side in pixels of the images learned from, cropped or not; null: ``encoder.image_size``,
+    which is also the maximum. Crops enlarge objects: with fewer pixels they are about as large
+    in training as they will be in use (Touvron et al. 2019)."""
 
 
 class Replay(Section):

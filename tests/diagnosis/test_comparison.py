@@ -97,6 +97,15 @@ def test_parameters_that_differ_are_told_whatever_the_agents_are_called() -> Non
     assert found == {"agent.mdp.step_size": (0.1, 0.3)}
 
 
+def test_a_newer_parameter_that_one_side_leaves_out_is_told_with_its_default() -> None:
+    older = {"agent.mdp.step_size": 0.1, "agent.learning.crop": 0.25}
+    newer = older | {"agent.mdp.zoom_side": 0.75, "agent.learning.image_size": 96}
+    assert compare(side("one", ONE, older), side("other", ONE, newer), None, 0).parameters == {
+        "agent.mdp.zoom_side": (0.55, 0.75),
+        "agent.learning.image_size": (None, 96),
+    }
+
+
 def test_another_order_of_looking_is_told_whatever_is_known_of_the_training() -> None:
     restarted = side("other", ONE, order="restarts", cross=0.2)
     assert compare(side("one", ONE), restarted, None, 0).parameters == {

@@ -19,7 +19,12 @@ TINY: dict[str, Any] = {
             "mdp": {"max_steps": 5},
             "encoder": {"image_size": 32, "widths": [4, 8], "pool": 2, "cell_width": 4},
             "head": {"hidden": [8]},
-            "learning": {"images_per_batch": 4, "windows_per_image": 2, "updates_per_step": 1},
+            "learning": {
+                "image_size": 24,
+                "images_per_batch": 4,
+                "windows_per_image": 2,
+                "updates_per_step": 1,
+            },
             "replay": {"size": 200, "init_size": 20},
             "schedule": {"environments": 8, "passes": 1, "evaluations": 2},
         }
