@@ -85,7 +85,7 @@ def draw(runs: Mapping[str, Runs], path: Path) -> None:
         plot.set(xlim=(0, None))
         legend(plot, loc="lower right")
     precision.set(ylim=(0.3, 0.7))
-    recall.set(ylim=(0.3, 1))
+    recall.set(ylim=(0, 1))
     caption(
         figure,
         "What looks are worth",

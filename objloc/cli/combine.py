@@ -30,6 +30,8 @@ def command(
     from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
     from objloc.search.localiser import model_path
 
+    if twice := sorted({name for name in models if models.count(name) > 1}):
+        raise ObjlocError(f"MODEL: expected each model once; found {', '.join(twice)} again")
     paths = {name: model_path(name) for name in models}
     if output.exists() and any(path.exists() and output.samefile(path) for path in paths.values()):
         raise ObjlocError(f"--output: expected another file than the models'; found {output}")

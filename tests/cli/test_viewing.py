@@ -116,6 +116,8 @@ def test_models_of_several_seeds_are_combined_and_used_like_one(folder: Path) ->
     assert drawn.status == 0, drawn.err
     refused = run_objloc("combine", "model.pt", "--output", "one.pt")
     assert "expected two models or more; found 1" in refused.error
+    refused = run_objloc("combine", "model.pt", "model.pt", "--output", "one.pt")
+    assert refused.error == "MODEL: expected each model once; found model.pt again"
     assert not (folder / "one.pt").exists()
 
 
