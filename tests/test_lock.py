@@ -131,7 +131,7 @@ def test_an_older_python_is_refused_before_anything_is_installed(
     )
     python.chmod(0o755)
     made = subprocess.run(
-        ["make", "--file", ROOT / "Makefile", target, f"PYTHON={python}"],
+        ["make", "--no-print-directory", "--file", ROOT / "Makefile", target, f"PYTHON={python}"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     told = f"Python {needed} or newer is needed; name one: make PYTHON=python3.12 ..."

@@ -26,6 +26,8 @@ def test_a_runs_parameters_are_read(tmp_path: Path) -> None:
     assert found == {"train.seed": 3, "train.agent": "tiny", "agents.tiny.mdp.max_steps": 8}
     assert comparable(found) == {
         "train.seed": 3, "train.agent": "tiny", "agent.mdp.max_steps": 8,
+        # Newer keys, which files leave out where they have their defaults.
+        "train.compile": "auto", "agent.mdp.zoom_side": 0.55,
     }  # fmt: skip
 
 
