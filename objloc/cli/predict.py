@@ -65,13 +65,9 @@ def command(
     # Imports make hundreds of thousands of objects and no unused cycles: Python would look
     # for some in vain at each 700, for a tenth of the time.
     gc.set_threshold(100_000, 20, 100)
-    from objloc.search.localiser import Localiser, checked_budget, checked_score
+    from objloc.search.localiser import Localiser
 
-    # Else each picture would tell the mistake.
-    if max_windows is not None:
-        checked_budget(max_windows)
-    if min_score is not None:
-        checked_score(min_score)
+    _check_options(max_windows, min_score)
     pictures = list_pictures(sources, output if write else None)
     agent = Localiser.load(model)
     asked = names_in(categories)
@@ -102,6 +98,16 @@ def command(
         print(f"{3 * len(done)} files in {output}", file=sys.stderr)
     if failed:
         raise typer.Exit(SOME_FAILED if done else 1)
+
+
+def _check_options(max_windows: int | None, min_score: float | None) -> None:
+    """Refuse wrong options before a picture is searched: each would tell the mistake."""
+    from objloc.search.localiser import checked_budget, checked_score
+
+    if max_windows is not None:
+        checked_budget(max_windows)
+    if min_score is not None:
+        checked_score(min_score)
 
 
 def list_pictures(sources: list[str], output: Path | None) -> list[tuple[str | Path, str]]:

@@ -1,11 +1,14 @@
 """``objloc report``: the report of a run with its commit, opened in the browser."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from objloc.cli._options import Json
+
+if TYPE_CHECKING:
+    from objloc.params import Report, Train
 
 _PARAMS = Path("params.yaml")
 
@@ -55,15 +58,11 @@ def command(
 
     from objloc.errors import ObjlocError
     from objloc.network.device import device_of
-    from objloc.params import Report, Train, load_params
     from objloc.tracking.provenance import commit_of
     from objloc.view.report.build import VALUES, copy_with_commit, read_report, write_report
     from objloc.view.report.texts import EXPLORER
 
-    train, params = Train(), Report()
-    if params_file is not None or _PARAMS.is_file():
-        stated = load_params(params_file or _PARAMS)
-        train, params = stated.train, stated.report
+    train, params = _sections(params_file)
     if worst:
         from objloc.view.report.worst import write_worst
 
@@ -94,3 +93,13 @@ def command(
     print(json.dumps(summary, indent=2) if as_json else f"{verdict}\n{page}")
     if open_page and not as_json:
         webbrowser.open(page.resolve().as_uri())
+
+
+def _sections(params_file: Path | None) -> "tuple[Train, Report]":
+    """The sections ``train`` and ``report`` of a file; None: of params.yaml, if there is one."""
+    from objloc.params import Report, Train, load_params
+
+    if params_file is None and not _PARAMS.is_file():
+        return Train(), Report()
+    stated = load_params(params_file or _PARAMS)
+    return stated.train, stated.report
