@@ -3,7 +3,7 @@
 import importlib.util
 import itertools
 import json
-import math
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -40,32 +40,54 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+class Process:
+    """Stands for a stage's process, and ends after so many looks at it: no clock decides.
+
+    Attributes:
+        returncode: status that it ended with; None: it goes on.
+    """
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        self._looks -= 1
+        if self._looks <= 0 and self.returncode is None:
+            self.returncode = 0
+        return self.returncode
+
+    def wait(self) -> None:
+        if self.returncode is None:
+            self.returncode = 0
+
+    def terminate(self) -> None:
+        self.returncode = -signal.SIGTERM
+
+
 class Stages:
     """Stands for the stages: trainings that end at once or later, and what is measured of them.
 
     Attributes:
         commands: what was started, by name of the trial.
-        seconds: how long a training goes on, unless it is stopped.
+        looks: after how many looks at it a training ends, unless it is stopped.
         processes: all that were started.
     """
 
     def __init__(self) -> None:
         self.commands: list[tuple[str, list[str]]] = []
-        self.seconds = 0.0
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.looks = 1
+        self.processes: list[Process] = []
 
-    def start(self, name: str, command: Sequence[Path | str]) -> subprocess.Popen[bytes]:
+    def start(self, name: str, command: Sequence[Path | str]) -> Process:
         words = [str(each) for each in command]
         self.commands.append((name, words))
-        code = "pass"
         if words[0] == "stages.evaluate":
             out = Path(words[3])
             out.mkdir(parents=True)
             value = len(self.commands) / 100
             (out / "metrics.json").write_text(json.dumps({"val": metrics_json(value)}))
-        elif self.seconds:
-            code = f"import time\ntime.sleep({min(self.seconds, 600)})"
-        self.processes.append(subprocess.Popen([sys.executable, "-c", code]))
+        self.processes.append(Process(self.looks))
         return self.processes[-1]
 
 
@@ -124,16 +146,15 @@ def test_a_trial_that_falls_behind_is_stopped_after_the_first_trials_and_validat
             lambda _name, _since: partial(next, ([score] * min(n, 4) for n in itertools.count(1))),
         )
 
+    stages.looks = 6
     scores(0.2)
     work(sweep, tmp_path, 4, storage)
     scores(0.05)
-    stages.seconds = 0.5
-    work(sweep, tmp_path, 5, storage)
-    stages.seconds = math.inf
     study = work(sweep, tmp_path, 6, storage)
     assert [each.state.name for each in study.trials] == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert list(study.trials[4].intermediate_values) == [1, 2, 3, 4]
     assert list(study.trials[-1].intermediate_values) == [1, 2, 3]
-    assert stages.processes[-1].returncode != 0
+    assert stages.processes[-1].returncode == -signal.SIGTERM
     sweep.plot(study, tmp_path / "sweep.png")
 
 

@@ -35,7 +35,9 @@ function actionOf(key, shift) {
 
 // Whether the focused control wants this key for itself.
 function taken(target, key) {
-  if (target.closest("select, input[type=checkbox]")) return true;
+  if (target.closest("select")) return true;
+  // It still has the focus for a moment when its dialog has closed.
+  if (target.closest("input[type=checkbox]")) return key === " ";
   if (target.closest("input[type=range]")) return key.startsWith("arrow") || key === "home" || key === "end";
   return Boolean(target.closest("button, a")) && (key === " " || key === "enter");
 }
