@@ -8,8 +8,8 @@
 # with an end does not suit the same task with a limit of steps. Besides, the sum is cleared in the
 # terminating step itself: the last reward of an episode, often the one that counts, stands alone.
 #
-# Episodes of five steps with a reward of 1 each and a discount of .99; the last reward of an episode
-# after normalisation, and the sum that the wrapper holds then. By hand the sum is 4.90 in all.
+# Episodes of five steps with a reward of 1 each and a discount of .99; the last reward of an
+# episode after normalisation, and the sum that the wrapper holds then. By hand it is 4.90.
 #
 # Seen on 28 November 2026 (Python 3.11):
 #     terminated, episode 100: reward 0.725, sum 1.00

@@ -3,8 +3,8 @@
 #
 # torch and numpy have NaN as the largest of numbers with a NaN among them, and its place as that of
 # the largest, so a network that has gone wrong shows it in every decision. The same network in
-# onnxruntime hides it: ReduceMax and ArgMax pass over a NaN that is not the first number and answer
-# with a plausible one. TopK of the same numbers has the NaN at the top wherever it is. An agent that
+# onnxruntime hides it: ReduceMax and ArgMax pass over a NaN that is not the first number and give
+# a plausible answer. TopK of the same numbers has the NaN at the top wherever it is. An agent that
 # takes the action of the greatest value so acts on as if nothing were wrong.
 #
 # Three numbers; the largest, its place, and the first of TopK.
