@@ -279,6 +279,9 @@ def run_command(
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP),
     )
+    found = [each.name for each in opened.directions]
+    if found != ["MAXIMIZE"]:  # Optuna keeps an existing study's own, whatever it is asked for
+        raise ObjlocError(f"study {study}: expected one to MAXIMIZE; found {', '.join(found)}")
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     work = partial(objective, shards=shards, out=out, space=chosen, settings=settings)
     while len(opened.get_trials(deepcopy=False, states=ended)) < trials:

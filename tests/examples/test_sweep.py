@@ -185,6 +185,19 @@ def test_a_stage_that_fails_ends_the_worker_in_one_line(
         work(sweep, tmp_path, 1, f"sqlite:///{tmp_path / 'study'}")
 
 
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"]])
+def test_a_study_of_another_direction_is_refused(
+    directions: list[str], sweep: ModuleType, stages: Stages, tmp_path: Path
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'study'}"
+    optuna.create_study(study_name="s", storage=storage, directions=directions)
+    found = ", ".join(directions).upper()
+    message = rf"^study s: expected one to MAXIMIZE; found {found}$"
+    with pytest.raises(sweep.ObjlocError, match=message):
+        work(sweep, tmp_path, 1, storage)
+    assert stages.commands == []
+
+
 def test_validations_are_those_of_the_trials_own_run(
     sweep: ModuleType, store_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
