@@ -247,15 +247,6 @@ def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path:
     assert seen.lines[0].startswith("starts from the beginning: ")
 
 
-def test_the_key_depends_on_everything_but_the_length(shards_folder: Path) -> None:
-    key = experiment_of(shards_folder).key
-    assert experiment_of(shards_folder, passes=7).key == key
-    # Validations at other moments choose another model.
-    assert experiment_of(shards_folder, passes=7, evaluations=2).key != key
-    assert experiment_of(shards_folder, max_minutes=3.0).key == key
-    assert experiment_of(shards_folder, seed=1).key != key
-
-
 def test_a_curriculum_trains_a_phase_for_each_category_from_the_best_weights_before(
     shards_folder: Path,
 ) -> None:
