@@ -19,11 +19,11 @@ from objloc.learning.saved_states import SavedStates, run_key
 from objloc.learning.status import Progress, Record, Run
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
+from objloc.learning.warm_start import warm_start
 from objloc.network.checkpoint import (
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
-    warm_start,
 )
 from objloc.network.device import device_of, enough_memory, machine_of
 from objloc.network.feature_store import INDEX_FILE, load_store, read_feature_index

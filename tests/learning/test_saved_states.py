@@ -41,7 +41,7 @@ def loaded(found: SavedStates) -> tuple[int | None, list[str]]:
     """Updates of the state that is found, and the lines that are shown."""
     lines: list[str] = []
     one = found.load(lines.append)
-    return one and one["training"]["learner"]["updates"], lines
+    return None if one is None else one["training"]["learner"]["updates"], lines
 
 
 def test_a_killed_run_goes_on_from_its_last_state() -> None:
