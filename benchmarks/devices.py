@@ -87,7 +87,7 @@ def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
         sides = {side: [pair[side] for pair in pairs] for side in pairs[0]}
         rows[label] = {
             **sides,
-            "compiled": [] if compiler.failed else sides["compiled"],
+            "compiled": [] if compiler.failure else sides["compiled"],
             "ratios": [pair["cpu"] / pair["cuda"] for pair in pairs],
             "busy": busy_share(agent, settings),
         }

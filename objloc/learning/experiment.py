@@ -97,6 +97,8 @@ class Experiment:
         self.key = run_key(params, self.data_hash, self._device)
         self._states = SavedStates(self.key, agent, self.machine)
         self.record = Record()
+        self._compiler: Compiler | None = None
+        self._failure_shown = False
         # Fails now instead of after an hour if ``init`` does not fit.
         self._first_network()
 
@@ -140,10 +142,10 @@ class Experiment:
         deadline = time.monotonic() + 60 * limit if limit else float("inf")
         first = state["phase"] if state else 0
         network = self._first_network()
-        compiler = Compiler.chosen(self.params.train, self._device, progress.log)
+        self._compiler = Compiler.chosen(self.params.train, self._device, progress.log)
         for phase in range(first, len(self.phases)):
             with enough_memory(*self._batch):
-                training = self._training(phase, network, compiler)
+                training = self._training(phase, network)
             if state and phase == first:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
@@ -191,9 +193,14 @@ class Experiment:
                     self._save_state(phase, training, extension=True)
                 ending = training.ending
                 now = time.monotonic()
-                stop, late, due = self._ranks.any(
-                    bool(interrupted), now >= deadline, now - saved >= SAVE_EVERY
+                stop, late, due, failed = self._ranks.any(
+                    bool(interrupted),
+                    now >= deadline,
+                    now - saved >= SAVE_EVERY,
+                    bool(self._failure) and not self._failure_shown,
                 )
+                if failed:
+                    self._show_failure(progress)
                 if status.report is not None or due or stop:
                     self._save_state(phase, training)
                     saved = now
@@ -206,6 +213,19 @@ class Experiment:
                     progress.log(f"cut by train.max_minutes at {status.progress:.0%}")
                     return True
         return False
+
+    @property
+    def _failure(self) -> str:
+        """Why this process compiles no more; empty: it does, or never did."""
+        return self._compiler.failure if self._compiler else ""
+
+    def _show_failure(self, progress: Progress) -> None:
+        """Show why another process compiles no more, unless the first has said it of itself."""
+        self._failure_shown = True
+        reasons = self._ranks.to_first(self._failure)
+        if reasons and not reasons[0]:
+            rank, reason = next((rank, each) for rank, each in enumerate(reasons) if each)
+            progress.log(f"train.compile: not compiled on process {rank}: {reason}")
 
     def _best(self, phase: int, training: Training, cut: bool) -> Checkpoint:
         # The record counts updates over all phases, a phase its own.
@@ -235,7 +255,7 @@ class Experiment:
         }
         run.log_metrics({**row, **machine}, int(row["update"]))
 
-    def _training(self, phase: int, network: QNetwork, compiler: Compiler | None) -> Training:
+    def _training(self, phase: int, network: QNetwork) -> Training:
         trained = [self.categories.index(name) for name in self.phases[phase]]
         mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
         generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
@@ -243,7 +263,9 @@ class Experiment:
         agent, tasks, ranks = self.params.agent, self._tasks[mine], self._ranks
         ranks.require_enough(len(tasks), f"the searches of image set '{self._store.image_set}'")
         validate = Validator(self._store, self._val, measured, agent, ranks)
-        return Training(network, self._store, tasks, agent, validate, generator, ranks, compiler)
+        return Training(
+            network, self._store, tasks, agent, validate, generator, ranks, self._compiler
+        )
 
     def _first_network(self) -> QNetwork:
         generator = torch.Generator().manual_seed(self.params.train.seed)
