@@ -13,6 +13,7 @@ from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
 from objloc.files import file_hash
+from objloc.learning.batch import smaller_than_in_use
 from objloc.learning.divergence import DivergenceError
 from objloc.learning.learner import number_of_parts
 from objloc.learning.saved_states import SavedStates, run_key
@@ -138,6 +139,8 @@ class Experiment:
         state = self._ranks.from_first(lambda: self._states.load(progress.log))
         if state is not None:
             self.record = Record(*state["record"])
+        if note := smaller_than_in_use(self.params.agent):
+            progress.log(f"note: agents.{self.params.train.agent}.{note}")
         limit = self.params.train.max_minutes
         deadline = time.monotonic() + 60 * limit if limit else float("inf")
         first = state["phase"] if state else 0

@@ -122,6 +122,16 @@ def test_each_status_is_shown_and_each_period_is_logged(shards_folder: Path) -> 
     assert best.info["score"] == max(row["score"] for row in experiment.record.rows)
 
 
+def test_an_image_size_that_was_meant_for_another_agent_is_told_first(shards_folder: Path) -> None:
+    experiment, seen = experiment_of(shards_folder), Observer()
+    learning = AGENT.learning.model_copy(update={"image_size": 16})
+    agent = AGENT.model_copy(update={"learning": learning})
+    experiment.params = Params(train=Train(agent="mine"), agents={"mine": agent})
+    experiment.run(seen, seen)
+    (line,) = seen.lines
+    assert line.startswith("note: agents.mine.learning.image_size=16 beside encoder.image_size=32")
+
+
 def test_too_little_memory_names_the_size_of_a_batch(
     shards_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
