@@ -17,7 +17,7 @@ import torch
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, write_run
 from benchmarks.threads import seconds_of_an_update, training_on_noise
 from benchmarks.updates import seconds_of_updates
 from objloc.command import mistakes_reported
@@ -158,6 +158,7 @@ def main(
         for result in measure(against and against.resolve()):
             write_json(output, result)
             print(device_table(result), flush=True)
+        write_run(output, "python -m benchmarks.devices")
 
 
 if __name__ == "__main__":
