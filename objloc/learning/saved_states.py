@@ -25,8 +25,8 @@ _KEPT_UNUSED = 7 * 86400.0
 class SavedStates:
     """The saved states of one run, in ``.objloc/resume``.
 
-    There are two: the last one, and the last before the end of the run told in it, from which
-    a longer run goes on as if it had been one from the start.
+    There are two: the last one, and the last that the coming end of the run had not changed.
+    From the second a longer run goes on as if it had been longer from the start.
 
     Args:
         key: the run's, see ``run_key``.
@@ -74,7 +74,7 @@ class SavedStates:
         try:
             state = _read(self._last)
             if state and evaluations > state["evaluations"] and not state["extendable"]:
-                # The shorter run's end has told in it; the state from before has its own file.
+                # The shorter run's end has changed it; the state from before has its own file.
                 shorter, state = state["evaluations"], _read(self._extension)
                 if state and state["evaluations"] != shorter:
                     return None

@@ -1,1 +1,1 @@
-"""What a network is taught: targets of actions, and what actions lead to."""
+"""Targets of learning: the values of actions, from where actions lead."""
