@@ -20,7 +20,7 @@ import typer
 
 from benchmarks.markdown import table
 from benchmarks.published import AblationRow, as_json, parse
-from benchmarks.running import ROOT
+from benchmarks.running import RESULTS, ROOT, write_run
 from objloc.data.image_batch import ImageBatch, Images
 from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
@@ -320,10 +320,12 @@ def main(
     torch.set_num_threads(threads)
     kept = folder / "ablation"
     kept.mkdir(parents=True, exist_ok=True)
+    measured = []
     for name in [] if publish_only else (rows.split(",") if rows else ROWS):
         path = kept / f"{name}.json"
         if not path.exists():
             result = run(name, folder, kept)
+            measured.append(name)
             write_json(path, as_json(result))
             print(f"\r{name}: {_points(result)[LOOKS]}", flush=True)
     found = {
@@ -331,7 +333,11 @@ def main(
         for name in ROWS
         if (kept / f"{name}.json").exists()
     }
-    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", as_json(found))
+    output = RESULTS / f"{NAME}.json"
+    write_json(output, as_json(found))
+    if measured:
+        more = len(found) > len(measured)
+        write_run(output, "python -m benchmarks.ablation", kept=more, seed="0 unless said")
     print(ablation_table(found))
 
 

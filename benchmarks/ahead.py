@@ -19,8 +19,8 @@ import typer
 from benchmarks.ablation import searched, split, training_of
 from benchmarks.field import of_length
 from benchmarks.markdown import table
-from benchmarks.published import Ahead, AheadRow, as_json, parse
-from benchmarks.running import ROOT
+from benchmarks.published import Ahead, AheadRow, as_json, resumed
+from benchmarks.running import ROOT, write_run
 from objloc.data.store import SampleStore
 from objloc.files import write_json
 from objloc.params import Params, load_params
@@ -176,15 +176,14 @@ def main(
     """Run the rows that the file of results lacks, with one thread."""
     torch.set_num_threads(1)
     found = Ahead(minutes=minutes, images=images, categories=CATEGORIES, rows={})
-    if results.exists():
-        before = parse(Ahead, results.read_text("utf-8"))
-        if before.model_copy(update={"rows": {}}) == found:
-            found = before
+    found = resumed(results, found, "rows")
+    kept = bool(found.rows)
     for name in rows.split(","):
         if name not in found.rows:
             row = run(name, folder, minutes, images)
             found = found.model_copy(update={"rows": {**found.rows, name: row}})
             write_json(results, as_json(found))
+    write_run(results, f"python -m benchmarks.ahead --minutes {minutes:g}", kept=kept, seed="0")
     print(ahead_table(found.rows))
 
 

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.published import CombinedRun, Detector, parse
-from benchmarks.running import ROOT
+from benchmarks.running import RESULTS, ROOT
 from benchmarks.voc2007 import (
     COMBINED,
     LABELS,
     NAME,
     PAPER_ATTENDED,
     PAPER_TRIGGERED,
-    RESULTS,
     Runs,
 )
 from objloc.evaluation.metrics import BudgetPoint

@@ -17,7 +17,7 @@ import torch
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, write_run
 from benchmarks.threads import seconds_of_an_update, training_on_noise
 from benchmarks.updates import seconds_of_updates
 from objloc.command import mistakes_reported
@@ -87,7 +87,7 @@ def measure(against: Path | None = None) -> Iterator[dict[str, Any]]:
         sides = {side: [pair[side] for pair in pairs] for side in pairs[0]}
         rows[label] = {
             **sides,
-            "compiled": [] if compiler.failed else sides["compiled"],
+            "compiled": [] if compiler.failure else sides["compiled"],
             "ratios": [pair["cpu"] / pair["cuda"] for pair in pairs],
             "busy": busy_share(agent, settings),
         }
@@ -158,6 +158,7 @@ def main(
         for result in measure(against and against.resolve()):
             write_json(output, result)
             print(device_table(result), flush=True)
+        write_run(output, "python -m benchmarks.devices")
 
 
 if __name__ == "__main__":

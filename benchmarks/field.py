@@ -15,8 +15,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from benchmarks.published import FieldRow, FieldRun, Spent, as_json, parse
-from benchmarks.running import ROOT, Stage, processor_minutes, run_stages
-from benchmarks.voc2007 import RESULTS
+from benchmarks.running import RESULTS, ROOT, Stage, processor_minutes, run_stages, write_run
 from objloc.evaluation.metrics import ImageSetMetrics
 from objloc.evaluation.read import read_metrics
 from objloc.files import write_json
@@ -225,6 +224,7 @@ def main(
     length = Length(some, updates, images)
     common = [*_SETTINGS, f"dataset.mirror={mirror}", "train.agent=pretrained"]
     print(f"features: minutes: {run_stages(encoding(folder), common)}")
+    kept = results.exists()
     for name in agents.split(","):
         for seed in seeds.split(","):
             run = run_row(name, mirror, int(seed), length, folder)
@@ -233,6 +233,11 @@ def main(
             found[name] = FieldRow(seeds={**before, seed: run})
             write_json(results, as_json(found))
             print(f"{name}, seed {seed}: minutes: {run.minutes}")
+    part = "" if categories == "all" else f" --categories {categories}"
+    part += f" --updates {updates}" if updates else ""
+    part += f" --images {images}" if images else ""
+    command = f"make benchmark-field SEEDS={seeds} AGENTS={agents}"
+    write_run(results, f'{command} FIELD="{part.strip()}"', kept=kept, seed=seeds)
 
 
 if __name__ == "__main__":

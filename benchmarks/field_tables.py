@@ -12,8 +12,8 @@ from benchmarks.field import NAME, ROWS, collected
 from benchmarks.markdown import spread, table
 from benchmarks.metrics import data_name
 from benchmarks.published import FieldRow, FieldRun, parse
-from benchmarks.running import ROOT
-from benchmarks.voc2007 import PAPER_ATTENDED, PAPER_TRIGGERED, RESULTS
+from benchmarks.running import RESULTS, ROOT
+from benchmarks.voc2007 import PAPER_ATTENDED, PAPER_TRIGGERED
 from objloc.evaluation.metrics import BudgetPoint
 
 _TICKS = (10, 31, 63, 100, 300, 1000, 4000)

@@ -106,7 +106,7 @@ def compare_compiled(name: str) -> float:
             return there.gradient(given)
 
         plain, compiled = result(None), result(compiler)
-    if compiler.failed:
+    if compiler.failure:
         raise ObjlocError(f"{name}: expected a network that is compiled; found one that is not")
     return difference(name, plain, compiled)
 

@@ -16,7 +16,7 @@ import torch
 import typer
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.running import ROOT
+from benchmarks.running import RESULTS, ROOT, write_run
 from benchmarks.threads import agent_with, noise, training_on_noise
 from objloc.files import write_json
 from objloc.network.device import use_one_thread
@@ -142,7 +142,9 @@ def main() -> None:
         points = [{"number": number, **POINTS[name](number)} for number in numbers]
         result["curves"][name] = points
         print(json.dumps({name: points}), flush=True)
-    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", result)
+    output = RESULTS / f"{NAME}.json"
+    write_json(output, result)
+    write_run(output, "python -m benchmarks.growth")
     draw(result, PICTURE)
 
 

@@ -1,5 +1,6 @@
 """Figures kept in ``benchmarks/results``; the same classes write and read them."""
 
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field, TypeAdapter
@@ -20,6 +21,7 @@ from objloc.evaluation.metrics import (
 )
 
 T = TypeVar("T")
+P = TypeVar("P", bound=Part)
 
 
 class DetectorRun(Part):
@@ -183,6 +185,20 @@ def parse(kind: type[T], text: str) -> T:
         pydantic.ValidationError: the file is of another kind.
     """
     return TypeAdapter(kind).validate_json(text)
+
+
+def resumed(path: Path, new: P, rows: str) -> P:
+    """Results of the same conditions that a file has; the new ones without such a file.
+
+    Args:
+        path: file of results.
+        new: conditions, and no rows yet.
+        rows: name of the mapping that has the rows.
+    """
+    if not path.exists():
+        return new
+    before = parse(type(new), path.read_text("utf-8"))
+    return before if before.model_copy(update={rows: {}}) == new else new
 
 
 def as_json(results: object) -> object:

@@ -183,7 +183,7 @@ def main(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the turns measured; add those that lack.")
     ] = False,
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
     child_of: Annotated[str, typer.Option("--child", hidden=True)] = "",

@@ -106,7 +106,7 @@ def main(
     features: Annotated[list[Path], typer.Option(help="Features of its backbone.")] = [],  # noqa: B006  # typer copies it
     images: Annotated[int, typer.Option(help="Images of each set, its first.")] = 1000,
     chosen: Annotated[int | None, typer.Option(help="Number of learned steps on test.")] = None,
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
 ) -> None:
     """Measure, write and print."""
     use_one_thread()

@@ -1,6 +1,8 @@
 """Run stages one after another outside of DVC, each once."""
 
+import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -10,11 +12,14 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage, struct_rusage
 from typing import Annotated
 
+import psutil
+import torch
 import typer
 
 from objloc.files import write_json
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 
 Stage = tuple[str, Sequence[Path | str], Path]
 """Name of a stage, its arguments, and its output."""
@@ -22,7 +27,7 @@ Stage = tuple[str, Sequence[Path | str], Path]
 Archives = Annotated[
     Path, typer.Argument(help="Folder with VOC2007's archives.", exists=True, file_okay=False)
 ]
-Machine = Annotated[str, typer.Option(help="What is written of the machine.")]
+Machine = Annotated[str, typer.Option(help="What is written of the machine; empty: what is found.")]
 
 
 def archives_of_2007(folder: Path) -> list[Path]:
@@ -95,21 +100,47 @@ def resources_of(
     return used
 
 
-def write_run(output: Path, command: str, machine: str, **facts: str) -> None:
+def write_run(
+    output: Path, command: str, machine: str = "", kept: bool = False, **facts: str | float
+) -> None:
     """Write where a file of results comes from, in a file beside it: ``NAME.run.json``.
 
     Args:
         output: the file of results, ``NAME.json``.
-        command: command that wrote it.
-        machine: what is said of the machine.
-        facts: further facts, by name.
+        command: command that wrote it, without paths of this machine.
+        machine: what is said of the machine; empty: what is found of it.
+        kept: whether some of the file's figures are of the run before, whose commit is named.
+        facts: further facts, or others in place of what is found: ``minutes``, since this
+            process began, and ``commit``.
     """
-    date = datetime.now(UTC).date().isoformat()
-    run = {"command": command, "machine": machine, "date": date, **facts, "commit": commit_of(ROOT)}
-    write_json(output.with_suffix(".run.json"), run)
+    path = output.with_suffix(".run.json")
+    commit = commit_of(ROOT)
+    if kept and path.is_file():
+        before = json.loads(path.read_text("utf-8")).get("commit")
+        first = str(before).partition(";")[0]
+        commit = str(before) if first == commit else f"{commit}; what was measured before: {before}"
+    run = {
+        "command": command,
+        "machine": machine or machine_in_words(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "minutes": round((time.time() - psutil.Process().create_time()) / 60, 1),
+        "commit": commit,
+        **facts,
+    }
+    write_json(path, run)
+
+
+def machine_in_words() -> str:
+    """Cores, and models of the processor and of a GPU where they are known."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    cores = f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}"
+    return f"{cores}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else cores
 
 
 def commit_of(checkout: Path) -> str:
-    """The short name of a checkout's commit."""
+    """The short name of a checkout's commit; empty where git knows none."""
     command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.check_output(command, cwd=checkout, text=True).strip()
+    shown = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    return shown.stdout.strip()

@@ -203,7 +203,7 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
 def main(
     archives: Archives,
     only: Annotated[list[str], typer.Option(help="Amounts of data; all if none.")] = [],  # noqa: B006  # typer copies it
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

@@ -152,7 +152,7 @@ def _reading(shards: Path, turns: int) -> dict[str, list[dict[str, float]]]:
 def main(
     archives: Archives,
     turns: Annotated[int, typer.Option(help="Turns of each kind of work.")] = 3,
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

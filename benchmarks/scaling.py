@@ -196,7 +196,7 @@ def _write_sample(devkit: Devkit, folder: Path, number: int) -> None:
 
 def main(
     devkit: Annotated[Path, typer.Argument(help="A devkit of photographs, such as VOC 2007's.")],
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

@@ -79,7 +79,7 @@ def main(
     / "data/shards",
     folder: Annotated[Path, typer.Option(help="Folder for outputs.")] = ROOT
     / ".objloc/benchmarks/scenes",
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     results: Annotated[Path, typer.Option(help="File of results.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

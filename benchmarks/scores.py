@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, write_run
 from objloc.data.sample import Sample
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
@@ -95,6 +95,7 @@ def main(
     """Measure, write and print."""
     for result in measure(shards, Localiser.load(checkpoint)):
         write_json(output, result)
+    write_run(output, "python -m benchmarks.scores data/shards data/train/checkpoint.pt")
     print(scores_table(result))
 
 

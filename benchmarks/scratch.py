@@ -25,7 +25,7 @@ from benchmarks.published import (
     as_json,
     known,
 )
-from benchmarks.running import ROOT, Stage, run_stages
+from benchmarks.running import RESULTS, ROOT, Stage, run_stages, write_run
 from objloc.errors import ObjlocError
 from objloc.evaluation.baselines import BASELINES
 from objloc.evaluation.metrics import Figures, ImageSetMetrics
@@ -34,7 +34,6 @@ from objloc.files import write_json
 from objloc.params import load_params
 from objloc.wording import fraction, span
 
-RESULTS = ROOT / "benchmarks" / "results"
 FIVE = ("cat", "dog", "cow", "horse", "person")
 """Categories of the dissertation."""
 ANIMALS = FIVE[:4]
@@ -303,9 +302,12 @@ def main(
 ) -> None:
     """Reproduce rows of results, or publish existing ones."""
     names = list(QUESTIONS) if rows == "questions" else [rows]
+    ran = 0
     for seed in [] if publish_only else [int(each) for each in seeds.split(",")]:
         for row in names:
-            print(f"{row}, seed {seed}: minutes: {run_row(row, mirror, seed, folder)}")
+            minutes = run_row(row, mirror, seed, folder)
+            ran += bool(minutes)
+            print(f"{row}, seed {seed}: minutes: {minutes}")
     found = {row: runs for row in names if (runs := collect(row, folder)) is not None}
     if not found:
         raise typer.BadParameter(
@@ -313,13 +315,19 @@ def main(
         )
     RESULTS.mkdir(exist_ok=True)
     if rows != "questions":
-        _write(_FILES[rows], found[rows])
+        name = _FILES[rows]
+        _write(name, found[rows])
     else:
         from benchmarks.unseen import find_unseen
 
         search = load_params(ROOT / "params.yaml", settings_of("four", "null", 0)).evaluate.search
         unseen = find_unseen(folder, UNSEEN, LOOKS, search)
-        _write("voc_scratch_questions", Questions(rows=found, unseen=unseen))
+        name = "voc_scratch_questions"
+        _write(name, Questions(rows=found, unseen=unseen))
+    if ran:
+        command = f"python -m benchmarks.scratch --rows {rows} --mirror ../shared/voc"
+        kept = ran < len(names) * len(seeds.split(","))
+        write_run(RESULTS / f"{name}.json", f"{command} --seeds {seeds}", kept=kept, seed=seeds)
 
 
 def _write(name: str, results: object) -> None:

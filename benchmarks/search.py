@@ -22,7 +22,7 @@ import torch
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import RESULTS, ROOT, commit_of, write_run
 from objloc.data.store import SampleStore
 from objloc.errors import ObjlocError
 from objloc.files import write_json
@@ -165,7 +165,10 @@ def main(
             for label, found in _child(code, arguments).items():
                 rows[label][side].append(found)
     result = {"device": device, "rows": rows}
-    write_json(ROOT / "benchmarks" / "results" / f"{NAME}.json", result)
+    output = RESULTS / f"{NAME}.json"
+    write_json(output, result)
+    command = "python -m benchmarks.search SHARDS CHECKPOINT --features FEATURES --against CHECKOUT"
+    write_run(output, command, before=commit_of(against))
     print(search_table(result))
 
 

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, write_run
 from benchmarks.skill_learners import LEARNERS, default_agent, store_of, validator_of
 from objloc.files import write_json
 from objloc.network.device import use_one_thread
@@ -117,6 +117,8 @@ def main(
         for name, row in zip(LEARNERS, several.map(measured, LEARNERS), strict=True):
             rows[name] = row
             write_json(output, {"limit": minutes, "above": ABOVE, "rows": rows})
+    times = f"--minutes {minutes:g} --every {every:g} --at-once {at_once}"
+    write_run(output, f"python -m benchmarks.skill SHARDS {times}", seed=0)
     print(skill_table({"rows": rows}))
 
 

@@ -241,7 +241,7 @@ def main(
     ] = None,
     images: Annotated[int, typer.Option(help="Number of photographs evaluated.")] = 1000,
     only: Annotated[list[str], typer.Option(help="Parts measured anew; all if none.")] = [],  # noqa: B006  # typer copies it
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

@@ -149,7 +149,7 @@ def main(
     against: Annotated[Path, typer.Option(help="Another checkout, with .venv and data.")],
     pairs: Annotated[int, typer.Option(help="Runs of each command in each checkout.")] = 7,
     help_pairs: Annotated[int, typer.Option(help="The same for commands' help.")] = 3,
-    machine: Machine = "2 CPU cores",
+    machine: Machine = "",
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{NAME}.json",
 ) -> None:

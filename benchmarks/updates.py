@@ -19,7 +19,7 @@ import torch
 import typer
 
 from benchmarks.markdown import table
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, commit_of, write_run
 from benchmarks.threads import operations_of_an_update
 from objloc.files import write_json
 from objloc.network.device import use_one_thread
@@ -132,6 +132,8 @@ def main(
     for result in measure(against.resolve(), pairs):
         write_json(output, result)
         print(updates_table(result), flush=True)
+    command = f"python -m benchmarks.updates --against CHECKOUT --pairs {pairs}"
+    write_run(output, command, before=commit_of(against))
 
 
 if __name__ == "__main__":

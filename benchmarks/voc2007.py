@@ -17,7 +17,7 @@ import typer
 
 from benchmarks.markdown import spread, table
 from benchmarks.published import CombinedRun, Detector, DetectorRun, as_json
-from benchmarks.running import ROOT, Stage, run_stages
+from benchmarks.running import RESULTS, ROOT, Stage, run_stages, write_run
 from objloc.errors import ObjlocError
 from objloc.evaluation.metrics import (
     KINDS_OF_DETECTIONS,
@@ -29,7 +29,6 @@ from objloc.evaluation.read import read_metrics
 from objloc.files import write_json
 from objloc.network.checkpoint import combine, load_checkpoint, save_checkpoint
 
-RESULTS = ROOT / "benchmarks" / "results"
 NAME = "voc2007_pretrained"
 COMBINED = {2: "voc2007_combined", 3: "voc2007_three"}
 """Results of agents of several networks, by their number."""
@@ -316,16 +315,28 @@ def main(
 ) -> None:
     """Reproduce the headline rows, or publish existing ones."""
     wanted = [int(seed) for seed in seeds.split(",")]
+    ran = 0
     for seed in wanted:
-        print(f"seed {seed}: minutes: {run_seed(mirror, seed, folder, networks)}")
+        minutes = run_seed(mirror, seed, folder, networks)
+        ran += any(minutes.values())
+        print(f"seed {seed}: minutes: {minutes}")
     found = collect(folder)
-    write_json(RESULTS / f"{NAME}.json", as_json(found))
+    _publish(NAME, as_json(found), seeds, networks, ran)
     print(detection_table(found.seeds))
     print(seeds_table(found.seeds))
     for number in range(2, networks + 1):
         together = collect_combined(wanted, folder, number)
-        write_json(RESULTS / f"{COMBINED[number]}.json", as_json(together))
+        _publish(COMBINED[number], as_json(together), seeds, networks, ran)
         print(seeds_table(together))
+
+
+def _publish(name: str, figures: object, seeds: str, networks: int, ran: int) -> None:
+    """Write figures and, if any seed ran, where they come from."""
+    output = RESULTS / f"{name}.json"
+    write_json(output, figures)
+    if ran:
+        command = f"make benchmark-voc2007 MIRROR=../shared/voc SEEDS={seeds} NETWORKS={networks}"
+        write_run(output, command, kept=ran < len(seeds.split(",")), seed=seeds)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ import typer
 from torch import Tensor
 
 from benchmarks.markdown import table
-from benchmarks.published import Walk, as_json, parse
-from benchmarks.running import ROOT
+from benchmarks.published import Walk, as_json, parse, resumed
+from benchmarks.running import RESULTS, ROOT, write_run
 from benchmarks.walk_windows import Grid, oracle_walks, random_walks
 from objloc.data.shard_index import read_index
 from objloc.data.store import SampleStore
@@ -35,7 +35,6 @@ from objloc.search.budgeted import Searcher, run_budgeted_search
 from objloc.search.policy import shares
 from objloc.search.trace import SearchTrace
 
-RESULTS = ROOT / "benchmarks" / "results"
 NAME = "walk"
 PICTURE = ROOT / "docs" / "images" / "walk.png"
 LOOKS = 300
@@ -333,16 +332,16 @@ def main(
         updates=int(agent.info["update"]),
         ways={},
     )
-    if results.exists():
-        before = parse(Walk, results.read_text("utf-8"))
-        if before.model_copy(update={"ways": {}}) == found:
-            found = before
+    found = resumed(results, found, "ways")
+    kept = bool(found.ways)
     for name, (text, way) in WAYS.items():
         if name not in found.ways:
             points = curve_of(subject, way(subject))
             found = found.model_copy(update={"ways": {**found.ways, name: points}})
             write_json(results, as_json(found))
             print(f"{text}: recall .5 {points[-1].recall_50:.3f}", flush=True)
+    command = "python -m benchmarks.walk SHARDS CHECKPOINT --features FEATURES"
+    write_run(results, f"{command} --images {len(store)}", kept=kept)
     print(walk_table(found))
 
 

@@ -483,6 +483,27 @@ def test_turns_are_measured_anew_or_those_that_lack(
     assert json.loads((tmp_path / "ranks.run.json").read_text("utf-8"))["machine"] == "here"
 
 
+def test_a_run_record_has_what_is_found_and_names_what_was_measured_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, found = tmp_path / "some.json", []
+    for commit, kept in (("aaa", True), ("bbb", False), ("ccc", True), ("ccc", True)):
+        monkeypatch.setattr(running, "commit_of", lambda _, each=commit: each)
+        running.write_run(output, "make some", kept=kept, seed="0,1")
+        found.append(json.loads((tmp_path / "some.run.json").read_text("utf-8")))
+    assert [each["commit"] for each in found] == [
+        "aaa",
+        "bbb",
+        *["ccc; what was measured before: bbb"] * 2,
+    ]
+    assert found[0]["machine"] == running.machine_in_words() != ""
+    assert 0 <= found[0]["minutes"] < 24 * 60
+    assert (found[0]["command"], found[0]["seed"]) == ("make some", "0,1")
+    running.write_run(output, "make some", "a machine", minutes=3.5, commit="ddd")
+    told = json.loads((tmp_path / "some.run.json").read_text("utf-8"))
+    assert (told["machine"], told["minutes"], told["commit"]) == ("a machine", 3.5, "ddd")
+
+
 def test_a_process_that_fails_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

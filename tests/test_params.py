@@ -177,6 +177,14 @@ def test_a_list_of_the_word_all_is_all() -> None:
     assert load_params(FILE, ["train.categories=[all]"]).train.categories == "all"
 
 
+@pytest.mark.parametrize("setting", ["[0,12]", "['0','12']"])
+def test_categories_may_be_called_by_digits(setting: str) -> None:
+    assert load_params(FILE, [f"train.categories={setting}"]).train.categories == ("0", "12")
+    assert load_params(FILE, ["train.categories=7"]).train.categories == ("7",)
+    assert "found" in refused("train.categories=[1.5]")
+    assert "found" in refused("train.categories=[true]")
+
+
 def test_numbers_are_read_as_yaml_1_2() -> None:
     params = load_params(FILE, ["agents.scenes.learning.learning_rate=1e-4"])
     assert params.agent.learning.learning_rate == 1e-4

@@ -1,7 +1,6 @@
 """Run the tools and write ``benchmarks/results/annotation_tools.json``."""
 
 import platform
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from benchmarks.annotation_tools.recipes import RECIPES, Recipe, one_of_each
 from benchmarks.annotation_tools.rows import Journey, Results, Row, updated
 from benchmarks.annotation_tools.written import describe, written
 from benchmarks.published import as_json, parse
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, write_run
 from objloc.files import write_json
 
 _COMMAND = "make tools-table"
@@ -99,14 +98,6 @@ def travelled(
                 yield travel(recipe.name, output, Path(folder))
 
 
-def _commit() -> str:
-    shown = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    return shown.stdout.strip()
-
-
 def main(
     output: Annotated[Path, typer.Option(help="File to write.")] = ROOT
     / f"benchmarks/results/{table.NAME}.json",
@@ -135,8 +126,7 @@ def main(
         for each in travelled(ways, kept.resolve(), tools.resolve(), scratch):
             print(f"{each.name}: {', '.join(each.steps)}; {each.error or 'done'}", flush=True)
             _write(output, journeys=(each,))
-    run = {"command": _COMMAND, "commit": _commit()}
-    write_json(output.with_suffix(".run.json"), run)
+    write_run(output, _COMMAND)
 
 
 def _write(output: Path, rows: tuple[Row, ...] = (), journeys: tuple[Journey, ...] = ()) -> None:

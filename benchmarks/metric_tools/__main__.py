@@ -21,7 +21,7 @@ from benchmarks.metric_tools.adapter import PACKAGES
 from benchmarks.metric_tools.case import as_case
 from benchmarks.metric_tools.ours import average_precision, calibration_of, case_of, factors
 from benchmarks.metric_tools.tiny import TINY
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, write_run
 from objloc.evaluation.average_precision import area, voc2007
 from objloc.evaluation.calibration import fit_calibration
 from objloc.evaluation.detections import objects_of
@@ -155,6 +155,7 @@ def main(
             print(f"{package}: {part.get('skipped', 'measured')}", flush=True)
             result["packages"][package] = part
             write_json(output, result)
+    write_run(output, "make metrics-table")
 
 
 if __name__ == "__main__":

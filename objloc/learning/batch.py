@@ -1,6 +1,7 @@
 """A batch: windows of images from the store, with ground truth, both augmented alike."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ from objloc.data.store import SampleStore
 from objloc.learning.selection import distinct
 from objloc.mdp.environment import Observation
 from objloc.network.pooling import cell_centres, sampling_grid
-from objloc.params import Learning
+from objloc.params import Agent, Learning
 
 _MIN_VISIBLE = 0.4
 """Fraction of a box's area that must lie in a crop for the box to count there."""
@@ -109,6 +110,23 @@ def make_batch(
         images = Pixels(jitter_colours(images.values, learning.jitter, generator))
     return Batch(
         images, index, observation, sizes, objects, labels, mirrored[index], offset, widths
+    )
+
+
+def smaller_than_in_use(agent: Agent) -> str:
+    """Say that no crop shows objects as large as use will; empty: some do.
+
+    An agent that extends another has the other's ``learning.image_size``, beside an
+    ``encoder.image_size`` of its own.
+    """
+    learning, size = agent.learning, agent.encoder.image_size
+    least = math.ceil(size * (1 - learning.crop))
+    if learning.image_size is None or learning.image_size >= least:
+        return ""
+    return (
+        f"learning.image_size={learning.image_size} beside encoder.image_size={size}: objects are "
+        f"smaller in training than in use, even in the smallest crops "
+        f"(learning.crop={learning.crop:g}); state {least} or more, or null"
     )
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from objloc.data.store import SampleStore
 from objloc.learning.memory.replay import ReplayBuffer, SampledTransition
-from objloc.learning.sampled_targets import SampledTargets
-from objloc.learning.td_targets import AllActionTargets, TargetBatch, TargetMaker
+from objloc.learning.targets.sampled_targets import SampledTargets
+from objloc.learning.targets.td_targets import AllActionTargets, TargetBatch, TargetMaker
 from objloc.network.device import generator_on, restore_draws
 from objloc.network.q_network import QNetwork
 from objloc.network.training_pass import Compiler, TrainingPass

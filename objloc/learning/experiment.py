@@ -1,10 +1,6 @@
-"""A training run from shards to checkpoints: phases, saving its state, resuming."""
+"""A training run from shards to checkpoints: its phases, its record, what ends it."""
 
-import hashlib
-import io
-import json
 import time
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +12,25 @@ from objloc.command import interrupts
 from objloc.data.sample import resolve_categories
 from objloc.data.shard_index import read_index
 from objloc.errors import ObjlocError
-from objloc.files import file_hash, repository_root, write_atomically
+from objloc.files import file_hash
+from objloc.learning.batch import smaller_than_in_use
 from objloc.learning.divergence import DivergenceError
 from objloc.learning.learner import number_of_parts
+from objloc.learning.saved_states import SavedStates, run_key
 from objloc.learning.status import Progress, Record, Run
 from objloc.learning.training import Training
 from objloc.learning.validation import Validator
+from objloc.learning.warm_start import warm_start
 from objloc.network.checkpoint import (
     Checkpoint,
     load_checkpoint,
-    load_tensors,
     save_checkpoint,
-    warm_start,
 )
-from objloc.network.device import device_of, differences, enough_memory, machine_of
+from objloc.network.device import device_of, enough_memory, machine_of
 from objloc.network.feature_store import INDEX_FILE, load_store, read_feature_index
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.training_pass import Compiler
 from objloc.params import Params
-from objloc.partial import sweep
 from objloc.ranks.group import ALONE, Ranks, code_hash, processes
 
 SAVE_EVERY = 120.0
@@ -99,10 +95,11 @@ class Experiment:
             self._made = read_feature_index(features).made
         self._tasks = self._store.tasks()
         self._init = init
-        self.key = self._key()
-        self._state_file = repository_root() / ".objloc" / "resume" / f"{self.key}.pt"
-        self._extension_file = self._state_file.with_name(f"{self.key}-extend.pt")
+        self.key = run_key(params, self.data_hash, self._device)
+        self._states = SavedStates(self.key, agent, self.machine)
         self.record = Record()
+        self._compiler: Compiler | None = None
+        self._failure_shown = False
         # Fails now instead of after an hour if ``init`` does not fit.
         self._first_network()
 
@@ -139,17 +136,19 @@ class Experiment:
             KeyboardInterrupt: the run was interrupted; its state is saved.
             ObjlocError: training diverged; the message names the last good checkpoint.
         """
-        state = self._ranks.from_first(lambda: self._saved_state(progress))
+        state = self._ranks.from_first(lambda: self._states.load(progress.log))
         if state is not None:
             self.record = Record(*state["record"])
+        if note := smaller_than_in_use(self.params.agent):
+            progress.log(f"note: agents.{self.params.train.agent}.{note}")
         limit = self.params.train.max_minutes
         deadline = time.monotonic() + 60 * limit if limit else float("inf")
         first = state["phase"] if state else 0
         network = self._first_network()
-        compiler = Compiler.chosen(self.params.train, self._device, progress.log)
+        self._compiler = Compiler.chosen(self.params.train, self._device, progress.log)
         for phase in range(first, len(self.phases)):
             with enough_memory(*self._batch):
-                training = self._training(phase, network, compiler)
+                training = self._training(phase, network)
             if state and phase == first:
                 training.load_state_dict(state["training"])
             progress.phase(f"{phase + 1} of {len(self.phases)}: {', '.join(self.phases[phase])}")
@@ -194,24 +193,42 @@ class Experiment:
                     row = self.record.add(phase, status.report)
                     self._log(row, progress.rates(status), run)
                 if training.ending and not ending and phase == 0:
-                    self._save_state(phase, training, self._extension_file)
+                    self._save_state(phase, training, extension=True)
                 ending = training.ending
                 now = time.monotonic()
-                stop, late, due = self._ranks.any(
-                    bool(interrupted), now >= deadline, now - saved >= SAVE_EVERY
+                stop, late, due, failed = self._ranks.any(
+                    bool(interrupted),
+                    now >= deadline,
+                    now - saved >= SAVE_EVERY,
+                    bool(self._failure) and not self._failure_shown,
                 )
+                if failed:
+                    self._show_failure(progress)
                 if status.report is not None or due or stop:
-                    self._save_state(phase, training, self._state_file)
+                    self._save_state(phase, training)
                     saved = now
                 if stop:
                     raise KeyboardInterrupt("the same command goes on from here")
                 if late and status.progress < 1:
-                    self._save_state(phase, training, self._state_file)
+                    self._save_state(phase, training)
                     row = self.record.add(phase, training.report())
                     self._log(row, progress.rates(status), run)
                     progress.log(f"cut by train.max_minutes at {status.progress:.0%}")
                     return True
         return False
+
+    @property
+    def _failure(self) -> str:
+        """Why this process compiles no more; empty: it does, or never did."""
+        return self._compiler.failure if self._compiler else ""
+
+    def _show_failure(self, progress: Progress) -> None:
+        """Show why another process compiles no more, unless the first has said it of itself."""
+        self._failure_shown = True
+        reasons = self._ranks.to_first(self._failure)
+        if reasons and not reasons[0]:
+            rank, reason = next((rank, each) for rank, each in enumerate(reasons) if each)
+            progress.log(f"train.compile: not compiled on process {rank}: {reason}")
 
     def _best(self, phase: int, training: Training, cut: bool) -> Checkpoint:
         # The record counts updates over all phases, a phase its own.
@@ -224,7 +241,7 @@ class Experiment:
         if not training.best_weights:
             return "no model was validated before (lower agents.*.learning.learning_rate)"
         best = self._best(phase, training, cut=True)
-        path = self._state_file.with_name(f"{self.key}-best.pt")
+        path = self._states.best
         if self._ranks.first:
             save_checkpoint(path, best)
         return (
@@ -241,7 +258,7 @@ class Experiment:
         }
         run.log_metrics({**row, **machine}, int(row["update"]))
 
-    def _training(self, phase: int, network: QNetwork, compiler: Compiler | None) -> Training:
+    def _training(self, phase: int, network: QNetwork) -> Training:
         trained = [self.categories.index(name) for name in self.phases[phase]]
         mine = torch.isin(self._tasks[:, 1], torch.tensor(trained))
         generator = torch.Generator().manual_seed(self.params.train.seed * 1000 + phase)
@@ -249,7 +266,9 @@ class Experiment:
         agent, tasks, ranks = self.params.agent, self._tasks[mine], self._ranks
         ranks.require_enough(len(tasks), f"the searches of image set '{self._store.image_set}'")
         validate = Validator(self._store, self._val, measured, agent, ranks)
-        return Training(network, self._store, tasks, agent, validate, generator, ranks, compiler)
+        return Training(
+            network, self._store, tasks, agent, validate, generator, ranks, self._compiler
+        )
 
     def _first_network(self) -> QNetwork:
         generator = torch.Generator().manual_seed(self.params.train.seed)
@@ -281,71 +300,13 @@ class Experiment:
             },
         )
 
-    def _key(self) -> str:
-        """Hash of everything that determines the run but its length, so that it can be extended.
-
-        Lengths are counted in validations: a longer run then validates, and so chooses its
-        best model, where a shorter one did.
-        """
-        train = self.params.train.model_dump(mode="json", exclude={"max_minutes"})
-        agent, schedule = self.params.agent.model_dump(mode="json"), self.params.agent.schedule
-        for name in ("passes", "max_updates"):
-            length = getattr(schedule, name)
-            agent["schedule"][name] = length and str(Fraction(length, schedule.evaluations))
-        del agent["schedule"]["evaluations"]
-        text = json.dumps([self.data_hash, train, agent, str(self._device)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def _save_state(self, phase: int, training: Training, path: Path) -> None:
-        state = training.state_dict()
-        if not self._ranks.first:
-            return
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "phase": phase,
-                "training": state,
-                "record": [self.record.rows, self.record.losses, self.record.q_values],
-                "finished": training.finished and phase == len(self.phases) - 1,
-                "extendable": phase == 0 and (path == self._extension_file or not training.ending),
-                "evaluations": self.params.agent.schedule.evaluations,
-                "machine": self.machine,
-            },
-            buffer,
-        )
-        sweep(path.parent, path.name)
-        write_atomically(path, buffer.getvalue())
-        # States are large: those of other runs are deleted after a week.
-        week_ago = time.time() - 7 * 86400
-        for other in path.parent.glob("*.pt"):
-            if not other.name.startswith(self.key) and other.stat().st_mtime < week_ago:
-                other.unlink(missing_ok=True)
-
-    def _saved_state(self, progress: Progress) -> dict[str, Any] | None:
-        """The state to resume from; None if there is none that this run continues."""
-        evaluations = self.params.agent.schedule.evaluations
-        try:
-            state = _read_state(self._state_file)
-            if state and evaluations > state["evaluations"] and not state["extendable"]:
-                # The shorter run's end has told in it; the state from before has its own file.
-                shorter, state = state["evaluations"], _read_state(self._extension_file)
-                if state and state["evaluations"] != shorter:
-                    return None
-        except ObjlocError as error:
-            progress.log(f"starts from the beginning: {error}")
-            return None
-        if state is None or evaluations < state["evaluations"] + state["finished"]:
-            return None
-        if "total" not in state["training"]["memory"] and self.params.agent.encoder.frames > 1:
-            progress.log("starts from the beginning: its replay memory is an earlier version's")
-            return None
-        progress.log(f"goes on from update {state['training']['learner']['updates']}")
-        alone = {"processes": "1"}  # a process alone does not say so
-        begun = state.get("machine", self.machine)
-        if changed := differences(alone | begun, alone | self.machine):
-            progress.log(f"begun under other conditions, so its bytes are of neither: {changed}")
-        return state
-
-
-def _read_state(path: Path) -> dict[str, Any] | None:
-    return load_tensors(path) if path.exists() else None
+    def _save_state(self, phase: int, training: Training, extension: bool = False) -> None:
+        state = {
+            "phase": phase,
+            "training": training.state_dict(),
+            "record": [self.record.rows, self.record.losses, self.record.q_values],
+            "finished": training.finished and phase == len(self.phases) - 1,
+            "extendable": phase == 0 and (extension or not training.ending),
+        }
+        if self._ranks.first:
+            self._states.save(state, extension)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from objloc.data.sample import Coordinates
 from objloc.data.store import SampleStore
+from objloc.errors import ObjlocError
 from objloc.evaluation.baselines import WHOLE_IMAGE, fit_fixed_boxes, fixed_boxes, fixed_outcomes
 from objloc.evaluation.success_rate import counted_images
 from objloc.mdp.success import is_success
@@ -49,7 +50,10 @@ class Validator:
         ranks: Ranks = ALONE,
     ) -> None:
         schedule = agent.schedule
-        val.tasks(measured)  # raises for a category without images
+        try:
+            val.tasks(measured)
+        except ObjlocError as error:
+            raise ObjlocError(f"{error} (train.val_categories: those that are measured)") from None
         names = [val.categories[index] for index in measured]
         boxes = fit_fixed_boxes(train, names, schedule.success_iou)
         self._val = _Part(val, boxes, measured, agent, schedule.val_images, ranks)

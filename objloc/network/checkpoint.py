@@ -1,6 +1,7 @@
 """The contract between stages: weights with all that is needed to use them."""
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -213,71 +214,6 @@ def load_tensors(path: Path) -> Any:
     raise ObjlocError(f"{path}: damaged: checksum of {broken} does not match")
 
 
-def warm_start(network: QNetwork, checkpoint: Checkpoint, source: str) -> None:
-    """Start a network from an earlier model's weights.
-
-    Values of categories that both know are copied by name. A category new to the
-    network starts from the mean of the known ones: how to move is much the same for all.
-
-    Args:
-        network: changed in place.
-        checkpoint: the earlier model.
-        source: name of the earlier model in errors.
-
-    Raises:
-        ObjlocError: another encoder, head or action set; names the difference.
-    """
-    if checkpoint.members:
-        raise ObjlocError(
-            f"{source}: expected a single network to go on from; found "
-            f"{len(checkpoint.members)} combined"
-        )
-    theirs, mine = _single_network(checkpoint), network
-    if theirs.num_actions != mine.num_actions:
-        raise ObjlocError(
-            f"{source}: expected a model with {mine.num_actions} actions; found "
-            f"{theirs.num_actions} (agents.*.mdp.actions)"
-        )
-    if theirs.per_category != mine.per_category:
-        raise ObjlocError(
-            f"{source}: expected head.per_category={str(mine.per_category).lower()}; found "
-            f"{str(theirs.per_category).lower()}"
-        )
-    # Shapes alone do not show it: one number more in the last layer may be presence too.
-    if theirs.dueling != mine.dueling:
-        raise ObjlocError(
-            f"{source}: expected head.dueling={str(mine.dueling).lower()}; found "
-            f"{str(theirs.dueling).lower()}"
-        )
-    wanted, state = mine.state_dict(), dict(theirs.state_dict())
-    for name, (shared, each) in theirs.category_weights().items():
-        if name in state:
-            state[name] = _by_category(
-                state[name], shared, each, theirs.categories, mine.categories
-            )
-    for name in wanted:
-        found = tuple(state[name].shape) if name in state else None
-        if found != tuple(wanted[name].shape):
-            raise ObjlocError(
-                f"{source}: another encoder or head: expected {name} of shape "
-                f"{list(wanted[name].shape)}; found {list(found) if found else 'none'}"
-            )
-    extra = sorted(set(state) - set(wanted))
-    if extra:
-        raise ObjlocError(f"{source}: another encoder or head: found {extra[0]}, expected no such")
-    mine.load_state_dict(state)
-
-
-def _by_category(
-    values: Tensor, shared: int, each: int, theirs: tuple[str, ...], mine: tuple[str, ...]
-) -> Tensor:
-    """Rows of a layer for another list of categories."""
-    rows = values[shared:].view(len(theirs), each, *values.shape[1:])
-    mean = rows.mean(dim=0)
-    picked = [rows[theirs.index(name)] if name in theirs else mean for name in mine]
-    return torch.cat([values[:shared], *picked])
-
-
 def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
     """Combine agents into one that values windows as they do in the mean; see ``Ensemble``.
 
@@ -303,10 +239,13 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
             raise ObjlocError(f"{name}: expected a single network; found {found} combined")
     wanted = _kind(first)
     for name, part in others:
-        for what, value in _kind(part).items():
-            if value != wanted[what]:
-                raise ObjlocError(f"{name}: expected {what} as in {source}; found another")
-    networks = [_single_network(part) for part in parts.values()]
+        for key, value in _kind(part).items():
+            if value != wanted[key]:
+                raise ObjlocError(
+                    f"{name}: expected {key}={_shown(wanted[key])} as in {source}; "
+                    f"found {_shown(value)}"
+                )
+    networks = [single_network(part) for part in parts.values()]
     ranges = [None if each.bounds is None else each.bounds.tolist() for each in networks]
     for name, values in zip(parts, ranges, strict=True):
         if values != ranges[0]:
@@ -328,8 +267,8 @@ def combine(parts: Mapping[str, Checkpoint]) -> Checkpoint:
     )
 
 
-def _single_network(checkpoint: Checkpoint) -> QNetwork:
-    """The network of an agent that is a single one."""
+def single_network(checkpoint: Checkpoint) -> QNetwork:
+    """The network of an agent that is a single one: its ``members`` is empty."""
     network = build_network(checkpoint.agent, checkpoint.categories)
     network.load_state_dict(checkpoint.state)
     return network
@@ -337,14 +276,22 @@ def _single_network(checkpoint: Checkpoint) -> QNetwork:
 
 def _kind(part: Checkpoint) -> dict[str, Any]:
     """Properties that members must share, by their names in errors."""
-    encoder = part.agent.encoder
+    agent, encoder = part.agent, part.agent.encoder
     strides = info_of(encoder).strides if encoder.is_pretrained else ()
-    anything = {"backbone": "", "weights": "", "weights_sha256": None}
+    own = {"backbone", "weights", "weights_sha256"}
+    sections = {"mdp": agent.mdp, "encoder": encoder, "head": agent.head}
     return {
-        "the categories": part.categories,
-        "the data": part.data_hash,
-        "agents.*.mdp": part.agent.mdp,
-        "agents.*.encoder": encoder.model_copy(update=anything),
-        "the strides of encoder.backbone": strides,
-        "agents.*.head": part.agent.head,
+        "categories": part.categories,
+        "data_hash": part.data_hash,
+        **{
+            f"agents.*.{name}.{key}": value
+            for name, section in sections.items()
+            for key, value in section
+            if name != "encoder" or key not in own
+        },
+        "strides of agents.*.encoder.backbone": strides,
     }
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -36,7 +36,7 @@ class Compiler:
 
     Attributes:
         min_updates: the number of updates.
-        failed: whether it has failed.
+        failure: why it has failed; empty: it has not.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Compiler:
     ) -> None:
         self._tell, self._backend = tell, backend
         self.min_updates = min_updates
-        self.failed = False
+        self.failure = ""
 
     @classmethod
     def chosen(
@@ -91,10 +91,10 @@ class Compiler:
         return run
 
     def _fail(self, error: Exception) -> None:
-        self.failed = True
         cause = getattr(error, "inner_exception", error)  # a backend's error comes wrapped
         reason = next(iter(str(cause).strip().splitlines()), "")
-        self._tell(f"train.compile: not compiled: {type(cause).__name__}: {reason}")
+        self.failure = f"{type(cause).__name__}: {reason}"
+        self._tell(f"train.compile: not compiled: {self.failure}")
 
 
 class TrainingPass:
@@ -132,7 +132,7 @@ class TrainingPass:
             pairs: P pairs.
         """
         given = self.network, images, windows, pairs
-        if self._compiler is None or self._compiler.failed:
+        if self._compiler is None or self._compiler.failure:
             return _outputs(*given, self._draw)
         shapes = len(images), len(windows.image), len(pairs.window)
         if self._shapes is None:

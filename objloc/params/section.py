@@ -35,10 +35,15 @@ Sha256 = Annotated[str, AfterValidator(_hexadecimal)]
 
 
 def _listed(value: Any) -> Any:
-    """Take a string as a list of one: ``-S train.categories=cat`` arrives as a string."""
-    if isinstance(value, str) and value != "all":
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
+    """Take a string as a list of one: ``-S train.categories=cat`` arrives as a string.
+
+    A whole number is the name of these digits: YAML reads ``[0, 1]`` so.
+    """
+    if isinstance(value, str | int) and value != "all":
+        value = [value]
+    if isinstance(value, list):
+        return tuple(str(each) if type(each) is int else each for each in value)
+    return value
 
 
 def _all_or_listed(value: Any) -> Any:

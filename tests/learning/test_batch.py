@@ -5,10 +5,16 @@ import torch
 
 from objloc.box import iou
 from objloc.data.image_batch import pixels_of
-from objloc.learning.batch import jitter_colours, make_batch, random_crop, shift_boxes
+from objloc.learning.batch import (
+    jitter_colours,
+    make_batch,
+    random_crop,
+    shift_boxes,
+    smaller_than_in_use,
+)
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.mdp.environment import Observation
-from objloc.params import Learning
+from objloc.params import Agent, Encoder, Learning
 from tests.helpers.stores import make_store
 
 STORE = make_store(8, ("cat", "dog", "cow"))
@@ -121,6 +127,27 @@ def test_images_may_be_learned_from_at_another_size(crop: float) -> None:
     assert torch.equal(small.sizes, plain.sizes)
     torch.testing.assert_close(small.objects, plain.objects)
     torch.testing.assert_close(small.observation.boxes, plain.observation.boxes)
+
+
+@pytest.mark.parametrize(
+    ("used", "learned", "crop", "least"),
+    [
+        (112, 96, 0.25, None), (128, 96, 0.25, None), (112, None, 0.0, None),
+        (129, 96, 0.25, 97), (224, 96, 0.25, 168), (112, 96, 0.0, 112),
+    ],
+)  # fmt: skip
+def test_crops_that_only_make_objects_smaller_are_told(
+    used: int, learned: int | None, crop: float, least: int | None
+) -> None:
+    agent = Agent(
+        encoder=Encoder(image_size=used), learning=Learning(crop=crop, image_size=learned)
+    )
+    told = smaller_than_in_use(agent)
+    if least is None:
+        assert told == ""
+    else:
+        assert told.startswith(f"learning.image_size={learned} beside encoder.image_size={used}: ")
+        assert told.endswith(f"state {least} or more, or null")
 
 
 def test_boxes_of_an_augmented_image_are_found_again_in_the_stores() -> None:

@@ -1,5 +1,6 @@
 """Experiments: phases, the record, resuming, and what they ask of a display and of tracking."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from objloc.errors import ObjlocError
 from objloc.learning import experiment as module
 from objloc.learning.experiment import Experiment
 from objloc.learning.learner import Learner, Update
-from objloc.learning.status import Record, TrainingStatus, ValidationReport
+from objloc.learning.status import SILENT, UNTRACKED, Record, TrainingStatus, ValidationReport
+from objloc.network import training_pass
 from objloc.network.checkpoint import load_checkpoint
 from objloc.network.q_network import build_network
 from objloc.network.training_pass import Compiler
@@ -26,6 +28,8 @@ from objloc.params import (
     Schedule,
     Train,
 )
+from objloc.ranks.group import ALONE, Ranks
+from tests.helpers.ranks import in_threads
 from tests.helpers.watching import force_stalling
 
 AGENT = Agent(
@@ -71,13 +75,17 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def experiment_of(
-    shards: Path, passes: int = 1, evaluations: int | None = None, **train: object
+    shards: Path,
+    passes: int = 1,
+    evaluations: int | None = None,
+    ranks: Ranks = ALONE,
+    **train: object,
 ) -> Experiment:
     lengths = {"passes": passes, "evaluations": evaluations or 2 * passes}
     schedule = AGENT.schedule.model_copy(update=lengths)
     agent = AGENT.model_copy(update={"schedule": schedule})
     section = Train.model_validate({"agent": "tiny", **train})
-    return Experiment(shards, Params(train=section, agents={"tiny": agent}))
+    return Experiment(shards, Params(train=section, agents={"tiny": agent}), ranks=ranks)
 
 
 def report(update: float, score: float = 0.0) -> ValidationReport:
@@ -114,6 +122,16 @@ def test_each_status_is_shown_and_each_period_is_logged(shards_folder: Path) -> 
     assert best.info["score"] == max(row["score"] for row in experiment.record.rows)
 
 
+def test_an_image_size_that_was_meant_for_another_agent_is_told_first(shards_folder: Path) -> None:
+    experiment, seen = experiment_of(shards_folder), Observer()
+    learning = AGENT.learning.model_copy(update={"image_size": 16})
+    agent = AGENT.model_copy(update={"learning": learning})
+    experiment.params = Params(train=Train(agent="mine"), agents={"mine": agent})
+    experiment.run(seen, seen)
+    (line,) = seen.lines
+    assert line.startswith("note: agents.mine.learning.image_size=16 beside encoder.image_size=32")
+
+
 def test_too_little_memory_names_the_size_of_a_batch(
     shards_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +161,44 @@ def test_a_compiled_training_keeps_the_names_of_weights_and_a_failure_is_told_on
     failures = [line for line in seen.lines if "not compiled" in line]
     assert len(failures) == (0 if works else 1)
     assert graphs.frame_count == (1 if works else 0)
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected"),
+    [
+        ((), []),
+        ((0,), ["train.compile: not compiled: RuntimeError: no compiler"]),
+        ((1,), ["train.compile: not compiled on process 1: RuntimeError: no compiler"]),
+        ((0, 1), ["train.compile: not compiled: RuntimeError: no compiler"]),
+    ],
+)
+def test_a_failure_to_compile_on_any_process_is_shown_once(
+    shards_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: tuple[int, ...],
+    expected: list[str],
+) -> None:
+    """Two processes, played by threads; the first alone has a display."""
+    seen = Observer()
+
+    def chosen(_train: Train, _device: torch.device, tell: Callable[[str], None]) -> Compiler:
+        rank = int(tell != seen.log)
+        return Compiler(tell, "fails" if rank in fails else "works", min_updates=0)
+
+    def compiled(compiler: Compiler, *_: object) -> object:
+        if compiler._backend == "fails":
+            compiler._fail(RuntimeError("no compiler"))
+        return training_pass._outputs_with
+
+    force_stalling(monkeypatch)
+    monkeypatch.setattr(Compiler, "chosen", chosen)
+    monkeypatch.setattr(Compiler, "compiled", compiled)
+    in_threads(
+        2,
+        lambda ranks: experiment_of(shards_folder, ranks=ranks),
+        lambda each: each.run(*((seen, seen) if each._ranks.first else (SILENT, UNTRACKED))),
+    )
+    assert [line for line in seen.lines if "not compiled" in line] == expected
 
 
 def test_a_run_is_the_same_whether_compile_is_stated_or_not(shards_folder: Path) -> None:
@@ -245,15 +301,6 @@ def test_a_damaged_state_is_reported_and_not_used(shards_folder: Path, tmp_path:
     experiment.run(seen, seen)
     assert len(seen.lines) == 1
     assert seen.lines[0].startswith("starts from the beginning: ")
-
-
-def test_the_key_depends_on_everything_but_the_length(shards_folder: Path) -> None:
-    key = experiment_of(shards_folder).key
-    assert experiment_of(shards_folder, passes=7).key == key
-    # Validations at other moments choose another model.
-    assert experiment_of(shards_folder, passes=7, evaluations=2).key != key
-    assert experiment_of(shards_folder, max_minutes=3.0).key == key
-    assert experiment_of(shards_folder, seed=1).key != key
 
 
 def test_a_curriculum_trains_a_phase_for_each_category_from_the_best_weights_before(

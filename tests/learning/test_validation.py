@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from objloc.errors import ObjlocError
 from objloc.learning.validation import Validator
 from objloc.network.q_network import build_network
 from objloc.params import Agent, Encoder, Head, Schedule
@@ -48,3 +49,10 @@ def test_training_images_are_measured_beside_validation_where_asked(
     else:
         whole, box = {2: (1.0, 0.0), 4: (0.5, 0.5)}[images]
         assert measured["train_gain"] == whole - box
+
+
+def test_a_category_without_validation_images_is_told_with_the_parameter_that_helps() -> None:
+    train = make_store(make_sample("a", ("cat", CAT), ("dog", CAT)), categories=("cat", "dog"))
+    val = make_store(make_sample("b", ("cat", CAT)), categories=("cat", "dog"))
+    with pytest.raises(ObjlocError, match=r"hold 'dog'; found none among 1 \(train.val_categories"):
+        Validator(train, val, [0, 1], agent())

@@ -14,7 +14,6 @@ from objloc.network.checkpoint import (
     combine,
     load_checkpoint,
     save_checkpoint,
-    warm_start,
 )
 from objloc.network.ensemble import Ensemble
 from objloc.network.pyramid import PretrainedPyramid
@@ -140,7 +139,9 @@ def test_backbones_may_differ_where_their_maps_are_as_large(
     monkeypatch.setitem(
         NETWORKS, "efficientnet-lite2", NETWORKS["efficientnet-lite2"]._replace(strides=(4, 8, 16))
     )
-    with pytest.raises(ObjlocError, match=r"b.pt: expected the strides of encoder.backbone as in"):
+    with pytest.raises(
+        ObjlocError, match=r"b.pt: expected strides of .*backbone=\[.*32\] as in a.pt; found \[4"
+    ):
         combine(parts)
 
 
@@ -149,6 +150,7 @@ def test_a_single_networks_file_tells_of_no_members(tmp_path: Path) -> None:
     assert "members" not in torch.load(tmp_path / "one.pt", weights_only=True)
 
 
+FINER = MAP.encoder.model_copy(update={"image_size": 64})
 OTHER_PRICE = MAP.model_copy(
     update={"learning": MAP.learning.model_copy(update={"absent_reward": -9.0})}
 )
@@ -157,23 +159,31 @@ OTHER_PRICE = MAP.model_copy(
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
-        (checkpoint(categories=("cat", "dog", "ox")), "b.pt: expected the categories as in a.pt"),
-        (checkpoint(data_hash="1" * 64), "b.pt: expected the data as in a.pt"),
+        (
+            checkpoint(categories=("cat", "dog", "ox")),
+            r'categories=\["cat", "dog", "cow"\] as in a.pt; found \["cat", "dog", "ox"\]',
+        ),
+        (checkpoint(data_hash="1" * 64), "b.pt: expected data_hash=0+ as in a.pt; found 1+"),
         (
             checkpoint(MAP.model_copy(update={"mdp": Mdp(max_steps=7)})),
-            r"b.pt: expected agents.\*.mdp as in a.pt; found another",
+            r"b.pt: expected agents.\*.mdp.max_steps=50 as in a.pt; found 7",
         ),
         (
             checkpoint(MAP.model_copy(update={"head": Head(hidden=(9,))})),
-            r"b.pt: expected agents.\*.head as in a.pt",
+            r"b.pt: expected agents.\*.head.hidden=\[8\] as in a.pt; found \[9\]",
         ),
+        (
+            checkpoint(MAP.model_copy(update={"encoder": FINER})),
+            r"b.pt: expected agents.\*.encoder.image_size=32 as in a.pt; found 64",
+        ),
+        (checkpoint(CROPS), r"b.pt: expected agents.\*.encoder.kind=map as in a.pt; found crops"),
         (checkpoint(OTHER_PRICE), "b.pt: expected values of the range of a.pt; found another"),
         (
             combine({"c": checkpoint(), "d": checkpoint(seed=1)}),
             "b.pt: expected a single network; found 2 combined",
         ),
     ],
-    ids=["categories", "data", "mdp", "head", "range", "combined"],
+    ids=["categories", "data", "mdp", "head", "image size", "kind", "range", "combined"],
 )
 def test_models_of_another_kind_are_not_combined(other: Checkpoint, expected: str) -> None:
     with pytest.raises(ObjlocError, match=expected):
@@ -183,9 +193,3 @@ def test_models_of_another_kind_are_not_combined(other: Checkpoint, expected: st
 def test_one_model_alone_is_not_combined() -> None:
     with pytest.raises(ObjlocError, match="expected two models or more; found 1"):
         combine({"a.pt": checkpoint()})
-
-
-def test_training_does_not_go_on_from_combined_models() -> None:
-    combined = combine({"a": checkpoint(), "b": checkpoint(seed=1)})
-    with pytest.raises(ObjlocError, match="single network to go on from; found 2 combined"):
-        warm_start(networks(MAP)[0], combined, "earlier.pt")

@@ -9,7 +9,7 @@ import torch
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from objloc.learning.td_targets import online_outputs
+from objloc.learning.targets.td_targets import online_outputs
 from objloc.learning.training import Training
 from objloc.network import device, training_pass
 from objloc.network.q_network import build_network

@@ -13,7 +13,7 @@ from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.learner import Learner
 from objloc.learning.memory.priorities import Priorities, inclusion_probabilities, systematic_sample
 from objloc.learning.memory.replay import ReplayBuffer, Transition
-from objloc.learning.td_targets import AllActionTargets
+from objloc.learning.targets.td_targets import AllActionTargets
 from objloc.network.q_network import build_network
 from objloc.params import Agent
 from tests.helpers.stores import make_store

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from objloc.learning.memory.replay import Transition
-from objloc.learning.sampled_targets import SampledTargets, sampled_target
+from objloc.learning.targets.sampled_targets import SampledTargets, sampled_target
 from objloc.mdp.environment import Observation
 from objloc.network.q_network import build_network
 from objloc.network.training_pass import TrainingPass

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from objloc.box import iou
-from objloc.learning.action_outcomes import ActionOutcomes, bootstrap
 from objloc.learning.batch import make_batch
 from objloc.learning.extra_windows import windows_around_objects
+from objloc.learning.targets.action_outcomes import ActionOutcomes, bootstrap
 from objloc.mdp.action import ACTION_SETS, Action, Moves
 from objloc.mdp.environment import Observation
 from objloc.network.q_network import build_network

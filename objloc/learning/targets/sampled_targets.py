@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.action_outcomes import bootstrap_values
 from objloc.learning.batch import make_batch
 from objloc.learning.memory.replay import SampledTransition, Transition
-from objloc.learning.td_targets import TargetBatch, online_outputs
+from objloc.learning.targets.action_outcomes import bootstrap_values
+from objloc.learning.targets.td_targets import TargetBatch, online_outputs
 from objloc.network.q_network import QNetwork
 from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Pairs, Windows

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from objloc.data.store import SampleStore
-from objloc.learning.action_outcomes import ActionOutcomes
 from objloc.learning.auxiliary import LearnedMoves, auxiliary_losses
 from objloc.learning.batch import Batch, make_batch
 from objloc.learning.extra_windows import ExtraWindows
 from objloc.learning.memory.replay import SampledTransition
 from objloc.learning.selection import places, selected
+from objloc.learning.targets.action_outcomes import ActionOutcomes
 from objloc.network.q_network import QNetwork
 from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Pairs, Windows

@@ -7,7 +7,7 @@ import torch
 
 from objloc.learning.extra_windows import windows_around_objects
 from objloc.learning.memory.replay import ReplayBuffer, SampledTransition, Transition
-from objloc.learning.td_targets import AllActionTargets, online_outputs
+from objloc.learning.targets.td_targets import AllActionTargets, online_outputs
 from objloc.network.q_network import QNetwork, build_network
 from objloc.network.training_pass import TrainingPass
 from objloc.network.windows import Pairs

@@ -1,0 +1,1 @@
+"""Targets of learning: the values of actions, from where actions lead."""
