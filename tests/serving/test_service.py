@@ -57,8 +57,8 @@ def test_every_kind_of_good_and_bad_request_is_answered_as_it_should_be(
     kinds = {sent(case) for case in cases_of(checkpoint, 600, 600) if case.what not in SLOW}
     assert len(kinds) > 20
     for what, limits in zip(SLOW, ((1, 600), (600, 1)), strict=True):
-        (slow,) = (case for case in cases_of(checkpoint, *limits) if case.what == what)
-        assert sent(slow) == what
+        slow = [sent(case) for case in cases_of(checkpoint, *limits) if case.what == what]
+        assert slow == [what]
 
 
 class Gate:
