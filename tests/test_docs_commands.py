@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import requests
 from objloc.tracking.signature import example
 from tests.helpers.commands import run_objloc, run_stage, write_params
 from tests.helpers.imports import ROOT
+from tests.helpers.ports import free_port
 from tests.helpers.runs import make_run
 from tests.helpers.servers import Files, serving
 from tests.helpers.stores import make_samples
@@ -97,8 +97,7 @@ def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module", params=SERVERS, ids=["objloc", "mlflow"])
 def service(project: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """Address of a documented command, on a free port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with (project / "service.log").open("w") as log:
         process = subprocess.Popen(
             shlex.split(request.param.replace("5001", str(port))),

@@ -48,9 +48,10 @@ EXCEPT = {"register": ("objloc/tracking",)}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, warm: Path, empty_store: Path) -> Project:
     """The project after a whole ``dvc repro``."""
     project = Project(tmp_path_factory.mktemp("pipeline"), warm)
+    shutil.copy(empty_store, project.folder / "mlflow.db")
     project.dvc("repro")
     return project
 

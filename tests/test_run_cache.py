@@ -1,6 +1,7 @@
 """What was computed once is not computed again, and git and the registry have their part."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ COMPUTED = ("download", "shard", "encode", "train", "evaluate")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, warm: Path, empty_store: Path) -> Project:
     """The project after a run of the pipeline, with its results committed."""
     project = Project(tmp_path_factory.mktemp("cached"), warm)
+    shutil.copy(empty_store, project.folder / "mlflow.db")
     project.dvc("repro", *TARGETS)
     project.commit("results")
     return project
@@ -88,7 +90,7 @@ def test_a_clone_with_the_cache_trains_nothing_and_has_a_champion(
 
 
 def test_a_clone_that_pulls_runs_nothing_and_registers_from_files(
-    project: Project, tmp_path: Path
+    project: Project, tmp_path: Path, empty_store: Path
 ) -> None:
     project.run("git", "checkout", "--quiet", ".")
     project.dvc("remote", "add", "--default", "team", str(tmp_path / "remote"))
@@ -97,6 +99,7 @@ def test_a_clone_that_pulls_runs_nothing_and_registers_from_files(
     clone = copy.copy(project)
     clone.folder = tmp_path / "clone"
     project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
+    shutil.copy(empty_store, clone.folder / "mlflow.db")
     clone.dvc("pull", *TARGETS, "--with-deps")
     assert ran(clone.dvc("repro", *TARGETS)) == []
     assert clone.outs() == project.outs()

@@ -61,7 +61,9 @@ def outcomes(attempt: Attempt, numbers: Iterable[int], limits: Limits) -> Iterat
     Raises:
         RuntimeError: a process ended before its first input.
     """
-    context = multiprocessing.get_context("spawn")
+    # Each process is a copy of one that has loaded what takes long.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch"])
     waiting = list(numbers)
     while waiting:
         receiver, sender = context.Pipe(duplex=False)

@@ -190,12 +190,7 @@ class Repro:
             for name in re.findall(r"Running stage '(\w+)'", log.read_text("utf-8", "replace")):
                 started.setdefault(name, time.monotonic())
             at = kill and next((each for each in _from(kill.stage) if each in started), None)
-            if (
-                kill
-                and at
-                and seconds
-                and time.monotonic() - started[at] >= (kill.fraction * seconds[at])
-            ):
+            if kill and at and self.is_due(kill, started[at], (seconds or {}).get(at, 0.0)):
                 self._strike(process, kill.victim)
                 break
             time.sleep(_POLL)
@@ -205,6 +200,16 @@ class Repro:
         pairs = zip(started.items(), ends, strict=False)
         self.seconds = {name: end - began for (name, began), end in pairs}
         return process.returncode, log.read_text("utf-8", "replace")
+
+    def is_due(self, kill: Kill, started: float, seconds: float) -> bool:
+        """Whether it is time for a kill.
+
+        Args:
+            kill: the kill.
+            started: when its stage started, on the monotonic clock.
+            seconds: what the stage takes undisturbed.
+        """
+        return time.monotonic() - started >= kill.fraction * seconds
 
     def _strike(self, process: subprocess.Popen[bytes], victim: str) -> None:
         """Kill; where the stage is to be killed and DVC is at work between two, kill DVC."""

@@ -271,9 +271,13 @@ def _stopped_in_words() -> Iterator[None]:
         before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    finally:
+    except BaseException:
+        # torchrun stops all as soon as one ends, and this process has yet to say why it does.
         if before is not None:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise
+    if before is not None:
+        signal.signal(signal.SIGTERM, before)
 
 
 def processes(ranks: Ranks) -> dict[str, str]:

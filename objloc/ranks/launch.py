@@ -12,7 +12,7 @@ from pathlib import Path
 
 _STARTED = "TORCHELASTIC_RUN_ID"
 """Only torchrun sets this variable; other programs set ``RANK`` and ``WORLD_SIZE`` too."""
-_SECONDS_TO_REACH_THE_STORE = 5
+_SECONDS_TO_REACH_THE_STORE = 20
 
 
 def number_of_ranks() -> int:

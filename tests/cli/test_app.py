@@ -11,8 +11,8 @@ import pytest
 from objloc.network.checkpoint import save_checkpoint
 from tests.helpers.commands import run_objloc
 from tests.helpers.imports import ROOT
+from tests.helpers.ports import free_port
 from tests.helpers.subjects import make_checkpoint
-from tests.view.app.test_browser import free_port
 
 
 def test_without_gradio_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ class S3:
 
     def refuse_strangers(self) -> None:
         """Ask for credentials that the server knows from now on; it knows none."""
-        requests.post(f"{self.endpoint}/moto-api/reset-auth", data=b"0", timeout=10)
+        requests.post(f"{self.endpoint}/moto-api/reset-auth", data=b"0", timeout=300)
 
     def stop(self) -> None:
         """Stop the server, if it runs: asked twice it waits for ever."""
@@ -69,7 +69,7 @@ def s3_served(cache: Path) -> Iterator[S3]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    requests.post(f"{endpoint}/moto-api/reset", timeout=10)
+    requests.post(f"{endpoint}/moto-api/reset", timeout=300)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"):
             patch.delenv(name, raising=False)

@@ -73,9 +73,13 @@ class Pipeline:
         root: an empty folder.
         empty_store: an MLflow database without a run.
         tools: folder of a quick ``python``.
+
+    Attributes:
+        events: by stage, number of the moments at which a whole run changes files.
     """
 
     def __init__(self, root: Path, empty_store: Path, tools: Path) -> None:
+        self.events: dict[str, int] = {}
         self.root, self._python = root, tools / "python"
         shutil.copy(empty_store, root / "mlflow.db")
         shutil.copy(ROOT / "params.yaml", root)

@@ -23,4 +23,4 @@ def misbehave(number: int) -> None:
         case 5:
             bytes(600 * MIB)
         case 6:
-            bytes([1]) * (100 * MIB)
+            bytes([1]) * (20 * MIB)

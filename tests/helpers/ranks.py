@@ -14,6 +14,9 @@ from torch import Tensor
 from objloc.ranks.group import Ranks
 from tests.helpers.imports import ROOT
 
+ENDED = "found that one has ended|stopped, or another process ended"
+"""What a process says whose neighbour was killed: it notices itself, or torchrun is quicker."""
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -90,7 +93,7 @@ def in_threads(number: int, make: Callable[[Ranks], T], work: Callable[[T], U]) 
             with PyTorch's one generator.
         work: what all do at the same time.
     """
-    barrier, told = Barrier(number, timeout=60), [None] * number
+    barrier, told = Barrier(number, timeout=600), [None] * number
 
     def stop(done: Future[U]) -> None:
         # Those that wait for one that failed must not wait for long.

@@ -22,6 +22,7 @@ class Files:
         content_range: sent instead of the true one.
         headers: sent with files; an empty one is left out.
         log: one line for each request: path, ``Range``, ``If-Range``.
+        silent: released whenever an answer has stopped.
         ended: set when the server shuts down.
     """
 
@@ -37,6 +38,7 @@ class Files:
     headers: dict[str, str] = field(default_factory=dict)
     url: str = ""
     log: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    silent: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -94,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if body and files.stalls:
             self.wfile.write(body[: files.stalls.pop(0)])
+            files.silent.release()
             files.ended.wait()
             self.close_connection = True
             return

@@ -5,13 +5,12 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,12 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from tests.helpers.ports import free_port
+
 BUCKET = "team"
 _DEBIAN = Path("/usr/lib/postgresql")
 _OTHERS = ("postgres", "nobody")
 """Users that PostgreSQL may run as where the tests run as root, as which it refuses to run."""
-
-
-def free_port() -> int:
-    """A port of the loopback device that nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        number: int = free.getsockname()[1]
-    return number
 
 
 @contextmanager
@@ -102,7 +96,7 @@ def s3_server(patch: pytest.MonkeyPatch) -> Iterator[str]:
         patch.setenv(name, value)
     try:
         # The servers of a process share one memory.
-        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)
+        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=300)
         s3_client().create_bucket(Bucket=BUCKET)
         yield os.environ["MLFLOW_S3_ENDPOINT_URL"]
     finally:
@@ -160,7 +154,7 @@ def mlflow_server(
         while True:
             assert server.poll() is None, log.read_text()
             try:
-                if requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok:
+                if requests.get(f"http://127.0.0.1:{port}/health", timeout=300).ok:
                     break
             except requests.RequestException:
                 time.sleep(0.2)

@@ -29,7 +29,7 @@ LOADED = (
 )  # fmt: skip
 
 CLIENT = """#!{python} -SE
-import json, os, socket, sys
+import json, os, signal, socket, sys
 if sys.argv[1:2] not in (["-c"], ["-m"]):
     os.execv("{python}", ["{python}", *sys.argv[1:]])
 with socket.socket(socket.AF_UNIX) as server:
@@ -37,9 +37,15 @@ with socket.socket(socket.AF_UNIX) as server:
     said = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
     socket.send_fds(server, [len(said).to_bytes(8, "big")], [0, 1, 2])
     server.sendall(said)
+    child = int.from_bytes(server.recv(8), "big")
+    if child:
+        signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
     sys.exit(int(server.recv(8) or 1))
 """
-"""The ``python`` that is found on the path: it passes a command on and waits for its status."""
+"""The ``python`` that is found on the path: it passes a command on and waits for its status.
+
+A SIGTERM is passed on too, as by torchrun: the command may have something to say before it ends.
+"""
 
 
 @contextmanager
@@ -86,8 +92,10 @@ def answer(connection: socket.socket) -> NoReturn:
         arguments, folder, environment = json.loads(file.read(int.from_bytes(length, "big")))
     child = os.fork()
     if child:
-        _, status = os.waitpid(child, 0)
         with suppress(BrokenPipeError):  # who asked was killed
+            connection.send(child.to_bytes(8, "big"))
+        _, status = os.waitpid(child, 0)
+        with suppress(BrokenPipeError):
             connection.send(str(os.waitstatus_to_exitcode(status) & 255).encode())
         os._exit(0)
     for number, stream in enumerate(streams):

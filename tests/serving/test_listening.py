@@ -1,4 +1,7 @@
 import socket
+from contextlib import suppress
+from http.client import HTTPException
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +39,18 @@ def connected(address: str) -> socket.socket:
     return socket.create_connection((host.hostname, host.port or 0), 300)
 
 
+def still_answers(address: str) -> bool:
+    """Whether a service with little patience answers one of many requests.
+
+    A busy machine may be too slow for its limit of time, and is refused or hung up on.
+    """
+    for _ in range(1000):
+        with suppress(ConnectionError, HTTPException):
+            if ask(address, "/", b"[1]") == (200, [1]):
+                return True
+    return False
+
+
 def test_it_answers_and_refuses_and_is_gone_at_the_end() -> None:
     with listening(APP, "127.0.0.1", ANY, LIMITS) as address:
         assert ask(address, "/", b"[1]") == (200, [1])
@@ -70,19 +85,19 @@ def test_a_client_that_does_not_go_on_is_hung_up_on(
                     pass
             except ConnectionResetError:
                 pass
-        assert ask(address, "/", b"[1]") == (200, [1])
+        assert still_answers(address)
 
 
 def test_a_client_that_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_GRACE", 0.1)
-    lost: list[Any] = []
+    lost: SimpleQueue[Any] = SimpleQueue()
     protocol = module._protocol
 
     def watched(seconds: float) -> Any:
         class Watched(protocol(seconds)):  # type: ignore[misc]
             def connection_lost(self, error: Exception | None) -> None:
                 super().connection_lost(error)
-                lost.append(error)
+                lost.put(error)
 
         return Watched
 
@@ -90,9 +105,8 @@ def test_a_client_that_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPat
     with listening(APP, "127.0.0.1", ANY, Limits(1, 0.1, 4)) as address:
         with connected(address) as client:
             client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not lost:
-                pass
-        assert ask(address, "/", b"[1]") == (200, [1])
+            lost.get()
+        assert still_answers(address)
 
 
 def test_more_connections_than_the_limit_are_refused() -> None:

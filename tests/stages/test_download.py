@@ -34,10 +34,10 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository root with a parameter file; waits are short."""
+    """A repository root with a parameter file; nobody waits long before trying again."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     write_params(tmp_path)
-    quick = Patience(rounds=2, first_wait=0.01, connect_timeout=2, read_timeout=2)
+    quick = Patience(rounds=2, first_wait=0.01, connect_timeout=300, read_timeout=300)
     monkeypatch.setattr(datasets, "PATIENCE", quick)
     return tmp_path
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.reliability import kills
 from objloc.partial import only_writer
-from tests.helpers.faults import STAGES, Pipeline
+from tests.helpers.faults import STAGES, Pipeline, Run
 from tests.helpers.projects import Project
 
 
@@ -16,23 +16,33 @@ from tests.helpers.projects import Project
 def pipeline(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, warm: Path) -> Pipeline:
     """All stages after one run."""
     pipeline = Pipeline(tmp_path_factory.mktemp("faults"), empty_store, warm)
-    for stage in STAGES:
+    # A model's first registration changes more files than any other.
+    for stage in (*STAGES, "register"):
         done = pipeline.run(stage)
         assert done.status == 0, done.err
+        pipeline.events[stage] = done.events
     return pipeline
 
 
-def killed_everywhere(pipeline: Pipeline, stage: str, moments: int) -> int:
-    """Kill a stage at some moments, over an earlier output and without; how often it died."""
+def disturbed(pipeline: Pipeline, stage: str, moments: int) -> int:
+    """Fill the disk, then kill a stage at some moments, over an earlier output and without.
+
+    Returns:
+        How often it died.
+    """
     whole = pipeline.files(stage)
-    shutil.rmtree(pipeline.output(stage))
-    events = pipeline.run(stage).events
-    assert pipeline.files(stage) == whole
+    largest = max(path.stat().st_size for path in pipeline.output(stage).rglob("*"))
     chance, died = random.Random(stage), 0
     for number in range(moments):
         if number % 2:
             shutil.rmtree(pipeline.output(stage))
-        died += pipeline.run(stage, kill_at=chance.randint(1, events)).status == 247
+        full = pipeline.run(stage, file_size=largest - 1)
+        assert_says_that_the_disk_is_full(stage, full)
+        assert pipeline.files(stage) == ({} if number % 2 else whole)
+        assert pipeline.output(stage).exists() == (number % 2 == 0)
+        assert pipeline.leftovers() == []
+        moment = chance.randint(1, pipeline.events[stage])
+        died += pipeline.run(stage, kill_at=moment).status == 247
         again = pipeline.run(stage)
         assert again.status == 0, again.err
         assert pipeline.files(stage) == whole
@@ -40,39 +50,27 @@ def killed_everywhere(pipeline: Pipeline, stage: str, moments: int) -> int:
     return died
 
 
+def assert_says_that_the_disk_is_full(stage: str, full: Run) -> None:
+    assert full.status == 1
+    assert "Traceback" not in full.err
+    (line,) = [each for each in full.err.splitlines() if each.startswith("error: ")]
+    if stage == "register":  # which writes to a database
+        assert ": MLflow's store fails: " in line
+    else:
+        assert line.endswith(": cannot be written: File too large")
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_killed_stage_makes_the_same_bytes_when_it_runs_again(
+def test_a_full_disk_and_a_kill_leave_no_part_and_the_next_run_makes_the_same_bytes(
     pipeline: Pipeline, stage: str
 ) -> None:
-    assert killed_everywhere(pipeline, stage, 2) == 2
+    assert disturbed(pipeline, stage, 2) == 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_may_be_killed_at_many_moments(pipeline: Pipeline, stage: str) -> None:
-    assert killed_everywhere(pipeline, stage, 5) == 5
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_full_disk_is_one_line_and_leaves_no_part(pipeline: Pipeline, stage: str) -> None:
-    whole = pipeline.files(stage)
-    largest = max(path.stat().st_size for path in pipeline.output(stage).rglob("*"))
-    for earlier in (True, False):
-        if not earlier:
-            shutil.rmtree(pipeline.output(stage))
-        full = pipeline.run(stage, file_size=largest - 1)
-        assert full.status == 1
-        assert "Traceback" not in full.err
-        (line,) = [each for each in full.err.splitlines() if each.startswith("error: ")]
-        if stage == "register":  # which writes to a database
-            assert ": MLflow's store fails: " in line
-        else:
-            assert line.endswith(": cannot be written: File too large")
-        assert pipeline.output(stage).exists() == earlier
-        assert not earlier or pipeline.files(stage) == whole
-        assert pipeline.leftovers() == []
-    assert pipeline.run(stage).status == 0
-    assert pipeline.files(stage) == whole
+    assert disturbed(pipeline, stage, 5) == 5
 
 
 @pytest.mark.parametrize("stage", ["shard", "train"])
@@ -88,13 +86,64 @@ def test_the_second_of_two_at_once_is_refused(pipeline: Pipeline, stage: str) ->
     assert pipeline.run(stage).status == 0
 
 
-def test_dvc_goes_on_after_a_kill_to_the_same_bytes(tmp_path: Path) -> None:
-    whole, killed = (kills.Repro(Project(tmp_path / name), "shard") for name in ("one", "other"))
+HELD = """
+import runpy, signal, sys
+from pathlib import Path
+
+def hold(event, _):
+    if event == "os.rename":
+        Path("../held").touch()
+        signal.pause()
+
+sys.addaudithook(hold)
+_, module, *arguments = sys.argv[1:]
+sys.argv = [module, *arguments]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+"""Runs a stage until it is about to give its output the name that counts, and no further."""
+PYTHON = """#!/bin/sh
+[ "$2" = "stages.$(cat ../hold 2> /dev/null)" ] && exec {python} -c "$(cat ../program)" "$@"
+exec {python} "$@"
+"""
+"""The ``python`` of a project, which holds the stage that is named beside it."""
+
+
+class Held(kills.Repro):
+    """``dvc repro`` that is killed when its stage is held: no clock decides.
+
+    Args:
+        folder: an empty one, for the project.
+        warm: folder of a quick ``python``.
+    """
+
+    def __init__(self, folder: Path, warm: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        (folder / "program").write_text(HELD)
+        tools = folder / "tools"
+        tools.mkdir()
+        (tools / "python").write_text(PYTHON.format(python=warm / "python"))
+        (tools / "python").chmod(0o755)
+        super().__init__(Project(folder, tools), "shard")
+
+    def is_due(self, *_: object) -> bool:
+        return (self._folder / "held").exists()
+
+    def killed(self, stage: str, victim: str) -> bool:
+        """Hold a stage, kill, and mend what DVC was writing; whether it was killed in time."""
+        (self._folder / "held").unlink(missing_ok=True)
+        (self._folder / "hold").write_text(stage)
+        status, _ = self.run(kills.Kill(stage, 0.0, victim))
+        (self._folder / "hold").unlink()
+        self.mend()
+        return self.struck and status != 0
+
+
+def test_dvc_goes_on_after_a_kill_to_the_same_bytes(tmp_path: Path, warm: Path) -> None:
+    whole, killed = (Held(tmp_path / name, warm) for name in ("one", "other"))
     assert whole.run()[0] == 0
-    # Early, so that a machine that has become faster since is not done before.
-    for kill in (kills.Kill("download", 0.2, "group"), kills.Kill("shard", 0.2, "stage")):
-        assert killed.run(kill, whole.seconds)[0] != 0
-        assert killed.struck
+    assert killed.killed("download", "group")
+    assert killed.killed("shard", "stage")
     assert killed.run()[0] == 0
     assert killed.hashes() == whole.hashes()
     assert len(whole.hashes()) > len(STAGES)

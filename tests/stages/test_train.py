@@ -159,7 +159,7 @@ def test_trained_in_one_piece_killed_or_extended_is_the_same(
         names = ("checkpoint.pt", "final.pt", "history.csv", "metrics.json")
         return [file_hash(params_file.parent / out / name) for name in names]
 
-    assert run_stage("train", *arguments("whole", 10)).status == 0
+    assert run_stage("train", *arguments("whole", 6)).status == 0
     rows = (params_file.parent / "whole" / "history.csv").read_text().splitlines()
     steps_of_four = float(rows[4].split(",")[rows[0].split(",").index("step")])
     command = [
@@ -168,15 +168,15 @@ def test_trained_in_one_piece_killed_or_extended_is_the_same(
         KILLED,
         ROOT,
         str(int(steps_of_four / 4)),
-        *arguments("killed", 10),
+        *arguments("killed", 6),
     ]
     assert subprocess.run(command, check=False).returncode == 247
-    assert "goes on from update" in run_stage("train", *arguments("killed", 10)).out
+    assert "goes on from update" in run_stage("train", *arguments("killed", 6)).out
     assert hashes("killed") == hashes("whole")
 
-    assert run_stage("train", *arguments("extended", 6)).status == 0
+    assert run_stage("train", *arguments("extended", 4)).status == 0
     assert hashes("extended") != hashes("whole")
-    assert "goes on from update" in run_stage("train", *arguments("extended", 10)).out
+    assert "goes on from update" in run_stage("train", *arguments("extended", 6)).out
     assert hashes("extended") == hashes("whole")
 
 

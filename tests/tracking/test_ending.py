@@ -14,8 +14,9 @@ from objloc.tracking.ending import Ending, life_folder, record_kept_endings
 from objloc.tracking.restore import log_to_run_of
 from objloc.tracking.run import find_run
 from objloc.tracking.store import connect
+from tests.helpers.ports import free_port
 from tests.helpers.runs import make_run
-from tests.helpers.team import free_port, mlflow_server
+from tests.helpers.team import mlflow_server
 from tests.helpers.tracked import history, start, stored
 
 

@@ -20,11 +20,11 @@ from objloc.files import file_hash
 from objloc.tracking.ending import record_kept_endings
 from objloc.tracking.store import EXPERIMENT, connect, experiment_id, store_errors
 from tests.helpers.imports import ROOT
+from tests.helpers.ports import free_port
 from tests.helpers.projects import TINY, edit, yaml_in
 from tests.helpers.runs import make_run
 from tests.helpers.team import (
     BUCKET,
-    free_port,
     keys,
     mlflow_server,
     postgres,
@@ -71,7 +71,7 @@ def test_files_that_a_bucket_refuses_are_kept_until_it_takes_them(
     if bad == "bucket":
         s3_client().delete_bucket(Bucket=BUCKET)
     else:
-        requests.post(f"{bucket}/moto-api/reset-auth", data=b"0", timeout=10)
+        requests.post(f"{bucket}/moto-api/reset-auth", data=b"0", timeout=300)
     with caplog.at_level(logging.WARNING, "objloc"), start() as run:
         run.log_metrics({"loss": 0.5}, 10)
         run.set_result(folder)
@@ -88,7 +88,7 @@ def test_files_that_a_bucket_refuses_are_kept_until_it_takes_them(
     if bad == "bucket":
         s3_client().create_bucket(Bucket=BUCKET)
     else:
-        requests.post(f"{bucket}/moto-api/reset-auth", data=b"inf", timeout=10)
+        requests.post(f"{bucket}/moto-api/reset-auth", data=b"inf", timeout=300)
     record_kept_endings(connect())
     assert not kept.exists()
     assert f"runs/{run.run_id}/artifacts/train/history.csv" in keys()
@@ -136,11 +136,12 @@ def wait_for_runs(trainings: list[subprocess.Popen[bytes]]) -> None:
     """Wait until every training has its run."""
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     while True:
+        alive = any(each.poll() is None for each in trainings)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         runs = client.search_runs([experiment.experiment_id]) if experiment else []
         if len(runs) == len(trainings):
             return
-        assert any(each.poll() is None for each in trainings)
+        assert alive
         time.sleep(0.2)
 
 

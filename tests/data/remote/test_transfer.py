@@ -62,7 +62,7 @@ def test_wrong_and_missing_credentials_are_reported(s3: S3, written: Path) -> No
         with pytest.raises(ObjlocError, match=r"Unable to locate credentials .*environment"):
             folder_at(url, ANY)
     finally:
-        requests.post(f"{s3.endpoint}/moto-api/reset-auth", data=b"1000000", timeout=10)
+        requests.post(f"{s3.endpoint}/moto-api/reset-auth", data=b"1000000", timeout=300)
 
 
 @pytest.mark.parametrize(

@@ -74,21 +74,21 @@ def test_a_bin_opens_to_pictures_of_its_searches_and_these_to_the_explorer(chrom
     image_id, category = link.text.split()[:2]
     before = asked(chrome, "scrollY")
     link.click()
-    (picture,) = (
-        each for each in chrome.find_elements(By.CSS_SELECTOR, ".picture") if each.is_displayed()
-    )
+    pictures = chrome.find_elements(By.CSS_SELECTOR, ".picture")
+    wait = WebDriverWait(chrome, PATIENCE)
+    wait.until(lambda _: any(each.is_displayed() for each in pictures))
+    (picture,) = (each for each in pictures if each.is_displayed())
     assert f"{image_id}, search for {category}" in picture.text
     assert asked(chrome, "arguments[0].getBoundingClientRect().bottom <= innerHeight", picture)
     # Nothing of the page lies above it, the menu neither.
     middle = "document.elementFromPoint(innerWidth / 2, 20).className"
     assert asked(chrome, middle) == "picture"
     picture.find_element(By.CLASS_NAME, "close").click()
-    assert not picture.is_displayed()
+    wait.until(lambda _: not picture.is_displayed())
     # One is back where one was.
-    assert asked(chrome, "scrollY") == before
+    wait.until(lambda driver: asked(driver, "scrollY") == before)
     link.click()
     picture.find_element(By.PARTIAL_LINK_TEXT, "explorer").click()
-    assert f"image={image_id}&search={category}" in chrome.current_url
     # The explorer writes into its address what it shows, the step as a number.
     shown = rf"#image={image_id}&search={category}&step=\d+$"
-    WebDriverWait(chrome, PATIENCE).until(lambda driver: re.search(shown, driver.current_url))
+    wait.until(lambda driver: re.search(shown, driver.current_url))
