@@ -15,7 +15,6 @@ from objloc.data.sample import Coordinates, Sample, VocObject, resolve_categorie
 from objloc.data.shard_index import read_index
 from objloc.data.shard_reader import read_samples
 from objloc.data.store import SampleStore
-from objloc.diagnosis.tide import BACKGROUND_IOU
 from objloc.errors import ObjlocError
 from objloc.mdp.success import is_success
 from objloc.network.checkpoint import Checkpoint
@@ -77,9 +76,8 @@ class SearchSubject:
                 f"IoU {final:.2f} at the trigger, {best:.2f} in step {number}.",
             )
         # Whether it was too early, only a search that went on could tell.
-        place = "beside it" if final >= BACKGROUND_IOU else "elsewhere"
         need = f"more than {SUCCESS_IOU:.2f} is needed"
-        return f"Triggered {place}", f"IoU {final:.2f} at the trigger; {need}."
+        return "Wrong trigger", f"IoU {final:.2f} at the trigger; {need}."
 
 
 def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> list[SearchSubject]:
