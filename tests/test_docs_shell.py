@@ -31,7 +31,7 @@ BY_OTHERS = {
         "tests/data/own/test_own_data.py",
         "test_the_page_leads",
     ),
-    r"dvc exp run -n my-(photos|val|robots)": (
+    r"dvc exp run -n my-(photos|val|longer|robots)": (
         "tests/data/own/test_own_data.py",
         "test_the_page_leads",
     ),

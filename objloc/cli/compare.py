@@ -52,6 +52,9 @@ def command(
     from objloc.diagnosis.comparison import common_image_set, compare, evaluation_folder
 
     found = {name: evaluation_folder(Path(name)) for name in (a, b)}
+    for name, folder in found.items():
+        if folder is None:
+            _require_model(name)
     evaluated = {name: folder for name, folder in found.items() if folder is not None}
     chosen = common_image_set(evaluated, image_set)
     with TemporaryDirectory() as temporary:
@@ -67,6 +70,20 @@ def command(
         print(json.dumps(result.as_json(), indent=2))
     else:
         _print(result)
+
+
+def _require_model(name: str) -> None:
+    """Refuse a side that is no evaluation and cannot be a model either."""
+    from objloc.errors import ObjlocError
+
+    path = Path(name)
+    if name.startswith("models:") or path.is_file():
+        return
+    raise ObjlocError(
+        f"{name}: expected a folder with metrics.json and episodes.csv, or with evaluate/ that has "
+        "them, a checkpoint, models:/NAME/VERSION or models:/NAME@ALIAS; "
+        f"found {'another folder' if path.is_dir() else 'no such file'}"
+    )
 
 
 def _sides(

@@ -42,8 +42,8 @@ class Analysis:
         store: the images, without their pixels; the categories are the model's.
         evaluation: the files analysed.
         searches: the greedy searches that count for the success rate, run again.
-        differing: number of these that ended otherwise than in the evaluation: 0 on the
-            machine that made it.
+        differing: number of these that ended otherwise than in the evaluation. Rounding
+            differs on another kind of machine, and where other searches run beside one.
         misses: why objects were missed.
         reach: what the oracle found.
         ceiling: success of the oracle, laid out as the agent's.

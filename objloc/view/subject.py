@@ -75,8 +75,9 @@ class SearchSubject:
                 "Triggered too late",
                 f"IoU {final:.2f} at the trigger, {best:.2f} in step {number}.",
             )
+        # Whether it was too early, only a search that went on could tell.
         need = f"more than {SUCCESS_IOU:.2f} is needed"
-        return "Triggered too early", f"IoU {final:.2f} at the trigger; {need}."
+        return "Wrong trigger", f"IoU {final:.2f} at the trigger; {need}."
 
 
 def search_image_set(shards: Path, checkpoint: Checkpoint, params: Animate) -> list[SearchSubject]:

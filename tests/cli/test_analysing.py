@@ -164,6 +164,14 @@ def test_compare_refuses_what_it_would_measure_in_vain(
     assert error.startswith(f"{tmp_path} and {model}: expected evaluations of as many images")
 
 
+def test_compare_says_what_a_side_may_be(evaluated_run: Path, tmp_path: Path) -> None:
+    # The alias and the folder of a training are what other commands take.
+    for side, found in (("champion", "no such file"), (tmp_path, "another folder")):
+        error = run_objloc("compare", evaluated_run, side).error
+        assert error.startswith(f"{side}: expected a folder with metrics.json and episodes.csv")
+        assert error.endswith(f"models:/NAME@ALIAS; found {found}")
+
+
 def test_compare_without_the_images_leaves_average_precision_out(
     evaluated_run: Path, other_run: Path, tmp_path: Path
 ) -> None:

@@ -43,9 +43,10 @@ def test_the_compose_file_starts_the_server_that_is_tested() -> None:
         "exec mlflow server",
         '--backend-store-uri "postgresql+psycopg2://mlflow:${POSTGRES_PASSWORD}@postgres/mlflow"',
         '--artifacts-destination "${BUCKET:?}"',
+        '--allowed-hosts "${ALLOWED_HOSTS:-',
     ):
         assert part in command
-    assert services["mlflow"]["ports"] == ["127.0.0.1:5000:5000"]
+    assert services["mlflow"]["ports"] == ["${ADDRESS:-127.0.0.1}:5000:5000"]
 
 
 @pytest.fixture

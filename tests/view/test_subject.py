@@ -35,8 +35,9 @@ FOR_DOG, TRIGGERED = (
     [
         ((0.1, 0.3, 0.6), True, CAT, "Found the cat", "3 steps, at IoU 0.60"),
         ((0.7,), True, CAT, "Found the cat", "1 step, at IoU 0.70"),
-        ((0.1, 0.3), True, CAT, "Triggered too early", "IoU 0.30 at the trigger; more than 0.50"),
-        ((0.1, 0.5), True, CAT, "Triggered too early", "IoU 0.50"),
+        ((0.1, 0.3), True, CAT, "Wrong trigger", "IoU 0.30 at the trigger; more than 0.50"),
+        ((0.1, 0.5), True, CAT, "Wrong trigger", "IoU 0.50"),
+        ((0.3, 0.0), True, CAT, "Wrong trigger", "IoU 0.00"),
         ((0.1, 0.8, 0.3), True, CAT, "Triggered too late", "0.80 in step 2"),
         ((0.1, 0.8, 0.3), False, CAT, "Gave up after 3 steps", "best window had IoU 0.80"),
         ((0.0, 0.0), True, (), "False alarm", "there is no cat here"),

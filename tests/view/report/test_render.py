@@ -78,6 +78,16 @@ def test_every_figure_tells_set_number_threshold_and_how_to_read_it(report: Path
         assert told == len(FIGURES) - 1  # the training's is of other images
 
 
+@pytest.mark.parametrize(("number", "words"), [(1, "1 search ended"), (2, "2 searches ended")])
+def test_searches_that_end_otherwise_are_not_laid_to_the_machine_alone(
+    report: Path, number: int, words: str
+) -> None:
+    contents = read_report(report)
+    contents["explanation"]["differing_searches"] = number
+    note = f"{words} otherwise here than when evaluated: the last bits of values depend on which"
+    assert any(each.startswith(note) for each in Page(page_of(contents, report)).words)
+
+
 def renamed(contents: dict[str, Any], old: str) -> dict[str, Any]:
     """The values of a report with another name, wherever a name is a whole key or value."""
     changed: dict[str, Any] = json.loads(
