@@ -237,7 +237,8 @@ def main(
     part += f" --updates {updates}" if updates else ""
     part += f" --images {images}" if images else ""
     command = f"make benchmark-field SEEDS={seeds} AGENTS={agents}"
-    write_run(results, f'{command} FIELD="{part.strip()}"', kept=kept, seed=seeds)
+    command += f' FIELD="{part.strip()}"' if part else ""
+    write_run(results, command, kept=kept, seed=seeds)
 
 
 if __name__ == "__main__":

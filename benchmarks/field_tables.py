@@ -24,6 +24,8 @@ CATEGORIES = (
     "tvmonitor",
 )  # fmt: skip
 """Pascal VOC's order, which is that of the figures of Caicedo & Lazebnik."""
+OF_TEST = 4952
+"""Number of images of VOC2007's ``test``."""
 NOT_YET = "*not measured yet*"
 _PRECISIONS: tuple[Callable[[BudgetPoint], float], ...] = (
     lambda point: point.ap_triggered or 0.0,
@@ -44,12 +46,13 @@ def protocol(found: Found) -> str:
     if not runs:
         return "Nothing has been measured yet."
     images = sorted({run.images for run in runs})
+    which = "all" if images == [OF_TEST] else "the first"
     categories = sorted({run.model.categories for run in runs}, key=len)
     names = [
         ", ".join(each) if len(each) < len(CATEGORIES) else "all twenty" for each in categories
     ]
     return (
-        f"Trained on `trainval`, categories: {_or(names)}; measured on the first {_or(images)} "
+        f"Trained on `trainval`, categories: {_or(names)}; measured on {which} {_or(images)} "
         f"images of `test`. Seeds: {_seeds(found)}. AP of VOC2007 (11 points, IoU .5), in points, "
         "as all figures."
     )
