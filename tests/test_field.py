@@ -54,8 +54,8 @@ def test_a_shorter_run_has_the_shape_of_the_whole() -> None:
             agent.learning.learning_rate_decay_updates,
         )
 
-    whole, half = of(Length()), of(Length(updates=2500))
-    assert half == (2500, whole[1] // 2, 2500)
+    whole, half = of(Length()), of(Length(updates=5000))
+    assert half == (5000, whole[1] // 2, 5000)
     short = settings_of("treerl2016", "m", 0, Length(FIVE, 10, 7))
     params = load_params(ROOT / "params.yaml", short)
     assert params.train.categories == FIVE

@@ -291,8 +291,8 @@ def test_the_agents_of_the_field_have_their_papers_parameters() -> None:
     assert (bellver.head.action_history, bellver.mdp.max_steps) == (4, 10)
     assert (tree.mdp.zooms, tree.mdp.zoom_side, tree.mdp.step_size) == (True, 0.55, 0.25)
     assert (tree.mdp.trigger_reward, tree.head.action_history) == (5.0, 50)
-    # The paper of 2015 names no discount: chosen on val.
-    assert [each.learning.discount for each in (caicedo, bellver, tree)] == [0.5, 0.9, 0.9]
+    # The paper of 2015 names no discount; with Tree-RL's .9 the values run away.
+    assert [each.learning.discount for each in (caicedo, bellver, tree)] == [0.5, 0.9, 0.5]
     for agent in (caicedo, bellver, tree):
         assert agent.learning.backup == "sampled"
         assert agent.head.per_category

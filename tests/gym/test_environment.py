@@ -250,7 +250,7 @@ def test_a_picture_shows_window_and_truth(shards_folder: Path) -> None:
         ({"categories": []}, "categories: expected all, one name, or several distinct names"),
         ({"categories": ["all", "cat"]}, "categories: expected all, one name, or several"),
         ({"categories": ["cat", "cat"]}, "categories: expected all, one name, or several"),
-        ({"categories": 3}, "categories: expected"),
+        ({"categories": 3}, "categories: unknown category '3'"),
         (
             {"category": "cat"},
             "unexpected keyword argument 'category'; expected some of shards",
