@@ -235,7 +235,7 @@ def draw(found: Found, path: Path) -> None:
 
     figure, axes = new_figure(1, 2, width=10.5, height=4.6)
     sides = (("mean average precision, attended", _PRECISIONS[1]),
-             ("share of objects covered at IoU .5", _RECALLS[0]))  # fmt: skip
+             ("recall at IoU .5", _RECALLS[0]))  # fmt: skip
     colours = ("#c2571a", "#2c8a4b", "#7fb58f", "#8a4fa3", "#888888", "#1f5fa8")
     for axis, (text, value) in zip(axes.flat, sides, strict=True):
         label(axis, "", "looks in an image", text)
