@@ -177,13 +177,15 @@ def main(
     torch.set_num_threads(1)
     found = Ahead(minutes=minutes, images=images, categories=CATEGORIES, rows={})
     found = resumed(results, found, "rows")
-    kept = bool(found.rows)
+    kept = len(found.rows)
     for name in rows.split(","):
         if name not in found.rows:
             row = run(name, folder, minutes, images)
             found = found.model_copy(update={"rows": {**found.rows, name: row}})
             write_json(results, as_json(found))
-    write_run(results, f"python -m benchmarks.ahead --minutes {minutes:g}", kept=kept, seed="0")
+    if len(found.rows) > kept:
+        command = f"python -m benchmarks.ahead --minutes {minutes:g}"
+        write_run(results, command, kept=bool(kept), seed="0")
     print(ahead_table(found.rows))
 
 

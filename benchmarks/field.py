@@ -15,7 +15,15 @@ from typing import Annotated, NamedTuple
 import typer
 
 from benchmarks.published import FieldRow, FieldRun, Spent, as_json, parse
-from benchmarks.running import RESULTS, ROOT, Stage, processor_minutes, run_stages, write_run
+from benchmarks.running import (
+    RESULTS,
+    ROOT,
+    Stage,
+    mirror_in_words,
+    processor_minutes,
+    run_stages,
+    write_run,
+)
 from objloc.evaluation.metrics import ImageSetMetrics
 from objloc.evaluation.read import read_metrics
 from objloc.files import write_json
@@ -224,9 +232,10 @@ def main(
     length = Length(some, updates, images)
     common = [*_SETTINGS, f"dataset.mirror={mirror}", "train.agent=pretrained"]
     print(f"features: minutes: {run_stages(encoding(folder), common)}")
-    kept = results.exists()
+    kept, ran = results.exists(), False
     for name in agents.split(","):
         for seed in seeds.split(","):
+            ran |= not (folder / f"{name}-seed{seed}" / "evaluate").exists()
             run = run_row(name, mirror, int(seed), length, folder)
             found = collected(results)
             before = found[name].seeds if name in found else {}
@@ -236,9 +245,10 @@ def main(
     part = "" if categories == "all" else f" --categories {categories}"
     part += f" --updates {updates}" if updates else ""
     part += f" --images {images}" if images else ""
-    command = f"make benchmark-field SEEDS={seeds} AGENTS={agents}"
+    command = f"make benchmark-field {mirror_in_words(mirror)}SEEDS={seeds} AGENTS={agents}"
     command += f' FIELD="{part.strip()}"' if part else ""
-    write_run(results, command, kept=kept, seed=seeds)
+    if ran:
+        write_run(results, command, kept=kept, seed=seeds)
 
 
 if __name__ == "__main__":

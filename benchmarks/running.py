@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage, struct_rusage
-from typing import Annotated
+from typing import Annotated, Any
 
 import psutil
 import torch
@@ -109,25 +109,36 @@ def write_run(
         output: the file of results, ``NAME.json``.
         command: command that wrote it, without paths of this machine.
         machine: what is said of the machine; empty: what is found of it.
-        kept: whether some of the file's figures are of the run before, whose commit is named.
+        kept: whether some of the file's figures are of the runs before, whose facts stay beside.
         facts: further facts, or others in place of what is found: ``minutes``, since this
             process began, and ``commit``.
     """
     path = output.with_suffix(".run.json")
-    commit = commit_of(ROOT)
-    if kept and path.is_file():
-        before = json.loads(path.read_text("utf-8")).get("commit")
-        first = str(before).partition(";")[0]
-        commit = str(before) if first == commit else f"{commit}; what was measured before: {before}"
-    run = {
+    run: dict[str, Any] = {
         "command": command,
         "machine": machine or machine_in_words(),
         "date": datetime.now(UTC).date().isoformat(),
         "minutes": round((time.time() - psutil.Process().create_time()) / 60, 1),
-        "commit": commit,
+        "commit": commit_of(ROOT),
         **facts,
     }
+    if kept and path.is_file():
+        before = json.loads(path.read_text("utf-8"))
+        run = {key: _beside(value, before.get(key), key) for key, value in run.items()}
     write_json(path, run)
+
+
+def _beside(now: Any, before: Any, key: str) -> Any:
+    """A fact of this run beside that of the runs before: commands in lines, others in words."""
+    if key == "date" or before is None:
+        return now
+    between = "\n" if key == "command" else "; before: "
+    return before if str(now) in str(before).split(between) else f"{now}{between}{before}"
+
+
+def mirror_in_words(mirror: str) -> str:
+    """Make's variable for a mirror, without the place of its folder; empty: there is none."""
+    return "" if mirror == "null" else "MIRROR=FOLDER "
 
 
 def machine_in_words() -> str:

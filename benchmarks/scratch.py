@@ -325,8 +325,9 @@ def main(
         name = "voc_scratch_questions"
         _write(name, Questions(rows=found, unseen=unseen))
     if ran:
-        command = f"python -m benchmarks.scratch --rows {rows} --mirror ../shared/voc"
-        kept = ran < len(names) * len(seeds.split(","))
+        given = "" if mirror == "null" else " --mirror FOLDER"
+        command = f"python -m benchmarks.scratch --rows {rows}{given}"
+        kept = ran < sum(map(len, found.values()))
         write_run(RESULTS / f"{name}.json", f"{command} --seeds {seeds}", kept=kept, seed=seeds)
 
 

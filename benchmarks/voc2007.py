@@ -17,7 +17,14 @@ import typer
 
 from benchmarks.markdown import spread, table
 from benchmarks.published import CombinedRun, Detector, DetectorRun, as_json
-from benchmarks.running import RESULTS, ROOT, Stage, run_stages, write_run
+from benchmarks.running import (
+    RESULTS,
+    ROOT,
+    Stage,
+    mirror_in_words,
+    run_stages,
+    write_run,
+)
 from objloc.errors import ObjlocError
 from objloc.evaluation.metrics import (
     KINDS_OF_DETECTIONS,
@@ -321,22 +328,22 @@ def main(
         ran += any(minutes.values())
         print(f"seed {seed}: minutes: {minutes}")
     found = collect(folder)
-    _publish(NAME, as_json(found), seeds, networks, ran)
+    command = f"make benchmark-voc2007 {mirror_in_words(mirror)}SEEDS={seeds} NETWORKS={networks}"
+    _publish(NAME, as_json(found), command, seeds, ran, len(found.seeds))
     print(detection_table(found.seeds))
     print(seeds_table(found.seeds))
     for number in range(2, networks + 1):
         together = collect_combined(wanted, folder, number)
-        _publish(COMBINED[number], as_json(together), seeds, networks, ran)
+        _publish(COMBINED[number], as_json(together), command, seeds, ran, len(together))
         print(seeds_table(together))
 
 
-def _publish(name: str, figures: object, seeds: str, networks: int, ran: int) -> None:
-    """Write figures and, if any seed ran, where they come from."""
+def _publish(name: str, figures: object, command: str, seeds: str, ran: int, of: int) -> None:
+    """Write figures of a number of seeds and, if any ran now, where they come from."""
     output = RESULTS / f"{name}.json"
     write_json(output, figures)
     if ran:
-        command = f"make benchmark-voc2007 MIRROR=../shared/voc SEEDS={seeds} NETWORKS={networks}"
-        write_run(output, command, kept=ran < len(seeds.split(",")), seed=seeds)
+        write_run(output, command, kept=ran < of, seed=seeds)
 
 
 if __name__ == "__main__":

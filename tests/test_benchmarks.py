@@ -494,8 +494,14 @@ def test_a_run_record_has_what_is_found_and_names_what_was_measured_before(
     assert [each["commit"] for each in found] == [
         "aaa",
         "bbb",
-        *["ccc; what was measured before: bbb"] * 2,
+        *["ccc; before: bbb"] * 2,
     ]
+    running.write_run(output, "make more", "another", kept=True, seed="2", minutes=1)
+    told = json.loads((tmp_path / "some.run.json").read_text("utf-8"))
+    assert told["command"] == "make more\nmake some"
+    assert told["seed"] == "2; before: 0,1"
+    assert told["machine"] == f"another; before: {found[0]['machine']}"
+    assert told["minutes"].startswith("1; before: ")
     assert found[0]["machine"] == running.machine_in_words() != ""
     assert 0 <= found[0]["minutes"] < 24 * 60
     assert (found[0]["command"], found[0]["seed"]) == ("make some", "0,1")

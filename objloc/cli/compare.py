@@ -21,7 +21,8 @@ _LISTED = 20
 SidePath = Annotated[
     str,
     typer.Argument(
-        help="A run folder, an evaluation's folder, a checkpoint or models:/NAME/VERSION.",
+        help="A run folder, an evaluation's folder, a checkpoint, models:/NAME/VERSION or "
+        "models:/NAME@ALIAS.",
         show_default=False,
     ),
 ]

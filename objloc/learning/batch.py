@@ -120,7 +120,7 @@ def smaller_than_in_use(agent: Agent) -> str:
     ``encoder.image_size`` of its own.
     """
     learning, size = agent.learning, agent.encoder.image_size
-    least = math.ceil(size * (1 - learning.crop))
+    least = math.ceil(size * (1 - learning.crop) - 1e-9)  # 48, not 49, of 160 with .7
     if learning.image_size is None or learning.image_size >= least:
         return ""
     return (

@@ -157,6 +157,8 @@ class Experiment:
                     cut = self._run_phase(phase, training, progress, run, deadline)
             except DivergenceError as error:
                 raise ObjlocError(f"{error}; {self._last_good(phase, training)}") from None
+            if not training.learner.updates and not cut:
+                self._refuse_no_update()
             last = self._checkpoint(
                 training.learner.kept.state_dict(), self.record.rows[-1], phase, cut
             )
@@ -168,6 +170,15 @@ class Experiment:
                 break
             network.load_state_dict(best.state)
         return best, last
+
+    def _refuse_no_update(self) -> None:
+        """Refuse to pass off as trained what has never been updated."""
+        name, wanted = self.params.train.agent, self.params.agent.replay.init_size
+        raise ObjlocError(
+            f"agents.{name}.schedule.passes: expected enough for replay.init_size={wanted} steps, "
+            f"before which nothing is learned; found {self.params.agent.schedule.passes}, which "
+            "made fewer: no update was made"
+        )
 
     @property
     def _batch(self) -> tuple[str, int]:

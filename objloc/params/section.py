@@ -37,13 +37,20 @@ Sha256 = Annotated[str, AfterValidator(_hexadecimal)]
 def _listed(value: Any) -> Any:
     """Take a string as a list of one: ``-S train.categories=cat`` arrives as a string.
 
-    A whole number is the name of these digits: YAML reads ``[0, 1]`` so.
+    A whole number is the name of its digits, as ``0`` and ``1`` of ``[0, 1]``. YAML has read it
+    as a number by then: a name such as ``01`` needs quotes.
     """
     if isinstance(value, str | int) and value != "all":
         value = [value]
-    if isinstance(value, list):
-        return tuple(str(each) if type(each) is int else each for each in value)
-    return value
+    if not isinstance(value, list):
+        return value
+    names = [str(each) if type(each) is int else each for each in value]
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"expected names, with quotes where YAML reads something else; found {name!r}"
+            )
+    return tuple(names)
 
 
 def _all_or_listed(value: Any) -> Any:

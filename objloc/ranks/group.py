@@ -258,7 +258,10 @@ def _all_there() -> Iterator[None]:
 
 @contextmanager
 def _stopped_in_words() -> Iterator[None]:
-    """Say why this process ends when torchrun stops it, because another one ended."""
+    """Say why this process ends when torchrun stops it, because another one ended.
+
+    After an error it ignores SIGTERM, and is meant to end.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise ObjlocError(

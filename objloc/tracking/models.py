@@ -9,7 +9,10 @@ from objloc.tracking.rebuild import rebuild_if_empty
 from objloc.tracking.store import connect, visit
 from objloc.tracking.versions import checkpoint_of, find_version
 
-REMEDY = "`make run` registers one for its repository; a checkpoint's path will do as well"
+REMEDY = (
+    "`make run` registers one for its repository; elsewhere set MLFLOW_TRACKING_URI, or name a "
+    "checkpoint"
+)
 """Advice in the error message when no model is registered."""
 
 

@@ -133,7 +133,7 @@ def test_images_may_be_learned_from_at_another_size(crop: float) -> None:
     ("used", "learned", "crop", "least"),
     [
         (112, 96, 0.25, None), (128, 96, 0.25, None), (112, None, 0.0, None),
-        (129, 96, 0.25, 97), (224, 96, 0.25, 168), (112, 96, 0.0, 112),
+        (129, 96, 0.25, 97), (224, 96, 0.25, 168), (112, 96, 0.0, 112), (160, 48, 0.7, None),
     ],
 )  # fmt: skip
 def test_crops_that_only_make_objects_smaller_are_told(

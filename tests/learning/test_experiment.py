@@ -132,6 +132,17 @@ def test_an_image_size_that_was_meant_for_another_agent_is_told_first(shards_fol
     assert line.startswith("note: agents.mine.learning.image_size=16 beside encoder.image_size=32")
 
 
+def test_a_training_without_a_single_update_is_refused(shards_folder: Path) -> None:
+    experiment = experiment_of(shards_folder)
+    agent = experiment.params.agents["tiny"]
+    patient = agent.model_copy(update={"replay": Replay(size=20_000, init_size=10_000)})
+    experiment.params = Params(train=Train(agent="tiny"), agents={"tiny": patient})
+    with pytest.raises(
+        ObjlocError, match=r"^agents\.tiny\.schedule\.passes: .*init_size=10000 .* found 1, "
+    ):
+        experiment.run(Observer(), Observer())
+
+
 def test_too_little_memory_names_the_size_of_a_batch(
     shards_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
