@@ -23,7 +23,8 @@ python3 -m venv "$folder/venv"
     opencv-python-headless==5.0.0.93
 cd "$folder"
 
-NO_ALBUMENTATIONS_UPDATE=1 venv/bin/python -W ignore - <<'PYTHON'
+export NO_ALBUMENTATIONS_UPDATE=1
+venv/bin/python - 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
 import albumentations
 import numpy as np
 
@@ -42,3 +43,8 @@ for ids, expected in (
     print(f"{ids}: {list(after)}")
     assert list(after) == expected, f"the behaviour changed: expected {expected}"
 PYTHON
+if [ -s log.txt ]; then
+    cat log.txt >&2
+    echo "the behaviour changed: expected no warning" >&2
+    exit 1
+fi

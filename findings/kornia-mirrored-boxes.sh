@@ -5,8 +5,7 @@
 # that column 0 mirrors to 99; a box that ends between pixels has to lose a pixel before and to get
 # it back after. With the key "bbox_xywh" that is done, and a mirrored box lies over its object.
 # With "bbox_xyxy" it is not, and the box is moved by a pixel. Usually half of the training images
-# are mirrored, so half of the boxes are off. A resize moves the borders of boxes by up to a pixel
-# with either key.
+# are mirrored, so half of the boxes are off.
 #
 # A white object at x 10 to 50, y 20 to 60 (upper limits excluded) in 100 x 80 pixels.
 #

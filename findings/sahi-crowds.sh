@@ -21,7 +21,8 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install -q sahi==0.12.8 pycocotools==2.0.11 numpy==2.4.6
 cd "$folder"
 
-venv/bin/python -W ignore - 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
+export TQDM_DISABLE=1
+venv/bin/python - 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
 import contextlib
 import io
 import json
@@ -74,3 +75,8 @@ for word, content, expected in (
     assert (image, crowds) == expected[:2], f"the behaviour changed: expected {expected[:2]}"
     assert abs(figure - expected[2]) < 1e-3, f"the behaviour changed: expected {expected[2]}"
 PYTHON
+if [ -s log.txt ]; then
+    cat log.txt >&2
+    echo "the behaviour changed: expected no warning" >&2
+    exit 1
+fi

@@ -5,7 +5,7 @@
 # writes for them rounds towards zero, so the two differ for negative numbers alone: the cell of a
 # feature map in which a box begins is another one if the box reaches beyond the border. index_put
 # with accumulate=True becomes a node that adds only the last of the values for one place. Nothing
-# is said, and a comparison on positive numbers and different places finds no fault.
+# of it is said, and a comparison on positive numbers and different places finds no fault.
 # torch.div(x, 2, rounding_mode="floor") is written right.
 #
 # Run by onnxruntime 1.32.0.

@@ -105,7 +105,7 @@ def test_a_client_that_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPat
     with listening(APP, "127.0.0.1", ANY, Limits(1, 0.1, 4)) as address:
         with connected(address) as client:
             client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-            lost.get()
+            lost.get(timeout=300)
         assert still_answers(address)
 
 

@@ -3,6 +3,8 @@
 import csv
 import logging
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,16 +38,29 @@ from tests.helpers.tracked import history, start
 SEEDS = range(4)
 
 
+def options_for_others() -> list[str]:
+    """Options of the page that let other machines in, without the address."""
+    page = (ROOT / "docs" / "mlflow.md").read_text(encoding="utf-8")
+    options = re.search(r"^--host 0\.0\.0\.0 ([^`]+)", page, re.MULTILINE)
+    assert options
+    return shlex.split(options[1])
+
+
 def test_the_compose_file_starts_the_server_that_is_tested() -> None:
-    services = yaml_in(ROOT / "examples" / "team" / "compose.yaml")["services"]
+    path = ROOT / "examples" / "team" / "compose.yaml"
+    services = yaml_in(path)["services"]
     command = services["mlflow"]["command"][-1]
     for part in (
         "exec mlflow server",
         '--backend-store-uri "postgresql+psycopg2://mlflow:${POSTGRES_PASSWORD}@postgres/mlflow"',
         '--artifacts-destination "${BUCKET:?}"',
         '--allowed-hosts "${ALLOWED_HOSTS:-',
+        '--cors-allowed-origins "${ALLOWED_ORIGINS:-',
     ):
         assert part in command
+    _, hosts, _, origins = options_for_others()
+    advice = f"\n#   ALLOWED_HOSTS={hosts}\n#   ALLOWED_ORIGINS={origins}\n"
+    assert advice in path.read_text(encoding="utf-8")
     assert services["mlflow"]["ports"] == ["${ADDRESS:-127.0.0.1}:5000:5000"]
 
 
@@ -110,7 +125,8 @@ def test_nothing_is_lost_of_four_trainings_while_the_server_is_away(
     with postgres() as database:
 
         def served() -> AbstractContextManager[None]:
-            return mlflow_server(log, port, database, f"s3://{BUCKET}/runs")
+            options = ["--workers", "1", *options_for_others()]
+            return mlflow_server(log, port, database, f"s3://{BUCKET}/runs", options=options)
 
         with served():
             trainings = [train(tmp_path, shards_folder, seed) for seed in SEEDS]
@@ -121,6 +137,7 @@ def test_nothing_is_lost_of_four_trainings_while_the_server_is_away(
             client = connect()
             record_kept_endings(client)
             check(client, tmp_path)
+            check_browsers(port)
 
 
 def train(folder: Path, shards: Path, seed: int) -> subprocess.Popen[bytes]:
@@ -169,3 +186,19 @@ def check(client: MlflowClient, folder: Path) -> None:
             assert sorted((each.step, each.value) for each in found) == wanted, name
         for name in ("history.csv", "params.yaml", "command.txt"):
             assert any(key.endswith(f"/{run.info.run_id}/artifacts/train/{name}") for key in stored)
+
+
+def check_browsers(port: int) -> None:
+    """Ask as browsers of other machines do, which name the server and the page's origin."""
+    server = "tracking.example.org:5000"
+    for host, origin, status in (
+        (server, f"http://{server}", 200),
+        (server, "http://elsewhere.example.org", 403),
+        ("elsewhere.example.org", f"http://{server}", 403),
+        (f"localhost:{port}", f"http://localhost:{port}", 200),
+    ):
+        answer = requests.post(
+            f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search",
+            json={"max_results": 1}, headers={"Host": host, "Origin": origin}, timeout=300,
+        )  # fmt: skip
+        assert answer.status_code == status, (host, origin, answer.text)
