@@ -24,8 +24,6 @@ CATEGORIES = (
     "tvmonitor",
 )  # fmt: skip
 """Pascal VOC's order, which is that of the figures of Caicedo & Lazebnik."""
-OF_TEST = 4952
-"""Number of images of VOC2007's ``test``."""
 NOT_YET = "*not measured yet*"
 _PRECISIONS: tuple[Callable[[BudgetPoint], float], ...] = (
     lambda point: point.ap_triggered or 0.0,
@@ -46,7 +44,8 @@ def protocol(found: Found) -> str:
     if not runs:
         return "Nothing has been measured yet."
     images = sorted({run.images for run in runs})
-    which = "all" if images == [OF_TEST] else "the first"
+    some = any(each.startswith("evaluate.first_images=") for run in runs for each in run.settings)
+    which = "the first" if some else "all"
     categories = sorted({run.model.categories for run in runs}, key=len)
     names = [
         ", ".join(each) if len(each) < len(CATEGORIES) else "all twenty" for each in categories

@@ -119,8 +119,8 @@ SPENT = Spent(minutes={"train": 3.0, "evaluate": 1.0}, processor_minutes={"train
 
 def one_run(*budgets: int) -> FieldRun:
     test = make_metrics(0.5).model_copy(update={"search": search_of(*budgets)})
-    run = run_of(test, 600, SPENT, ["dataset.mirror=/a", "train.seed=0"])
-    assert run.settings == ("train.seed=0",), "results name no path"
+    run = run_of(test, 600, SPENT, ["dataset.mirror=/a", "train.seed=0", "evaluate.first_images=3"])
+    assert run.settings == ("train.seed=0", "evaluate.first_images=3"), "results name no path"
     return run.model_copy(update={"model": run.model.model_copy(update={"categories": FIVE})})
 
 

@@ -3,12 +3,11 @@
 import json
 import re
 import uuid
-from contextlib import suppress
 from random import Random
 from typing import Any
 
 from benchmarks.reliability.traffic.case import BusyError, Case, WrongError, expect
-from benchmarks.reliability.traffic.client import ask, begun, events, status_of
+from benchmarks.reliability.traffic.client import ask, begun, events, status_of_slow
 from benchmarks.reliability.traffic.pictures import bad_files, good_files
 from objloc.search.localiser import Localiser
 from objloc.view.app import markup
@@ -156,17 +155,8 @@ def _disturbing(
 
     def slow(_: Random) -> None:
         with begun(address, path, len(body), FORM) as upload:
-            upload.settimeout(1)
-            for byte in body[: 10 * seconds]:
-                with suppress(ConnectionError):  # which has the answer nevertheless
-                    upload.sendall(bytes([byte]))
-                try:
-                    status = status_of(upload)
-                except TimeoutError:
-                    continue
-                expect(status == 408, status)
-                return
-            expect(False, "a slow upload went on for ever")
+            status = status_of_slow(upload, body[: 10 * seconds])
+            expect(status == 408, status)
 
     def dropped(random: Random) -> None:
         with begun(address, path, len(body), FORM) as upload:

@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,6 +78,17 @@ def status_of(answered: socket.socket) -> int:
     if status == 503:
         raise BusyError
     return status
+
+
+def status_of_slow(upload: socket.socket, body: bytes) -> int | str:
+    """Status of the answer to a body that is sent at a byte a second, or that none came."""
+    upload.settimeout(1)
+    for byte in body:
+        with suppress(ConnectionError):  # which has the answer nevertheless
+            upload.sendall(bytes([byte]))
+        with suppress(TimeoutError):
+            return status_of(upload)
+    return "a slow upload went on for ever"
 
 
 def events(address: str, path: str) -> Iterator[dict[str, Any]]:

@@ -4,12 +4,11 @@ import base64
 import json
 import re
 import time
-from contextlib import suppress
 from random import Random
 from typing import Any
 
 from benchmarks.reliability.traffic.case import BusyError, Case, expect
-from benchmarks.reliability.traffic.client import ask, begun, parts, status_of
+from benchmarks.reliability.traffic.client import ask, begun, parts, status_of_slow
 from benchmarks.reliability.traffic.pictures import bad_files, good_files
 from objloc.search.localiser import MAX_BUDGET, Localiser
 
@@ -149,17 +148,8 @@ def _disturbing(address: str, rows: list[dict[str, str]], seconds: int) -> list[
 
     def slow(_: Random) -> None:
         with begun(address, PATH, len(body), JSON) as upload:
-            upload.settimeout(1)
-            for byte in body[: 10 * seconds]:
-                with suppress(ConnectionError):  # which has the answer nevertheless
-                    upload.sendall(bytes([byte]))
-                try:
-                    status = status_of(upload)
-                except TimeoutError:
-                    continue
-                expect(status == 408, status)
-                return
-            expect(False, "a slow upload went on for ever")
+            status = status_of_slow(upload, body[: 10 * seconds])
+            expect(status == 408, status)
 
     def dropped(random: Random) -> None:
         with begun(address, PATH, len(body), JSON) as upload:

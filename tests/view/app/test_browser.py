@@ -168,6 +168,9 @@ def test_two_visitors_search_at_once(page: Chrome, address: str, over: threading
             page.switch_to.window(window)
             wait_for(page, words)
         over.set()
+    for window in windows:
+        page.switch_to.window(window)
+        assert "It looked at" in told(page)
 
 
 @pytest.mark.usefixtures("over")
